@@ -1,0 +1,13 @@
+//! Ids, interned names, source positions and findings: the vocabulary that every other crate shares.
+//!
+//! No I/O, no knowledge of C or of the kernel.
+
+mod finding;
+mod loc;
+mod source;
+mod symbol;
+
+pub use finding::{Confidence, Finding, Step};
+pub use loc::{FileId, Loc};
+pub use source::{MemorySource, Source};
+pub use symbol::Symbol;

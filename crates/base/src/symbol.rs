@@ -1,0 +1,163 @@
+//! Interned names.
+//!
+//! One process-wide table: a [`Symbol`] is four bytes, compares in one instruction and lives as long as the process.
+//! Ids depend on the order in which threads met the names, so they never order anything that a user sees: sort by
+//! [`Symbol::as_str`]. The type has no `Ord` for that reason.
+
+use parking_lot::RwLock;
+use rustc_hash::{FxBuildHasher, FxHasher};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
+
+const SHARD_BITS: u32 = 6;
+const SHARDS: usize = 1 << SHARD_BITS;
+
+/// An interned string. `Symbol::EMPTY` is the empty string and stands for "no name".
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Symbol(u32);
+
+#[derive(Default)]
+struct Shard {
+    ids: HashMap<&'static str, u32, FxBuildHasher>,
+    names: Vec<&'static str>,
+    arena: Arena,
+}
+
+/// Names are kept for the life of the process in blocks, so that a million names are not a million allocations.
+#[derive(Default)]
+struct Arena {
+    free: &'static mut [u8],
+}
+
+impl Arena {
+    fn keep(&mut self, name: &str) -> &'static str {
+        if self.free.len() < name.len() {
+            self.free = Box::leak(vec![0; name.len().max(1 << 14)].into_boxed_slice());
+        }
+        let free = std::mem::take(&mut self.free);
+        let (kept, rest) = free.split_at_mut(name.len());
+        kept.copy_from_slice(name.as_bytes());
+        self.free = rest;
+        std::str::from_utf8(kept).expect("copied from a string")
+    }
+}
+
+static TABLE: LazyLock<Vec<RwLock<Shard>>> = LazyLock::new(|| {
+    let table: Vec<RwLock<Shard>> = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
+    // Shard 0 starts with the empty name, so that id 0 is always it.
+    let mut first = table[0].write();
+    first.names.push("");
+    first.ids.insert("", 0);
+    drop(first);
+    table
+});
+
+fn shard_of(name: &str) -> usize {
+    let mut hasher = FxHasher::default();
+    name.hash(&mut hasher);
+    (hasher.finish() >> (64 - SHARD_BITS)) as usize
+}
+
+impl Symbol {
+    /// The empty name.
+    pub const EMPTY: Symbol = Symbol(0);
+
+    /// The symbol of `name`; the same for the same bytes, from any thread.
+    pub fn intern(name: &str) -> Symbol {
+        if name.is_empty() {
+            return Symbol::EMPTY;
+        }
+        let index = shard_of(name);
+        let shard = &TABLE[index];
+        if let Some(&id) = shard.read().ids.get(name) {
+            return Symbol(id);
+        }
+        let mut shard = shard.write();
+        if let Some(&id) = shard.ids.get(name) {
+            return Symbol(id);
+        }
+        let id = ((shard.names.len() as u32) << SHARD_BITS) | index as u32;
+        let kept = shard.arena.keep(name);
+        shard.names.push(kept);
+        shard.ids.insert(kept, id);
+        Symbol(id)
+    }
+
+    /// The symbol of `name` if anything interned it before.
+    pub fn find(name: &str) -> Option<Symbol> {
+        if name.is_empty() {
+            return Some(Symbol::EMPTY);
+        }
+        TABLE[shard_of(name)].read().ids.get(name).map(|&id| Symbol(id))
+    }
+
+    /// The name itself.
+    pub fn as_str(self) -> &'static str {
+        TABLE[self.0 as usize & (SHARDS - 1)].read().names[(self.0 >> SHARD_BITS) as usize]
+    }
+
+    /// Whether this is the empty name.
+    pub fn is_empty(self) -> bool {
+        self == Symbol::EMPTY
+    }
+
+    /// The id as a number: dense enough for a table index, different from run to run.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Default for Symbol {
+    fn default() -> Self {
+        Symbol::EMPTY
+    }
+}
+
+impl From<&str> for Symbol {
+    fn from(name: &str) -> Self {
+        Symbol::intern(name)
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Symbol;
+
+    #[test]
+    fn same_name_same_symbol() {
+        let a = Symbol::intern("spin_lock");
+        assert_eq!(a, Symbol::intern("spin_lock"));
+        assert_ne!(a, Symbol::intern("spin_unlock"));
+        assert_eq!(a.as_str(), "spin_lock");
+        assert_eq!(Symbol::find("spin_lock"), Some(a));
+        assert_eq!(Symbol::intern(""), Symbol::EMPTY);
+        assert_eq!(Symbol::EMPTY.as_str(), "");
+    }
+
+    #[test]
+    fn long_names_and_many_threads_agree() {
+        let long = "x".repeat(100_000);
+        assert_eq!(Symbol::intern(&long).as_str().len(), 100_000);
+        let symbols: Vec<Vec<Symbol>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..1000).map(|i| Symbol::intern(&format!("name_{i}"))).collect())).collect();
+            threads.into_iter().map(|t| t.join().expect("no panic")).collect()
+        });
+        assert!(symbols.iter().all(|s| *s == symbols[0]));
+        assert_eq!(symbols[0][7].as_str(), "name_7");
+    }
+}

@@ -1,0 +1,12 @@
+//! Reading kernel C without a build: tokens, preprocessing, syntax, names and types.
+//!
+//! One pass over every file makes an [`outline`](crate::outline); everything else happens on demand, per declaration or body.
+//! Nothing here knows what a lock is: the names that must stay unexpanded, and the shape in which they are written, come in
+//! as a [`shapes::Shapes`] table. No I/O: bytes come from a [`cuthere_base::Source`].
+
+pub mod ast;
+pub mod outline;
+pub mod program;
+pub mod shapes;
+pub mod token;
+pub mod types;
