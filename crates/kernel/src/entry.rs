@@ -1,0 +1,323 @@
+//! The vocabulary of the model: one [`Entry`] per function or macro, one [`OpsField`] per callback field of an operations table.
+
+use cuthere_base::Symbol;
+
+/// Which lock an effect is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LockRef {
+    /// The argument (from 0) is a pointer to the lock.
+    Arg(u8),
+    /// A lock without an object of its own, by name: `rtnl`, `rcu`, `lru_add_drain` …
+    Named(Symbol),
+    /// The argument is a pointer to an object; the lock is its member of this name (`lock_sock(sk)` → `sk->sk_lock`).
+    Member(u8, Symbol),
+    /// The lock is what the call returns (`pte_offset_map_lock`'s result is handed back through this argument: `Through(3)`).
+    Through(u8),
+}
+
+/// What kind of lock: it decides the context inside and whether taking it sleeps.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LockKind {
+    /// `spinlock_t`: no preemption inside; sleeps on rt.
+    Spin,
+    /// `raw_spinlock_t`.
+    RawSpin,
+    /// `rwlock_t`.
+    RwSpin,
+    Mutex,
+    RwSem,
+    Semaphore,
+    RtMutex,
+    WwMutex,
+    Percpurwsem,
+    Seqlock,
+    /// `local_lock_t`.
+    Local,
+    /// `bit_spin_lock`.
+    Bit,
+    /// Socket lock: `lock_sock` (sleeps) and `bh_lock_sock` (spins) are entries of this kind with their own `sleeps`.
+    Sock,
+    Srcu,
+    /// A sleeping lock of a subsystem, such as RTNL.
+    SleepingOther,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LockMode {
+    Exclusive,
+    Shared,
+}
+
+/// When an acquisition has happened, by the value the call returns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Success {
+    /// Always.
+    Always,
+    /// If it returns non-zero (trylocks).
+    NonZero,
+    /// If it returns zero (`mutex_lock_interruptible`).
+    Zero,
+    /// If it returns a non-NULL, non-error pointer.
+    Pointer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LockEffect {
+    pub lock: LockRef,
+    pub kind: LockKind,
+    pub mode: LockMode,
+    pub success: Success,
+}
+
+/// A part of the context state that primitives switch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum CtxPart {
+    /// Preemption disabled (nests).
+    Preempt,
+    /// Softirqs disabled (nests).
+    Bh,
+    /// Hard interrupts disabled by `local_irq_disable` (does not nest).
+    Irq,
+    /// Hard interrupts disabled by saving the flags (`local_irq_save`; restores what was).
+    IrqSave,
+    /// RCU read-side critical section (nests).
+    Rcu,
+    RcuBh,
+    RcuSched,
+    /// Page faults disabled: user access does not sleep.
+    PagefaultOff,
+}
+
+/// `enter` true: the part begins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CtxEffect {
+    pub part: CtxPart,
+    pub enter: bool,
+}
+
+/// Whether a call may sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Sleeps {
+    /// The model does not say: the body decides.
+    #[default]
+    Unknown,
+    Never,
+    Always,
+    /// If the argument, a GFP mask, allows direct reclaim.
+    Gfp(u8),
+    /// If the argument is not zero (a `can_sleep` or `wait` flag).
+    IfTrue(u8),
+    IfFalse(u8),
+    /// If the argument has this bit (`CRYPTO_TFM_REQ_MAY_SLEEP`).
+    IfBit(u8, i64),
+    /// Only on PREEMPT_RT.
+    OnRt,
+}
+
+/// What a call returns, as far as pointers go.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Returns {
+    #[default]
+    Unknown,
+    NonNull,
+    /// NULL on failure; customary to check.
+    MayNull,
+    /// NULL only if out of memory for allocations that practically do not fail, or similar: not worth reporting.
+    RarelyNull,
+    ErrPtr,
+    NullOrErrPtr,
+    /// The argument itself (`skb_get(skb)`).
+    Arg(u8),
+    /// Zero or a negative errno.
+    Errno,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RefOp {
+    /// Adds a reference.
+    Get,
+    /// Drops one; the last one frees through a release callback.
+    Put,
+    /// Adds one unless it was zero; succeeds if it returns non-zero.
+    GetUnlessZero,
+}
+
+/// What an entry does with a callback object (timer, work, tasklet, irq, RCU head, kthread, notifier …).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CallbackOp {
+    /// Binds the function to the object; nothing runs yet.
+    Setup,
+    /// From now on the callback may run, asynchronously.
+    Arm,
+    /// It will not start again, but may still be running.
+    Cancel,
+    /// It will not start again and is not running any more.
+    CancelSync,
+    /// Whatever was armed has run.
+    Flush,
+    /// The callback is called before this call returns, in the caller's context plus what `context` adds.
+    CallNow,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallbackEffect {
+    pub op: CallbackOp,
+    /// Argument that is the callback object, if any.
+    pub object: Option<u8>,
+    /// Argument that is the function, if any.
+    pub function: Option<u8>,
+    /// Argument handed to the function, if any.
+    pub data: Option<u8>,
+    /// The context in which the callback runs.
+    pub context: Context,
+    /// `timer`, `hrtimer`, `tasklet`, `work`, `delayed-work`, `irq`, `threaded-irq`, `rcu`, `kthread`, `napi`, `notifier`, …
+    pub kind: Symbol,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Level {
+    #[default]
+    Task,
+    Softirq,
+    Hardirq,
+    Nmi,
+    /// Whatever the caller's is.
+    Inherit,
+}
+
+/// A context in which code is entered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Context {
+    pub level: Level,
+    pub preempt_off: bool,
+    pub bh_off: bool,
+    pub irq_off: bool,
+    pub rcu: bool,
+    /// Locks held on entry, by class name as findings print it (`rtnl`, `net_device.addr_list_lock`), with their kinds.
+    pub locks: Vec<(Symbol, LockKind)>,
+    /// Not always so: some callers use another context (such entries never raise confidence above medium).
+    pub sometimes: bool,
+}
+
+impl Context {
+    /// Whether sleeping is forbidden (not on rt).
+    pub fn atomic(&self) -> bool {
+        self.preempt_off
+            || self.bh_off
+            || self.irq_off
+            || self.rcu
+            || matches!(self.level, Level::Softirq | Level::Hardirq | Level::Nmi)
+            || self.locks.iter().any(|(_, kind)| kind.spins())
+    }
+}
+
+impl LockKind {
+    /// Whether preemption is off while it is held (not on rt).
+    pub fn spins(self) -> bool {
+        matches!(self, LockKind::Spin | LockKind::RawSpin | LockKind::RwSpin | LockKind::Bit | LockKind::Seqlock | LockKind::Local)
+    }
+}
+
+/// A condition that a call asserts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Assert {
+    /// The lock is held here (`lockdep_assert_held(&x->lock)`).
+    Held(LockRef),
+    NotHeld(LockRef),
+    /// `might_sleep()`.
+    MaySleep,
+    IrqsOff,
+    Softirq,
+    InTask,
+}
+
+/// What the model knows of one function or macro.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entry {
+    pub name: Symbol,
+    pub acquires: Vec<LockEffect>,
+    pub releases: Vec<LockEffect>,
+    pub context: Vec<CtxEffect>,
+    pub sleeps: Sleeps,
+    pub returns: Returns,
+    /// The result is new memory.
+    pub allocates: bool,
+    /// The result is an error-checked look-up: it fails by a key that the caller got from elsewhere.
+    pub lookup: bool,
+    /// Arguments that are freed; `true`: only after a grace period.
+    pub frees: Vec<(u8, bool)>,
+    pub refs: Vec<(u8, RefOp)>,
+    /// The result holds a reference that the caller must drop.
+    pub returns_ref: bool,
+    pub callbacks: Vec<CallbackEffect>,
+    /// Arguments dereferenced whatever happens, so they must not be NULL.
+    pub derefs: Vec<u8>,
+    /// Arguments that may be NULL (`kfree`).
+    pub null_ok: Vec<u8>,
+    pub asserts: Vec<Assert>,
+    /// Waits for a wake-up on the object in this argument; wakes the waiters on it.
+    pub waits: Option<u8>,
+    pub wakes: Option<u8>,
+    pub noreturn: bool,
+    /// Waits until readers are done (`synchronize_rcu`).
+    pub grace_period: bool,
+    /// The result is an RCU-protected pointer (`rcu_dereference`).
+    pub rcu_read: bool,
+    /// The call publishes its argument (value) in a place (`rcu_assign_pointer(place, value)`, `list_add_rcu(new, head)`): argument of the value.
+    pub publishes: Option<u8>,
+    /// It tests a pointer: `IS_ERR` (true means error), `IS_ERR_OR_NULL`, `WARN_ON` and kin return their argument's truth.
+    pub tests: Option<Test>,
+    /// The model's word is final: the body in the tree is not looked at.
+    pub opaque: bool,
+    /// Came from `models/learned*.toml`, not written by hand: a body in the tree wins over it.
+    pub learned: bool,
+    /// Only with the real-time preemption model / only without.
+    pub rt: Option<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Test {
+    /// Returns whether argument 0 is an error pointer.
+    IsErr,
+    IsErrOrNull,
+    /// Returns the truth of its argument (`WARN_ON`, `WARN_ON_ONCE`, `unlikely`).
+    Truth,
+    /// Returns 0 or the error (`PTR_ERR_OR_ZERO`).
+    PtrErrOrZero,
+    /// Does not return if its argument is true (`BUG_ON`).
+    BugOn,
+}
+
+/// How a field of an operations table is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpsField {
+    pub record: Symbol,
+    pub field: Symbol,
+    pub context: Context,
+    /// Whether implementations are allowed to sleep, if it is documented.
+    pub may_sleep: Option<bool>,
+}
+
+/// What `guard(class)` and `CLASS` do: entry names called on begin and end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GuardClass {
+    pub class: Symbol,
+    pub enter: Symbol,
+    pub exit: Symbol,
+}
+
+/// A loop macro: which argument is the cursor, whether it can be NULL in the body, which primitives surround the body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoopMacro {
+    pub name: Symbol,
+    pub cursor: u8,
+    /// After the loop ran to its end the cursor is NULL (`hlist_for_each_entry`) rather than an address of the head.
+    pub null_after: bool,
+}
+
+/// What `__free(name)` calls.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FreeClass {
+    pub name: Symbol,
+    pub calls: Symbol,
+}

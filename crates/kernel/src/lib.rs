@@ -1,0 +1,7 @@
+//! The kernel model: what primitives lock, allow, forbid, allocate, free and call back, as data.
+//!
+//! The tables are TOML files under `models/`, compiled in and extended with `--model FILE`. Nothing here analyses code.
+
+pub mod entry;
+
+pub use entry::*;
