@@ -1,0 +1,96 @@
+//! Faults that the processor raised and `BUG()`: oopses of all architectures, general protection faults, list corruption, usercopy.
+
+use crate::body::Body;
+use crate::guilty::{pick, pick_stalled};
+use crate::segment::Segment;
+use crate::types::{Access, Kind};
+use crate::verdict::Verdict;
+use regex::Regex;
+use std::sync::LazyLock;
+
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?:address:?|dereference(?: at|, address:)?|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok());
+
+/// Reads a fault.
+pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
+    let opening = segment.opening();
+    let plain = || pick(body.faulting(), &["fault"]);
+    let mut verdict = match segment.kind {
+        Kind::OopsNull => Verdict::new(Kind::OopsNull, "BUG: unable to handle kernel NULL pointer dereference in %", plain()),
+        Kind::OopsPaging if opening.contains("paging request") || opening.contains("page fault") || opening.contains("data access") => {
+            Verdict::new(Kind::OopsPaging, "BUG: unable to handle kernel paging request in %", plain())
+        }
+        Kind::OopsPaging if segment.lines.iter().skip(segment.header).take(3).any(|(_, t)| t.contains("NULL pointer dereference")) => {
+            Verdict::new(Kind::OopsNull, "BUG: unable to handle kernel NULL pointer dereference in %", plain())
+        }
+        Kind::OopsPaging if segment.lines.iter().skip(segment.header).take(3).any(|(_, t)| t.contains("paging request")) => {
+            Verdict::new(Kind::OopsPaging, "BUG: unable to handle kernel paging request in %", plain())
+        }
+        Kind::OopsPaging if opening.trim_end().ends_with("kernel") => {
+            Verdict { wants_stack: true, ..Verdict::new(Kind::OopsPaging, "BUG: unable to handle kernel", plain()) }
+        }
+        Kind::OopsPaging => Verdict::new(Kind::OopsPaging, "BUG: unable to handle kernel paging request in %", plain()),
+        Kind::OopsUserAccess => Verdict::new(Kind::OopsUserAccess, "BUG: unable to handle kernel access to user memory in %", plain()),
+        Kind::GeneralProtectionFault => Verdict::new(Kind::GeneralProtectionFault, "general protection fault in %", plain()),
+        Kind::StackSegmentFault => Verdict::new(Kind::StackSegmentFault, "stack segment fault in %", plain()),
+        Kind::DoubleFault => Verdict::new(Kind::DoubleFault, "PANIC: double fault in %", plain()),
+        Kind::DivideError => Verdict::new(Kind::DivideError, "divide error in %", plain()),
+        Kind::InvalidOpcode => Verdict::new(Kind::InvalidOpcode, "invalid opcode in %", plain()),
+        Kind::Int3 => Verdict::new(Kind::Int3, "int3 in %", plain()),
+        Kind::UnhandledFault => Verdict::new(Kind::UnhandledFault, "Unhandled fault in %", plain()),
+        Kind::AlignmentTrap => Verdict::new(Kind::AlignmentTrap, "Alignment trap in %", plain()),
+        Kind::Usercopy => Verdict::new(Kind::Usercopy, "BUG: bad usercopy in %", pick(body.faulting(), &["usercopy"])),
+        Kind::ListCorruption => Verdict::new(Kind::ListCorruption, "BUG: corrupted list in %", plain()),
+        Kind::StackOverflow => overflow(opening, body),
+        Kind::InternalError if opening.contains("Oops: ") && !opening.contains("Internal error") => {
+            Verdict::new(Kind::InternalError, "Oops in %", plain())
+        }
+        Kind::InternalError => Verdict::new(Kind::InternalError, "Internal error in %", plain()),
+        _ if opening.contains("Kernel BUG ") => Verdict::new(Kind::KernelBug, "kernel BUG in %", pick(body.faulting(), &["skb", "fault"])),
+        _ => Verdict::new(Kind::KernelBug, "kernel BUG in %", pick(body.faulting(), &["skb", "fault"])),
+    };
+    verdict.access = fault_access(segment, verdict.kind);
+    verdict
+}
+
+/// A stack that overflowed repeats one cycle of calls; the dispatching end of it is the more telling.
+fn overflow(opening: &str, body: &Body) -> Verdict {
+    let (form, groups): (&str, &[&str]) = if opening.contains("corrupted stack end") {
+        ("kernel panic: corrupted stack end in %", &["stack-end"])
+    } else if opening.contains("Kernel panic") {
+        ("kernel stack overflow in %", &["stack-end"])
+    } else {
+        ("BUG: stack guard page was hit in %", &[])
+    };
+    let frames = body.faulting();
+    let function = pick_stalled(frames.iter().copied(), groups);
+    Verdict::new(Kind::StackOverflow, form, function)
+}
+
+fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
+    if !matches!(kind, Kind::OopsNull | Kind::OopsPaging | Kind::OopsUserAccess | Kind::GeneralProtectionFault | Kind::UnhandledFault) {
+        return None;
+    }
+    let mut found = Access { write: None, size: None, address: None };
+    for (_, text) in segment.lines.iter().skip(segment.header).take(12) {
+        if found.address.is_none()
+            && let Some(c) = ADDRESS.as_ref()?.captures(text)
+        {
+            found.address = Some(c[1].to_owned());
+        }
+        if text.contains("#PF: supervisor write") || text.contains("WnR = 1") {
+            found.write = Some(true);
+        } else if text.contains("#PF: supervisor read") || text.contains("WnR = 0") {
+            found.write = Some(false);
+        } else if let Some(error) = text.split_once("Oops: ").and_then(|(_, r)| r.get(..4)).and_then(|d| u64::from_str_radix(d, 16).ok())
+            && found.write.is_none()
+            && matches!(kind, Kind::OopsNull | Kind::OopsPaging)
+            && text.contains("[#")
+            && !text.contains("Internal")
+        {
+            // x86's page fault error code: bit 1 is set for a write, bit 4 for an instruction fetch.
+            found.write = if error & 16 != 0 { None } else { Some(error & 2 != 0) };
+        }
+    }
+    (found.address.is_some() || found.write.is_some()).then_some(found)
+}

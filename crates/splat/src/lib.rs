@@ -1,0 +1,126 @@
+//! Reads crash reports ("splats") of the Linux kernel out of any text: a console log, a mail that quotes one, a page copied from an
+//! archive. Decides where reports start and end, what kind each is, which function it is about, and takes it apart into stacks,
+//! locks and facts. It refuses to judge the crash, does no input or output, and never fails: what is cut off or mixed up comes back
+//! as a [`Splat`] with a reason in [`Splat::corrupted`].
+//!
+//! Titles have the customary form of public crash dashboards (`KASAN: slab-use-after-free Read in foo`), so that reports can be
+//! compared across tools.
+//!
+//! ```
+//! let log = "[    1.000000] kernel BUG at fs/foo.c:12!\n[    1.000001] RIP: 0010:foo_put+0x1/0x20\n[    1.000002] Call Trace:\n\
+//!            [    1.000003]  foo_release+0x2/0x30\n[    1.000004] ---[ end trace 0000000000000000 ]---\n";
+//! let splats = cuthere_splat::read(log);
+//! assert_eq!(splats.first().map(|s| s.title.as_str()), Some("kernel BUG in foo_put"));
+//! ```
+
+mod atomic;
+mod body;
+mod fault;
+mod frame;
+mod guilty;
+mod header;
+mod line;
+mod lockdep;
+mod memory;
+mod segment;
+mod stall;
+mod types;
+mod verdict;
+mod warning;
+
+pub use guilty::{canonical, is_skipped};
+pub use types::{Access, Context, Frame, HeldLock, Kind, Lines, Splat, Stack, StackKind, Task};
+
+use body::Body;
+use segment::{End, Segment};
+use types::StackKind as Which;
+
+/// Reads all reports in a text, in the order of their first lines. Time is linear in the length of the text, memory in the length of
+/// the reports found.
+pub fn read(text: &str) -> Vec<Splat> {
+    let segments = segment::segments(text);
+    let mut splats = Vec::with_capacity(segments.len());
+    for (i, segment) in segments.iter().enumerate() {
+        // Each report lends its stack to at most the one before it, so the work stays linear.
+        let lender = segments.get(i + 1).filter(|next| segment.is_stackless() && !segment.speaker.is_empty() && next.speaker == segment.speaker);
+        splats.push(match lender {
+            Some(next) => {
+                let mut splat = splat(&segment.with_stack_of(next));
+                splat.corrupted = Some("another report begins before it ends; the stack is that report's".to_owned());
+                splat
+            }
+            None => splat(segment),
+        });
+    }
+    splats
+}
+
+fn splat(segment: &Segment<'_>) -> Splat {
+    let body = Body::read(segment);
+    let verdict = verdict::judge(segment, &body);
+    let title = verdict.title();
+    let corrupted = corrupted(segment, &body, &verdict);
+    let stack = |kind| body.stack(kind).map(|s| s.frames.clone()).unwrap_or_default();
+    let mut frames: Vec<Frame> = body.main().to_vec();
+    // The instruction pointer leads, unless the stack begins with it.
+    if let Some(at) = body.instruction()
+        && !frames.iter().any(|f| f.function == at.function && f.offset == at.offset)
+    {
+        frames.insert(0, at.clone());
+    }
+    Splat {
+        kind: verdict.kind,
+        title,
+        function: verdict.function,
+        header: segment.opening().trim().chars().take(512).collect(),
+        frames,
+        context: body.context,
+        in_atomic: body.in_atomic,
+        irqs_disabled: body.irqs_disabled,
+        preempt_count: body.preempt_count,
+        rcu_depth: body.rcu_depth,
+        alloc_stack: stack(Which::Alloc),
+        free_stack: stack(Which::Free),
+        other_stacks: body.further(),
+        task: body.task,
+        workqueue: body.workqueue,
+        cpu: body.cpu,
+        kernel: body.kernel,
+        taint: body.taint,
+        hardware: body.hardware,
+        held_locks: body.held,
+        other_locks: body.others.into_iter().map(|(_, lock)| lock).collect(),
+        access: verdict.access,
+        corrupted,
+        panicked: segment.panicked,
+        lines: Lines { start: segment.lines.first().map_or(0, |l| l.0), end: segment.last },
+    }
+}
+
+/// Why a report is not whole, if it is not.
+fn corrupted(segment: &Segment<'_>, body: &Body, verdict: &verdict::Verdict) -> Option<String> {
+    if segment.end == End::TooLong {
+        return Some(format!("longer than {} lines", segment::MAX_LINES));
+    }
+    if !verdict.wants_stack {
+        return (verdict.form.contains('%') && verdict.function.is_none()).then(|| "no function in the report".to_owned());
+    }
+    let cut = match segment.end {
+        End::NextReport => ": another report begins before it ends",
+        End::Input => ": the text ends before it",
+        End::Whole | End::TooLong => "",
+    };
+    if body.stacks.is_empty() && body.instructions.is_empty() {
+        let foreign = if body.foreign_stack { " (a stack of fault injection stands in its place)" } else { "" };
+        return Some(format!("no stack trace{foreign}{cut}"));
+    }
+    if body.stacks.iter().all(|s| s.frames.is_empty()) && body.instructions.is_empty() {
+        return Some(format!("a stack trace without frames{cut}"));
+    }
+    if let Some(empty) = body.stacks.iter().find(|s| s.frames.is_empty() && s.title.starts_with("Call "))
+        && verdict.function.is_none()
+    {
+        return Some(format!("no frames after `{}`{cut}", empty.title));
+    }
+    (verdict.form.contains('%') && verdict.function.is_none()).then(|| format!("only generic functions in the stack{cut}"))
+}

@@ -1,0 +1,63 @@
+//! Lack of progress: soft and hard lockups, RCU stalls, hung tasks, workqueues. The innermost function of such a stack is where the
+//! CPU happened to be, so the function is chosen by where the work was dispatched (see [`crate::guilty`]).
+
+use crate::body::Body;
+use crate::guilty::{in_group, pick, pick_hung, pick_stalled};
+use crate::segment::Segment;
+use crate::types::{Frame, Kind, StackKind};
+use crate::verdict::Verdict;
+
+/// Reads a report of this family.
+pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
+    let opening = segment.opening();
+    match segment.kind {
+        Kind::HungTask => {
+            if opening.contains("can't die") {
+                return Verdict::new(Kind::HungTask, "INFO: task can't die in %", pick(body.main(), &["schedule"]));
+            }
+            Verdict::new(Kind::HungTask, "INFO: task hung in %", pick_hung(body.main()))
+        }
+        Kind::WorkqueueLockup => Verdict::bare(Kind::WorkqueueLockup, "BUG: workqueue lockup", None),
+        Kind::RcuStall => Verdict::new(Kind::RcuStall, "INFO: rcu detected stall in %", stalled(body)),
+        Kind::SoftLockup => {
+            let frames = body.faulting();
+            Verdict::new(Kind::SoftLockup, "BUG: soft lockup in %", pick_stalled(frames.iter().copied(), &[]))
+        }
+        _ => {
+            let frames = body.faulting();
+            let function = pick_stalled(frames.iter().copied(), &[]).or_else(|| pick(frames, &[]));
+            Verdict::new(Kind::HardLockup, "BUG: hard lockup in %", function)
+        }
+    }
+}
+
+/// What an RCU stall interrupted: the part of the stack outside the timer interrupt that noticed the stall, else any stack shown.
+fn stalled(body: &Body) -> Option<String> {
+    let groups = &["rcu-stall"][..];
+    // The grace-period thread is shown when it starves; what starves it is elsewhere.
+    let stacks = || {
+        body.stacks
+            .iter()
+            .filter(|s| matches!(s.kind, StackKind::Main | StackKind::OtherCpu) && !s.frames.iter().any(|f| f.function.contains("rcu_gp_kthread") && !f.unreliable))
+    };
+    for stack in stacks() {
+        let interrupt = stack.frames.iter().position(is_timer_interrupt);
+        if let Some(at) = interrupt {
+            let rest: Vec<&Frame> = stack.frames.iter().skip(at + 1).collect();
+            if let Some(f) = pick_stalled(rest.iter().copied(), groups) {
+                return Some(f);
+            }
+        }
+    }
+    for stack in stacks() {
+        let pointer = body.instructions.iter().rfind(|i| i.line <= stack.line).and_then(|i| i.frame.as_ref());
+        if let Some(f) = pick_stalled(pointer.into_iter().chain(stack.frames.iter()), groups) {
+            return Some(f);
+        }
+    }
+    None
+}
+
+fn is_timer_interrupt(f: &Frame) -> bool {
+    f.function.contains("apic_timer_interrupt") || f.function.starts_with("el1h_64_irq") || f.function == "el1_irq" || in_group("timer-interrupt", &f.function)
+}
