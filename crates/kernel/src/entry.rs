@@ -237,11 +237,16 @@ pub struct Entry {
     pub name: Symbol,
     pub acquires: Vec<LockEffect>,
     pub releases: Vec<LockEffect>,
+    /// The caller vouches for the order against locks of the same class (`mutex_lock_nested`).
+    pub nested: bool,
+    /// What changes in the context. With a conditional acquisition these changes happen only if it succeeds.
     pub context: Vec<CtxEffect>,
     pub sleeps: Sleeps,
     pub returns: Returns,
     /// The result is new memory.
     pub allocates: bool,
+    /// What is allocated or taken here is given back by the device core (`devm_*`).
+    pub managed: bool,
     /// The result is an error-checked look-up: it fails by a key that the caller got from elsewhere.
     pub lookup: bool,
     /// Arguments that are freed; `true`: only after a grace period.
@@ -254,6 +259,10 @@ pub struct Entry {
     pub derefs: Vec<u8>,
     /// Arguments that may be NULL (`kfree`).
     pub null_ok: Vec<u8>,
+    /// Arguments of a macro that it assigns to (the flags of `spin_lock_irqsave`, the variable of `get_user`); the value is unknown.
+    pub assigns: Vec<u8>,
+    /// The result points into the object in this argument and lives as long as it (`netdev_priv`).
+    pub interior: Option<u8>,
     pub asserts: Vec<Assert>,
     /// Waits for a wake-up on the object in this argument; wakes the waiters on it.
     pub waits: Option<u8>,
@@ -261,6 +270,8 @@ pub struct Entry {
     pub noreturn: bool,
     /// Waits until readers are done (`synchronize_rcu`).
     pub grace_period: bool,
+    /// It sleeps only to fault in user pages: not while page faults are disabled ([`CtxPart::PagefaultOff`]).
+    pub faults: bool,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
     /// The call publishes its argument (value) in a place (`rcu_assign_pointer(place, value)`, `list_add_rcu(new, head)`): argument of the value.
@@ -269,6 +280,8 @@ pub struct Entry {
     pub tests: Option<Test>,
     /// The model's word is final: the body in the tree is not looked at.
     pub opaque: bool,
+    /// Preprocessing leaves the name alone, so that uses reach the analysis as calls.
+    pub unexpanded: bool,
     /// Came from `models/learned*.toml`, not written by hand: a body in the tree wins over it.
     pub learned: bool,
     /// Only with the real-time preemption model / only without.
@@ -313,6 +326,25 @@ pub struct LoopMacro {
     pub cursor: u8,
     /// After the loop ran to its end the cursor is NULL (`hlist_for_each_entry`) rather than an address of the head.
     pub null_after: bool,
+    /// The cursor holds a reference inside the body, dropped by the next round (`for_each_child_of_node`): leaving early must drop it.
+    pub holds_ref: bool,
+    /// The list is walked under RCU: the cursor is an RCU-protected pointer.
+    pub rcu_read: bool,
+}
+
+/// Whether a macro of the `READ_ONCE` family reads or writes its first argument.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PlaceAccess {
+    Read,
+    Write,
+}
+
+/// A macro that turns a pointer to a member into one to the record around it: which arguments are what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ContainerMacro {
+    pub ptr: u8,
+    pub record: u8,
+    pub member: u8,
 }
 
 /// What `__free(name)` calls.

@@ -1,0 +1,223 @@
+//! The shape of a model file: what sections and keys a TOML table may have, and of what type.
+//!
+//! Unknown keys and words are errors. What the values mean is decided in `load`.
+
+use crate::entry::{Assert, CallbackOp, Context, CtxEffect, LockEffect, Returns, Sleeps, Test};
+use crate::words::{Freed, Names, RefWord, Tag, W};
+use cuthere_base::Symbol;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// One model file.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    /// The file's entries were derived from a tree: hand-written entries and bodies win over them.
+    pub learned: bool,
+    /// Functions and macros.
+    pub entry: Vec<EntryRow>,
+    /// Fields of operations tables, and other function pointer fields that the kernel calls.
+    pub ops: Vec<OpsRow>,
+    /// Classes of `guard()`, `scoped_guard()` and `CLASS()`.
+    pub guard: Vec<GuardRow>,
+    /// `__free(NAME)` = the function called.
+    pub free: BTreeMap<String, Spanned<W<Symbol>>>,
+    /// Loop macros.
+    #[serde(rename = "loop")]
+    pub loops: Vec<LoopRow>,
+    /// Macros of the `container_of` family.
+    pub container: Vec<ContainerRow>,
+    /// Macros that read or write the place named by their first argument.
+    pub place: PlaceRow,
+    /// Macros that evaluate one argument again and again until it holds.
+    pub condition: Vec<ConditionRow>,
+    /// How names are written that are not functions.
+    pub shapes: ShapesRow,
+    /// Integer constants.
+    pub constants: BTreeMap<String, i64>,
+    /// Type names.
+    pub types: TypesRow,
+}
+
+/// `[[entry]]`: what functions or macros of these names do. All keys but `name` are optional.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EntryRow {
+    pub name: Spanned<W<Names>>,
+    #[serde(default)]
+    pub acquires: Vec<W<LockEffect>>,
+    #[serde(default)]
+    pub releases: Vec<W<LockEffect>>,
+    #[serde(default)]
+    pub nested: bool,
+    #[serde(default)]
+    pub context: Vec<W<CtxEffect>>,
+    pub sleeps: Option<W<Sleeps>>,
+    pub returns: Option<W<Returns>>,
+    #[serde(default)]
+    pub allocates: bool,
+    #[serde(default)]
+    pub managed: bool,
+    #[serde(default)]
+    pub lookup: bool,
+    #[serde(default)]
+    pub frees: Vec<W<Freed>>,
+    #[serde(default)]
+    pub refs: Vec<W<RefWord>>,
+    #[serde(default)]
+    pub returns_ref: bool,
+    #[serde(default)]
+    pub callback: Vec<CallbackRow>,
+    #[serde(default)]
+    pub derefs: Vec<u8>,
+    #[serde(default)]
+    pub null_ok: Vec<u8>,
+    #[serde(default)]
+    pub assigns: Vec<u8>,
+    pub interior: Option<u8>,
+    #[serde(default)]
+    pub asserts: Vec<W<Assert>>,
+    pub waits: Option<u8>,
+    pub wakes: Option<u8>,
+    #[serde(default)]
+    pub noreturn: bool,
+    #[serde(default)]
+    pub grace_period: bool,
+    #[serde(default)]
+    pub faults: bool,
+    #[serde(default)]
+    pub rcu_read: bool,
+    pub publishes: Option<u8>,
+    pub tests: Option<W<Test>>,
+    #[serde(default)]
+    pub opaque: bool,
+    /// Not expanded by preprocessing; by default so if `opaque`.
+    #[serde(rename = "macro")]
+    pub is_macro: Option<bool>,
+    pub rt: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallbackRow {
+    pub op: OpWord,
+    pub kind: W<Tag>,
+    pub object: Option<u8>,
+    pub function: Option<u8>,
+    pub data: Option<u8>,
+    pub context: Option<W<Context>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OpWord {
+    Setup,
+    Arm,
+    Cancel,
+    CancelSync,
+    Flush,
+    CallNow,
+}
+
+impl From<OpWord> for CallbackOp {
+    fn from(word: OpWord) -> Self {
+        match word {
+            OpWord::Setup => CallbackOp::Setup,
+            OpWord::Arm => CallbackOp::Arm,
+            OpWord::Cancel => CallbackOp::Cancel,
+            OpWord::CancelSync => CallbackOp::CancelSync,
+            OpWord::Flush => CallbackOp::Flush,
+            OpWord::CallNow => CallbackOp::CallNow,
+        }
+    }
+}
+
+/// `[[ops]]`: the fields of these records are called in this context.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpsRow {
+    pub record: Spanned<W<Names>>,
+    pub field: Spanned<W<Names>>,
+    pub context: W<Context>,
+    pub may_sleep: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GuardRow {
+    pub class: Spanned<W<Names>>,
+    pub enter: Spanned<W<Symbol>>,
+    pub exit: Spanned<W<Symbol>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoopRow {
+    pub name: Spanned<W<Names>>,
+    pub cursor: u8,
+    #[serde(default)]
+    pub null_after: bool,
+    #[serde(default)]
+    pub holds_ref: bool,
+    #[serde(default)]
+    pub rcu_read: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContainerRow {
+    pub name: Spanned<W<Names>>,
+    pub pointer: u8,
+    #[serde(rename = "type")]
+    pub record: u8,
+    pub member: u8,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaceRow {
+    pub read: Option<Spanned<W<Names>>>,
+    pub write: Option<Spanned<W<Names>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConditionRow {
+    pub name: Spanned<W<Names>>,
+    pub argument: u8,
+}
+
+/// `[shapes]`: one list of names per [`cuthere_cfront::shapes::Shape`].
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShapesRow {
+    pub call: Option<W<Names>>,
+    #[serde(rename = "loop")]
+    pub loops: Option<W<Names>>,
+    pub scope: Option<W<Names>>,
+    pub guard: Option<W<Names>>,
+    pub class: Option<W<Names>>,
+    pub declaration: Option<W<Names>>,
+    pub cleanup: Option<W<Names>>,
+    pub ignored: Option<W<Names>>,
+    pub annotation: Option<W<Names>>,
+}
+
+/// `[types]`: lists of type names by what they are.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypesRow {
+    pub u8: Option<W<Names>>,
+    pub s8: Option<W<Names>>,
+    pub u16: Option<W<Names>>,
+    pub s16: Option<W<Names>>,
+    pub u32: Option<W<Names>>,
+    pub s32: Option<W<Names>>,
+    pub u64: Option<W<Names>>,
+    pub s64: Option<W<Names>>,
+    pub bool: Option<W<Names>>,
+    #[serde(rename = "struct")]
+    pub record: Option<W<Names>>,
+    pub pointer: Option<W<Names>>,
+}

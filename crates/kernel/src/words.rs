@@ -1,0 +1,384 @@
+//! The words of model files: each type of the vocabulary read from a short text such as `"mutex 0 if-zero"`.
+//!
+//! Decides what a word means and says what is allowed when it means nothing. It knows no file and no position: the
+//! deserialiser adds those.
+
+use crate::entry::{
+    Assert, Context, CtxEffect, CtxPart, Level, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success, Test,
+};
+use cuthere_base::Symbol;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// More arguments than any kernel function has; an index above it is a mistake.
+pub(crate) const MAX_ARGUMENT: u8 = 15;
+
+/// A value that a model file writes as text.
+pub(crate) trait Word: Sized {
+    /// What is allowed, for messages.
+    const ALLOWED: &'static str;
+    /// The value; `None` or a reason if the text has no meaning.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+/// A [`Word`] inside a deserialised structure.
+#[derive(Clone, Debug)]
+pub(crate) struct W<T>(pub T);
+
+impl<'de, T: Word> Deserialize<'de> for W<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<T: Word> Visitor<'_> for Reader<T> {
+            type Value = W<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a string: {}", T::ALLOWED)
+            }
+            // The error is made inside the visitor so that the deserialiser knows the position of the text.
+            fn visit_str<E: Error>(self, text: &str) -> Result<W<T>, E> {
+                T::read(text).map(W).map_err(|reason| E::custom(format!("{reason}; allowed: {}", T::ALLOWED)))
+            }
+        }
+        deserializer.deserialize_str(Reader(PhantomData))
+    }
+}
+
+/// One or more identifiers separated by white space.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(pub Vec<Symbol>);
+
+impl Word for Names {
+    const ALLOWED: &'static str = "C identifiers separated by white space";
+    fn read(text: &str) -> Result<Self, String> {
+        let names: Result<Vec<Symbol>, String> = text.split_whitespace().map(identifier).collect();
+        let names = names?;
+        if names.is_empty() { Err("no name given".into()) } else { Ok(Names(names)) }
+    }
+}
+
+impl Word for Symbol {
+    const ALLOWED: &'static str = "one C identifier";
+    fn read(text: &str) -> Result<Self, String> {
+        identifier(text)
+    }
+}
+
+/// A free-form tag such as a callback kind: lower-case words joined by `-`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tag(pub Symbol);
+
+impl Word for Tag {
+    const ALLOWED: &'static str = "lower-case letters, digits and `-`";
+    fn read(text: &str) -> Result<Self, String> {
+        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(Tag(Symbol::intern(text))) } else { Err(unknown(text)) }
+    }
+}
+
+fn identifier(text: &str) -> Result<Symbol, String> {
+    let mut bytes = text.bytes();
+    let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if starts && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') && text.len() <= 200 {
+        Ok(Symbol::intern(text))
+    } else {
+        Err(format!("`{}` is not a C identifier", clip(text)))
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+fn unknown(text: &str) -> String {
+    format!("unknown word `{}`", clip(text))
+}
+
+fn argument(text: Option<&str>) -> Result<u8, String> {
+    let text = text.ok_or("an argument index is missing")?;
+    match text.parse::<u8>() {
+        Ok(index) if index <= MAX_ARGUMENT => Ok(index),
+        _ => Err(format!("`{}` is not an argument index (0 to {MAX_ARGUMENT})", clip(text))),
+    }
+}
+
+fn no_more<'a>(mut rest: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    rest.next().map_or(Ok(()), |text| Err(unknown(text)))
+}
+
+fn lock_ref(text: Option<&str>) -> Result<LockRef, String> {
+    let text = text.ok_or("which lock is missing: an argument index, `named:NAME`, `member:INDEX.FIELD` or `through:INDEX`")?;
+    if let Some(name) = text.strip_prefix("named:") {
+        return identifier(name).map(LockRef::Named);
+    }
+    if let Some(index) = text.strip_prefix("through:") {
+        return argument(Some(index)).map(LockRef::Through);
+    }
+    if let Some(member) = text.strip_prefix("member:") {
+        let (index, field) = member.split_once('.').ok_or_else(|| unknown(text))?;
+        return Ok(LockRef::Member(argument(Some(index))?, identifier(field)?));
+    }
+    argument(Some(text)).map(LockRef::Arg)
+}
+
+const KINDS: [(&str, LockKind); 15] = [
+    ("spin", LockKind::Spin),
+    ("raw-spin", LockKind::RawSpin),
+    ("rw-spin", LockKind::RwSpin),
+    ("mutex", LockKind::Mutex),
+    ("rwsem", LockKind::RwSem),
+    ("semaphore", LockKind::Semaphore),
+    ("rt-mutex", LockKind::RtMutex),
+    ("ww-mutex", LockKind::WwMutex),
+    ("percpu-rwsem", LockKind::Percpurwsem),
+    ("seqlock", LockKind::Seqlock),
+    ("local", LockKind::Local),
+    ("bit", LockKind::Bit),
+    ("sock", LockKind::Sock),
+    ("srcu", LockKind::Srcu),
+    ("sleeping", LockKind::SleepingOther),
+];
+
+fn kind(text: &str) -> Result<LockKind, String> {
+    KINDS.iter().find(|(word, _)| *word == text).map(|(_, kind)| *kind).ok_or_else(|| unknown(text))
+}
+
+impl Word for LockEffect {
+    const ALLOWED: &'static str = "KIND LOCK [shared] [if-nonzero|if-zero|if-pointer], where KIND is spin, raw-spin, rw-spin, mutex, rwsem, \
+        semaphore, rt-mutex, ww-mutex, percpu-rwsem, seqlock, local, bit, sock, srcu or sleeping, and LOCK is an argument index, \
+        named:NAME, member:INDEX.FIELD or through:INDEX";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let kind = kind(words.next().unwrap_or(""))?;
+        let lock = lock_ref(words.next())?;
+        let mut effect = LockEffect { lock, kind, mode: LockMode::Exclusive, success: Success::Always };
+        for word in words {
+            match word {
+                "shared" => effect.mode = LockMode::Shared,
+                "if-nonzero" => effect.success = Success::NonZero,
+                "if-zero" => effect.success = Success::Zero,
+                "if-pointer" => effect.success = Success::Pointer,
+                _ => return Err(unknown(word)),
+            }
+        }
+        Ok(effect)
+    }
+}
+
+impl Word for CtxEffect {
+    const ALLOWED: &'static str = "+PART or -PART, where PART is preempt, bh, irq, irqsave, rcu, rcu-bh, rcu-sched or pagefault-off";
+    fn read(text: &str) -> Result<Self, String> {
+        let (enter, part) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+            (Some(part), _) => (true, part),
+            (_, Some(part)) => (false, part),
+            _ => return Err(unknown(text)),
+        };
+        let part = match part {
+            "preempt" => CtxPart::Preempt,
+            "bh" => CtxPart::Bh,
+            "irq" => CtxPart::Irq,
+            "irqsave" => CtxPart::IrqSave,
+            "rcu" => CtxPart::Rcu,
+            "rcu-bh" => CtxPart::RcuBh,
+            "rcu-sched" => CtxPart::RcuSched,
+            "pagefault-off" => CtxPart::PagefaultOff,
+            _ => return Err(unknown(text)),
+        };
+        Ok(CtxEffect { part, enter })
+    }
+}
+
+impl Word for Sleeps {
+    const ALLOWED: &'static str = "unknown, never, always, on-rt, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let sleeps = match words.next().unwrap_or("") {
+            "unknown" => Sleeps::Unknown,
+            "never" => Sleeps::Never,
+            "always" => Sleeps::Always,
+            "on-rt" => Sleeps::OnRt,
+            "gfp" => Sleeps::Gfp(argument(words.next())?),
+            "if-true" => Sleeps::IfTrue(argument(words.next())?),
+            "if-false" => Sleeps::IfFalse(argument(words.next())?),
+            "if-bit" => {
+                let index = argument(words.next())?;
+                let value = words.next().ok_or("the bit's value is missing")?;
+                let parsed = value.strip_prefix("0x").map_or_else(|| value.parse(), |digits| i64::from_str_radix(digits, 16));
+                Sleeps::IfBit(index, parsed.map_err(|_| unknown(value))?)
+            }
+            word => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(sleeps)
+    }
+}
+
+impl Word for Returns {
+    const ALLOWED: &'static str = "unknown, non-null, may-null, rarely-null, err-ptr, null-or-err-ptr, errno or `arg INDEX`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let returns = match words.next().unwrap_or("") {
+            "unknown" => Returns::Unknown,
+            "non-null" => Returns::NonNull,
+            "may-null" => Returns::MayNull,
+            "rarely-null" => Returns::RarelyNull,
+            "err-ptr" => Returns::ErrPtr,
+            "null-or-err-ptr" => Returns::NullOrErrPtr,
+            "errno" => Returns::Errno,
+            "arg" => Returns::Arg(argument(words.next())?),
+            word => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(returns)
+    }
+}
+
+/// An argument that is freed, and whether only after a grace period.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freed(pub u8, pub bool);
+
+impl Word for Freed {
+    const ALLOWED: &'static str = "`INDEX` or `INDEX grace`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let index = argument(words.next())?;
+        let grace = match words.next() {
+            None => false,
+            Some("grace") => true,
+            Some(word) => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(Freed(index, grace))
+    }
+}
+
+/// A reference operation on an argument.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefWord(pub u8, pub RefOp);
+
+impl Word for RefWord {
+    const ALLOWED: &'static str = "`get INDEX`, `put INDEX` or `get-unless-zero INDEX`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let op = match words.next().unwrap_or("") {
+            "get" => RefOp::Get,
+            "put" => RefOp::Put,
+            "get-unless-zero" => RefOp::GetUnlessZero,
+            word => return Err(unknown(word)),
+        };
+        let index = argument(words.next())?;
+        no_more(words)?;
+        Ok(RefWord(index, op))
+    }
+}
+
+impl Word for Assert {
+    const ALLOWED: &'static str = "`held LOCK`, `not-held LOCK`, may-sleep, irqs-off, softirq or in-task";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let assert = match words.next().unwrap_or("") {
+            "held" => Assert::Held(lock_ref(words.next())?),
+            "not-held" => Assert::NotHeld(lock_ref(words.next())?),
+            "may-sleep" => Assert::MaySleep,
+            "irqs-off" => Assert::IrqsOff,
+            "softirq" => Assert::Softirq,
+            "in-task" => Assert::InTask,
+            word => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(assert)
+    }
+}
+
+impl Word for Test {
+    const ALLOWED: &'static str = "is-err, is-err-or-null, truth, ptr-err-or-zero or bug-on";
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "is-err" => Test::IsErr,
+            "is-err-or-null" => Test::IsErrOrNull,
+            "truth" => Test::Truth,
+            "ptr-err-or-zero" => Test::PtrErrOrZero,
+            "bug-on" => Test::BugOn,
+            _ => return Err(unknown(text)),
+        })
+    }
+}
+
+impl Word for Context {
+    const ALLOWED: &'static str =
+        "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, rcu, lock:NAME=KIND, sometimes";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let level = match words.next().unwrap_or("") {
+            "task" => Level::Task,
+            "softirq" => Level::Softirq,
+            "hardirq" => Level::Hardirq,
+            "nmi" => Level::Nmi,
+            "inherit" => Level::Inherit,
+            word => return Err(unknown(word)),
+        };
+        let mut context = Context { level, ..Context::default() };
+        for word in words {
+            match word {
+                "preempt-off" => context.preempt_off = true,
+                "bh-off" => context.bh_off = true,
+                "irq-off" => context.irq_off = true,
+                "rcu" => context.rcu = true,
+                "sometimes" => context.sometimes = true,
+                _ => {
+                    let lock = word.strip_prefix("lock:").and_then(|lock| lock.split_once('='));
+                    let (name, word) = lock.ok_or_else(|| unknown(word))?;
+                    let fits = !name.is_empty() && name.split('.').all(|part| identifier(part).is_ok());
+                    if !fits {
+                        return Err(unknown(name));
+                    }
+                    context.locks.push((Symbol::intern(name), kind(word)?));
+                }
+            }
+        }
+        Ok(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_words() {
+        let effect = LockEffect::read("mutex 0 if-zero").expect("valid");
+        assert_eq!(effect.lock, LockRef::Arg(0));
+        assert_eq!((effect.kind, effect.mode, effect.success), (LockKind::Mutex, LockMode::Exclusive, Success::Zero));
+        let effect = LockEffect::read("sock member:0.sk_lock shared").expect("valid");
+        assert_eq!((effect.lock, effect.mode), (LockRef::Member(0, Symbol::intern("sk_lock")), LockMode::Shared));
+        for bad in ["", "mutex", "mutex 99", "mutex member:0", "mutex 0 often", "lock 0", "mutex named:a-b"] {
+            assert!(LockEffect::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_word() {
+        for (word, kind) in KINDS {
+            assert_eq!(LockEffect::read(&format!("{word} 1")).expect("valid").kind, kind);
+            assert!(LockEffect::ALLOWED.contains(word), "{word} is not in the help");
+        }
+    }
+
+    #[test]
+    fn context_words() {
+        let context = Context::read("task bh-off lock:net_device.addr_list_lock=spin sometimes").expect("valid");
+        assert!(context.bh_off && context.sometimes && context.atomic());
+        assert_eq!(context.locks, [(Symbol::intern("net_device.addr_list_lock"), LockKind::Spin)]);
+        assert!(!Context::read("task lock:rtnl=sleeping").expect("valid").atomic());
+        for bad in ["", "process", "task lock:rtnl", "task lock:=spin", "task lock:a b=spin", "task maybe"] {
+            assert!(Context::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sleep_and_return_words() {
+        assert_eq!(Sleeps::read("gfp 1"), Ok(Sleeps::Gfp(1)));
+        assert_eq!(Sleeps::read("if-bit 0 0x200"), Ok(Sleeps::IfBit(0, 0x200)));
+        assert_eq!(Returns::read("arg 0"), Ok(Returns::Arg(0)));
+        assert!(Sleeps::read("gfp").is_err() && Sleeps::read("always 1").is_err() && Returns::read("null").is_err());
+    }
+}
