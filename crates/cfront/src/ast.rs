@@ -48,6 +48,8 @@ pub struct Ast {
     pub enums: Vec<EnumBody>,
     /// What could not be parsed, in source order. Empty: complete.
     pub gaps: Vec<Gap>,
+    /// What was read by a guess that may be wrong but loses nothing, such as a macro used without a semicolon.
+    pub notes: Vec<Gap>,
 }
 
 /// Why a piece is missing.
@@ -337,11 +339,14 @@ pub struct Decl {
     pub init: Option<InitId>,
     /// `__cleanup(f)` as `f`; `__free(name)` as `__free_name`; `CLASS(name, var)` as `class_name_destructor`.
     pub cleanup: Symbol,
-    /// For `CLASS(name, var)(args)`: `class_name_constructor` is called with these ExprIds. Empty list and empty symbol otherwise.
+    /// For `CLASS(name, var)(args)`: `class_name_constructor` is called with these ExprIds. For `Shape::Decl` the macro's name with all its
+    /// arguments (the type is then unknown). Empty list and empty symbol otherwise.
     pub constructor: Symbol,
     pub constructor_args: List,
     /// Bit-field width.
     pub bits: Option<ExprId>,
+    /// `__attribute__((aligned(n)))`; without a number 16.
+    pub align: Option<ExprId>,
     /// Annotations met on the declaration: Symbols' `index()` are not stable, so these are `Ident`/`Call` ExprIds.
     pub annotations: List,
     pub loc: Loc,
@@ -387,6 +392,7 @@ pub struct RecordBody {
     /// Fields in order: DeclIds; anonymous members have an empty name.
     pub fields: List,
     pub packed: bool,
+    pub align: Option<ExprId>,
     pub loc: Loc,
 }
 
@@ -410,6 +416,7 @@ impl Ast {
         self.records.clear();
         self.enums.clear();
         self.gaps.clear();
+        self.notes.clear();
     }
 
     /// The raw ids of a list.

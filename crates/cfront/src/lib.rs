@@ -10,3 +10,4 @@ pub mod program;
 pub mod shapes;
 pub mod token;
 pub mod types;
+pub mod parser;

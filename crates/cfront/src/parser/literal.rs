@@ -1,0 +1,167 @@
+//! The values of literals.
+
+/// Value, unsigned, and 0, 1 or 2 for `long`.
+pub(super) fn integer(text: &str) -> Option<(u64, bool, u8)> {
+    let lower = text.as_bytes();
+    let (radix, digits) = match lower {
+        [b'0', b'x' | b'X', rest @ ..] => (16u64, rest),
+        [b'0', b'b' | b'B', rest @ ..] => (2, rest),
+        [b'0', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => (8, rest),
+        _ => (10, lower),
+    };
+    let mut value: u64 = 0;
+    let mut used = 0;
+    for &byte in digits {
+        let digit = match byte {
+            b'0'..=b'9' => u64::from(byte - b'0'),
+            b'a'..=b'f' if radix == 16 => u64::from(byte - b'a' + 10),
+            b'A'..=b'F' if radix == 16 => u64::from(byte - b'A' + 10),
+            b'\'' => {
+                used += 1;
+                continue;
+            }
+            _ => break,
+        };
+        if digit >= radix {
+            return None;
+        }
+        value = value.wrapping_mul(radix).wrapping_add(digit);
+        used += 1;
+    }
+    if used == 0 {
+        return None;
+    }
+    let mut unsigned = false;
+    let mut long = 0u8;
+    let mut suffix = &digits[used..];
+    loop {
+        suffix = match suffix {
+            [b'u' | b'U', rest @ ..] if !unsigned => {
+                unsigned = true;
+                rest
+            }
+            [b'l', b'l', rest @ ..] | [b'L', b'L', rest @ ..] if long == 0 => {
+                long = 2;
+                rest
+            }
+            [b'l' | b'L', rest @ ..] if long == 0 => {
+                long = 1;
+                rest
+            }
+            [] => break,
+            _ => return None,
+        };
+    }
+    // The type is the first in which the value fits: decimal constants stay signed, others may become unsigned.
+    if long == 0 {
+        let fits_int = value <= i32::MAX as u64;
+        let fits_unsigned = value <= u64::from(u32::MAX) && (unsigned || radix != 10);
+        if !fits_int && !fits_unsigned {
+            long = 1;
+        } else if !fits_int {
+            unsigned = true;
+        }
+    }
+    if long > 0 && value > i64::MAX as u64 {
+        unsigned = true;
+    }
+    Some((value, unsigned, long))
+}
+
+/// The bytes of a character or string literal's inside, escapes decoded.
+fn unescape(body: &[u8], out: &mut Vec<u8>) {
+    let mut i = 0;
+    while let Some(&byte) = body.get(i) {
+        i += 1;
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        let Some(&escape) = body.get(i) else { return };
+        i += 1;
+        match escape {
+            b'n' => out.push(b'\n'),
+            b't' => out.push(b'\t'),
+            b'r' => out.push(b'\r'),
+            b'a' => out.push(7),
+            b'b' => out.push(8),
+            b'f' => out.push(12),
+            b'v' => out.push(11),
+            b'e' | b'E' => out.push(27),
+            b'0'..=b'7' => {
+                let mut value = u32::from(escape - b'0');
+                for _ in 0..2 {
+                    let Some(&digit @ b'0'..=b'7') = body.get(i) else { break };
+                    value = value * 8 + u32::from(digit - b'0');
+                    i += 1;
+                }
+                out.push(value as u8);
+            }
+            b'x' => {
+                let mut value = 0u32;
+                while let Some(digit) = body.get(i).and_then(|&b| (b as char).to_digit(16)) {
+                    value = (value << 4 | digit) & 0xff;
+                    i += 1;
+                }
+                out.push(value as u8);
+            }
+            b'\n' => {}
+            other => out.push(other),
+        }
+    }
+}
+
+fn inside(text: &str, quote: char) -> &str {
+    let start = text.find(quote).map_or(text.len(), |at| at + 1);
+    let rest = &text[start..];
+    rest.strip_suffix(quote).unwrap_or(rest)
+}
+
+/// Appends the text of one string literal as written.
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+    unescape(inside(text, '"').as_bytes(), out);
+}
+
+/// The value of a character constant: `char` is signed, several characters make one number.
+pub(super) fn character(text: &str) -> Option<u64> {
+    let mut bytes = Vec::with_capacity(8);
+    unescape(inside(text, '\'').as_bytes(), &mut bytes);
+    match bytes[..] {
+        [] => None,
+        [one] if !text.starts_with(['L', 'u', 'U']) => Some(i64::from(one as i8) as u64),
+        _ => Some(u64::from(bytes.iter().fold(0u32, |value, &b| value << 8 | u32::from(b)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_have_the_type_c_gives_them() {
+        assert_eq!(integer("0"), Some((0, false, 0)));
+        assert_eq!(integer("017"), Some((15, false, 0)));
+        assert_eq!(integer("0xffffffff"), Some((0xffff_ffff, true, 0)));
+        assert_eq!(integer("4294967295"), Some((0xffff_ffff, false, 1)));
+        assert_eq!(integer("0x10UL"), Some((16, true, 1)));
+        assert_eq!(integer("1ull"), Some((1, true, 2)));
+        assert_eq!(integer("0b101"), Some((5, false, 0)));
+        assert_eq!(integer("0xffffffffffffffff"), Some((u64::MAX, true, 1)));
+        assert_eq!(integer("09"), None);
+        assert_eq!(integer("1x"), None);
+        assert_eq!(integer("0x"), None);
+    }
+
+    #[test]
+    fn characters_and_strings() {
+        assert_eq!(character("'a'"), Some(97));
+        assert_eq!(character("'\\n'"), Some(10));
+        assert_eq!(character("'\\xff'"), Some(u64::MAX));
+        assert_eq!(character("'ab'"), Some(97 * 256 + 98));
+        assert_eq!(character("''"), None);
+        let mut out = Vec::new();
+        string("\"a\\tb\\0\"", &mut out);
+        string("L\"\\x41\\\"\"", &mut out);
+        assert_eq!(out, b"a\tb\0A\"");
+    }
+}
