@@ -1,0 +1,96 @@
+//! Revisions of a repository that the `git` command makes.
+#![cfg(feature = "git")]
+
+use cuthere_tree::{OpenOptions, PatchText, Tree, TreeError};
+use std::path::Path;
+use std::process::Command;
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+        .args(arguments)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("git runs");
+    assert!(status.success(), "git {arguments:?}");
+}
+
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |path: &str, content: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, content).expect("written");
+    };
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    write("net/a.c", "first\n");
+    write("net/b.h", "header\n");
+    write("Makefile", "VERSION = 6\n");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../net/b.h", folder.path().join("net/link.h")).expect("linked");
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "one"]);
+    git(folder.path(), &["tag", "-a", "v1", "-m", "one"]);
+    write("net/a.c", "second\n");
+    write("net/new.c", "new, and longer than the others\n");
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "two"]);
+    write("net/a.c", "not committed\n");
+    folder
+}
+
+fn list(tree: &Tree) -> Vec<&str> {
+    tree.paths().iter().map(|path| &**path).collect()
+}
+
+fn read(tree: &Tree, path: &str) -> Vec<u8> {
+    tree.read(tree.find(path).expect("listed")).expect("reads").into_owned()
+}
+
+#[test]
+fn a_revision_is_read_from_its_objects() {
+    let folder = repository();
+    let open = |rev: &str, options: &OpenOptions| Tree::open_rev(folder.path(), rev, options);
+    let all = OpenOptions::default();
+    for rev in ["v1", "HEAD~1", "main^", "v1^{tree}"] {
+        let tree = open(rev, &all).expect("opens");
+        assert_eq!((list(&tree), read(&tree, "net/a.c")), (vec!["net/a.c", "net/b.h"], b"first\n".to_vec()), "{rev}");
+    }
+    let head = open("HEAD", &all).expect("opens");
+    assert_eq!(list(&head), ["net/a.c", "net/b.h", "net/new.c"]);
+    assert_eq!(head.find("net/link.h"), head.find("net/b.h"));
+    assert_eq!(head.size_hint(head.find("net/b.h").expect("listed")), 7);
+    assert_eq!(head.read_path("Makefile").expect("reads").as_deref(), Some(&b"VERSION = 6\n"[..]));
+    let small = open("HEAD", &OpenOptions { max_file: 10, ..OpenOptions::default() }).expect("opens");
+    assert_eq!((small.len(), small.skipped().len()), (2, 1));
+    let part = open("HEAD", &OpenOptions { only: vec!["net/b.h".into(), "nope".into()], ..OpenOptions::default() }).expect("opens");
+    assert_eq!((list(&part), part.skipped()[0].path.as_str()), (vec!["net/b.h"], "nope"));
+    let below = Tree::open_rev(&folder.path().join("net"), "v1", &all).expect("opens");
+    assert_eq!(list(&below), ["a.c", "b.h"]);
+    assert!(matches!(open("nonsense", &all), Err(TreeError::Revision { .. })));
+    let empty = tempfile::tempdir().expect("a folder");
+    assert!(matches!(Tree::open_rev(empty.path(), "HEAD", &all), Err(TreeError::Repository { .. })));
+}
+
+#[test]
+fn a_packed_bare_repository_reads_from_many_threads_and_takes_patches() {
+    let folder = repository();
+    git(folder.path(), &["gc", "-q"]);
+    let bare = tempfile::tempdir().expect("a folder");
+    git(folder.path(), &["clone", "-q", "--bare", ".", &bare.path().to_string_lossy()]);
+    let tree = Tree::open_rev(bare.path(), "main", &OpenOptions::default()).expect("opens");
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..50).map(|_| read(&tree, "net/a.c")).collect::<Vec<_>>())).collect();
+        for thread in threads {
+            assert!(thread.join().expect("no panic").iter().all(|bytes| bytes == b"second\n"));
+        }
+    });
+    let patch = PatchText::new("p", "--- a/net/a.c\n+++ b/net/a.c\n@@ -1 +1 @@\n-second\n+third\n");
+    let (tree, outcomes) = tree.with_patches(&[patch]).expect("lays");
+    assert!(outcomes[0].is_clean());
+    assert_eq!(read(&tree, "net/a.c"), b"third\n");
+}
