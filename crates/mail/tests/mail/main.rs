@@ -1,0 +1,8 @@
+//! Reading mail as a user has it: whole inputs in, what a person would count out.
+
+mod fixtures;
+mod formats;
+mod founding;
+mod hostile;
+mod property;
+mod series;
