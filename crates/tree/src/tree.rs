@@ -301,15 +301,26 @@ impl Tree {
         if self.overlay.is_empty() {
             return Ok(self);
         }
-        let mut listed: BTreeMap<Arc<str>, Entry> = BTreeMap::new();
-        let old = std::mem::take(&mut self.paths).into_iter().zip(std::mem::take(&mut self.entries));
-        listed.extend(old.filter(|(path, _)| !self.overlay.contains_key(&**path)));
+        let mut made: Vec<(Arc<str>, Entry)> = Vec::new();
+        let mut gone = false;
         for (path, content) in &self.overlay {
+            let listed = self.paths.binary_search_by(|listed| (**listed).cmp(path)).ok();
             let wanted = is_source(path) && (self.only.is_empty() || self.only.iter().any(|only| is_under(path, only)));
-            if let (true, Some(bytes)) = (wanted, content) {
-                listed.insert(Arc::from(path.as_str()), Entry { size: bytes.len() as u64, place: Place::Memory(bytes.clone()) });
+            let entry = content.as_ref().map(|bytes| Entry { size: bytes.len() as u64, place: Place::Memory(bytes.clone()) });
+            match (listed, entry) {
+                (Some(at), Some(entry)) => self.entries[at] = entry,
+                (Some(_), None) => gone = true,
+                (None, Some(entry)) if wanted => made.push((Arc::from(path.as_str()), entry)),
+                _ => {}
             }
         }
+        if made.is_empty() && !gone {
+            return Ok(self);
+        }
+        let old = std::mem::take(&mut self.paths).into_iter().zip(std::mem::take(&mut self.entries));
+        let mut listed: Vec<(Arc<str>, Entry)> = old.filter(|(path, _)| !matches!(self.overlay.get(&**path), Some(None))).collect();
+        listed.extend(made);
+        listed.sort_by(|a, b| a.0.cmp(&b.0));
         if listed.len() > MAX_ENTRIES {
             return Err(TreeError::TooManyFiles { path: self.root, limit: MAX_ENTRIES });
         }

@@ -111,7 +111,7 @@ fn links_names_and_special_files_are_told_apart() {
     symlink(outside.path(), root.join("leakdir")).expect("linked");
     fs::write(root.join(OsStr::from_bytes(b"bad\xff.c")), "").expect("written");
     let _socket = std::os::unix::net::UnixListener::bind(root.join("socket.c")).expect("bound");
-    fs::set_permissions(root.join("locked"), fs::Permissions::from_mode(0)).expect("locked");
+    fs::set_permissions(root.join("locked"), fs::Permissions::from_mode(0o000)).expect("locked");
     // A privileged user reads everything.
     let privileged = fs::read_dir(root.join("locked")).is_ok();
     let tree = open(root);

@@ -289,7 +289,7 @@ impl<'a> Parser<'a> {
         let blank = rest().take(missing).take_while(|line| trim(line).is_empty()).count();
         let header =
             |line: &&[u8]| trim(line) == b"--" || [&b"diff --git "[..], b"@@ ", b"From "].iter().any(|start| line.starts_with(start));
-        blank < missing && rest().nth(blank).is_none_or(|line| header(&line))
+        blank < missing && rest().nth(blank).is_none_or(header)
     }
 
     /// A line without a marker inside a hunk: the tail of a wrapped line, or a context line that lost its blank.
