@@ -13,13 +13,16 @@ macro_rules! pattern {
     };
 }
 
-pattern!(CPU_LINE, r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?) (Not tainted|Tainted: [A-Z ]+?|G +[A-Z ]+?) +([\w.][^ ]*)(.*)$");
-pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted: [A-Z ]+?) *\(?([\w.]+[^ )]*)");
-pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted: [A-Z ]+)");
+pattern!(CPU_LINE, r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +([\w.][^ ]*)(.*)$");
+pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) *\(?([\w.]+[^ )]*)");
+pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+)");
 pattern!(HELD, r"^\s*#(\d+):\s+(.*)$");
 pattern!(HOLDER, r"(?:\d+|no|more than \d+) locks? held by (.{1,40}?)[:.]\s*$");
 pattern!(STACK_TASK, r"(?:Allocated|Freed)(?: by task \d+(?: on cpu \d+ at [\d.]+s)?)?(?: \(\d+\))?:");
-pattern!(KCSAN_ACCESS, r"(?:read|write|read-write|assert no accesses|race at unknown origin)[^,]* (?:to|of|at) \S+ of \d+ bytes by (?:task|interrupt)");
+pattern!(
+    KCSAN_ACCESS,
+    r"(?:read|write|read-write|assert no accesses|race at unknown origin)[^,]* (?:to|of|at) \S+ of \d+ bytes by (?:task|interrupt)"
+);
 
 /// Where the instruction pointer was, and in which line.
 pub struct Instruction {
@@ -82,7 +85,8 @@ impl Body {
     /// Reads all lines of a report. Linear in their length.
     pub fn read(segment: &Segment<'_>) -> Body {
         let mut body = Body::default();
-        let mut reader = Reader { body: &mut body, current: None, discarding: false, holder: None, own: true, arm_first: false, place_next: false };
+        let mut reader =
+            Reader { body: &mut body, current: None, discarding: false, holder: None, own: true, arm_first: false, place_next: false };
         for index in segment.header..segment.lines.len() {
             if let Some((_, text)) = segment.lines.get(index) {
                 reader.line(index, text, index == segment.header);
@@ -100,7 +104,9 @@ impl Body {
             stack.kind = StackKind::Main;
             stack.frames.iter_mut().for_each(|f| f.stack = StackKind::Main);
         }
-        if self.context.is_none() && (self.in_atomic.is_some() || self.stacks.iter().any(|s| s.kind == StackKind::Main && !s.frames.is_empty())) {
+        if self.context.is_none()
+            && (self.in_atomic.is_some() || self.stacks.iter().any(|s| s.kind == StackKind::Main && !s.frames.is_empty()))
+        {
             self.context = Some(Context::Task);
         }
     }
@@ -125,9 +131,11 @@ impl Body {
     pub fn faulting(&self) -> Vec<&Frame> {
         let mut frames = Vec::new();
         let from = self.instructions.first().map_or(0, |i| i.line);
-        let stack = self.stacks.iter().find(|s| s.kind == StackKind::Main && !s.frames.is_empty() && s.line >= from).or_else(|| {
-            self.stacks.iter().find(|s| s.kind == StackKind::Main && !s.frames.is_empty())
-        });
+        let stack = self
+            .stacks
+            .iter()
+            .find(|s| s.kind == StackKind::Main && !s.frames.is_empty() && s.line >= from)
+            .or_else(|| self.stacks.iter().find(|s| s.kind == StackKind::Main && !s.frames.is_empty()));
         if let Some(first) = self.instructions.first().and_then(|i| i.frame.as_ref()) {
             frames.push(first);
         }
@@ -187,9 +195,23 @@ impl Reader<'_> {
         if let Some(pointer) = frame::pointer(t) {
             match pointer {
                 Pointer::At(f) => {
-                    if let Some(stack) = self.current.and_then(|c| self.body.stacks.get_mut(c)).filter(|s| !s.frames.is_empty() || s.title.starts_with("Call")) {
+                    let again = self
+                        .body
+                        .instructions
+                        .iter()
+                        .filter_map(|i| i.frame.as_ref())
+                        .any(|g| g.function == f.function && g.offset == f.offset);
+                    if !again
+                        && let Some(stack) = self
+                            .current
+                            .and_then(|c| self.body.stacks.get_mut(c))
+                            .filter(|s| !s.frames.is_empty() || s.title.starts_with("Call"))
+                    {
                         // Printed again after the stack it belongs to is no new frame.
-                        if matches!(stack.kind, StackKind::Main | StackKind::OtherCpu) && !stack.frames.iter().any(|g| g.function == f.function && g.offset == f.offset) && !self.discarding {
+                        if matches!(stack.kind, StackKind::Main | StackKind::OtherCpu)
+                            && !stack.frames.iter().any(|g| g.function == f.function && g.offset == f.offset)
+                            && !self.discarding
+                        {
                             let mut inner = f.clone();
                             inner.stack = stack.kind;
                             stack.frames.push(inner);
@@ -296,7 +318,7 @@ impl Reader<'_> {
 
     fn facts(&mut self, t: &str) {
         let b = &mut *self.body;
-        if b.task.is_none()
+        if (b.task.is_none() || b.kernel.is_none())
             && t.contains("PID:")
             && let Some(c) = CPU_LINE.as_ref().and_then(|re| re.captures(t))
         {
@@ -407,10 +429,16 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     if t.ends_with("acquired at:") || t.starts_with("-> #") || t.starts_with("... to a ") || t.starts_with("... key") && t.contains("at:") {
         return Some(StackKind::Dependency);
     }
-    if t.starts_with("NMI backtrace for cpu") || t.starts_with("Exception stack") && t.contains("cpu") || t.starts_with("Task dump for CPU") || t.starts_with("Sending NMI") {
+    if t.starts_with("NMI backtrace for cpu")
+        || t.starts_with("Exception stack") && t.contains("cpu")
+        || t.starts_with("Task dump for CPU")
+        || t.starts_with("Sending NMI")
+    {
         return Some(StackKind::OtherCpu);
     }
-    if (t.starts_with("read") || t.starts_with("write") || t.starts_with("assert no") || t.starts_with("race at")) && KCSAN_ACCESS.as_ref().is_some_and(|re| re.is_match(t)) {
+    if (t.starts_with("read") || t.starts_with("write") || t.starts_with("assert no") || t.starts_with("race at"))
+        && KCSAN_ACCESS.as_ref().is_some_and(|re| re.is_match(t))
+    {
         return Some(StackKind::OtherAccess);
     }
     if t.starts_with("Preemption disabled at:") {
@@ -423,7 +451,8 @@ fn starts_stack(t: &str) -> Option<StackKind> {
 pub fn parse_lock(text: &str) -> Option<HeldLock> {
     let at = text.find("at: ").or_else(|| text.find("at:"))?;
     let (head, place) = (text.get(..at)?, text.get(at + 3..)?);
-    let address = head.split_ascii_whitespace().next().filter(|w| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned);
+    let address =
+        head.split_ascii_whitespace().next().filter(|w| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned);
     // The class is in parentheses that may hold parentheses; it ends where the marks or the comma begin.
     let open = head.find('(')?;
     let mut depth = 0usize;
@@ -461,7 +490,7 @@ pub fn parse_lock(text: &str) -> Option<HeldLock> {
 
 fn taint(text: &str) -> Option<String> {
     let letters = text.strip_prefix("Tainted:")?;
-    let words: Vec<&str> = letters.split_ascii_whitespace().filter(|w| w.len() == 1).collect();
+    let words: Vec<&str> = letters.split_ascii_whitespace().filter(|w| w.len() <= 3).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 

@@ -8,8 +8,9 @@ use crate::verdict::Verdict;
 use regex::Regex;
 use std::sync::LazyLock;
 
-static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:address:?|dereference(?: at|, address:)?|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok());
+static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?:address:?|dereference(?: at|, address:)?|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok()
+});
 
 /// Reads a fault.
 pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
@@ -73,6 +74,10 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
     }
     let mut found = Access { write: None, size: None, address: None };
     for (_, text) in segment.lines.iter().skip(segment.header).take(12) {
+        // KASAN translates the address of its shadow memory back.
+        if let Some((_, range)) = text.split_once("KASAN: ").and_then(|(_, r)| r.split_once("in range [")) {
+            found.address = range.split(['-', ']']).next().map(str::to_owned);
+        }
         if found.address.is_none()
             && let Some(c) = ADDRESS.as_ref()?.captures(text)
         {

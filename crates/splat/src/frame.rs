@@ -19,9 +19,12 @@ pattern!(
 );
 // ` func file.c:12 [inline]` and ` func file.c:12`, `[inline] func` and `func [inline]`.
 pattern!(SYMBOLISED, r"^\s*(\? )?([A-Za-z_]\w*(?:\.\w+)*)\s+(?:at )?([A-Za-z0-9_./<>-]+\.(?:c|h|S|rs|cc)):(\d+)(?:\s+(.*))?$");
-pattern!(INLINE_HEAD, r"^\s*(?:\[<?\s*(?:0x)?[0-9a-fA-F]*\s*>?\]\s*)?\[\s*inline\s*\]\s+([A-Za-z_][\w.]*)(?:\s+([^\s:]+):(\d+))?");
+pattern!(INLINE_HEAD, r"^\s*(?:\[<[0-9a-fA-F]*>\]\s*)?\[<?\s*inline\s*>?\]\s+([A-Za-z_][\w.]*)(?:\s+([^\s:]+):(\d+))?");
 // 32-bit arm: `[<addr>] (func) from [<addr>] (func+0x1/0x2)` and ` func from caller+0x1/0x2`.
-pattern!(ARM, r"^\s*(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\)? from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)\)?(.*)$");
+pattern!(
+    ARM,
+    r"^\s*(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\)? from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)\)?(.*)$"
+);
 // powerpc: `[c000] [c000] .func+0x1/0x2 (unreliable)`.
 pattern!(POWERPC, r"^\s*\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)(.*)$");
 // A bracketed address and a bare symbol: ` [<ffff>] func`.
@@ -35,7 +38,10 @@ pattern!(
     r"^\s*(?:Krnl PSW : [0-9a-f ]+\(|(?:RIP|EIP|NIP|PC|pc|epc|era|IP)(?: is at| at)?\s*:?\s+(?:[0-9a-f]{4}:)?(?:(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2}))\s*(?:\? )?([A-Za-z_][\w.$]*)(?:\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)|\s+([A-Za-z0-9_./-]+\.[chS]):(\d+).*)$"
 );
 // An instruction pointer that is no symbol: a wild jump.
-pattern!(WILD, r"^\s*(?:RIP|EIP|NIP|PC|pc|epc|IP)(?: is at|:| :)\s*(?:0010:|0060:)?(?:\[<?\s*(?:0x)?[0-9a-f]*\s*>?\]\s*){0,2}(?:0x[0-9a-f]+|\(null\))(?:\s|$)");
+pattern!(
+    WILD,
+    r"^\s*(?:RIP|EIP|NIP|PC|pc|epc|IP)(?: is at|:| :)\s*(?:0010:|0060:)?(?:\[<?\s*(?:0x)?[0-9a-f]*\s*>?\]\s*){0,2}(?:0x[0-9a-f]+|\(null\))(?:\s|$)"
+);
 // User mode: the code segment says so.
 pattern!(USER, r"^\s*(?:RIP|EIP)\s*:?\s*(?:0033|0023|002b|0073):");
 pattern!(RUST_SYMBOL, r"_R[A-Za-z0-9_]{6,}|_ZN[A-Za-z0-9_.$]{6,}");

@@ -80,8 +80,23 @@ pub fn plain(function: &str) -> &str {
 pub fn canonical(function: &str) -> String {
     let name = plain(function);
     const ENTRIES: &[&str] = &[
-        "compat_SYSC_", "compat_SyS_", "__se_sys_", "__do_sys_", "____sys_", "___sys_", "__arm64_", "__riscv_", "__s390x_", "__ia32_", "__x64_", "__sys_", "__se_", "ksys_",
-        "SYSC_", "SyS_", "sys_",
+        "compat_SYSC_",
+        "compat_SyS_",
+        "__se_sys_",
+        "__do_sys_",
+        "____sys_",
+        "___sys_",
+        "__arm64_",
+        "__riscv_",
+        "__s390x_",
+        "__ia32_",
+        "__x64_",
+        "__sys_",
+        "__se_",
+        "ksys_",
+        "SYSC_",
+        "SyS_",
+        "sys_",
     ];
     ENTRIES.iter().find_map(|entry| name.strip_prefix(entry)).filter(|rest| !rest.is_empty()).unwrap_or(name).to_owned()
 }
@@ -112,7 +127,8 @@ pub fn pick_stalled<'a>(frames: impl IntoIterator<Item = &'a Frame>, groups: &[&
 
 /// For hung tasks: waiting for a grace period or for the RTNL is named as such, whoever waits; otherwise the first that does not wait.
 pub fn pick_hung<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Option<String> {
-    let names: Vec<String> = frames.into_iter().filter(|f| !f.unreliable && !is_skipped(&f.function, &[])).map(|f| canonical(&f.function)).collect();
+    let names: Vec<String> =
+        frames.into_iter().filter(|f| !f.unreliable && !is_skipped(&f.function, &[])).map(|f| canonical(&f.function)).collect();
     for name in &names {
         if ["synchronize_rcu", "synchronize_srcu", "synchronize_net", "synchronize_sched"].iter().any(|w| name.contains(w)) {
             return Some("synchronize_rcu".to_owned());
@@ -131,7 +147,9 @@ mod tests {
     #[test]
     fn the_table_is_read() {
         assert!(GROUPS.len() > 10);
-        assert!(in_group("generic", "memcpy_orig") && in_group("generic", "_raw_spin_lock_irqsave") && in_group("generic", "__kmalloc.part.0"));
+        assert!(
+            in_group("generic", "memcpy_orig") && in_group("generic", "_raw_spin_lock_irqsave") && in_group("generic", "__kmalloc.part.0")
+        );
         assert!(!in_group("generic", "tipc_recvmsg"));
     }
 

@@ -169,7 +169,9 @@ fn accept(kind: Kind, text: &str) -> bool {
         Kind::GeneralProtectionFault => {
             let at = text.find("general protection fault").unwrap_or(0);
             // The kernel's own line has a colon and stands at the start; prose has neither.
-            (at <= 24 || text.contains("asan: GPF could")) && text.get(at..).is_some_and(|t| t.contains(": ") || t.contains(':')) && !text.contains(" ip:")
+            (at <= 24 || text.contains("asan: GPF could"))
+                && text.get(at..).is_some_and(|t| t.contains(": ") || t.contains(':'))
+                && !text.contains(" ip:")
         }
         Kind::SlabCorruption => text.starts_with("BUG ") && !text.contains("kasan: bad access detected") || text.contains("INFO: "),
         Kind::KernelBug if text.contains("Kernel BUG ") => text.contains(" at ") || text.contains("[verbose"),

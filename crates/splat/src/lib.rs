@@ -42,7 +42,8 @@ pub fn read(text: &str) -> Vec<Splat> {
     let mut splats = Vec::with_capacity(segments.len());
     for (i, segment) in segments.iter().enumerate() {
         // Each report lends its stack to at most the one before it, so the work stays linear.
-        let lender = segments.get(i + 1).filter(|next| segment.is_stackless() && !segment.speaker.is_empty() && next.speaker == segment.speaker);
+        let lender =
+            segments.get(i + 1).filter(|next| segment.is_stackless() && !segment.speaker.is_empty() && next.speaker == segment.speaker);
         splats.push(match lender {
             Some(next) => {
                 let mut splat = splat(&segment.with_stack_of(next));
@@ -93,7 +94,7 @@ fn splat(segment: &Segment<'_>) -> Splat {
         access: verdict.access,
         corrupted,
         panicked: segment.panicked,
-        lines: Lines { start: segment.lines.first().map_or(0, |l| l.0), end: segment.last },
+        lines: Lines { start: segment.first, end: segment.last },
     }
 }
 

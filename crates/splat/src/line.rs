@@ -16,6 +16,8 @@ pub struct Line<'a> {
     pub stamped: bool,
     /// Length of the line as found, without quoting.
     pub width: usize,
+    /// How many `>` of quoting stood before it.
+    pub quotes: u8,
 }
 
 static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -35,7 +37,7 @@ static CPU_MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^ ?(?:c
 
 /// Strips one line. Linear in the length of the line's first hundred or so bytes.
 pub fn strip(raw: &str) -> Line<'_> {
-    let mut text = unquote(raw.trim_end_matches(['\r', '\n']));
+    let (mut text, quotes) = unquote(raw.trim_end_matches(['\r', '\n']));
     let width = text.len();
     let mut stamped = false;
     let mut caller = None;
@@ -65,7 +67,7 @@ pub fn strip(raw: &str) -> Line<'_> {
     }
     if stamped {
         if let Some(m) = find(&CPU_MARK, text) {
-            return Line { text: text.get(m..).unwrap_or(""), caller, stamped, width };
+            return Line { text: text.get(m..).unwrap_or(""), caller, stamped, width, quotes };
         }
         // One blank separates the prefix from the text; further ones are the kernel's.
         text = text.strip_prefix(' ').unwrap_or(text);
@@ -76,7 +78,7 @@ pub fn strip(raw: &str) -> Line<'_> {
         text = text.get(c.get(0).map_or(0, |m| m.end())..).unwrap_or("");
         text = text.strip_prefix(' ').unwrap_or(text);
     }
-    Line { text, caller, stamped, width }
+    Line { text, caller, stamped, width, quotes }
 }
 
 fn find(re: &LazyLock<Option<Regex>>, text: &str) -> Option<usize> {
@@ -84,8 +86,9 @@ fn find(re: &LazyLock<Option<Regex>>, text: &str) -> Option<usize> {
 }
 
 /// Takes off `> `, `>> ` and `| ` quoting. The `>` with which KASAN marks the row of its dump is followed by an address and stays.
-fn unquote(line: &str) -> &str {
+fn unquote(line: &str) -> (&str, u8) {
     let mut rest = line;
+    let mut quotes = 0;
     for _ in 0..16 {
         let trimmed = rest.trim_start_matches(' ');
         let Some(after) = trimmed.strip_prefix('>') else { break };
@@ -93,8 +96,9 @@ fn unquote(line: &str) -> &str {
             break;
         }
         rest = after.strip_prefix(' ').unwrap_or(after);
+        quotes += 1;
     }
-    rest
+    (rest, quotes)
 }
 
 #[cfg(test)]

@@ -23,7 +23,13 @@ fn symbol_after(segment: &Segment<'_>, phrase: &str) -> Option<String> {
     segment.lines.iter().skip(from + 1).take(30).find_map(|(_, t)| {
         let place = t.split_once("at: ").map(|(_, r)| r).or_else(|| t.contains("[<").then_some(t.as_ref()))?;
         let f = crate::frame::symbol_in(place).map(|f| f.function);
-        f.or_else(|| place.split_ascii_whitespace().next().filter(|w| w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b))).map(str::to_owned))
+        f.or_else(|| {
+            place
+                .split_ascii_whitespace()
+                .next()
+                .filter(|w| w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b)))
+                .map(str::to_owned)
+        })
     })
 }
 
@@ -76,14 +82,13 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
             Verdict::new(segment.kind, format!("{word}: held lock freed in %"), function.or_else(|| stack(&["free"])))
         }
         Kind::LockdepHeldAtExit => {
-            let what = if opening.contains("returning to user") { "lock held when returning to user space" } else { "still has locks held" };
+            let what =
+                if opening.contains("returning to user") { "lock held when returning to user space" } else { "still has locks held" };
             let held = body.held.first().or_else(|| body.others.first().map(|(_, l)| l)).and_then(|l| l.acquired_at.as_deref());
             let function = held.map(canonical).or_else(|| stack(&[]));
             Verdict::bare(segment.kind, format!("{word}: {what} in %"), function)
         }
-        Kind::LockdepUnregisteredKey => {
-            Verdict::new(segment.kind, "INFO: trying to register non-static key in %", stack(&["key"]))
-        }
+        Kind::LockdepUnregisteredKey => Verdict::new(segment.kind, "INFO: trying to register non-static key in %", stack(&["key"])),
         Kind::LockdepWaitContext => Verdict::new(segment.kind, "WARNING: locking bug in %", stack(&["wait-context"])),
         Kind::SuspiciousRcu => {
             if body.stacks.is_empty() && !segment.lines.iter().any(|(_, t)| t.contains("other info") || t.contains("suspicious rcu_")) {

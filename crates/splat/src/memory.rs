@@ -9,10 +9,10 @@ use crate::verdict::Verdict;
 use regex::Regex;
 use std::sync::LazyLock;
 
-static ACCESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(Read|Write) (?:of size (\d+)(?: at addr ([0-9a-fA-F]+))?|at addr ([0-9a-fA-F]+))").ok());
-static CLASS_IN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"BUG: K[A-Z]+: ([a-z -]+?)(?: (read|write))? in ([A-Za-z_<][^ +]*)").ok()
-});
+static ACCESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(Read|Write) (?:of size (\d+)(?: at addr ([0-9a-fA-F]+))?|at addr ([0-9a-fA-F]+))").ok());
+static CLASS_IN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"BUG: K[A-Z]+: ([a-z -]+?)(?: (read|write))? in ([A-Za-z_<][^ +]*)").ok());
 
 /// The function in the opening line, unless it is a helper, then the first of the stack that is none.
 fn named_or(segment: &Segment<'_>, body: &Body, groups: &[&str]) -> Option<String> {
@@ -40,7 +40,9 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
     let rest = opening.split_once("BUG: KASAN:").map_or("", |(_, r)| r).trim();
     let mut verdict = if rest.starts_with("double-free") || rest.starts_with("invalid-free") {
         Verdict::new(Kind::Kasan, "KASAN: invalid-free in %", named_or(segment, body, &["free"]))
-    } else if let Some((class, place)) = rest.split_once(" in ").filter(|(c, _)| c.bytes().all(|b| b.is_ascii_lowercase() || b"- ".contains(&b))) {
+    } else if let Some((class, place)) =
+        rest.split_once(" in ").filter(|(c, _)| c.bytes().all(|b| b.is_ascii_lowercase() || b"- ".contains(&b)))
+    {
         let form = match place.split_once(" at addr ") {
             // The form of 2016, cut off before it says what the access was.
             Some(_) if word.is_none() => format!("KASAN: {class} in % at addr ADDR"),
@@ -73,19 +75,18 @@ pub fn kfence(segment: &Segment<'_>, body: &Body) -> Verdict {
 /// `BUG: KMSAN: class in function`. A leak to a device names the submitter of the request, so the origin stands in for it.
 pub fn kmsan(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
-    let class = opening
-        .split_once("KMSAN:")
-        .and_then(|(_, r)| r.trim().split_once(" in "))
-        .map_or("uninit-value", |(c, _)| c)
-        .to_owned();
+    let class = opening.split_once("KMSAN:").and_then(|(_, r)| r.trim().split_once(" in ")).map_or("uninit-value", |(c, _)| c).to_owned();
     let origins = || body.stacks.iter().filter(|s| matches!(s.kind, StackKind::Origin)).flat_map(|s| s.frames.iter());
     let function = if class == "kernel-usb-infoleak" {
         pick(origins(), &["origin"])
     } else {
         // Inlined callers repeat the opening line, each with its own function.
-        let named = segment.lines.iter().skip(segment.header).filter(|(_, t)| t.contains("BUG: KMSAN:")).filter_map(|(_, t)| {
-            CLASS_IN.as_ref().and_then(|re| re.captures(t)).map(|c| c[3].to_owned())
-        });
+        let named = segment
+            .lines
+            .iter()
+            .skip(segment.header)
+            .filter(|(_, t)| t.contains("BUG: KMSAN:"))
+            .filter_map(|(_, t)| CLASS_IN.as_ref().and_then(|re| re.captures(t)).map(|c| c[3].to_owned()));
         let named: Vec<Frame> = named.map(|n| frame::new(&n)).collect();
         pick(named.iter().chain(body.main()), &[])
     };
@@ -97,7 +98,8 @@ pub fn kcsan(segment: &Segment<'_>) -> Verdict {
     let rest = segment.opening().split_once("KCSAN:").map_or("", |(_, r)| r).trim();
     let functions = rest.split_once(" in ").map_or("", |(_, f)| f);
     // One side may be inlined and carry its offset.
-    let plain: Vec<String> = functions.split(" / ").filter_map(|f| f.split(['+', ' ']).next()).filter(|f| !f.is_empty()).map(canonical).collect();
+    let plain: Vec<String> =
+        functions.split(" / ").filter_map(|f| f.split(['+', ' ']).next()).filter(|f| !f.is_empty()).map(canonical).collect();
     let class = rest.split_once(" in ").map_or(rest, |(c, _)| c);
     let mut verdict = Verdict::bare(Kind::Kcsan, format!("KCSAN: {class} in %"), plain.first().cloned());
     if let [_, second, ..] = plain.as_slice() {
@@ -105,7 +107,8 @@ pub fn kcsan(segment: &Segment<'_>) -> Verdict {
     }
     let write = segment.lines.iter().skip(segment.header + 1).take(6).find_map(|(_, t)| {
         let t = t.trim();
-        (t.starts_with("write") || t.starts_with("read")).then(|| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)))
+        (t.starts_with("write") || t.starts_with("read"))
+            .then(|| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)))
     });
     if let Some((write, size, address)) = write {
         verdict.access = Some(Access { write: Some(write), size, address });

@@ -37,6 +37,8 @@ pub enum End {
 pub struct Segment<'a> {
     /// What its opening line says it is.
     pub kind: Kind,
+    /// Number of its first line.
+    pub first: usize,
     /// Index of the opening line in `lines`.
     pub header: usize,
     /// Number (from 1) and text of every line.
@@ -54,6 +56,7 @@ pub struct Segment<'a> {
     frames: usize,
     done: bool,
     stamped: bool,
+    quotes: u8,
 }
 
 /// All reports in a text, in the order of their first lines.
@@ -86,11 +89,7 @@ impl<'a> Cutter<'a> {
             Some(caller) => caller,
             // Without a caller: the tail of a wrapped line, or a kernel that does not print callers.
             None if kind.is_none() || self.open.contains_key("") => {
-                if self.open.contains_key("") || !self.open.contains_key(self.last_key) {
-                    ""
-                } else {
-                    self.last_key
-                }
+                if self.open.contains_key("") || !self.open.contains_key(self.last_key) { "" } else { self.last_key }
             }
             None => "",
         };
@@ -106,7 +105,7 @@ impl<'a> Cutter<'a> {
         }
         if let Some(kind) = kind {
             if self.open.get(key).is_some_and(|s| s.takes(kind, text)) {
-                self.push(key, number, text);
+                self.push(key, number, &line);
                 return;
             }
             // A panic belongs to the report before it, even when another caller prints it.
@@ -115,15 +114,15 @@ impl<'a> Cutter<'a> {
                 && self.open.values().any(|s| !s.panicked)
                 && let Some(other) = self.latest()
             {
-                self.push(other, number, text);
+                self.push(other, number, &line);
                 return;
             }
             self.close(key, End::NextReport);
-            self.start(key, number, kind, text, line.stamped);
+            self.start(key, number, kind, &line);
             return;
         }
         if self.open.contains_key(key) {
-            self.push(key, number, text);
+            self.push(key, number, &line);
         } else {
             self.remember(key, number, text);
         }
@@ -145,7 +144,8 @@ impl<'a> Cutter<'a> {
         recent.push((number, text));
     }
 
-    fn start(&mut self, key: &'a str, number: usize, kind: Kind, text: &'a str, stamped: bool) {
+    fn start(&mut self, key: &'a str, number: usize, kind: Kind, line: &Line<'a>) {
+        let text = line.text;
         if self.open.len() >= MAX_OPEN
             && let Some(oldest) = self.open.iter().min_by_key(|(_, s)| s.last).map(|(k, _)| *k)
         {
@@ -157,7 +157,11 @@ impl<'a> Cutter<'a> {
         let from = recent
             .iter()
             .position(|(_, t)| {
-                header::is_cut_here(t) || t.contains("corruption") || t.contains("refcount_t:") || t.contains("usercopy: ") || t.contains("ODEBUG:")
+                header::is_cut_here(t)
+                    || t.contains("corruption")
+                    || t.contains("refcount_t:")
+                    || t.contains("usercopy: ")
+                    || t.contains("ODEBUG:")
             })
             .or_else(|| recent.iter().rposition(|(_, t)| header::is_rule(t)).filter(|i| i + 1 == recent.len()));
         if let Some(from) = from {
@@ -167,6 +171,7 @@ impl<'a> Cutter<'a> {
         lines.push((number, Cow::Borrowed(text)));
         let segment = Segment {
             kind,
+            first: lines.first().map_or(number, |l| l.0),
             header,
             lines,
             last: number,
@@ -177,19 +182,30 @@ impl<'a> Cutter<'a> {
             traces: 0,
             frames: 0,
             done: false,
-            stamped,
+            stamped: line.stamped,
+            quotes: line.quotes,
         };
         self.open.insert(key, segment);
     }
 
-    fn push(&mut self, key: &'a str, number: usize, text: &'a str) {
+    fn push(&mut self, key: &'a str, number: usize, line: &Line<'a>) {
         let Some(s) = self.open.get_mut(key) else { return };
+        let text = line.text;
+        if line.quotes != s.quotes && !text.trim().is_empty() {
+            // Someone else's words in the same mail.
+            s.noise += 10;
+            if s.noise > MAX_NOISE {
+                self.close(key, End::Whole);
+            }
+            return;
+        }
         s.lines.push((number, Cow::Borrowed(text)));
         if text.contains("Kernel panic - not syncing") {
             s.panicked = true;
             s.done = false;
         }
-        if is_content(text) {
+        // In a log with time stamps, a line without one is someone else's, unless it is a frame.
+        if (line.stamped || !s.stamped) && is_content(text) || frame::parse(text).is_some() {
             s.noise = 0;
             s.last = number;
             let trimmed = text.trim_start();
@@ -244,12 +260,18 @@ impl<'a> Cutter<'a> {
         let hex_only = text.trim().len() >= 8 && text.trim().bytes().all(|b| b.is_ascii_hexdigit());
         let joins = if segment.stamped && previous.stamped || segment.stamped && previous.text.ends_with(' ') {
             let wide = previous.width >= 58 || previous.text.ends_with(' ') || previous.text.ends_with(':');
-            wide && !text.starts_with(' ') && frame::parse(text).is_none() && frame::pointer(text).is_none() && !text.contains("executing program")
+            let place = previous.text.trim_end().ends_with(" at:");
+            wide && !text.starts_with(' ')
+                && (place || frame::parse(text).is_none())
+                && frame::pointer(text).is_none()
+                && !text.contains("executing program")
         } else {
-            hex_only && previous.text.ends_with([' ', ':', '=']) || previous.text.trim_end().ends_with(" Not tainted") && text.starts_with(|c: char| c.is_ascii_digit())
+            hex_only && previous.text.ends_with([' ', ':', '='])
+                || previous.text.trim_end().ends_with(" Not tainted") && text.starts_with(|c: char| c.is_ascii_digit())
         };
+        let quotes = segment.quotes;
         let Some((n, last)) = segment.lines.last_mut() else { return false };
-        if !joins || number > *n + 3 || last.len() > 4096 {
+        if !joins || line.quotes != quotes || number > *n + 3 || segment.last != *n || last.len() > 4096 {
             return false;
         }
         let owned = last.to_mut();
@@ -257,7 +279,7 @@ impl<'a> Cutter<'a> {
             owned.push(' ');
         }
         owned.push_str(text.trim_end());
-        segment.last = segment.last.max(number);
+        segment.last = number;
         *n = number;
         true
     }
@@ -274,6 +296,7 @@ impl<'a> Segment<'a> {
     pub fn with_stack_of(&self, next: &Segment<'a>) -> Segment<'a> {
         Segment {
             kind: self.kind,
+            first: self.first,
             header: self.header,
             lines: self.lines.iter().chain(&next.lines).cloned().collect(),
             last: self.last,
@@ -285,6 +308,7 @@ impl<'a> Segment<'a> {
             frames: next.frames,
             done: self.done,
             stamped: self.stamped,
+            quotes: self.quotes,
         }
     }
 
@@ -314,7 +338,9 @@ impl<'a> Segment<'a> {
         );
         match kind {
             Kind::InternalError | Kind::InvalidOpcode => {
-                early && (faults || matches!(self.kind, Kind::GeneralProtectionFault | Kind::DivideError | Kind::Int3 | Kind::StackSegmentFault))
+                early
+                    && (faults
+                        || matches!(self.kind, Kind::GeneralProtectionFault | Kind::DivideError | Kind::Int3 | Kind::StackSegmentFault))
                     || early && self.kind == Kind::RustPanic
                     || self.frames < 4 && faults && text.contains("Oops")
             }
@@ -341,14 +367,103 @@ fn is_content(text: &str) -> bool {
         return false;
     }
     const WORDS: &[&str] = &[
-        "Call Trace", "Call trace", "CPU:", "Hardware name", "Modules linked in", "Code:", "RIP", "RSP", "RAX", "RDX", "RBP", "R10", "R13", "FS:", "CS:",
-        "CR2", "DR0", "DR3", "PKRU", "EIP", "EAX", "ESI", "pc :", "lr :", "sp :", "pstate", "PC is at", "LR is at", "Exception stack", "Backtrace",
-        "Tainted:", "Workqueue:", "Read of size", "Write of size", "The buggy", "Allocated", "Freed", "Memory state", "locks held", "lock held", "#0:", "at:",
-        "other info", "stack backtrace", "which became", "trying to acquire", "already holding", "dependency", "unsafe locking", "CPU0", "lock(", "DEADLOCK",
-        "rcu_scheduler_active", "in_atomic", "preempt_count", "page:", "flags:", "raw:", "end trace", "<TASK>", "</TASK>", "<IRQ>", "</IRQ>", "<NMI>",
-        "</NMI>", "irq event stamp", "hardirqs last", "softirqs last", "Kernel Offset", "Dumping ftrace", "NMI backtrace", "Sending NMI", "backtrace",
-        "hex dump", "comm \"", "Preemption disabled at", "task:", "KASAN:", "Oops", "x29:", "x27:", "x0 :", "gp :", "epc :", "status:", "GPR", "NIP", "LR ",
-        "created at", "was stored", "by task", "on cpu", "value changed", "Reported by", "unreferenced object", "last function", "state was registered",
+        "Call Trace",
+        "Call trace",
+        "CPU:",
+        "Hardware name",
+        "Modules linked in",
+        "Code:",
+        "RIP",
+        "RSP",
+        "RAX",
+        "RDX",
+        "RBP",
+        "R10",
+        "R13",
+        "FS:",
+        "CS:",
+        "CR2",
+        "DR0",
+        "DR3",
+        "PKRU",
+        "EIP",
+        "EAX",
+        "ESI",
+        "pc :",
+        "lr :",
+        "sp :",
+        "pstate",
+        "PC is at",
+        "LR is at",
+        "Exception stack",
+        "Backtrace",
+        "Tainted:",
+        "Workqueue:",
+        "Read of size",
+        "Write of size",
+        "The buggy",
+        "Allocated",
+        "Freed",
+        "Memory state",
+        "locks held",
+        "lock held",
+        "#0:",
+        "at:",
+        "other info",
+        "stack backtrace",
+        "which became",
+        "trying to acquire",
+        "already holding",
+        "dependency",
+        "unsafe locking",
+        "CPU0",
+        "lock(",
+        "DEADLOCK",
+        "rcu_scheduler_active",
+        "in_atomic",
+        "preempt_count",
+        "page:",
+        "flags:",
+        "raw:",
+        "end trace",
+        "<TASK>",
+        "</TASK>",
+        "<IRQ>",
+        "</IRQ>",
+        "<NMI>",
+        "</NMI>",
+        "irq event stamp",
+        "hardirqs last",
+        "softirqs last",
+        "Kernel Offset",
+        "Dumping ftrace",
+        "NMI backtrace",
+        "Sending NMI",
+        "backtrace",
+        "hex dump",
+        "comm \"",
+        "Preemption disabled at",
+        "task:",
+        "KASAN:",
+        "Oops",
+        "x29:",
+        "x27:",
+        "x0 :",
+        "gp :",
+        "epc :",
+        "status:",
+        "GPR",
+        "NIP",
+        "LR ",
+        "created at",
+        "was stored",
+        "by task",
+        "on cpu",
+        "value changed",
+        "Reported by",
+        "unreferenced object",
+        "last function",
+        "state was registered",
     ];
     frame::parse(text).is_some()
         || frame::pointer(text).is_some()

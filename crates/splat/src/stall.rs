@@ -36,9 +36,10 @@ fn stalled(body: &Body) -> Option<String> {
     let groups = &["rcu-stall"][..];
     // The grace-period thread is shown when it starves; what starves it is elsewhere.
     let stacks = || {
-        body.stacks
-            .iter()
-            .filter(|s| matches!(s.kind, StackKind::Main | StackKind::OtherCpu) && !s.frames.iter().any(|f| f.function.contains("rcu_gp_kthread") && !f.unreliable))
+        body.stacks.iter().filter(|s| {
+            matches!(s.kind, StackKind::Main | StackKind::OtherCpu)
+                && !s.frames.iter().any(|f| f.function.contains("rcu_gp_kthread") && !f.unreliable)
+        })
     };
     for stack in stacks() {
         let interrupt = stack.frames.iter().position(is_timer_interrupt);
@@ -59,5 +60,5 @@ fn stalled(body: &Body) -> Option<String> {
 }
 
 fn is_timer_interrupt(f: &Frame) -> bool {
-    f.function.contains("apic_timer_interrupt") || f.function.starts_with("el1h_64_irq") || f.function == "el1_irq" || in_group("timer-interrupt", &f.function)
+    in_group("timer-interrupt", &f.function)
 }

@@ -47,10 +47,18 @@ pub fn judge(segment: &Segment<'_>, body: &Body) -> Verdict {
         MemoryLeak => memory::leak(body),
         SlabCorruption => memory::slab(segment, body),
         BadPage => memory::page(segment, body),
-        LockdepDeadlock | LockdepRecursive | LockdepIrqInversion | LockdepIrqOrder | LockdepInconsistentState | LockdepUnlockImbalance
-        | LockdepHeldFreed | LockdepHeldAtExit | LockdepUnregisteredKey | LockdepWaitContext | LockdepOther | SuspiciousRcu => {
-            lockdep::read(segment, body)
-        }
+        LockdepDeadlock
+        | LockdepRecursive
+        | LockdepIrqInversion
+        | LockdepIrqOrder
+        | LockdepInconsistentState
+        | LockdepUnlockImbalance
+        | LockdepHeldFreed
+        | LockdepHeldAtExit
+        | LockdepUnregisteredKey
+        | LockdepWaitContext
+        | LockdepOther
+        | SuspiciousRcu => lockdep::read(segment, body),
         SleepingFunction | SchedulingWhileAtomic | PreemptiblePercpu | SpinlockBug | WorkqueueLeak => atomic::read(segment, body),
         SoftLockup | HardLockup | RcuStall | HungTask | WorkqueueLockup => stall::read(segment, body),
         Warning | Refcount | DebugObjects | Other | Ubsan | Panic | RustPanic => warning::read(segment, body),

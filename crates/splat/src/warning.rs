@@ -34,7 +34,9 @@ fn warned(segment: &Segment<'_>, body: &Body) -> Vec<Frame> {
         && let Some((_, rest)) = segment.opening().split_once(" at ")
     {
         // `WARNING: file.c:12 at function+0x1/0x2, CPU#0: ...` has offsets; symbolised forms may not.
-        let word = rest.split_ascii_whitespace().find(|w| w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !w.starts_with(|c: char| c.is_ascii_digit()));
+        let word = rest
+            .split_ascii_whitespace()
+            .find(|w| w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !w.starts_with(|c: char| c.is_ascii_digit()));
         frames.extend(word.map(frame::new));
     }
     frames.extend(body.faulting().into_iter().cloned());
