@@ -1,0 +1,46 @@
+//! Writes findings: text for people, JSON Lines for programs, SARIF for forges, one HTML page for reports; and leaves out those of a baseline.
+//!
+//! Invariants: the only crate that knows an output format; no I/O (callers hand in a writer and a way to look at source lines); the same
+//! findings give the same bytes. It refuses to judge: which findings are shown is the caller's decision, the order is [`sort`]'s.
+
+pub mod baseline;
+mod escape;
+mod excerpt;
+mod html;
+mod json;
+mod order;
+mod sarif;
+mod text;
+
+pub use baseline::Baseline;
+pub use escape::escape;
+pub use html::html;
+pub use json::json_lines;
+pub use order::{Tally, sort};
+pub use sarif::sarif;
+pub use text::{Palette, text};
+
+/// How a renderer looks at source: the bytes of a line (from 1) of a file of the tree, without its line ending; `None` if it is not there.
+pub type Lines<'a> = dyn Fn(&str, u32) -> Option<Vec<u8>> + 'a;
+
+/// What the formats that explain themselves say about a check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rule<'a> {
+    /// The check's id, in kebab-case.
+    pub id: &'a str,
+    /// One line.
+    pub summary: &'a str,
+    /// The check's page, in Markdown.
+    pub page: &'a str,
+}
+
+/// What a report covered, for the formats that state it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Coverage {
+    pub files: u64,
+    pub functions: u64,
+    /// Functions read whole.
+    pub functions_complete: u64,
+    /// Ids of the checks that ran, sorted.
+    pub checks: Vec<String>,
+}
