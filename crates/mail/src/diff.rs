@@ -208,7 +208,19 @@ impl<'a> Reader<'_, 'a> {
 
     /// Takes a line of a file header; the next line's number if it was one.
     fn file_header(&self, at: usize, content: &str, build: &mut Build) -> Option<usize> {
-        const EXTENDED: &[&str] = &["index ", "new file mode ", "deleted file mode ", "old mode ", "new mode ", "similarity ", "dissimilarity ", "rename ", "copy ", "Binary files ", "====="];
+        const EXTENDED: &[&str] = &[
+            "index ",
+            "new file mode ",
+            "deleted file mode ",
+            "old mode ",
+            "new mode ",
+            "similarity ",
+            "dissimilarity ",
+            "rename ",
+            "copy ",
+            "Binary files ",
+            "=====",
+        ];
         if content.starts_with("diff --git ") {
             let mut line = content.to_string();
             let mut next = at + 1;
@@ -240,7 +252,9 @@ impl<'a> Reader<'_, 'a> {
             return Some(at + 2);
         } else if content.starts_with("GIT binary patch") {
             build.damage("a binary patch is not read".into());
-            return (at + 1..self.lines.len()).find(|n| self.own(*n).is_none_or(|c| c.starts_with("diff --git ") || c.starts_with("-- "))).or(Some(self.lines.len()));
+            return (at + 1..self.lines.len())
+                .find(|n| self.own(*n).is_none_or(|c| c.starts_with("diff --git ") || c.starts_with("-- ")))
+                .or(Some(self.lines.len()));
         } else if !build.open || !EXTENDED.iter().any(|e| content.starts_with(e)) {
             return None;
         }
@@ -248,8 +262,12 @@ impl<'a> Reader<'_, 'a> {
             match content {
                 c if c.starts_with("new file mode ") => file.old = None,
                 c if c.starts_with("deleted file mode ") => file.new = None,
-                c if c.starts_with("rename from ") || c.starts_with("copy from ") => file.old = c.split_once(" from ").and_then(|(_, p)| strip_path(p)),
-                c if c.starts_with("rename to ") || c.starts_with("copy to ") => file.new = c.split_once(" to ").and_then(|(_, p)| strip_path(p)),
+                c if c.starts_with("rename from ") || c.starts_with("copy from ") => {
+                    file.old = c.split_once(" from ").and_then(|(_, p)| strip_path(p))
+                }
+                c if c.starts_with("rename to ") || c.starts_with("copy to ") => {
+                    file.new = c.split_once(" to ").and_then(|(_, p)| strip_path(p))
+                }
                 _ => {}
             }
         }
@@ -339,8 +357,13 @@ impl Build {
         for file in &mut self.files {
             file.unsafe_path = [&file.old, &file.new].into_iter().flatten().any(|p| is_unsafe(p));
         }
-        let outside: Vec<String> =
-            self.files.iter().filter(|f| f.unsafe_path).filter_map(|f| f.new.clone().or(f.old.clone())).map(|p| format!("the path `{p}` leaves the tree")).collect();
+        let outside: Vec<String> = self
+            .files
+            .iter()
+            .filter(|f| f.unsafe_path)
+            .filter_map(|f| f.new.clone().or(f.old.clone()))
+            .map(|p| format!("the path `{p}` leaves the tree"))
+            .collect();
         outside.into_iter().for_each(|text| self.damage(text));
         let mut text = self.lines.join("\n");
         if !text.is_empty() {

@@ -152,7 +152,25 @@ impl State {
 fn is_block(name: &str) -> bool {
     matches!(
         name,
-        "p" | "div" | "ul" | "ol" | "li" | "hr" | "table" | "tr" | "form" | "body" | "head" | "h1" | "h2" | "h3" | "h4" | "blockquote" | "dl" | "dt" | "dd" | "section"
+        "p" | "div"
+            | "ul"
+            | "ol"
+            | "li"
+            | "hr"
+            | "table"
+            | "tr"
+            | "form"
+            | "body"
+            | "head"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "blockquote"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "section"
     )
 }
 
@@ -162,7 +180,9 @@ mod tests {
 
     #[test]
     fn text_and_links_survive_scripts_do_not() {
-        let page = html_to_text("<title>t</title><script>alert('<b>')</script><p>a\n b</p><pre>x\n  y &lt;<a href='../id/'>permalink</a>&gt;</pre><style>z</style>end");
+        let page = html_to_text(
+            "<title>t</title><script>alert('<b>')</script><p>a\n b</p><pre>x\n  y &lt;<a href='../id/'>permalink</a>&gt;</pre><style>z</style>end",
+        );
         assert_eq!(page.text, "a b\nx\n  y <permalink>\nend");
         assert_eq!(page.links, [Link { line: 2, href: "../id/".into(), text: "permalink".into() }]);
     }

@@ -175,7 +175,8 @@ fn take(out: &mut HunkText, content: &str, next: Option<&Item<'_>>, old: &mut u3
 
 /// `-- ` and then a version or nothing: the end of a mail rather than a removed line.
 fn is_signature(content: &str, next: Option<&Item<'_>>) -> bool {
-    (content == "-- " || content == "--") && next.is_none_or(|n| n.content.trim().is_empty() || n.content.starts_with(|c: char| c.is_ascii_digit()))
+    (content == "-- " || content == "--")
+        && next.is_none_or(|n| n.content.trim().is_empty() || n.content.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn unmarked(content: &str) -> bool {
@@ -204,7 +205,11 @@ mod tests {
     use super::*;
 
     fn items<'a>(lines: &[&'a str]) -> Vec<Item<'a>> {
-        lines.iter().enumerate().map(|(line, content)| Item { kind: ItemKind::Own, content, width: content.chars().count(), line }).collect()
+        lines
+            .iter()
+            .enumerate()
+            .map(|(line, content)| Item { kind: ItemKind::Own, content, width: content.chars().count(), line })
+            .collect()
     }
 
     #[test]

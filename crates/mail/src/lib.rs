@@ -36,7 +36,8 @@ pub use reply::ReplyHeaders;
 pub use subject::parse_subject;
 pub use trailers::{fixes, trailers};
 pub use types::{
-    Address, Attachment, DiffComment, DiffFile, DiffPart, Fixes, Message, Note, OverviewEntry, Patch, Series, SourceKind, SubjectInfo, Thread, Trailer,
+    Address, Attachment, DiffComment, DiffFile, DiffPart, Fixes, Message, Note, OverviewEntry, Patch, Series, SourceKind, SubjectInfo,
+    Thread, Trailer,
 };
 
 /// What the caller knows about the input. The content decides where it is unmistakable.
@@ -78,7 +79,11 @@ pub fn read_messages<B: AsRef<[u8]>>(blobs: impl IntoIterator<Item = B>, kind: S
             all.note(note.message.map(shift), note.text);
         }
         all.overview.extend(one.overview.into_iter().map(|e| OverviewEntry { message: e.message.map(shift), ..e }));
-        all.messages.extend(one.messages.into_iter().map(|m| Message { overview: m.overview.map(|o| o + entries), ..m }));
+        all.messages.extend(one.messages.into_iter().map(|m| Message {
+            overview: m.overview.map(|o| o + entries),
+            parent: m.parent.map(shift),
+            ..m
+        }));
         all.claimed = all.claimed.max(one.claimed);
     }
     finish(&mut all);

@@ -99,7 +99,9 @@ fn is_separator(bytes: &[u8], at: usize) -> bool {
         let two = |p: Option<&str>| p.is_some_and(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
         two(parts.next()) && two(parts.next())
     });
-    let year = rest.split_whitespace().any(|w| w.len() == 4 && (w.starts_with("19") || w.starts_with("20")) && w.bytes().all(|b| b.is_ascii_digit()));
+    let year = rest
+        .split_whitespace()
+        .any(|w| w.len() == 4 && (w.starts_with("19") || w.starts_with("20")) && w.bytes().all(|b| b.is_ascii_digit()));
     if !time || !year {
         return false;
     }
@@ -111,7 +113,9 @@ fn is_separator(bytes: &[u8], at: usize) -> bool {
 pub(crate) fn is_header(line: &[u8]) -> bool {
     let line = line.strip_prefix(b">").unwrap_or(line);
     match line.iter().position(|b| *b == b':') {
-        Some(n) if (1..=64).contains(&n) => line.get(..n).unwrap_or_default().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
+        Some(n) if (1..=64).contains(&n) => {
+            line.get(..n).unwrap_or_default().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        }
         _ => line.starts_with(b"From "),
     }
 }
@@ -139,7 +143,9 @@ mod tests {
 
     #[test]
     fn prose_is_no_separator_and_escapes_are_undone() {
-        let text = format!("{HEAD}From here on it is prose.\n\n>From the start\n>>From x\n\nFrom b@example.org Mon Jan  1 00:00:00 2024\nSubject: two\n\nbody\n");
+        let text = format!(
+            "{HEAD}From here on it is prose.\n\n>From the start\n>>From x\n\nFrom b@example.org Mon Jan  1 00:00:00 2024\nSubject: two\n\nbody\n"
+        );
         let (messages, cut) = split(text.as_bytes());
         assert_eq!((messages.len(), cut), (2, false));
         let first = String::from_utf8_lossy(&messages[0]);

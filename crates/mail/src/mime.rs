@@ -47,7 +47,11 @@ pub(crate) fn read_message(bytes: &[u8]) -> (Message, Vec<String>) {
         notes.push("the message has no Message-ID".into());
     }
     if message.date.is_none() {
-        notes.push(if message.date_raw.is_empty() { "the message has no date".into() } else { format!("the date `{}` cannot be read", message.date_raw) });
+        notes.push(if message.date_raw.is_empty() {
+            "the message has no date".into()
+        } else {
+            format!("the date `{}` cannot be read", message.date_raw)
+        });
     }
     (message, notes)
 }

@@ -28,6 +28,11 @@ struct Row {
     link: Option<String>,
 }
 
+/// The date and text of one line of an overview.
+pub(crate) fn row_text(line: &str) -> Option<(String, String)> {
+    read_row(line).and_then(|row| Some((row.date?, row.text)))
+}
+
 /// Whether an overview begins here.
 pub(crate) fn is_overview_start(line: &str) -> bool {
     let line = line.trim_start();
@@ -60,7 +65,15 @@ pub(crate) fn read_overview(lines: &[&str], start: usize, links: &[Link], names:
         let own_subject = !subject.is_empty();
         let subject = if own_subject { subject } else { before.clone() };
         before.clone_from(&subject);
-        out.entries.push(OverviewEntry { date: row.date, subject, own_subject, author, depth: row.depth, this_message: row.this_message, message: None });
+        out.entries.push(OverviewEntry {
+            date: row.date,
+            subject,
+            own_subject,
+            author,
+            depth: row.depth,
+            this_message: row.this_message,
+            message: None,
+        });
     }
     out
 }
@@ -72,7 +85,11 @@ fn claimed(line: &str) -> Option<u32> {
 
 fn is_aside(line: &str) -> bool {
     let line = line.trim();
-    line.starts_with("-- ") || line.starts_with("(strict ") || line.starts_with("(loose ") || line.starts_with("[not found]") || line.starts_with("[parent not found]")
+    line.starts_with("-- ")
+        || line.starts_with("(strict ")
+        || line.starts_with("(loose ")
+        || line.starts_with("[not found]")
+        || line.starts_with("[parent not found]")
 }
 
 /// `2021-04-16  2:04   ` text`.
@@ -120,10 +137,10 @@ fn stands_alone(text: &str) -> bool {
 }
 
 fn split_author(row: &Row, known: &HashSet<String>) -> (String, String) {
-    if let Some(link) = row.link.as_deref().filter(|l| !l.is_empty()) {
-        if let Some(author) = row.text.strip_prefix(link).map(str::trim) {
-            return if author.is_empty() { (String::new(), link.to_string()) } else { (link.to_string(), author.to_string()) };
-        }
+    if let Some(link) = row.link.as_deref().filter(|l| !l.is_empty())
+        && let Some(author) = row.text.strip_prefix(link).map(str::trim)
+    {
+        return if author.is_empty() { (String::new(), link.to_string()) } else { (link.to_string(), author.to_string()) };
     }
     if row.reply && stands_alone(&row.text) {
         return (String::new(), row.text.clone());
@@ -132,11 +149,11 @@ fn split_author(row: &Row, known: &HashSet<String>) -> (String, String) {
     let mut guess = None;
     for (words, at) in starts.iter().rev().enumerate().take(7) {
         let (subject, author) = (row.text.get(..*at).unwrap_or_default(), row.text.get(at + 1..).unwrap_or_default());
-        if known.contains(author) {
-            guess = Some((subject, author));
-        } else if words == 1 && guess.is_none() {
-            guess = Some((subject, author));
-        } else if words == 2 && guess.is_some_and(|(_, a)| !known.contains(a) && a.split(' ').next().is_some_and(|w| w.len() == 2 && w.ends_with('.'))) {
+        let initial = |a: &str| a.split(' ').next().is_some_and(|w| w.len() == 2 && w.ends_with('.'));
+        let better = known.contains(author)
+            || (words == 1 && guess.is_none())
+            || (words == 2 && guess.is_some_and(|(_, a): (&str, &str)| !known.contains(a) && initial(a)));
+        if better {
             guess = Some((subject, author));
         }
     }
@@ -156,7 +173,12 @@ mod tests {
         let rows: Vec<(u32, &str, &str)> = read.entries.iter().map(|e| (e.depth, e.subject.as_str(), e.author.as_str())).collect();
         assert_eq!(
             rows,
-            [(0, "[PATCH 0/1] foo: bar", "Ann B. Cee"), (1, "[PATCH 1/1] foo: baz", "Ann B. Cee"), (2, "[PATCH 1/1] foo: baz", "Dee"), (1, "[PATCH 1/1] foo: baz", "Ann B. Cee")]
+            [
+                (0, "[PATCH 0/1] foo: bar", "Ann B. Cee"),
+                (1, "[PATCH 1/1] foo: baz", "Ann B. Cee"),
+                (2, "[PATCH 1/1] foo: baz", "Dee"),
+                (1, "[PATCH 1/1] foo: baz", "Ann B. Cee")
+            ]
         );
         assert_eq!((read.claimed, read.flattened, read.entries[3].this_message), (Some(4), false, true));
         assert_eq!(read.entries[0].date.as_deref(), Some("2024-01-02T03:04:00Z"));

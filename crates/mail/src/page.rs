@@ -7,7 +7,7 @@
 use crate::html::Link;
 use crate::limits::MAX_MESSAGES;
 use crate::mime::{parse_date, read_message};
-use crate::overview::{Overview, is_overview_start, minute, read_overview};
+use crate::overview::{Overview, is_overview_start, minute, read_overview, row_text};
 use crate::subject::parse_subject;
 use crate::types::{Address, Attachment, Message, SourceKind, Thread};
 
@@ -86,7 +86,21 @@ fn single_header_end(lines: &[&str], start: usize) -> Option<usize> {
 }
 
 fn header_name(line: &str) -> Option<&'static str> {
-    const NAMES: &[&str] = &["from", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references", "reply-to", "list-id", "sender", "x-mailer", "user-agent"];
+    const NAMES: &[&str] = &[
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "reply-to",
+        "list-id",
+        "sender",
+        "x-mailer",
+        "user-agent",
+    ];
     let (name, value) = line.split_once(':')?;
     if !value.is_empty() && !value.starts_with([' ', '\t']) {
         return None;
@@ -99,7 +113,8 @@ const TWICE: &str = "WARNING: multiple messages have this Message-ID";
 fn ends_message(lines: &[&str], at: usize) -> bool {
     let Some(line) = lines.get(at).map(|l| l.trim()) else { return true };
     line.starts_with(TWICE) && lines.get(at + 1..at + 4).unwrap_or_default().iter().any(|l| l.starts_with("From: "))
-        || line.contains("other threads:[") && ["next", "prev", "parent", "reply", "other", "end of thread"].iter().any(|w| line.starts_with(w))
+        || line.contains("other threads:[")
+            && ["next", "prev", "parent", "reply", "other", "end of thread"].iter().any(|w| line.starts_with(w))
 }
 
 fn ends_flat(lines: &[&str], at: usize) -> bool {
@@ -148,7 +163,12 @@ fn flat(lines: &[&str], at: usize, end: usize, name: &str, date: String, links: 
     let indent = line.len() - line.trim_start().len();
     let above = lines.get(at.saturating_sub(200)..at).unwrap_or_default();
     let stop = above.iter().rposition(|l| l.trim_start().starts_with("^ permalink")).map_or(0, |n| n + 1);
-    let subject = above.get(stop..).unwrap_or_default().iter().rev().find_map(|l| l.trim_start().strip_prefix("* ")).unwrap_or_default().trim();
+    let above_subject = above.iter().rposition(|l| l.trim_start().starts_with("* ")).map_or(0, |n| n + 1);
+    // Between subject and sender the page shows the message's place: what it answers, itself (marked), its answers.
+    let place = above.get(above_subject.max(stop)..).unwrap_or_default();
+    let answered = place.iter().take_while(|l| !l.trim_start().starts_with('@')).find_map(|l| row_text(l));
+    let subject =
+        above.get(stop..).unwrap_or_default().iter().rev().find_map(|l| l.trim_start().strip_prefix("* ")).unwrap_or_default().trim();
     let mut recipients = String::new();
     let mut next = at + 1;
     while let Some(line) = lines.get(next).filter(|_| next < end) {
@@ -177,7 +197,18 @@ fn flat(lines: &[&str], at: usize, end: usize, name: &str, date: String, links: 
     let text: Vec<&str> = lines.get(next..end).unwrap_or_default().iter().map(|l| unindent(l, indent)).collect();
     let (body, attachments) = split_attachments(&text);
     let first = links.partition_point(|l| l.line < at);
-    let id = links.get(first..).unwrap_or_default().iter().take_while(|l| l.line == at).find(|l| l.text.trim() == "permalink").and_then(|l| id_of(&l.href));
+    let answers = |(date, text): (String, String)| {
+        let by = |m: &Message| m.date.as_deref() == Some(&date) && !m.from.display().is_empty() && text.ends_with(m.from.display());
+        thread.messages.iter().rposition(by)
+    };
+    let parent = answered.and_then(answers);
+    let id = links
+        .get(first..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(|l| l.line == at)
+        .find(|l| l.text.trim() == "permalink")
+        .and_then(|l| id_of(&l.href));
     thread.messages.push(Message {
         id: id.unwrap_or_default(),
         from: address(name),
@@ -189,6 +220,7 @@ fn flat(lines: &[&str], at: usize, end: usize, name: &str, date: String, links: 
         cc,
         body,
         attachments,
+        parent,
         from_page: true,
         ..Message::default()
     });
@@ -204,7 +236,11 @@ fn names_only(list: &str) -> Vec<Address> {
 }
 
 fn address(name: &str) -> Address {
-    if name.contains('@') && !name.contains(' ') { Address { name: None, email: Some(name.into()) } } else { Address { name: Some(name.into()), email: None } }
+    if name.contains('@') && !name.contains(' ') {
+        Address { name: None, email: Some(name.into()) }
+    } else {
+        Address { name: Some(name.into()), email: None }
+    }
 }
 
 /// The Message-ID in a permalink: the last component of the path, percent-decoded.
@@ -233,11 +269,18 @@ fn split_attachments(lines: &[&str]) -> (String, Vec<Attachment>) {
         let text = line.trim();
         let marker = text.strip_prefix("[-- ").and_then(|t| t.strip_suffix(" --]"));
         if let Some((number, what)) = marker.and_then(|m| m.strip_prefix("Attachment #")).and_then(|m| m.split_once(": ")) {
-            let main = into.is_none() && list.is_empty() && body.trim().is_empty() && what.starts_with("Type: text/") && number.starts_with('1');
+            let main =
+                into.is_none() && list.is_empty() && body.trim().is_empty() && what.starts_with("Type: text/") && number.starts_with('1');
             body = if main { String::new() } else { body };
             if !main && list.len() < crate::limits::MAX_PARTS {
                 let named = !what.starts_with("Type: ");
-                list.push(Attachment { content_type: String::new(), name: named.then(|| what.to_string()), size: 0, inline: false, text: None });
+                list.push(Attachment {
+                    content_type: String::new(),
+                    name: named.then(|| what.to_string()),
+                    size: 0,
+                    inline: false,
+                    text: None,
+                });
                 into = Some(list.len() - 1);
                 if !named {
                     set_type(&mut list, into, what);
@@ -266,7 +309,8 @@ fn set_type(list: &mut [Attachment], at: Option<usize>, what: &str) {
     if let Some(attachment) = at.and_then(|n| list.get_mut(n)) {
         let mut parts = what.split(", ");
         attachment.content_type = parts.next().and_then(|p| p.strip_prefix("Type: ")).unwrap_or_default().to_string();
-        attachment.size = parts.find_map(|p| p.strip_prefix("Size: ")).and_then(|s| s.split(' ').next()).and_then(|s| s.parse().ok()).unwrap_or(0);
+        attachment.size =
+            parts.find_map(|p| p.strip_prefix("Size: ")).and_then(|s| s.split(' ').next()).and_then(|s| s.parse().ok()).unwrap_or(0);
     }
 }
 
@@ -287,7 +331,8 @@ fn take_overview(overview: Overview, thread: &mut Thread) {
         thread.note(None, "the overview is too long; its end was left out");
     }
     // One message, perhaps shown in several copies: the one that is marked.
-    let one = thread.overview.iter().any(|e| e.this_message) && thread.messages.first().is_some_and(|first| thread.messages.iter().all(|m| !m.id.is_empty() && m.id == first.id));
+    let one = thread.overview.iter().any(|e| e.this_message)
+        && thread.messages.first().is_some_and(|first| thread.messages.iter().all(|m| !m.id.is_empty() && m.id == first.id));
     let mut by_date: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
     for (nth, message) in thread.messages.iter().enumerate().rev() {
         by_date.entry(message.date.clone().unwrap_or_default()).or_default().push(nth);

@@ -65,7 +65,14 @@ impl Key {
         let mut tags: Vec<String> = info.tags.iter().map(|t| t.to_lowercase()).collect();
         tags.sort();
         let author = message.from.key();
-        Key { author, version: info.version, total, tags, root: Some(root), single: if info.total.is_some() { String::new() } else { single } }
+        Key {
+            author,
+            version: info.version,
+            total,
+            tags,
+            root: Some(root),
+            single: if info.total.is_some() { String::new() } else { single },
+        }
     }
 
     /// Without the thread: what patches sent without threading have in common.
@@ -261,7 +268,9 @@ fn quoted_before(body: &str, line: u32, depth: u32) -> String {
 
 fn finish(series: &mut Series, thread: &mut Thread) {
     series.patches.sort_by_key(|p| p.index);
-    if series.cover.is_none() && let Some(first) = series.patches.first() {
+    if series.cover.is_none()
+        && let Some(first) = series.patches.first()
+    {
         series.subject.clone_from(&first.subject);
     }
     let present: std::collections::HashSet<u32> = series.patches.iter().map(|p| p.index).collect();
@@ -281,7 +290,12 @@ fn newest(list: &mut [Series], thread: &Thread) {
     };
     let subjects = |s: &Series| -> Vec<String> {
         let cover = s.cover.map(|_| work_title(&s.subject));
-        cover.into_iter().chain([work_title(&s.subject)]).chain(s.patches.iter().map(|p| work_title(&p.subject))).filter(|t| !t.is_empty()).collect()
+        cover
+            .into_iter()
+            .chain([work_title(&s.subject)])
+            .chain(s.patches.iter().map(|p| work_title(&p.subject)))
+            .filter(|t| !t.is_empty())
+            .collect()
     };
     let mut best: HashMap<String, Rank> = HashMap::new();
     let mut learn = |title: String, rank: Rank| {

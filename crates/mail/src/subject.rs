@@ -60,7 +60,10 @@ fn tokens(group: &str) -> impl Iterator<Item = &str> {
 fn is_patch_group(group: &str) -> bool {
     tokens(group).any(|token| {
         let upper = token.to_uppercase();
-        upper.contains("PATCH") || matches!(upper.as_str(), "RFC" | "RFT" | "RESEND") || position(token).is_some() || version(token).is_some()
+        upper.contains("PATCH")
+            || matches!(upper.as_str(), "RFC" | "RFT" | "RESEND")
+            || position(token).is_some()
+            || version(token).is_some()
     })
 }
 

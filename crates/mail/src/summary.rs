@@ -50,14 +50,29 @@ fn line(out: &mut String, nth: usize, message: &Message) {
 fn print_series(out: &mut String, series: &Series) {
     let tags = if series.tags.is_empty() { String::new() } else { format!(" [{}]", series.tags.join(", ")) };
     let newest = if series.newest { "" } else { ", a newer version is known" };
-    let _ = writeln!(out, "series v{}{}: {} ({}{newest})", series.version, printable_line(&tags), printable_line(&series.subject), count(series.total as usize, "patch").replace("patchs", "patches"));
+    let _ = writeln!(
+        out,
+        "series v{}{}: {} ({}{newest})",
+        series.version,
+        printable_line(&tags),
+        printable_line(&series.subject),
+        count(series.total as usize, "patch").replace("patchs", "patches")
+    );
     if let Some(base) = &series.base_commit {
         let _ = writeln!(out, "  base-commit {base}");
     }
     for patch in &series.patches {
         let files: usize = patch.diff.iter().map(|d| d.files.len()).sum();
         let quoted = if patch.quoted { ", from a quotation" } else { "" };
-        let _ = writeln!(out, "  {}/{} {} ({}, {}{quoted})", patch.index, patch.total, printable_line(&patch.subject), count(patch.hunks as usize, "hunk"), count(files, "file"));
+        let _ = writeln!(
+            out,
+            "  {}/{} {} ({}, {}{quoted})",
+            patch.index,
+            patch.total,
+            printable_line(&patch.subject),
+            count(patch.hunks as usize, "hunk"),
+            count(files, "file")
+        );
         for damage in patch.diff.iter().flat_map(|d| &d.damage) {
             let _ = writeln!(out, "      damage: {}", printable_line(damage));
         }

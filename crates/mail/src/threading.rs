@@ -8,7 +8,8 @@ use std::collections::HashMap;
 /// Leaves out copies and sets parents and depths.
 pub(crate) fn link(thread: &mut Thread) {
     drop_copies(thread);
-    let by_id: HashMap<String, usize> = thread.messages.iter().enumerate().rev().filter(|(_, m)| !m.id.is_empty()).map(|(n, m)| (m.id.clone(), n)).collect();
+    let by_id: HashMap<String, usize> =
+        thread.messages.iter().enumerate().rev().filter(|(_, m)| !m.id.is_empty()).map(|(n, m)| (m.id.clone(), n)).collect();
     let mut by_subject: HashMap<String, usize> = HashMap::new();
     for (nth, message) in thread.messages.iter().enumerate() {
         if !message.subject_info.clean.is_empty() {
@@ -24,15 +25,23 @@ pub(crate) fn link(thread: &mut Thread) {
         let Some(message) = thread.messages.get(nth) else { break };
         let named = message.in_reply_to.iter().chain(message.references.iter().rev());
         let mut parent = named.filter_map(|id| by_id.get(id).copied()).find(|p| *p != nth);
-        parent = parent.or_else(|| from_overview.get(nth).copied().flatten());
+        // What a page shows beside the message itself, then its overview.
+        parent = parent.or(message.parent.filter(|p| *p != nth)).or_else(|| from_overview.get(nth).copied().flatten());
         let mut note = None;
-        if parent.is_none() && message.in_reply_to.is_none() && message.references.is_empty() && message.subject_info.reply && message.overview.is_none() {
+        if parent.is_none()
+            && message.in_reply_to.is_none()
+            && message.references.is_empty()
+            && message.subject_info.reply
+            && message.overview.is_none()
+        {
             parent = by_subject.get(&subject_key(message)).copied().filter(|p| *p != nth);
             if parent.is_some() {
                 note = Some("no header says what this answers; placed by its subject".to_string());
             }
         }
-        if parent.is_none() && let Some(id) = message.in_reply_to.as_ref().or(message.references.last()) {
+        if parent.is_none()
+            && let Some(id) = message.in_reply_to.as_ref().or(message.references.last())
+        {
             note = Some(format!("the message it answers, <{id}>, is not in the input"));
         }
         if let Some(message) = thread.messages.get_mut(nth) {
@@ -80,6 +89,9 @@ fn drop_copies(thread: &mut Thread) {
     thread.notes.dedup();
     for entry in &mut thread.overview {
         entry.message = entry.message.and_then(|m| moved.get(m).copied());
+    }
+    for message in &mut kept {
+        message.parent = message.parent.and_then(|p| moved.get(p).copied());
     }
     thread.messages = kept;
     differs.sort_unstable();

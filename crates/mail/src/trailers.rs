@@ -6,7 +6,8 @@
 use crate::types::{Fixes, Trailer};
 
 /// Keys that make a paragraph a trailer block although they do not end in `-by`.
-const KNOWN: &[&str] = &["fixes", "closes", "link", "cc", "bugzilla", "reported-and-tested-by", "message-id", "message-link", "depends-on", "references"];
+const KNOWN: &[&str] =
+    &["fixes", "closes", "link", "cc", "bugzilla", "reported-and-tested-by", "message-id", "message-link", "depends-on", "references"];
 
 /// The trailers of a commit message, folded lines joined.
 pub fn trailers(message: &str) -> Vec<Trailer> {
@@ -28,14 +29,16 @@ fn read_paragraph(paragraph: &str) -> (Vec<Trailer>, bool) {
     let mut out: Vec<Trailer> = Vec::new();
     let (mut known, mut other) = (false, 0usize);
     for line in paragraph.lines() {
-        let open = out.last().is_some_and(|t: &Trailer| t.key.eq_ignore_ascii_case("fixes") && t.value.contains("(\"") && !t.value.ends_with("\")"));
+        let open = out
+            .last()
+            .is_some_and(|t: &Trailer| t.key.eq_ignore_ascii_case("fixes") && t.value.contains("(\"") && !t.value.ends_with("\")"));
         if let Some((key, value)) = split(line) {
             known |= is_known(key);
             out.push(Trailer { key: key.to_string(), value: value.to_string() });
         } else if let Some(last) = out.last_mut().filter(|_| line.starts_with([' ', '\t']) || open) {
             last.value.push(' ');
             last.value.push_str(line.trim());
-        } else if !(line.starts_with('[') && line.trim_end().ends_with(']')) && !line.starts_with('#') {
+        } else if !(line.starts_with('#') || line.starts_with('[') && line.trim_end().ends_with(']')) {
             other += 1;
         }
     }
@@ -98,7 +101,10 @@ pub(crate) fn commit_message(text: &str) -> (String, Option<String>) {
         if lines.is_empty() && end.is_empty() {
             continue;
         }
-        if lines.is_empty() && author.is_none() && let Some(name) = line.strip_prefix("From: ") {
+        if lines.is_empty()
+            && author.is_none()
+            && let Some(name) = line.strip_prefix("From: ")
+        {
             author = Some(name.trim().to_string());
             continue;
         }

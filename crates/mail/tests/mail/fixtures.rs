@@ -52,7 +52,11 @@ pub fn header(id: &str, subject: &str, irt: &str) -> String {
 }
 
 pub fn mbox(messages: &[String]) -> String {
-    let escape = |m: &String| m.lines().map(|l| if l.trim_start_matches('>').starts_with("From ") { format!(">{l}\n") } else { format!("{l}\n") }).collect::<String>();
+    let escape = |m: &String| {
+        m.lines()
+            .map(|l| if l.trim_start_matches('>').starts_with("From ") { format!(">{l}\n") } else { format!("{l}\n") })
+            .collect::<String>()
+    };
     messages.iter().map(|m| format!("From mboxrd@z Thu Jan  1 00:00:00 1970\n{}\n", escape(m))).collect()
 }
 
@@ -62,13 +66,21 @@ pub fn patch(id: &str, subject: &str, irt: &str) -> String {
 
 /// A series of two with cover letter, and a review of the second patch.
 pub fn series() -> String {
-    let cover = format!("{}Two patches.\n\nbase-commit: 0123456789abcdef0123456789abcdef01234567\n", header("c@x", "[PATCH net-next v2 0/2] gadget: stop the timer", ""));
+    let cover = format!(
+        "{}Two patches.\n\nbase-commit: 0123456789abcdef0123456789abcdef01234567\n",
+        header("c@x", "[PATCH net-next v2 0/2] gadget: stop the timer", "")
+    );
     let quoted: String = DIFF.lines().map(|l| format!("> {l}\n")).collect();
     let quoted = quoted.replace("> +\tgadget_stop(g);\n", "> +\tgadget_stop(g);\n\nDoes this sleep?\n\n");
     let reply = format!(
         "From: Bob Example <bob@example.org>\nTo: Ann Author <ann@example.org>\nCc: list@lists.example.org, ANN@example.org\nSubject: Re: [PATCH net-next v2 2/2] gadget: free late\nDate: Tue, 2 Jan 2024 05:04:05 +0000\nMessage-ID: <r@x>\nIn-Reply-To: <p2@x>\nReferences: <c@x> <p2@x>\n\nOn Tue, Ann wrote:\n{quoted}\nThanks\n"
     );
-    mbox(&[cover, patch("p1@x", "[PATCH net-next v2 1/2] gadget: stop early", "c@x"), patch("p2@x", "[PATCH net-next v2 2/2] gadget: free late", "c@x"), reply])
+    mbox(&[
+        cover,
+        patch("p1@x", "[PATCH net-next v2 1/2] gadget: stop early", "c@x"),
+        patch("p2@x", "[PATCH net-next v2 2/2] gadget: free late", "c@x"),
+        reply,
+    ])
 }
 
 /// A thread page as text, flat, with a nested quotation.
@@ -76,13 +88,20 @@ pub fn flat_page() -> String {
     let first = format!(
         "* [PATCH 1/1] gadget: stop early\n@ 2024-01-02  3:04 Ann Author\n  2024-01-02  5:04 ` Example, Bob\n  0 siblings, 1 reply; 3+ messages in thread\nFrom: Ann Author @ 2024-01-02  3:04 UTC (permalink / raw)\n  To: maint, list; +Cc: Example, Bob\n\n{PATCH_BODY}{DIFF}-- \n2.43.0\n\n\n^ permalink raw reply\t[flat|nested] 3+ messages in thread\n\n"
     );
-    let reply = |name: &str, at: &str, text: &str| {
-        format!("* Re: [PATCH 1/1] gadget: stop early\n@ {at} ` {name}\nFrom: {name} @ {at} UTC (permalink / raw)\n  To: Ann Author\n  Cc: maint, list\n\n{text}\n\n^ permalink raw reply\t[flat|nested] 3+ messages in thread\n\n")
+    let reply = |name: &str, at: &str, answers: &str, text: &str| {
+        format!(
+            "* Re: [PATCH 1/1] gadget: stop early\n  {answers}\n@ {at} ` {name}\nFrom: {name} @ {at} UTC (permalink / raw)\n  To: Ann Author\n  Cc: maint, list\n\n{text}\n\n^ permalink raw reply\t[flat|nested] 3+ messages in thread\n\n"
+        )
     };
     format!(
         "All of the archive\n help / color\n{first}{}{}end of thread, other threads:[~2024-01-02  6:00 UTC | newest]\n\nThread overview: 3+ messages (download: mbox.gz)\n-- links below jump to the message on this page --\n2024-01-02  3:04 [PATCH 1/1] gadget: stop early Ann Author\n2024-01-02  5:04 ` Example, Bob\n2024-01-02  5:30   ` Ann Author\n\nThis is an index.\n",
-        reply("Example, Bob", "2024-01-02  5:04", "Looks right.\n\nOn Tue, Ann wrote:\n> > older\n> newer"),
-        reply("Ann Author", "2024-01-02  5:30", "Thanks.")
+        reply(
+            "Example, Bob",
+            "2024-01-02  5:04",
+            "2024-01-02  3:04 [PATCH 1/1] gadget: stop early Ann Author",
+            "Looks right.\n\nOn Tue, Ann wrote:\n> > older\n> newer"
+        ),
+        reply("Ann Author", "2024-01-02  5:30", "2024-01-02  5:04 ` Example, Bob", "Thanks.")
     )
 }
 

@@ -76,6 +76,21 @@ fn a_nested_page_may_be_indented() {
 }
 
 #[test]
+fn a_page_squeezed_in_copying_keeps_its_tree() {
+    let squeezed: String = flat_page()
+        .lines()
+        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|l| !l.is_empty())
+        .map(|l| l + "\n")
+        .collect();
+    let thread = read(&squeezed);
+    assert_eq!(thread.messages.iter().map(|m| m.parent).collect::<Vec<_>>(), [None, Some(0), Some(1)]);
+    assert_eq!(thread.messages.iter().map(|m| m.to.len() + m.cc.len()).collect::<Vec<_>>(), [3, 3, 3]);
+    assert_eq!((thread.series[0].patches[0].hunks, thread.messages[2].body.as_str()), (3, "Thanks.\n"));
+    assert!(thread.notes.iter().any(|n| n.text.contains("squeezed")));
+}
+
+#[test]
 fn an_html_page_knows_ids_and_authors_from_links() {
     let thread = read(&html_page());
     let message = &thread.messages[0];
@@ -86,6 +101,15 @@ fn an_html_page_knows_ids_and_authors_from_links() {
     assert_eq!(thread.overview[0].subject, "[PATCH 0/2] gadget: Van Helsing");
     assert_eq!(thread.overview[1].message, Some(0));
     assert_eq!(thread.series[0].missing, [2]);
+}
+
+#[test]
+fn a_flat_html_page_has_ids_in_its_permalinks() {
+    let html: String =
+        flat_page().replace('&', "&amp;").replace('<', "&lt;").replace("(permalink", "(<a href=\"../a%2Bb@x/\">permalink</a>");
+    let thread = read(&format!("<html><body><pre>{html}</pre></body></html>"));
+    assert_eq!(thread.source_kind, SourceKind::ArchiveHtml);
+    assert_eq!(thread.messages[0].id, "a+b@x");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_gzip_bomb_is_cut() {
 
 #[test]
 fn floods_are_bounded() {
-    let many_headers = format!("{}{}\nbody\n", header("a@x", "s", "").trim_end(), "\nX-Flood: y".repeat(100_000));
+    let many_headers = format!("{}{}\n\nbody\n", header("a@x", "s", "").trim_end(), "\nX-Flood: y".repeat(100_000));
     let thread = read_thread(many_headers.as_bytes(), Hint::Auto);
     assert_eq!(thread.messages[0].body, "body\n");
     assert!(thread.notes.iter().any(|n| n.text.contains("only the first 256 KiB")), "{:?}", thread.notes);
@@ -83,7 +83,12 @@ fn floods_are_bounded() {
 
 #[test]
 fn a_long_chain_is_no_recursion() {
-    let mails: String = (0..5_000).rev().map(|n| format!("From mboxrd@z Thu Jan  1 00:00:00 1970\nMessage-ID: <{n}@x>\nIn-Reply-To: <{}@x>\nSubject: s\n\nx\n\n", n as i64 - 1)).collect();
+    let mails: String = (0..5_000)
+        .rev()
+        .map(|n| {
+            format!("From mboxrd@z Thu Jan  1 00:00:00 1970\nMessage-ID: <{n}@x>\nIn-Reply-To: <{}@x>\nSubject: s\n\nx\n\n", n as i64 - 1)
+        })
+        .collect();
     let thread = read_thread(mails.as_bytes(), Hint::Auto);
     assert_eq!(thread.messages.iter().map(|m| m.depth).max(), Some(4_999));
     let circle = mails.replace("<-1@x>", "<4999@x>");

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 fn hunk_line() -> impl Strategy<Value = String> {
     let word = "[a-z_]{1,9}";
     let marker = prop_oneof![3 => Just(' '), 1 => Just('-'), 2 => Just('+')];
-    (marker, 0usize..4, prop::collection::vec(word, 1..14)).prop_map(|(m, tabs, words)| format!("{m}{}{}", "\t".repeat(tabs), words.join(" ")))
+    (marker, 0usize..4, prop::collection::vec(word, 1..14))
+        .prop_map(|(m, tabs, words)| format!("{m}{}{}", "\t".repeat(tabs), words.join(" ")))
 }
 
 fn diff() -> impl Strategy<Value = String> {
@@ -47,10 +48,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
-    fn plain_quoted_and_wrapped(diff in diff(), levels in 0usize..4, spaced in any::<bool>(), wrapped in any::<bool>()) {
+    fn plain_quoted_and_wrapped(diff in diff(), levels in 0usize..4, spaced in any::<bool>(), wrapped in any::<bool>(), shallow in any::<bool>()) {
         let prefix = if levels == 0 { String::new() } else if spaced { "> ".repeat(levels) } else { format!("{} ", ">".repeat(levels)) };
         let text: String = diff.lines().map(|l| {
-            if wrapped { wrap(l, &prefix, &prefix) } else { format!("{prefix}{l}\n") }
+            if wrapped { wrap(l, &prefix, if shallow { "" } else { &prefix }) } else { format!("{prefix}{l}\n") }
         }).collect();
         let mail = format!("Hello,\n\nsee this:\n{text}\nBye\n");
         let found = find_diffs(&mail);

@@ -68,7 +68,8 @@ fn damage_is_said_and_bounded() {
     assert!(cuthere_mail::find_diffs(&climbing)[0].files[1].unsafe_path);
     let cut: String = DIFF.lines().take(8).map(|l| format!("{l}\n")).collect();
     assert!(damage(&cut).contains("hunk 1"), "{}", damage(&cut));
-    let eaten: String = DIFF.lines().map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l).replace('\t', ""))).filter(|l| l != "\n").collect();
+    let eaten: String =
+        DIFF.lines().map(|l| format!("{}\n", l.strip_prefix(' ').unwrap_or(l).replace('\t', ""))).filter(|l| l != "\n").collect();
     assert!(damage(&eaten).contains("context lines was eaten"), "{}", damage(&eaten));
     assert_eq!(cuthere_mail::find_diffs(&eaten)[0].hunks, 3);
 }
