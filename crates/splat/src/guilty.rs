@@ -106,15 +106,20 @@ pub fn is_skipped(function: &str, groups: &[&str]) -> bool {
     in_group("generic", function) || groups.iter().any(|g| in_group(g, function))
 }
 
+/// Whether a frame may give the report its name. Inlined functions do not: whether they show depends on whether the log was symbolised,
+/// and one crash should have one title.
+fn counts(f: &Frame, groups: &[&str]) -> bool {
+    !f.unreliable && !f.inlined && !is_skipped(&f.function, groups)
+}
+
 /// The innermost frame that is reliable and no helper.
 pub fn pick<'a>(frames: impl IntoIterator<Item = &'a Frame>, groups: &[&str]) -> Option<String> {
-    frames.into_iter().find(|f| !f.unreliable && !is_skipped(&f.function, groups)).map(|f| canonical(&f.function))
+    frames.into_iter().find(|f| counts(f, groups)).map(|f| canonical(&f.function))
 }
 
 /// For stalls: the function just inside the first dispatching one, since the innermost is an accident of the moment.
 pub fn pick_stalled<'a>(frames: impl IntoIterator<Item = &'a Frame>, groups: &[&str]) -> Option<String> {
-    let names: Vec<String> =
-        frames.into_iter().filter(|f| !f.unreliable && !is_skipped(&f.function, groups)).map(|f| canonical(&f.function)).collect();
+    let names: Vec<String> = frames.into_iter().filter(|f| counts(f, groups)).map(|f| canonical(&f.function)).collect();
     let mut inner = names.first()?;
     for name in &names {
         if in_group("dispatch", name) {
@@ -127,8 +132,7 @@ pub fn pick_stalled<'a>(frames: impl IntoIterator<Item = &'a Frame>, groups: &[&
 
 /// For hung tasks: waiting for a grace period or for the RTNL is named as such, whoever waits; otherwise the first that does not wait.
 pub fn pick_hung<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Option<String> {
-    let names: Vec<String> =
-        frames.into_iter().filter(|f| !f.unreliable && !is_skipped(&f.function, &[])).map(|f| canonical(&f.function)).collect();
+    let names: Vec<String> = frames.into_iter().filter(|f| counts(f, &[])).map(|f| canonical(&f.function)).collect();
     for name in &names {
         if ["synchronize_rcu", "synchronize_srcu", "synchronize_net", "synchronize_sched"].iter().any(|w| name.contains(w)) {
             return Some("synchronize_rcu".to_owned());

@@ -135,32 +135,44 @@ static NEVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | (?i:warning):\ .*(?:deprecated|wireless\ extensions) | XFS\ \(.*\):\ WARNING | EXT4-[Ff][Ss](?:\ \(.*\))?:
         | general\ protection\ fault\ .*error:\d+\ in\ 
         | traps:\ .*general\ protection
-        | Unable\ to\ handle\ kernel.*\bsyz
         ",
     )
     .ok()
 });
 
-/// What report a line opens, if any. Constant work per byte of the line.
-pub fn classify(text: &str) -> Option<Kind> {
+/// What report a line opens, if any, and whether that is beyond doubt. It is in doubt when the words stand inside the line, since mails
+/// speak of crashes in their subjects and sentences; the caller may know better from a time stamp or from what follows. Constant work
+/// per byte.
+pub fn classify(text: &str) -> Option<(Kind, bool)> {
     if text.len() > 4096 || !ANY.as_ref()?.is_match(text) || NEVER.as_ref()?.is_match(text) {
         return None;
     }
     for o in OPENINGS {
-        if text.contains(o.literal) && (o.also.is_empty() || text.contains(o.also)) {
-            return accept(o.kind, text).then_some(o.kind);
+        if let Some(at) = text.find(o.literal)
+            && (o.also.is_empty() || text.contains(o.also))
+        {
+            return accept(o.kind, text).then(|| (o.kind, at_start(text, at)));
         }
     }
     // Whatever else the kernel calls a bug or warns of, at the start of its line.
     let head = text.trim_start_matches(['[', ' ', '=', '-', '*']);
     let head = head.strip_prefix("watchdog: ").unwrap_or(head);
     if head.starts_with("WARNING:") && (text.contains(" at ") || text.contains("kernel stack")) && !sentence(head) {
-        return Some(Kind::Warning);
+        return Some((Kind::Warning, true));
     }
     if head.starts_with("WARNING:") && head.trim_end().len() == "WARNING:".len() {
-        return Some(Kind::Warning);
+        return Some((Kind::Warning, true));
     }
-    (head.starts_with("BUG:") && !sentence(head)).then_some(Kind::Other)
+    (head.starts_with("BUG:") && !sentence(head)).then_some((Kind::Other, true))
+}
+
+/// Whether only what a kernel or console would print stands before the opening's words.
+fn at_start(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or("").trim_matches(['[', ' ', '=', '-', '*', '<', '\t']);
+    const MAIL: &[&str] = &["Subject", "Re:", "RE:", "Fwd", "FW:", "Closes", "Fixes", "Reported", "Title", "Link", "X-"];
+    before.is_empty()
+        || before.len() <= 40 && before.ends_with([':', ']', '>', '.']) && !MAIL.iter().any(|m| before.starts_with(m))
+        || before.contains("asan: GPF")
 }
 
 /// Further conditions on kinds whose words occur in prose.

@@ -48,7 +48,12 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         Kind::LockdepDeadlock | Kind::LockdepRecursive => {
             let names = taken_after(segment, body, "trying to acquire lock");
             let names = names.get(..names.len().min(2)).unwrap_or(&[]);
-            let function = first_telling(names, &["workqueue"]).or_else(|| stack(&[]));
+            // Flushing a work item from itself: the chain names who waits.
+            let chain = body.stacks.iter().filter(|s| s.kind == StackKind::Dependency).flat_map(|s| s.frames.iter());
+            let function = first_telling(names, &["workqueue"])
+                .or_else(|| pick(chain, &["workqueue"]))
+                .or_else(|| stack(&[]))
+                .or_else(|| names.first().map(|n| canonical(n)));
             let whole = !names.is_empty();
             match (whole, word) {
                 (false, "WARNING") if body.main().is_empty() => {
@@ -70,7 +75,9 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
             Verdict::new(segment.kind, "possible deadlock in %", function)
         }
         Kind::LockdepInconsistentState => {
-            let function = first_telling(&taken_after(segment, body, "takes"), &[]).or_else(|| stack(&[]));
+            let taken = || first_telling(&taken_after(segment, body, "takes"), &[]);
+            // The lock may have been taken long before its state went wrong; where it did, the stack shows.
+            let function = if word == "WARNING" { stack(&[]).or_else(taken) } else { taken().or_else(|| stack(&[])) };
             Verdict::new(segment.kind, "inconsistent lock state in %", function)
         }
         Kind::LockdepUnlockImbalance => {
@@ -96,7 +103,11 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
             }
             Verdict::new(segment.kind, format!("{word}: suspicious RCU usage in %"), stack(&["rcu"]))
         }
-        _ if opening.contains("Nested lock") => Verdict::new(segment.kind, "WARNING: nested lock was not taken in %", stack(&[])),
+        _ if opening.contains("Nested lock") => Verdict::new(
+            segment.kind,
+            "WARNING: nested lock was not taken in %",
+            stack(&[]).or_else(|| first_telling(&taken_after(segment, body, "trying to lock"), &[])),
+        ),
         _ if opening.contains("MAX_") => {
             let what = opening.split_once("BUG: ").map_or("", |(_, r)| r).trim();
             Verdict::bare(segment.kind, format!("BUG: {what}"), stack(&[]))

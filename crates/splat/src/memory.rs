@@ -20,6 +20,13 @@ fn named_or(segment: &Segment<'_>, body: &Body, groups: &[&str]) -> Option<Strin
     named.map(|n| frame::new(&n).function).filter(|n| !is_skipped(n, groups)).map(|n| canonical(&n)).or_else(|| pick(body.main(), groups))
 }
 
+/// The function in the opening line, helper or not, of a report that has nothing else.
+fn cut_off(segment: &Segment<'_>) -> Option<String> {
+    let opening = segment.opening();
+    let c = CLASS_IN.as_ref()?.captures(opening)?;
+    opening.contains(" at addr ").then(|| canonical(&c[3]))
+}
+
 fn access(segment: &Segment<'_>) -> Option<Access> {
     let re = ACCESS.as_ref()?;
     segment.lines.iter().skip(segment.header).take(40).find_map(|(_, text)| {
@@ -48,7 +55,7 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
             Some(_) if word.is_none() => format!("KASAN: {class} in % at addr ADDR"),
             _ => format!("KASAN: {}{} in %", class.replace(' ', "-"), word.unwrap_or("")),
         };
-        Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]))
+        Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]).or_else(|| cut_off(segment)))
     } else if let Some((class, _)) = rest.split_once(" on address") {
         // Early KASAN named no function.
         Verdict::bare(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))
@@ -88,7 +95,7 @@ pub fn kmsan(segment: &Segment<'_>, body: &Body) -> Verdict {
             .filter(|(_, t)| t.contains("BUG: KMSAN:"))
             .filter_map(|(_, t)| CLASS_IN.as_ref().and_then(|re| re.captures(t)).map(|c| c[3].to_owned()));
         let named: Vec<Frame> = named.map(|n| frame::new(&n)).collect();
-        pick(named.iter().chain(body.main()), &[])
+        pick(named.iter().chain(body.main()), &["crypto"])
     };
     Verdict::bare(Kind::Kmsan, format!("KMSAN: {class} in %"), function.or_else(|| pick(origins(), &["origin"])))
 }

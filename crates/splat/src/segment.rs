@@ -57,6 +57,7 @@ pub struct Segment<'a> {
     done: bool,
     stamped: bool,
     quotes: u8,
+    certain: bool,
 }
 
 /// All reports in a text, in the order of their first lines.
@@ -84,7 +85,9 @@ struct Cutter<'a> {
 
 impl<'a> Cutter<'a> {
     fn line(&mut self, number: usize, line: Line<'a>) {
-        let kind = classify(line.text);
+        let opening = classify(line.text);
+        let kind = opening.map(|(kind, _)| kind);
+        let certain = line.stamped || line.caller.is_some() || opening.is_some_and(|(_, certain)| certain);
         let key = match line.caller {
             Some(caller) => caller,
             // Without a caller: the tail of a wrapped line, or a kernel that does not print callers.
@@ -118,7 +121,7 @@ impl<'a> Cutter<'a> {
                 return;
             }
             self.close(key, End::NextReport);
-            self.start(key, number, kind, &line);
+            self.start(key, number, kind, certain, &line);
             return;
         }
         if self.open.contains_key(key) {
@@ -144,7 +147,7 @@ impl<'a> Cutter<'a> {
         recent.push((number, text));
     }
 
-    fn start(&mut self, key: &'a str, number: usize, kind: Kind, line: &Line<'a>) {
+    fn start(&mut self, key: &'a str, number: usize, kind: Kind, certain: bool, line: &Line<'a>) {
         let text = line.text;
         if self.open.len() >= MAX_OPEN
             && let Some(oldest) = self.open.iter().min_by_key(|(_, s)| s.last).map(|(k, _)| *k)
@@ -184,6 +187,7 @@ impl<'a> Cutter<'a> {
             done: false,
             stamped: line.stamped,
             quotes: line.quotes,
+            certain,
         };
         self.open.insert(key, segment);
     }
@@ -211,7 +215,7 @@ impl<'a> Cutter<'a> {
             let trimmed = text.trim_start();
             if trimmed.starts_with("Call ") || trimmed.starts_with("Backtrace") || trimmed.starts_with("backtrace") {
                 s.traces += 1;
-            } else if text.contains("+0x") {
+            } else if !text.contains("at: ") && (frame::parse(text).is_some() || frame::pointer(text).is_some()) {
                 s.frames += 1;
             }
         } else {
@@ -243,6 +247,10 @@ impl<'a> Cutter<'a> {
 
     fn close(&mut self, key: &str, end: End) {
         let Some(mut segment) = self.open.remove(key) else { return };
+        // Words about a crash, with nothing of one after them.
+        if !segment.certain && segment.frames == 0 && segment.traces == 0 {
+            return;
+        }
         let last = segment.last;
         segment.lines.retain(|(n, _)| *n <= last);
         segment.end = if segment.done && end != End::TooLong { End::Whole } else { end };
@@ -258,7 +266,7 @@ impl<'a> Cutter<'a> {
         }
         let text = line.text;
         let hex_only = text.trim().len() >= 8 && text.trim().bytes().all(|b| b.is_ascii_hexdigit());
-        let joins = if segment.stamped && previous.stamped || segment.stamped && previous.text.ends_with(' ') {
+        let joins = if segment.stamped && (previous.stamped || previous.text.ends_with(' ')) {
             let wide = previous.width >= 58 || previous.text.ends_with(' ') || previous.text.ends_with(':');
             let place = previous.text.trim_end().ends_with(" at:");
             wide && !text.starts_with(' ')
@@ -309,6 +317,7 @@ impl<'a> Segment<'a> {
             done: self.done,
             stamped: self.stamped,
             quotes: self.quotes,
+            certain: self.certain,
         }
     }
 
@@ -338,11 +347,8 @@ impl<'a> Segment<'a> {
         );
         match kind {
             Kind::InternalError | Kind::InvalidOpcode => {
-                early
-                    && (faults
-                        || matches!(self.kind, Kind::GeneralProtectionFault | Kind::DivideError | Kind::Int3 | Kind::StackSegmentFault))
-                    || early && self.kind == Kind::RustPanic
-                    || self.frames < 4 && faults && text.contains("Oops")
+                let traps = matches!(self.kind, Kind::GeneralProtectionFault | Kind::DivideError | Kind::Int3 | Kind::StackSegmentFault);
+                early && (faults || traps || self.kind == Kind::RustPanic) || self.frames < 4 && faults && text.contains("Oops")
             }
             Kind::SlabCorruption => matches!(self.kind, Kind::SlabCorruption | Kind::Kasan),
             Kind::Kmsan => self.kind == Kind::Kmsan && self.frames < 2,
