@@ -500,3 +500,15 @@ pub fn number_after(text: &str, label: &str) -> Option<u64> {
     let digits: String = rest.chars().take_while(char::is_ascii_digit).take(20).collect();
     digits.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*CPU_LINE, &*PID_LINE, &*VERSION_LINE, &*HELD, &*HOLDER, &*STACK_TASK, &*KCSAN_ACCESS].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
+}

@@ -99,3 +99,15 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
     }
     (found.address.is_some() || found.write.is_some()).then_some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*ADDRESS].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
+}

@@ -242,4 +242,27 @@ mod tests {
         assert!(matches!(pointer("RIP: 0033:0x7f0bbb83ee5d"), Some(Pointer::User)));
         assert!(matches!(pointer("RIP: 0010:0x0"), Some(Pointer::Wild)));
     }
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [
+            &*FRAME,
+            &*SYMBOLISED,
+            &*INLINE_HEAD,
+            &*ARM,
+            &*POWERPC,
+            &*BARE,
+            &*TAIL_SOURCE,
+            &*TAIL_MODULE,
+            &*POINTER,
+            &*WILD,
+            &*USER,
+            &*RUST_SYMBOL,
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
 }

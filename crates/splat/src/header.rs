@@ -207,3 +207,15 @@ pub fn is_rule(text: &str) -> bool {
     let t = text.trim();
     t.len() >= 10 && (t.bytes().all(|b| b == b'=') || t.bytes().all(|b| b == b'-') || t.bytes().all(|b| b == b'*'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*ANY, &*NEVER].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
+}

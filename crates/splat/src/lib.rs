@@ -103,6 +103,12 @@ fn corrupted(segment: &Segment<'_>, body: &Body, verdict: &verdict::Verdict) -> 
     if segment.end == End::TooLong {
         return Some(format!("longer than {} lines", segment::MAX_LINES));
     }
+    if segment.opening().contains("INFO: Allocated in")
+        || segment.opening().contains("INFO: Freed in")
+        || verdict.title().ends_with("panic_on_warn set")
+    {
+        return Some("the opening of the report is missing".to_owned());
+    }
     if !verdict.wants_stack {
         return (verdict.form.contains('%') && verdict.function.is_none()).then(|| "no function in the report".to_owned());
     }
@@ -111,11 +117,13 @@ fn corrupted(segment: &Segment<'_>, body: &Body, verdict: &verdict::Verdict) -> 
         End::Input => ": the text ends before it",
         End::Whole | End::TooLong => "",
     };
-    if body.stacks.is_empty() && body.instructions.is_empty() {
-        let foreign = if body.foreign_stack { " (a stack of fault injection stands in its place)" } else { "" };
-        return Some(format!("no stack trace{foreign}{cut}"));
+    if body.foreign_stack && segment.speaker.is_empty() {
+        return Some("a stack of fault injection is mixed in".to_owned());
     }
-    if body.stacks.iter().all(|s| s.frames.is_empty()) && body.instructions.is_empty() {
+    if body.stacks.is_empty() {
+        return Some(format!("no stack trace{cut}"));
+    }
+    if body.stacks.iter().all(|s| s.frames.is_empty()) {
         return Some(format!("a stack trace without frames{cut}"));
     }
     if let Some(empty) = body.stacks.iter().find(|s| s.frames.is_empty() && s.title.starts_with("Call "))

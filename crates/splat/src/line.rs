@@ -127,4 +127,11 @@ mod tests {
             assert_eq!((line.text, line.caller), (text, caller), "{raw}");
         }
     }
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*STAMP, &*CALLER, &*SYSLOG, &*CPU_MARK].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
 }

@@ -16,7 +16,8 @@ static CLASS_IN: LazyLock<Option<Regex>> =
 
 /// The function in the opening line, unless it is a helper, then the first of the stack that is none.
 fn named_or(segment: &Segment<'_>, body: &Body, groups: &[&str]) -> Option<String> {
-    let named = CLASS_IN.as_ref().and_then(|re| re.captures(segment.opening())).map(|c| c[3].to_owned());
+    let openings = segment.lines.iter().skip(segment.header).take(8).filter(|(_, t)| t.contains("BUG: K") && !t.contains("[inline]"));
+    let named = openings.last().and_then(|(_, t)| CLASS_IN.as_ref()?.captures(t)).map(|c| c[3].to_owned());
     named.map(|n| frame::new(&n).function).filter(|n| !is_skipped(n, groups)).map(|n| canonical(&n)).or_else(|| pick(body.main(), groups))
 }
 
@@ -58,7 +59,7 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
         Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]).or_else(|| cut_off(segment)))
     } else if let Some((class, _)) = rest.split_once(" on address") {
         // Early KASAN named no function.
-        Verdict::bare(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))
+        Verdict::new(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))
     } else {
         Verdict::new(Kind::Kasan, format!("KASAN: {rest}"), pick(body.main(), &["fault"]))
     };
@@ -171,4 +172,16 @@ pub fn page(segment: &Segment<'_>, body: &Body) -> Verdict {
     }
     let what = if opening.contains("nr_pmds") { "nr_pmds" } else { "nr_ptes" };
     Verdict::bare(Kind::BadPage, format!("BUG: non-zero {what} on freeing mm"), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*ACCESS, &*CLASS_IN].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
 }

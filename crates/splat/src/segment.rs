@@ -215,7 +215,8 @@ impl<'a> Cutter<'a> {
             let trimmed = text.trim_start();
             if trimmed.starts_with("Call ") || trimmed.starts_with("Backtrace") || trimmed.starts_with("backtrace") {
                 s.traces += 1;
-            } else if !text.contains("at: ") && (frame::parse(text).is_some() || frame::pointer(text).is_some()) {
+            } else if !text.contains("at: ") && !text.contains("BUG: ") && (frame::parse(text).is_some() || frame::pointer(text).is_some())
+            {
                 s.frames += 1;
             }
         } else {
@@ -352,7 +353,10 @@ impl<'a> Segment<'a> {
             }
             Kind::SlabCorruption => matches!(self.kind, Kind::SlabCorruption | Kind::Kasan),
             Kind::Kmsan => self.kind == Kind::Kmsan && self.frames < 2,
-            Kind::Kasan => self.kind == Kind::Kasan && self.lines.len() <= self.header + 2 && !text.contains("+0x"),
+            // Symbolised logs repeat the opening for each function that was inlined there.
+            Kind::Kasan | Kind::Kfence => {
+                self.kind == kind && self.frames == 0 && self.lines.last().is_some_and(|l| l.1.contains("[inline]"))
+            }
             Kind::RcuStall => self.kind == Kind::RcuStall && early,
             Kind::OopsNull | Kind::OopsPaging => early && self.kind == Kind::OopsPaging && self.lines.len() <= self.header + 3,
             Kind::DoubleFault => self.kind == Kind::StackOverflow && early,

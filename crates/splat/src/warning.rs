@@ -169,3 +169,15 @@ pub fn numbered(text: &str) -> String {
         None => short,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_compile() {
+        for (i, pattern) in [&*NUMBERS].iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
+}

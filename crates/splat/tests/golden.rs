@@ -7,7 +7,10 @@ use std::path::Path;
 
 fn check(name: &str, key: &str, value: &str, splat: &Splat) {
     let got = match key {
-        "KIND" => splat.kind.as_str(),
+        "KIND" => {
+            assert_eq!(serde_json::to_value(splat.kind).expect("serialises").as_str(), Some(splat.kind.as_str().as_str()));
+            splat.kind.as_str()
+        }
         "TITLE" => splat.title.clone(),
         "FUNCTION" => splat.function.clone().unwrap_or("-".into()),
         "CONTEXT" => format!("{:?}", splat.context.expect("context")).to_lowercase(),
