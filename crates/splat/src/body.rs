@@ -432,6 +432,7 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     if t.starts_with("NMI backtrace for cpu")
         || t.starts_with("Exception stack") && t.contains("cpu")
         || t.starts_with("Task dump for CPU")
+        || t.ends_with("kthread stack dump:")
         || t.starts_with("Sending NMI")
     {
         return Some(StackKind::OtherCpu);

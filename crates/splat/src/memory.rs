@@ -16,8 +16,8 @@ static CLASS_IN: LazyLock<Option<Regex>> =
 
 /// The function in the opening line, unless it is a helper, then the first of the stack that is none.
 fn named_or(segment: &Segment<'_>, body: &Body, groups: &[&str]) -> Option<String> {
-    let openings = segment.lines.iter().skip(segment.header).take(8).filter(|(_, t)| t.contains("BUG: K") && !t.contains("[inline]"));
-    let named = openings.last().and_then(|(_, t)| CLASS_IN.as_ref()?.captures(t)).map(|c| c[3].to_owned());
+    let mut openings = segment.lines.iter().skip(segment.header).take(8).filter(|(_, t)| t.contains("BUG: K") && !t.contains("[inline]"));
+    let named = openings.next_back().and_then(|(_, t)| CLASS_IN.as_ref()?.captures(t)).map(|c| c[3].to_owned());
     named.map(|n| frame::new(&n).function).filter(|n| !is_skipped(n, groups)).map(|n| canonical(&n)).or_else(|| pick(body.main(), groups))
 }
 
@@ -56,7 +56,7 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
             Some(_) if word.is_none() => format!("KASAN: {class} in % at addr ADDR"),
             _ => format!("KASAN: {}{} in %", class.replace(' ', "-"), word.unwrap_or("")),
         };
-        Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]).or_else(|| cut_off(segment)))
+        Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]).or_else(|| cut_off(segment).filter(|_| word.is_none())))
     } else if let Some((class, _)) = rest.split_once(" on address") {
         // Early KASAN named no function.
         Verdict::new(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))

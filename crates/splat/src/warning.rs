@@ -87,7 +87,7 @@ fn warning(segment: &Segment<'_>, body: &Body, opening: &str) -> Verdict {
     if opening.contains("mm/vmalloc.c") && named.starts_with("__vmalloc_node") {
         return form(Kind::Warning, "WARNING: zero-size vmalloc in %");
     }
-    if opening.contains(" mm/") && (named.contains("malloc") || named.contains("alloc_pages")) && named.contains("malloc") {
+    if opening.contains(" mm/") && named.contains("malloc") && !named.contains("free") {
         return form(Kind::Warning, "WARNING: kmalloc bug in %");
     }
     form(Kind::Warning, "WARNING in %")
