@@ -272,6 +272,8 @@ pub struct Entry {
     pub grace_period: bool,
     /// It sleeps only to fault in user pages: not while page faults are disabled ([`CtxPart::PagefaultOff`]).
     pub faults: bool,
+    /// It sleeps in task context only; where interrupts or softirqs run or are counted as running (bh disabled) it defers the work (`vfree`).
+    pub defers_in_interrupt: bool,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
     /// The call publishes its argument (value) in a place (`rcu_assign_pointer(place, value)`, `list_add_rcu(new, head)`): argument of the value.

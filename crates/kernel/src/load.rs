@@ -258,6 +258,7 @@ fn entry(row: EntryRow) -> Entry {
         noreturn: row.noreturn,
         grace_period: row.grace_period,
         faults: row.faults,
+        defers_in_interrupt: row.defers_in_interrupt,
         rcu_read: row.rcu_read,
         publishes: row.publishes,
         tests: row.tests.map(|word| word.0),

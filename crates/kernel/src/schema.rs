@@ -87,6 +87,8 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub faults: bool,
     #[serde(default)]
+    pub defers_in_interrupt: bool,
+    #[serde(default)]
     pub rcu_read: bool,
     pub publishes: Option<u8>,
     pub tests: Option<W<Test>>,
