@@ -43,8 +43,17 @@ pub struct Func {
     pub blocks: Vec<Block>,
     /// Argument lists of calls.
     pub args: Vec<ExprId>,
+    /// Initialisers of `static` locals, which are done before the program starts.
+    pub statics: Vec<StaticInit>,
     /// Why the function is not complete; empty: complete.
     pub gaps: Vec<Gap>,
+}
+
+/// What a `static` local of a function starts with.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StaticInit {
+    pub local: LocalId,
+    pub entries: Vec<crate::globals::InitEntry>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +114,8 @@ pub enum ExprKind {
     Float,
     /// `op` is one of Neg, Plus, BitNot, Not.
     Unary(UnOp, ExprId),
-    /// Never LogAnd or LogOr. Pointer arithmetic counts elements.
+    /// Never LogAnd or LogOr. Pointer arithmetic counts elements, the pointer stands left. Integer operands are converted as C does it:
+    /// to the node's type, for comparisons to the common type of both, for shifts each by itself.
     Binary(BinOp, ExprId, ExprId),
     /// To the node's type.
     Cast(ExprId),
@@ -185,7 +195,7 @@ pub struct Block {
     pub origin: Symbol,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Term {
     Goto(BlockId),
     /// `cond` is a value, compared with zero. Never a short-circuit operator; `!` is already turned into swapped targets.
@@ -202,7 +212,8 @@ pub enum Term {
         body: BlockId,
         exit: BlockId,
     },
-    /// Case ranges inclusive, in source order; `default` is the block after the switch if none is written.
+    /// Case ranges inclusive, in source order; `default` is the block after the switch if none is written. A label whose value is not
+    /// known has one of the values `i64::MIN + 1`, `i64::MIN + 2` …, each of its own.
     Switch {
         value: ExprId,
         cases: Box<[(i64, i64, BlockId)]>,
@@ -212,13 +223,8 @@ pub enum Term {
     /// Computed goto: any of these.
     Any(Box<[BlockId]>),
     /// Control does not come here (after a call that does not return, `unreachable()`).
+    #[default]
     Unreachable,
-}
-
-impl Default for Term {
-    fn default() -> Self {
-        Term::Unreachable
-    }
 }
 
 impl Func {
