@@ -1,1 +1,42 @@
-fn main() {}
+//! `cargo xtask`: what the project does to itself. One file per subcommand; no logic here.
+
+mod bench;
+mod gen_docs;
+mod root;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Generates, measures and tidies")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the generated pages: docs/checks, docs/man, docs/completions
+    Gen(gen_docs::Args),
+    /// Time a run of the release binary over a tree, and print the numbers as JSON
+    Bench(bench::Args),
+    /// Look for what the house style forbids
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Gen(args) => gen_docs::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

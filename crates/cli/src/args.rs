@@ -1,0 +1,178 @@
+//! The command line. Validates what can be judged without touching a file; everything else is up to the subcommands.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use cuthere_base::Confidence;
+use std::path::PathBuf;
+
+/// Finds kernel C code that runs, sleeps or holds a pointer when it must not, without a build, a boot or a .config.
+#[derive(Parser, Debug)]
+#[command(
+    name = "cuthere",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 nothing to show, 1 findings shown, 2 the work could not be done."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Find defects in a kernel tree, or a part of one
+    Check(Box<CheckArgs>),
+    /// List the checks, or show one check's page
+    Checks(ChecksArgs),
+    /// Show what a mail thread holds: messages, patch series, crash reports
+    Thread(ReadArgs),
+    /// Read crash reports out of a log, a mail or any other text
+    Splat(ReadArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    Man(ManArgs),
+}
+
+/// Which source is looked at, and as what.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tree")]
+pub struct TreeArgs {
+    /// The tree's folder or repository [default: the nearest kernel tree above PATH, else PATH itself]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub tree: Option<PathBuf>,
+    /// Read this git revision instead of the files on disk
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// Lay this patch over the tree, in memory (repeatable, in order)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub patch: Vec<PathBuf>,
+    /// The architecture whose headers count
+    #[arg(long, value_name = "NAME", default_value = "x86")]
+    pub arch: String,
+    /// A .config that decides conditionals [default: everything on but debugging and the like]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// A file of kernel model entries to add to the built-in ones (repeatable)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub model: Vec<PathBuf>,
+    /// The preemption model
+    #[arg(long, value_name = "MODEL", value_enum, default_value_t = Preempt::Full)]
+    pub preempt: Preempt,
+    /// On rt: disabled softirqs exclude each other by a lock
+    #[arg(long)]
+    pub bh_lock: bool,
+    /// Threads to use [default: one per CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    // There is no cache yet; the options are accepted so that scripts need not change.
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "no_cache")]
+    pub cache: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    pub no_cache: bool,
+}
+
+/// How tasks are preempted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Preempt {
+    None,
+    Voluntary,
+    Full,
+    Rt,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Files and folders to report on, relative to the current folder or else to the tree [default: the whole tree]
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+    /// Run only these checks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Show findings of this confidence and above
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium)]
+    pub confidence: Level,
+    /// Leave out the findings in this file, written earlier with --format json
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Write numbers about the run to this file, as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub stats: Option<PathBuf>,
+    /// Print what a function was read as, instead of findings
+    #[arg(long, value_name = "FUNCTION")]
+    pub dump_ir: Option<String>,
+}
+
+/// [`Confidence`] as the command line spells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Level {
+    /// Fit to be mailed to the list as it stands
+    High,
+    /// Likely right; look before mailing
+    Medium,
+    /// Worth a look where the code matters
+    Low,
+}
+
+impl From<Level> for Confidence {
+    fn from(level: Level) -> Confidence {
+        match level {
+            Level::High => Confidence::High,
+            Level::Medium => Confidence::Medium,
+            Level::Low => Confidence::Low,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// JSON Lines, one finding each
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// One page that stands alone
+    Html,
+}
+
+#[derive(Args, Debug)]
+pub struct ChecksArgs {
+    /// The check whose page to show
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// What to read; - is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub input: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    pub format: ReadFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ReadFormat {
+    /// For people
+    Text,
+    /// One JSON value
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// The subcommand [default: the command itself]
+    pub command: Option<String>,
+}

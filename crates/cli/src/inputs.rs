@@ -1,0 +1,130 @@
+//! Opens what the command line names: the tree with its patches, the kernel model, the configuration.
+
+use crate::args::{Preempt, TreeArgs};
+use crate::place::{self, Place};
+use anyhow::{Context, Result, bail};
+use cuthere_base::{FileId, Source};
+use cuthere_cfront::program::Config;
+use cuthere_kernel::Model;
+use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, Tree};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Everything a run looks at.
+pub struct Inputs {
+    pub tree: TreeSource,
+    /// The parts to report on, relative to the tree; empty: everything.
+    pub paths: Vec<String>,
+    pub model: Model,
+    pub config: Config,
+    pub preempt: Preempt,
+}
+
+/// A [`Tree`] as the later stages see files.
+pub struct TreeSource(pub Tree);
+
+impl Source for TreeSource {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn path(&self, file: FileId) -> &str {
+        self.0.path(file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        self.0.find(path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        self.0.read(file).map_err(|error| error.to_string())
+    }
+}
+
+/// Opens all of it; the first thing that is wrong ends the run.
+pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
+    let current = std::env::current_dir().context("the current folder cannot be found")?;
+    let other_revision = args.rev.is_some() || !args.patch.is_empty();
+    let place = place::locate(args.tree.as_deref(), paths, &current, other_revision)?;
+    let tree = open_tree(args, &place)?;
+    if let Some(path) = place.paths.iter().find(|path| !tree.paths().iter().any(|file| place::covers(std::slice::from_ref(path), file))) {
+        bail!("no C file in {path} (tree {}); name a folder or file that has some", tree.root().display());
+    }
+    let arch = format!("arch/{}", args.arch);
+    let any_arch = tree.paths().iter().any(|path| path.starts_with("arch/"));
+    if any_arch && !tree.paths().iter().any(|path| path.strip_prefix(arch.as_str()).is_some_and(|rest| rest.starts_with('/'))) {
+        bail!("the tree has no {arch}; --arch takes the name of a folder below arch/");
+    }
+    let dotconfig = args.config.as_deref().map(|path| text(path, "--config")).transpose()?;
+    let rt = args.preempt == Preempt::Rt;
+    let config = Config { arch: args.arch.clone(), dotconfig, preempt_rt: rt, ..Config::default() };
+    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model: model(&args.model, rt)?, config, preempt: args.preempt })
+}
+
+fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
+    let mut options = OpenOptions::default();
+    if place.bounded {
+        options.only.clone_from(&place.paths);
+    }
+    let tree = match &args.rev {
+        Some(rev) => Tree::open_rev(&place.root, rev, &options)?,
+        None => Tree::open_dir(&place.root, &options)?,
+    };
+    if args.patch.is_empty() {
+        return Ok(tree);
+    }
+    let mut patches = Vec::new();
+    for path in &args.patch {
+        let bytes = fs::read(path).with_context(|| format!("cannot read the patch {}", path.display()))?;
+        patches.push(PatchText::new(path.display().to_string(), bytes));
+    }
+    let (tree, outcomes) = tree.with_patches(&patches)?;
+    let failures: Vec<String> = outcomes.iter().flat_map(failures).collect();
+    if !failures.is_empty() {
+        bail!("{}\nnothing was checked: mend the patch, or choose the tree that it was made for", failures.join("\n"));
+    }
+    Ok(tree)
+}
+
+/// What did not apply, a line each: patch, file, hunk, reason, nearest match.
+fn failures(outcome: &PatchOutcome) -> Vec<String> {
+    let mut out = Vec::new();
+    for file in &outcome.files {
+        if let Some(problem) = &file.problem {
+            out.push(format!("{}: {}: {problem}", outcome.name, file.path));
+            continue;
+        }
+        for hunk in &file.hunks {
+            let HunkResult::Failed { reason, nearest } = &hunk.result else { continue };
+            let mut line = format!("{}:{}: {}: hunk {} ({}): {reason}", outcome.name, hunk.patch_line, file.path, hunk.number, hunk.header);
+            if let Some(nearest) = nearest {
+                // Writing to a `String` cannot fail.
+                let _ = write!(line, "; nearest match at line {} ({} %)", nearest.line, nearest.similarity);
+            }
+            out.push(line);
+        }
+    }
+    out
+}
+
+fn model(files: &[PathBuf], rt: bool) -> Result<Model> {
+    let mut model = Model::builtin();
+    for path in files {
+        model = model.extended(&path.display().to_string(), &text(path, "--model")?).context("the kernel model file is not accepted")?;
+    }
+    Ok(model.for_preempt(rt))
+}
+
+fn text(path: &Path, option: &str) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {} ({option})", path.display()))
+}
+
+/// The bytes of a file, or of standard input for `-`.
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

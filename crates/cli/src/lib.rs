@@ -1,0 +1,85 @@
+//! The `cuthere` command: reads the command line, opens what it names, runs one subcommand, writes its report.
+//!
+//! Invariants: this crate alone opens the files that a user names and prints; it holds no knowledge of C, of the kernel or of a check.
+//! Exit status: 0 nothing shown, 1 findings shown, 2 the work could not be done, with the reason on standard error.
+
+mod args;
+mod check;
+mod checks;
+mod completions;
+mod engine;
+mod inputs;
+mod man;
+mod output;
+mod place;
+mod progress;
+mod splat;
+mod stats;
+mod thread;
+
+use anyhow::{Context, Result};
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+/// Room for deep recursion on deep (but capped) nesting.
+const STACK: usize = 64 << 20;
+
+/// What a subcommand found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// Nothing to show.
+    Clean,
+    /// Findings were shown.
+    Found,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a reader that went away is none either.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result =
+        std::thread::Builder::new().stack_size(STACK).spawn(move || run(cli)).context("cannot start a thread").and_then(|thread| {
+            thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("internal error, see above; please report it with its input")))
+        });
+    match result {
+        Ok(Status::Clean) => ExitCode::SUCCESS,
+        Ok(Status::Found) => ExitCode::from(1),
+        Err(error) => {
+            anstream::eprintln!("cuthere: {}", cuthere_report::escape(&format!("{error:#}")).replace("\\x0a", "\n"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Status> {
+    match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Checks(args) => checks::run(&args),
+        Command::Thread(args) => thread::run(&args),
+        Command::Splat(args) => splat::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// The command line's definition, from which completions and manual pages are made.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Every check's id and page, for the generator of `docs/checks`.
+pub fn pages() -> Vec<(&'static str, &'static str)> {
+    engine::registry().iter().map(|check| (check.id, check.page)).collect()
+}
+
+/// The manual pages, one per command, each with its file name.
+pub fn manuals() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    man::pages()
+}

@@ -1,0 +1,67 @@
+//! How far the run has come: a line on standard error while it lasts, only on a terminal; and how long each stage took.
+
+use crate::engine::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Shows and times the stages of a run.
+pub struct Stages {
+    bar: ProgressBar,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    /// In the order in which they first began.
+    done: Vec<(&'static str, Duration)>,
+    current: Option<(&'static str, Instant)>,
+}
+
+impl Times {
+    fn close(&mut self) {
+        let Some((name, begun)) = self.current.take() else { return };
+        let took = begun.elapsed();
+        match self.done.iter_mut().find(|(done, _)| *done == name) {
+            Some((_, sum)) => *sum += took,
+            None => self.done.push((name, took)),
+        }
+    }
+}
+
+impl Stages {
+    /// Nothing is shown until a stage begins.
+    pub fn new() -> Stages {
+        let bar = ProgressBar::new(0);
+        let visible = std::io::stderr().is_terminal();
+        bar.set_draw_target(if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() });
+        if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len} {elapsed}") {
+            bar.set_style(style);
+        }
+        Stages { bar, times: Mutex::default() }
+    }
+
+    /// Ends the last stage, clears the line, and says how long each stage took.
+    pub fn finish(&self) -> Vec<(&'static str, Duration)> {
+        self.bar.finish_and_clear();
+        let mut times = self.times.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        times.close();
+        times.done.clone()
+    }
+}
+
+impl Progress for Stages {
+    fn stage(&self, name: &'static str, total: u64) {
+        let mut times = self.times.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        times.close();
+        times.current = Some((name, Instant::now()));
+        self.bar.set_message(name);
+        self.bar.set_length(total);
+        self.bar.set_position(0);
+    }
+
+    fn advance(&self, n: u64) {
+        self.bar.inc(n);
+    }
+}

@@ -1,0 +1,71 @@
+//! `--stats FILE`: numbers about a run, one JSON object.
+
+use crate::engine::Counts;
+use anyhow::{Context, Result};
+use cuthere_report::Tally;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What is written. Everything but `seconds`, `jobs` and `peak_rss_bytes` is the same for the same input.
+#[derive(Serialize)]
+pub struct Stats<'a> {
+    pub version: &'a str,
+    pub files: u64,
+    pub bytes: u64,
+    pub functions: u64,
+    pub functions_complete: u64,
+    /// Why functions were not read whole: reason to number.
+    pub incomplete: &'a BTreeMap<String, u64>,
+    /// Of all confidences, known or not: check to confidence to number.
+    pub findings: BTreeMap<&'a str, BTreeMap<&'static str, u64>>,
+    /// Findings that were written.
+    pub shown: u64,
+    /// Stage to seconds, in the order of the stages, then `total`.
+    #[serde(serialize_with = "stages")]
+    pub seconds: Vec<(&'a str, f64)>,
+    pub jobs: usize,
+    /// The most memory that the process held at once.
+    pub peak_rss_bytes: u64,
+}
+
+fn stages<S: Serializer>(stages: &[(&str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(stages.len()))?;
+    for (name, seconds) in stages {
+        map.serialize_entry(name, seconds)?;
+    }
+    map.end()
+}
+
+/// Writes the object.
+pub fn write(path: &Path, counts: &Counts, tally: &Tally, shown: u64, times: &[(&'static str, Duration)], total: Duration) -> Result<()> {
+    let milli = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    let mut seconds: Vec<(&str, f64)> = times.iter().map(|(name, took)| (*name, milli(*took))).collect();
+    seconds.push(("total", milli(total)));
+    let stats = Stats {
+        version: env!("CARGO_PKG_VERSION"),
+        files: counts.files,
+        bytes: counts.bytes,
+        functions: counts.functions,
+        functions_complete: counts.functions_complete,
+        incomplete: &counts.incomplete,
+        findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),
+        shown,
+        seconds,
+        jobs: rayon::current_num_threads(),
+        peak_rss_bytes: peak_rss_bytes(),
+    };
+    let mut text = serde_json::to_string_pretty(&stats).context("cannot write numbers as JSON")?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("cannot write {} (--stats)", path.display()))
+}
+
+fn peak_rss_bytes() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let peak = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
+    // Kibibytes on Linux, bytes on macOS.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    u64::try_from(peak).unwrap_or(0) * unit
+}

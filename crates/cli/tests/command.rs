@@ -1,0 +1,117 @@
+//! The command from outside: exit status, what goes where, and what errors say.
+
+use assert_cmd::Command;
+use std::fs;
+
+fn cuthere() -> Command {
+    let mut command = Command::cargo_bin("cuthere").expect("built");
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn stdout(command: &mut Command, status: i32) -> String {
+    let done = command.assert().code(status);
+    String::from_utf8(done.get_output().stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(command: &mut Command) -> String {
+    let done = command.assert().code(2);
+    assert!(done.get_output().stdout.is_empty(), "an error writes no report");
+    String::from_utf8(done.get_output().stderr.clone()).expect("UTF-8")
+}
+
+#[test]
+fn errors_have_status_two_and_say_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("a.c"), "int f(void)\n{\n\treturn 0;\n}\n").expect("written");
+    fs::write(folder.path().join("bad.patch"), "--- a/a.c\n+++ b/a.c\n@@ -1,2 +1,2 @@\n int g(void)\n-nothing like it;\n+at all;\n")
+        .expect("written");
+    fs::write(folder.path().join("bad.toml"), "[[entry]]\nnam = \"f\"\n").expect("written");
+    fs::write(folder.path().join("bad.jsonl"), "\nnot json\n").expect("written");
+    for (args, said) in [
+        (vec!["check", "nowhere"], "--tree"),
+        (vec!["check", "--tree", "nowhere"], "--tree"),
+        (vec!["check", "--only", "no-such-check"], "no-such-check"),
+        (vec!["check", "--jobs", "0"], "--jobs"),
+        (vec!["check", "--baseline", "bad.jsonl"], "line 2"),
+        (vec!["check", "--model", "bad.toml"], "bad.toml:"),
+        (vec!["check", "--config", "none"], "--config"),
+        (vec!["check", "--patch", "bad.patch"], "a.c: hunk 1"),
+        (vec!["check", "--patch", "none.patch"], "none.patch"),
+        (vec!["checks", "no-such-check"], "no-such-check"),
+        (vec!["man", "no-such-command"], "no-such-command"),
+        (vec!["splat", "none"], "none"),
+        (vec!["frobnicate"], "frobnicate"),
+    ] {
+        let error = stderr(cuthere().current_dir(folder.path()).args(&args));
+        assert!(error.contains(said), "{args:?} says: {error}");
+        assert!(!error.contains("panicked"), "{args:?} says: {error}");
+    }
+}
+
+#[test]
+fn a_failed_hunk_names_patch_file_hunk_and_nearest_match() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("a.c"), "int one;\nint two;\nint three;\nint four;\nint five;\n").expect("written");
+    let patch = "--- a/a.c\n+++ b/a.c\n@@ -1,4 +1,4 @@\n int two;\n int three;\n-int for;\n+int fore;\n int five;\n";
+    fs::write(folder.path().join("x.patch"), patch).expect("written");
+    let error = stderr(cuthere().current_dir(folder.path()).args(["check", "--patch", "x.patch"]));
+    assert!(error.contains("x.patch:3: a.c: hunk 1") && error.contains("nearest match at line 2"), "{error}");
+}
+
+#[test]
+fn help_completions_and_manual_name_only_what_runs() {
+    let help = stdout(cuthere().arg("--help"), 0);
+    for command in ["check", "checks", "thread", "splat", "completions", "man"] {
+        assert!(help.contains(command), "{command}");
+        stdout(cuthere().args([command, "--help"]), 0);
+    }
+    for command in ["review", "explain", "witness"] {
+        assert!(!help.contains(command), "{command} does not run yet");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(stdout(cuthere().args(["completions", shell]), 0).contains("cuthere"));
+    }
+    assert!(stdout(cuthere().args(["man", "check"]), 0).contains("\\-\\-baseline"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("cuthere"))
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    let done = child.wait_with_output().expect("ended");
+    assert_eq!((done.status.code(), done.stderr), (Some(0), vec![]));
+}
+
+#[test]
+fn splats_are_read_from_standard_input() {
+    let log = "[    1.000000] kernel BUG at fs/foo.c:12!\n[    1.000001] RIP: 0010:foo_put+0x1/0x20\n[    1.000002] Call Trace:\n\
+               [    1.000003]  foo_release+0x2/0x30\n[    1.000004] ---[ end trace 0000000000000000 ]---\n";
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(cuthere().args(["splat", "-", "--format", "json"]).write_stdin(log), 0)).expect("JSON");
+    assert_eq!(json[0]["title"], "kernel BUG in foo_put");
+    for field in ["kind", "title", "function", "frames", "held_locks", "kernel", "context"] {
+        assert!(json[0].get(field).is_some(), "{field} is missing");
+    }
+    assert!(stdout(cuthere().args(["splat", "-"]).write_stdin(log), 0).contains("foo_release"));
+    assert_eq!(stdout(cuthere().args(["splat", "-"]).write_stdin("all is well\n"), 0), "no crash report found\n");
+}
+
+#[test]
+fn threads_are_read_with_their_series_and_splats() {
+    let mail = "From: A Person <a@example.org>\nDate: Mon, 5 Jan 2026 10:00:00 +0000\nMessage-ID: <1@example.org>\n\
+                Subject: [PATCH v2] foo: mend the put\n\nIt broke:\n\nkernel BUG at fs/foo.c:12!\nRIP: 0010:foo_put+0x1/0x20\n\n\
+                Signed-off-by: A Person <a@example.org>\n---\n fs/foo.c | 2 +-\n\n--- a/fs/foo.c\n+++ b/fs/foo.c\n\
+                @@ -1,3 +1,3 @@\n one\n-two\n+three\n four\n";
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(cuthere().args(["thread", "-", "--format", "json"]).write_stdin(mail), 0)).expect("JSON");
+    assert_eq!(json["messages"][0]["id"], "1@example.org");
+    assert_eq!(json["series"][0]["version"], 2);
+    assert_eq!(json["splats"][0]["title"], "kernel BUG in foo_put");
+    assert!(stdout(cuthere().args(["thread", "-"]).write_stdin(mail), 0).contains("foo: mend the put"));
+}

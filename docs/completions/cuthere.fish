@@ -1,0 +1,69 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cuthere_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_cuthere_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cuthere_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cuthere_using_subcommand
+    set -l cmd (__fish_cuthere_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cuthere -n "__fish_cuthere_needs_command" -s h -l help -d 'Print help'
+complete -c cuthere -n "__fish_cuthere_needs_command" -s V -l version -d 'Print version'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "check" -d 'Find defects in a kernel tree, or a part of one'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "checks" -d 'List the checks, or show one check\'s page'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "thread" -d 'Show what a mail thread holds: messages, patch series, crash reports'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "splat" -d 'Read crash reports out of a log, a mail or any other text'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "man" -d 'Print a manual page'
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l rev -d 'Read this git revision instead of the files on disk' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l arch -d 'The architecture whose headers count' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l preempt -d 'The preemption model' -r -f -a "none\t''
+voluntary\t''
+full\t''
+rt\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l jobs -d 'Threads to use [default: one per CPU]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l only -d 'Run only these checks' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l confidence -d 'Show findings of this confidence and above' -r -f -a "high\t'Fit to be mailed to the list as it stands'
+medium\t'Likely right; look before mailing'
+low\t'Worth a look where the code matters'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l baseline -d 'Leave out the findings in this file, written earlier with --format json' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l format -d 'How findings are written' -r -f -a "text\t'For people'
+json\t'JSON Lines, one finding each'
+sarif\t'SARIF 2.1.0'
+html\t'One page that stands alone'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l stats -d 'Write numbers about the run to this file, as JSON' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l dump-ir -d 'Print what a function was read as, instead of findings' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand checks" -s h -l help -d 'Print help'
+complete -c cuthere -n "__fish_cuthere_using_subcommand thread" -l format -d 'How it is written' -r -f -a "text\t'For people'
+json\t'One JSON value'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand thread" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand splat" -l format -d 'How it is written' -r -f -a "text\t'For people'
+json\t'One JSON value'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand splat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c cuthere -n "__fish_cuthere_using_subcommand man" -s h -l help -d 'Print help'

@@ -1,0 +1,151 @@
+#compdef cuthere
+
+autoload -U is-at-least
+
+_cuthere() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_cuthere_commands" \
+"*::: :->cuthere" \
+&& ret=0
+    case $state in
+    (cuthere)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:cuthere-command-$line[1]:"
+        case $line[1] in
+            (check)
+_arguments "${_arguments_options[@]}" : \
+'--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
+'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
+'--arch=[The architecture whose headers count]:NAME:_default' \
+'--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
+'(--no-cache)--cache=[]:DIR:_files' \
+'*--only=[Run only these checks]:ID:_default' \
+'--confidence=[Show findings of this confidence and above]:LEVEL:((high\:"Fit to be mailed to the list as it stands"
+medium\:"Likely right; look before mailing"
+low\:"Worth a look where the code matters"))' \
+'--baseline=[Leave out the findings in this file, written earlier with --format json]:FILE:_files' \
+'--format=[How findings are written]:FORMAT:((text\:"For people"
+json\:"JSON Lines, one finding each"
+sarif\:"SARIF 2.1.0"
+html\:"One page that stands alone"))' \
+'--stats=[Write numbers about the run to this file, as JSON]:FILE:_files' \
+'--dump-ir=[Print what a function was read as, instead of findings]:FUNCTION:_default' \
+'--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
+'--no-cache[]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::paths -- Files and folders to report on, relative to the current folder or else to the tree \[default\: the whole tree\]:_files' \
+&& ret=0
+;;
+(checks)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+'::id -- The check whose page to show:_default' \
+&& ret=0
+;;
+(thread)
+_arguments "${_arguments_options[@]}" : \
+'--format=[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':input -- What to read; - is standard input:_files' \
+&& ret=0
+;;
+(splat)
+_arguments "${_arguments_options[@]}" : \
+'--format=[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':input -- What to read; - is standard input:_files' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+'::command -- The subcommand \[default\: the command itself\]:_default' \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_cuthere_commands] )) ||
+_cuthere_commands() {
+    local commands; commands=(
+'check:Find defects in a kernel tree, or a part of one' \
+'checks:List the checks, or show one check'\''s page' \
+'thread:Show what a mail thread holds\: messages, patch series, crash reports' \
+'splat:Read crash reports out of a log, a mail or any other text' \
+'completions:Print a completion script for a shell' \
+'man:Print a manual page' \
+    )
+    _describe -t commands 'cuthere commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__check_commands] )) ||
+_cuthere__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere check commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__checks_commands] )) ||
+_cuthere__subcmd__checks_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere checks commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__completions_commands] )) ||
+_cuthere__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere completions commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__man_commands] )) ||
+_cuthere__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere man commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__splat_commands] )) ||
+_cuthere__subcmd__splat_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere splat commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__thread_commands] )) ||
+_cuthere__subcmd__thread_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere thread commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_cuthere" ]; then
+    _cuthere "$@"
+else
+    compdef _cuthere cuthere
+fi
