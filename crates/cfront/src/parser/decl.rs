@@ -1,7 +1,7 @@
 //! Declarations: specifiers, declarators, parameters, annotations, and the items of a file.
 
 use super::words::{Kw, looks_like_annotation};
-use super::{K, P, ParsedFunction, Parser};
+use super::{K, P, Parser};
 use crate::ast::*;
 use crate::shapes::Shape;
 use crate::token::{Punct, Token};
@@ -30,7 +30,7 @@ pub(super) struct Extra {
 }
 
 /// One layer of a declarator, from the name outwards.
-enum Layer {
+pub(super) enum Layer {
     Pointer(Space),
     Array(Option<ExprId>),
     Function { params: List, variadic: bool, old_style: bool },
@@ -187,8 +187,11 @@ impl Parser<'_> {
                             // `int noinline f(void)`: an annotation, if the declared name is still to come.
                             let name_follows = match self.k_at(self.pos + 1) {
                                 K::Ident => true,
-                                K::P(Punct::Star) => place != Place::TypeName,
-                                K::P(Punct::LParen) => self.mate(self.pos + 1).is_some_and(|m| self.k_at(m + 1) == K::Ident),
+                                K::P(Punct::Star) => true,
+                                K::P(Punct::RParen) => place == Place::TypeName,
+                                K::P(Punct::LParen) => {
+                                    self.mate(self.pos + 1).is_some_and(|m| self.k_at(m + 1) == K::Ident && !self.is_annotation_at(m + 1))
+                                }
                                 K::Kw(word) => {
                                     word.starts_decl()
                                         || word == Kw::Attribute && place != Place::Member && self.attribute_before_name(self.pos + 1)
@@ -247,14 +250,31 @@ impl Parser<'_> {
     /// An unknown name in specifiers before any type: is it an annotation macro?
     fn unknown_is_annotation(&self, place: Place) -> bool {
         let at = self.pos;
-        let like = looks_like_annotation(self.text_at(at));
+        // Outside of functions nothing but an annotation (`noinline`) stands before a type.
+        let like = looks_like_annotation(self.text_at(at)) || place == Place::Declaration && self.stmt_depth == 0;
         match self.k_at(at + 1) {
+            K::Kw(Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_)) if like => {
+                // `ATTR const type` against `TYPE const *name`.
+                let mut next = at + 2;
+                while matches!(self.k_at(next), K::Kw(Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_))) {
+                    next += 1;
+                }
+                match self.k_at(next) {
+                    K::Kw(word) => word.starts_type(),
+                    K::Ident => matches!(self.k_at(next + 1), K::Ident | K::P(Punct::Star)) && !self.is_annotation_at(next + 1),
+                    _ => false,
+                }
+            }
             K::Kw(word) if word.starts_decl() && !matches!(word, Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_)) => like,
             K::Ident if like => {
                 // `ATTR type name` against `TYPE name`: count what stands before the declared name.
                 self.is_type_at(at + 1) == Some(true)
-                    || matches!(self.k_at(at + 2), K::Ident) && !self.is_annotation_at(at + 2)
-                    || self.is_at(at + 2, Punct::Star)
+                    || match self.k_at(at + 2) {
+                        K::Ident => !self.is_annotation_at(at + 2) || self.stmt_depth == 0 && self.k_at(at + 3) == K::Ident,
+                        K::Kw(word) => word.starts_type(),
+                        K::P(Punct::Star) => true,
+                        _ => false,
+                    }
             }
             K::P(Punct::LParen) if like && place != Place::TypeName => self.mate(at + 1).is_some_and(|m| match self.k_at(m + 1) {
                 K::Ident => true,
@@ -317,113 +337,6 @@ impl Parser<'_> {
             p.expect(Punct::RParen, "typeof")?;
             Ok(node)
         })
-    }
-
-    // --- attributes and annotations
-
-    /// `__attribute__((…))`.
-    pub(super) fn attribute(&mut self, extra: &mut Extra) -> P<()> {
-        self.bump();
-        let Some(end) = self.mate(self.pos).filter(|_| self.is(Punct::LParen)) else {
-            return self.unexpected("attribute");
-        };
-        let mut at = self.pos + 1;
-        if self.is_at(at, Punct::LParen) {
-            at += 1;
-        }
-        while at < end {
-            let name = self.text_at(at).as_str();
-            let name = name.strip_prefix("__").and_then(|n| n.strip_suffix("__")).unwrap_or(name);
-            let argument = self.is_at(at + 1, Punct::LParen);
-            match name {
-                "cleanup" if argument && self.k_at(at + 2) == K::Ident => extra.cleanup = self.text_at(at + 2),
-                "noreturn" => extra.noreturn = true,
-                "packed" => extra.packed = true,
-                "aligned" => {
-                    extra.align = Some(if argument {
-                        self.pos = at + 2;
-                        self.conditional()?
-                    } else {
-                        let token = self.token_at(at);
-                        self.add(ExprKind::Int { value: 16, unsigned: false, long: 0 }, &token)?
-                    });
-                }
-                _ => {}
-            }
-            at += 1;
-            if argument {
-                match self.mate(at) {
-                    Some(close) => at = close + 1,
-                    None => break,
-                }
-            }
-            while at < end && !self.is_at(at, Punct::Comma) {
-                at += 1;
-            }
-            at += 1;
-        }
-        self.pos = end + 1;
-        Ok(())
-    }
-
-    /// A name of the model, or an unknown one, that annotates: with or without arguments.
-    pub(super) fn annotation(&mut self, extra: &mut Extra) -> P<()> {
-        let at = self.token();
-        let shape = self.shape_at(self.pos);
-        self.bump();
-        let has_args = self.is(Punct::LParen);
-        match shape {
-            Some(Shape::Cleanup) if has_args => {
-                let argument = self.text_at(self.pos + 1);
-                self.skip_group("annotation")?;
-                extra.cleanup =
-                    if at.text.as_str().contains("cleanup") { argument } else { Symbol::intern(&format!("{}_{argument}", at.text)) };
-            }
-            Some(Shape::Annotation) => {
-                let name = self.add(ExprKind::Ident(at.text), &at)?;
-                let annotation = if has_args {
-                    let close = self.mate(self.pos);
-                    match self.call_args(at.text) {
-                        Ok(args) => self.add(ExprKind::Call { callee: name, args }, &at)?,
-                        Err(fail) => match close {
-                            // The arguments do not matter to control flow: keep the name.
-                            Some(close) => {
-                                self.error = None;
-                                self.pos = close + 1;
-                                name
-                            }
-                            None => return Err(fail),
-                        },
-                    }
-                } else {
-                    name
-                };
-                extra.annotations.push(annotation.0);
-            }
-            _ => {
-                if has_args {
-                    self.skip_group("annotation")?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Attributes, annotations and `asm("name")` after a declarator.
-    pub(super) fn after_declarator(&mut self, extra: &mut Extra) -> P<()> {
-        loop {
-            match self.k() {
-                K::Kw(Kw::Attribute) => self.attribute(extra)?,
-                K::Kw(Kw::Asm) => {
-                    self.bump();
-                    self.skip_group("asm label")?;
-                }
-                K::Kw(Kw::Space(_)) => self.bump(),
-                K::P(Punct::LBracket) if self.is_at(self.pos + 1, Punct::LBracket) => self.skip_group("attribute")?,
-                K::Ident if self.is_annotation_at(self.pos) => self.annotation(extra)?,
-                _ => return Ok(()),
-            }
-        }
     }
 
     // --- declarators
@@ -558,97 +471,6 @@ impl Parser<'_> {
         }
     }
 
-    // --- parameters
-
-    fn parameters(&mut self) -> P<Layer> {
-        let close = self.mate(self.pos);
-        self.expect(Punct::LParen, "parameters")?;
-        if self.eat(Punct::RParen) {
-            return Ok(Layer::Function { params: List::default(), variadic: false, old_style: true });
-        }
-        if self.k() == K::Kw(Kw::Void) && self.is_at(self.pos + 1, Punct::RParen) {
-            self.pos += 2;
-            return Ok(Layer::Function { params: List::default(), variadic: false, old_style: false });
-        }
-        let base = self.ids.len();
-        if close.is_some_and(|close| self.is_identifier_list(close)) {
-            while self.k() == K::Ident {
-                let at = self.token();
-                let ty = self.type_node(TypeNode::Int { size: 4, signed: true });
-                let decl = self.plain_decl(at.text, ty, &at);
-                let decl = self.add_decl(decl);
-                self.ids.push(decl.0);
-                self.bump();
-                self.eat(Punct::Comma);
-            }
-            self.expect(Punct::RParen, "parameters")?;
-            let params = self.list_from(base);
-            return Ok(Layer::Function { params, variadic: false, old_style: true });
-        }
-        let mark = self.undo.len();
-        let mut variadic = false;
-        loop {
-            if self.eat(Punct::Ellipsis) {
-                variadic = true;
-                break;
-            }
-            let param = match self.parameter() {
-                Ok(param) => param,
-                Err(fail) => {
-                    self.close_scope(mark);
-                    return Err(fail);
-                }
-            };
-            self.ids.push(param.0);
-            if !self.eat(Punct::Comma) {
-                break;
-            }
-        }
-        self.close_scope(mark);
-        self.expect(Punct::RParen, "parameters")?;
-        let params = self.list_from(base);
-        Ok(Layer::Function { params, variadic, old_style: false })
-    }
-
-    /// K&R: plain names that are no types, and declarations or the body after them.
-    fn is_identifier_list(&self, close: usize) -> bool {
-        let mut at = self.pos;
-        loop {
-            if self.k_at(at) != K::Ident || self.is_type_at(at) == Some(true) {
-                return false;
-            }
-            if at + 1 == close {
-                break;
-            }
-            if !self.is_at(at + 1, Punct::Comma) {
-                return false;
-            }
-            at += 2;
-        }
-        match self.k_at(close + 1) {
-            K::P(Punct::LBrace) => true,
-            K::Kw(word) => word.starts_decl(),
-            // `f(a) T a; { … }`
-            K::Ident => !self.is_annotation_at(close + 1) && matches!(self.k_at(close + 2), K::Ident | K::P(Punct::Star)),
-            _ => false,
-        }
-    }
-
-    fn parameter(&mut self) -> P<DeclId> {
-        let at = self.token();
-        let mut specs = self.specs(Place::Param)?;
-        let declarator = self.declarator(&mut specs, true)?;
-        self.after_declarator(&mut specs.extra)?;
-        let ty = match self.ast.types.get(declarator.ty.index()).copied() {
-            Some(TypeNode::Array { of, .. }) => self.type_node(TypeNode::Pointer { to: of, space: Space::Kernel }),
-            Some(TypeNode::Function { .. }) => self.type_node(TypeNode::Pointer { to: declarator.ty, space: Space::Kernel }),
-            _ => declarator.ty,
-        };
-        self.declare(declarator.name, false);
-        let at = if declarator.name.is_empty() { at } else { declarator.at };
-        Ok(self.finish_decl(declarator.name, ty, &specs, None, &at))
-    }
-
     // --- declared names
 
     pub(super) fn plain_decl(&self, name: Symbol, ty: TypeId, at: &Token) -> Decl {
@@ -718,7 +540,7 @@ impl Parser<'_> {
         }
     }
 
-    fn one_declaration(&mut self, specs: &mut Specs) -> P<bool> {
+    pub(super) fn one_declaration(&mut self, specs: &mut Specs) -> P<bool> {
         let declarator = self.declarator(specs, false)?;
         self.after_declarator(&mut specs.extra)?;
         self.declare(declarator.name, specs.storage.is_typedef);
@@ -781,210 +603,5 @@ impl Parser<'_> {
         self.declare(name.unwrap_or_default(), false);
         self.ids.push(id.0);
         Ok(())
-    }
-
-    // --- the items of a file
-
-    pub(super) fn declarations(&mut self) -> Vec<DeclId> {
-        let base = self.ids.len();
-        while self.k() != K::Eof {
-            let start = self.pos;
-            let kept = self.ids.len();
-            match self.item() {
-                Ok(true) => {
-                    if self.skip_group("function").is_err() {
-                        self.take_gap();
-                        break;
-                    }
-                }
-                Ok(false) => {}
-                Err(_) => {
-                    self.take_gap();
-                    self.ids.truncate(kept.max(base));
-                    self.skip_statement(start);
-                }
-            }
-            if self.pos == start {
-                self.bump();
-            }
-        }
-        self.ids.split_off(base).into_iter().map(DeclId).collect()
-    }
-
-    /// One item at file level; `true` as in [`Self::declaration`].
-    fn item(&mut self) -> P<bool> {
-        match self.k() {
-            K::P(Punct::Semi) => {
-                self.bump();
-                Ok(false)
-            }
-            K::Kw(Kw::StaticAssert | Kw::Asm) => {
-                self.skip_to_semicolon();
-                Ok(false)
-            }
-            K::Ident if self.is_shape_at(self.pos, Shape::Decl) && self.is_at(self.pos + 1, Punct::LParen) => {
-                let ty = self.type_node(TypeNode::Unknown);
-                let specs = Specs { ty, storage: Storage::default(), space: Space::Kernel, extra: Extra::default(), is_tag: false };
-                self.macro_declaration(&specs)?;
-                self.eat(Punct::Semi);
-                Ok(false)
-            }
-            // `NAME(…) {`: a function that an unknown macro defines. `NAME(…);`: a use that says nothing here.
-            K::Ident
-                if self.is_at(self.pos + 1, Punct::LParen)
-                    && self.is_type_at(self.pos) != Some(true)
-                    && self.shape_at(self.pos).is_none() =>
-            {
-                let after = self.mate(self.pos + 1).map(|m| self.k_at(m + 1));
-                match after {
-                    Some(K::P(Punct::Semi) | K::Eof) => {
-                        self.bump();
-                        self.skip_group("declaration")?;
-                        self.bump();
-                        Ok(false)
-                    }
-                    Some(K::P(Punct::LBrace)) => {
-                        let at = self.token();
-                        self.bump();
-                        let ret = self.type_node(TypeNode::Int { size: 4, signed: true });
-                        let open = self.pos;
-                        let layer = match self.deeper(|p| p.parameters()) {
-                            Ok(layer) => layer,
-                            Err(_) => {
-                                // Arguments of a macro rather than parameters.
-                                self.error = None;
-                                self.pos = open;
-                                self.skip_group("declaration")?;
-                                Layer::Function { params: List::default(), variadic: true, old_style: true }
-                            }
-                        };
-                        let Layer::Function { params, variadic, old_style } = layer else { return self.unexpected("declaration") };
-                        let ty = self.type_node(TypeNode::Function { ret, params, variadic, old_style });
-                        let decl = self.plain_decl(at.text, ty, &at);
-                        let decl = self.add_decl(decl);
-                        self.ids.push(decl.0);
-                        Ok(true)
-                    }
-                    // K&R definitions with implicit int, and annotations.
-                    _ => {
-                        if self.is_function_without_type() {
-                            let at = self.token();
-                            let ty = self.type_node(TypeNode::Int { size: 4, signed: true });
-                            let mut specs =
-                                Specs { ty, storage: Storage::default(), space: Space::Kernel, extra: Extra::default(), is_tag: false };
-                            let _ = at;
-                            return self.one_declaration(&mut specs);
-                        }
-                        self.declaration()
-                    }
-                }
-            }
-            _ => self.declaration(),
-        }
-    }
-
-    /// `f(a, b) int a, b; {`.
-    fn is_function_without_type(&self) -> bool {
-        let Some(close) = self.mate(self.pos + 1) else { return false };
-        let mut at = self.pos + 2;
-        while at < close {
-            if self.k_at(at) != K::Ident {
-                return false;
-            }
-            at += 2;
-        }
-        !looks_like_annotation(self.text_at(self.pos)) && matches!(self.k_at(close + 1), K::Kw(word) if word.starts_type())
-    }
-
-    // --- functions
-
-    pub(super) fn function(&mut self) -> ParsedFunction {
-        let base = self.ids.len();
-        let mut found = None;
-        while self.k() != K::Eof {
-            let start = self.pos;
-            let kept = self.ids.len();
-            match self.item() {
-                Ok(true) => {
-                    let open = self.pos;
-                    let decl = self.ids.last().copied();
-                    found = decl.map(|d| (DeclId(d), open));
-                    match self.mate(open) {
-                        Some(close) => self.pos = close + 1,
-                        None => break,
-                    }
-                }
-                Ok(false) => {}
-                Err(_) => {
-                    let body = self.body_after(start);
-                    self.ids.truncate(kept.max(base));
-                    self.take_gap();
-                    match body {
-                        Some(open) => {
-                            let at = self.token_at(start);
-                            let ty = self.type_node(TypeNode::Unknown);
-                            let name = self.name_before(open);
-                            let decl = self.plain_decl(name, ty, &at);
-                            found = Some((self.add_decl(decl), open));
-                            self.pos = self.mate(open).map_or(self.tokens.len(), |m| m + 1);
-                        }
-                        None => self.skip_statement(start),
-                    }
-                }
-            }
-            if self.pos == start {
-                self.bump();
-            }
-        }
-        self.ids.truncate(base);
-        let Some((decl, open)) = found else {
-            let _ = self.fail::<()>("no function body");
-            self.take_gap();
-            let at = self.token_at(0);
-            let ty = self.type_node(TypeNode::Unknown);
-            let decl = self.plain_decl(Symbol::EMPTY, ty, &at);
-            return ParsedFunction { decl: self.add_decl(decl), params: List::default(), variadic: false, body: None };
-        };
-        let ty = self.ast.decls.get(decl.index()).map(|d| d.ty);
-        let (params, variadic) = match ty.and_then(|t| self.ast.types.get(t.index())) {
-            Some(&TypeNode::Function { params, variadic, .. }) => (params, variadic),
-            _ => (List::default(), false),
-        };
-        for at in params.start..params.start + params.len {
-            let name = self.ast.lists.get(at as usize).and_then(|&d| self.ast.decls.get(d as usize)).map(|d| d.name);
-            self.declare(name.unwrap_or_default(), false);
-        }
-        self.pos = open;
-        let body = match self.block() {
-            Ok(body) => body,
-            Err(_) => {
-                let gap = self.take_gap();
-                let at = self.token_at(open);
-                self.add_stmt(StmtKind::Gap(gap), &at)
-            }
-        };
-        ParsedFunction { decl, params, variadic, body: Some(body) }
-    }
-
-    /// The last block at the outermost level after `start` that ends the tokens.
-    fn body_after(&self, start: usize) -> Option<usize> {
-        let mut at = start;
-        let mut last = None;
-        while at < self.tokens.len() {
-            let close = self.mate(at);
-            if self.is_at(at, Punct::LBrace) {
-                last = Some(at);
-            }
-            at = close.unwrap_or(at) + 1;
-        }
-        last
-    }
-
-    /// The identifier before the parameter list that precedes the body at `open`.
-    fn name_before(&self, open: usize) -> Symbol {
-        (0..open)
-            .rev()
-            .find(|&at| self.k_at(at) == K::Ident && self.is_at(at + 1, Punct::LParen) && self.mate(at + 1).is_some_and(|m| m < open))
-            .map_or(Symbol::EMPTY, |at| self.text_at(at))
     }
 }

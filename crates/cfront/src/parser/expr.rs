@@ -234,7 +234,20 @@ impl Parser<'_> {
 
     /// `( name …` where nobody knows the name: a type if the use leaves no other reading, or if it is called like one.
     fn unknown_in_parens(&self, open: usize, name: Symbol) -> bool {
+        // `(__force u32)`.
+        let followed = match self.k_at(open + 2) {
+            K::Kw(word) => word.starts_type(),
+            K::Ident => self.is_at(open + 3, Punct::RParen) || self.is_at(open + 3, Punct::Star),
+            _ => false,
+        };
+        if followed && self.is_annotation_at(open + 1) {
+            return true;
+        }
         let mut at = open + 2;
+        // `(u16 __force)`.
+        if self.is_annotation_at(at) && matches!(self.k_at(at + 1), K::P(Punct::RParen | Punct::Star)) {
+            return true;
+        }
         while matches!(self.k_at(at), K::P(Punct::Star) | K::Kw(Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_))) {
             at += 1;
         }
@@ -307,7 +320,9 @@ impl Parser<'_> {
         match self.k() {
             K::Ident => {
                 // `KERN_INFO "text"`, `"%" PRIu64`: a macro that no header defines, standing for a literal.
-                if self.k_at(self.pos + 1) == K::Str && self.is_literal_macro(self.pos) {
+                let next = self.k_at(self.pos + 1);
+                let among = next == K::Str || next == K::Ident && self.k_at(self.pos + 2) == K::Str && self.is_literal_macro(self.pos + 1);
+                if among && self.is_literal_macro(self.pos) {
                     return self.strings();
                 }
                 self.bump();
@@ -380,6 +395,12 @@ impl Parser<'_> {
         upper && self.is_type_at(at).is_none()
     }
 
+    /// An unknown name with arguments between two literals: `"a" __stringify(X) "b"`.
+    fn stringifies(&self, at: usize) -> bool {
+        let after = self.mate(at + 1).filter(|_| self.is_at(at + 1, Punct::LParen));
+        after.is_some_and(|close| self.k_at(close + 1) == K::Str) && self.is_type_at(at).is_none()
+    }
+
     fn strings(&mut self) -> P<ExprId> {
         let at = self.token();
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -387,7 +408,7 @@ impl Parser<'_> {
         loop {
             match self.k() {
                 K::Str => literal::string(self.token().text.as_str(), &mut buffer),
-                K::Ident if self.is_literal_macro(self.pos) => {
+                K::Ident if self.is_literal_macro(self.pos) || self.stringifies(self.pos) => {
                     if self.is_at(self.pos + 1, Punct::LParen) {
                         let Some(close) = self.mate(self.pos + 1) else { break };
                         self.pos = close;
@@ -448,15 +469,25 @@ impl Parser<'_> {
     }
 
     /// The arguments of a call, parentheses included. What is called decides how lenient they are read: a macro of the kernel model takes
-    /// types, braces, statements, operators and nothing; an unknown name takes types and statements.
+    /// types, braces, statements, operators and nothing, and so does an unknown `UPPER_CASE` name; any other unknown name takes types and
+    /// statements.
     pub(super) fn call_args(&mut self, callee: Symbol) -> P<List> {
         let (shaped, unknown) = if callee.is_empty() {
             (false, false)
         } else {
             let shaped = !self.scope.contains_key(&callee) && self.names.shape(callee).is_some();
-            (shaped, !shaped && self.is_type(callee).is_none())
+            (shaped || self.names_unknown_macro(callee), !shaped && self.is_type(callee).is_none())
         };
         self.expect(Punct::LParen, "call")?;
+        // A macro that takes statements may put them into a loop.
+        let loops = u32::from(shaped || unknown);
+        self.loop_depth += loops;
+        let args = self.arguments(shaped, unknown);
+        self.loop_depth -= loops;
+        args
+    }
+
+    fn arguments(&mut self, shaped: bool, unknown: bool) -> P<List> {
         let base = self.ids.len();
         if self.eat(Punct::RParen) {
             return Ok(self.list_from(base));
@@ -470,6 +501,11 @@ impl Parser<'_> {
             self.expect(Punct::RParen, "arguments")?;
             return Ok(self.list_from(base));
         }
+    }
+
+    /// An unknown `UPPER_CASE` name.
+    fn names_unknown_macro(&self, name: Symbol) -> bool {
+        !name.as_str().starts_with('_') && looks_like_annotation(name) && self.is_type(name).is_none()
     }
 
     fn argument(&mut self, shaped: bool, unknown: bool) -> P<ExprId> {
@@ -489,6 +525,11 @@ impl Parser<'_> {
                 self.add_over(ExprKind::BraceArg(init), &at, inner)
             }
             K::P(Punct::Comma | Punct::RParen) if shaped => self.add(ExprKind::Ident(Symbol::EMPTY), &at),
+            // Half a number or a name, for a macro to paste.
+            K::Int if shaped && literal::integer(at.text.as_str()).is_none() => {
+                self.bump();
+                self.add(ExprKind::Ident(at.text), &at)
+            }
             K::P(punct) if shaped && matches!(self.k_at(self.pos + 1), K::P(Punct::Comma | Punct::RParen)) => {
                 self.bump();
                 self.add(ExprKind::Ident(Symbol::intern(punct.as_str())), &at)

@@ -5,13 +5,19 @@
 //! whoever walks the tree may recurse. The parser refuses to guess meaning: it asks [`Names`] what is a type and what the kernel model
 //! knows, and decides by use where nobody knows. An error in a statement makes that statement a gap with its reason; the rest is parsed.
 
+mod attribute;
 mod decl;
 mod expr;
 mod init;
+mod item;
 mod literal;
+mod params;
 mod record;
 mod stmt;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 use crate::ast::*;
 use crate::shapes::Shape;
@@ -147,10 +153,8 @@ impl<'a> Parser<'a> {
                         Punct::LBracket => open.push((Punct::RBracket, at as u32)),
                         Punct::LBrace => open.push((Punct::RBrace, at as u32)),
                         Punct::RParen | Punct::RBracket => {
-                            if open.last().is_some_and(|top| top.0 == punct) {
-                                if let Some((_, start)) = open.pop() {
-                                    mates[start as usize] = at as u32;
-                                }
+                            if let Some((_, start)) = open.pop_if(|top| top.0 == punct) {
+                                mates[start as usize] = at as u32;
                             }
                         }
                         Punct::RBrace => {

@@ -1,7 +1,7 @@
 //! Statements, and recovery from what is none.
 
 use super::decl::Extra;
-use super::words::{Kw, looks_like_loop};
+use super::words::{Kw, looks_like_block_loop, looks_like_loop};
 use super::{K, MAX_STMT_DEPTH, P, Parser};
 use crate::ast::*;
 use crate::shapes::Shape;
@@ -363,7 +363,7 @@ impl Parser<'_> {
         };
         self.bump();
         // The template: literals, and macros that stand for some.
-        self.to_colon(close);
+        self.skip_to_colon(close);
         let mut lists = [List::default(), List::default()];
         for list in &mut lists {
             let base = self.ids.len();
@@ -378,7 +378,7 @@ impl Parser<'_> {
             *list = self.list_from(base);
         }
         if self.pos < close && self.eat(Punct::Colon) {
-            self.to_colon(close);
+            self.skip_to_colon(close);
         }
         let base = self.ids.len();
         if self.pos < close && self.eat(Punct::Colon) {
@@ -401,7 +401,7 @@ impl Parser<'_> {
         Ok(StmtKind::Asm { outputs: lists[0], inputs: lists[1], labels })
     }
 
-    fn to_colon(&mut self, close: usize) {
+    fn skip_to_colon(&mut self, close: usize) {
         while self.pos < close && !self.is(Punct::Colon) {
             self.pos = self.mate(self.pos).unwrap_or(self.pos) + 1;
         }
@@ -516,10 +516,11 @@ impl Parser<'_> {
         if self.starts_decl() {
             return self.declaration_stmt();
         }
-        if open {
-            if let Some(stmt) = self.macro_stmt(shape)? {
-                return Ok(stmt);
-            }
+        if !open && !self.scope.contains_key(&at.text) && self.names.is_type(at.text) == Some(true) {
+            return self.fail(format!("unexpected type name `{}` in expression", at.text));
+        }
+        if open && let Some(stmt) = self.macro_stmt(shape)? {
+            return Ok(stmt);
         }
         self.expression_stmt()
     }
@@ -540,8 +541,14 @@ impl Parser<'_> {
             _ => return Ok(None),
         };
         let known = shape.is_none() && self.is_type(at.text).is_some();
-        if looks_like_loop(at.text) && !known {
+        if !known && (looks_like_loop(at.text) || block_follows && looks_like_block_loop(at.text)) {
             return self.model_loop().map(Some);
+        }
+        if block_follows && !known && at.text.as_str().starts_with("scoped_") {
+            self.bump();
+            let args = self.call_args(at.text)?;
+            let body = self.loop_body();
+            return Ok(Some(self.add_stmt(StmtKind::ModelScope { name: at.text, args, body }, &at)));
         }
         if block_follows {
             return self.fail(format!("unexpected block after `{}(…)`", at.text));
@@ -657,7 +664,10 @@ impl Parser<'_> {
         match self.k_at(at + 1) {
             K::Ident => {
                 // A call on a line of its own is no type.
-                after_name(at + 2) || annotation() && (self.k_at(at + 2) == K::Ident && after_name(at + 3) || self.starts_decl_at(at + 1))
+                after_name(at + 2) && !self.is_annotation_at(at + 1)
+                    || after_name(at + 2) && !self.is_annotation_at(at + 2)
+                    || self.is_annotation_at(at + 1) && self.k_at(at + 2) == K::Ident && after_name(at + 3)
+                    || annotation() && (self.k_at(at + 2) == K::Ident && after_name(at + 3) || self.starts_decl_at(at + 1))
             }
             K::P(Punct::Star) => {
                 let mut name = at + 1;

@@ -199,8 +199,10 @@ const WORDS: &[(&str, Kw)] = &[
 
 const SLOTS: usize = 512;
 
+type Table = [Option<(Symbol, Kw)>; SLOTS];
+
 /// Open addressing over symbol ids: at most a sixth full, so that nearly every lookup is one probe.
-static TABLE: LazyLock<Box<[Option<(Symbol, Kw)>; SLOTS]>> = LazyLock::new(|| {
+static TABLE: LazyLock<Box<Table>> = LazyLock::new(|| {
     let mut table = Box::new([None; SLOTS]);
     for &(text, word) in WORDS {
         let symbol = Symbol::intern(text);
@@ -218,7 +220,7 @@ fn hash(symbol: Symbol) -> usize {
 }
 
 /// The table, fetched once per parse.
-pub(super) struct Words(&'static [Option<(Symbol, Kw)>; SLOTS]);
+pub(super) struct Words(&'static Table);
 
 impl Words {
     pub(super) fn get() -> Words {
@@ -252,7 +254,7 @@ pub(super) fn looks_like_annotation(name: Symbol) -> bool {
     if let Some(rest) = text.strip_prefix("__") {
         // `__u32`, `__be16`, `__wsum` and `__kernel_size_t` are types.
         let integer = rest.trim_end_matches(|c: char| c.is_ascii_digit());
-        return !rest.ends_with("_t") && !(matches!(integer, "u" | "s" | "be" | "le" | "sum" | "wsum") && !rest.is_empty());
+        return !rest.ends_with("_t") && !matches!(integer, "u" | "s" | "be" | "le" | "sum" | "wsum");
     }
     text.len() > 1 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
@@ -281,4 +283,10 @@ pub(super) fn looks_like_loop(name: Symbol) -> bool {
         || text.starts_with("for_")
         || text.starts_with("FOR_")
         || has("_for_")
+}
+
+/// Whether an unknown macro before a block looks like a loop: `skb_queue_walk(…) {`, `do_each_thread(…) {`.
+pub(super) fn looks_like_block_loop(name: Symbol) -> bool {
+    let text = name.as_str();
+    looks_like_loop(name) || text.contains("_walk") || text.contains("walk_") || text.contains("_each")
 }
