@@ -4,11 +4,17 @@
 //! where headers are missing, a definition that is unique in the tree. Files under `arch/X` see X's headers, all others those of
 //! the chosen architecture; `tools/`, `scripts/` and other user-space folders do not mix with the kernel's.
 
-use crate::outline::{FileOutline, ItemRef};
+use crate::config::Options;
+use crate::include_graph::{Domain, Resolver, arch_of, common_dirs, domain_of};
+use crate::macros::MacroBody;
+use crate::names::Names;
+use crate::outline::{FileOutline, Item, ItemKind, ItemRef};
 use crate::shapes::Shapes;
-use crate::token::Token;
 use crate::types::Types;
 use cuthere_base::{FileId, Source, Symbol};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, OnceLock};
 
 /// How conditionals are decided.
 #[derive(Clone, Debug)]
@@ -19,11 +25,13 @@ pub struct Config {
     pub dotconfig: Option<String>,
     /// `--preempt rt`: `CONFIG_PREEMPT_RT` on.
     pub preempt_rt: bool,
+    /// What `LINUX_VERSION_CODE` stands for; `None`: newer than everything.
+    pub linux_version: Option<(u32, u32, u32)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { arch: "x86".to_owned(), dotconfig: None, preempt_rt: false }
+        Config { arch: "x86".to_owned(), dotconfig: None, preempt_rt: false, linux_version: None }
     }
 }
 
@@ -36,6 +44,28 @@ pub enum NameSpace {
     Tag,
 }
 
+/// A file's bytes with the offsets of its lines.
+#[derive(Clone, Debug)]
+pub struct FileText {
+    pub bytes: Arc<[u8]>,
+    /// Offset of each line's first byte.
+    lines: Arc<[u32]>,
+}
+
+impl FileText {
+    pub fn new(bytes: Arc<[u8]>) -> FileText {
+        let mut lines = Vec::with_capacity(bytes.len() / 24 + 1);
+        lines.push(0);
+        lines.extend(memchr::memchr_iter(b'\n', &bytes).map(|p| p as u32 + 1));
+        FileText { bytes, lines: lines.into() }
+    }
+
+    /// The line of an offset, from 1.
+    pub fn line_of(&self, offset: u32) -> u32 {
+        self.lines.partition_point(|&start| start <= offset) as u32
+    }
+}
+
 /// A tree read by outline.
 pub struct Program<'s> {
     pub source: &'s dyn Source,
@@ -43,5 +73,305 @@ pub struct Program<'s> {
     pub shapes: Shapes,
     pub files: Vec<FileOutline>,
     pub types: Types,
-    // … private index: names to items, include graph, macro tables, header text cache
+    pub(crate) names: Names,
+    includes: Vec<Box<[FileId]>>,
+    /// Some active include of the file was not found.
+    pub(crate) missing: Vec<bool>,
+    function_base: Vec<u32>,
+    /// Per file: the items that are functions.
+    function_items: Vec<Box<[u32]>>,
+    texts: Vec<OnceLock<Result<FileText, String>>>,
+    pub(crate) bodies: Vec<OnceLock<Box<[OnceLock<Arc<MacroBody>>]>>>,
+    options: FxHashMap<String, Options>,
+    pub(crate) id: u64,
+}
+
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+
+impl<'s> Program<'s> {
+    /// Outlines every file in parallel.
+    pub fn build(source: &'s dyn Source, config: Config, shapes: Shapes) -> Program<'s> {
+        let all: Vec<FileId> = (0..source.len() as u32).map(FileId).collect();
+        let reader = Reader::new(source, &config);
+        let files: Vec<FileOutline> = all.par_iter().with_max_len(16).map(|&f| reader.outline(f, &shapes)).collect();
+        Program::finish(source, config, shapes, files, reader.options)
+    }
+
+    /// Outlines only these files and, transitively, what they include. All others are as if empty.
+    pub fn build_partial(source: &'s dyn Source, config: Config, shapes: Shapes, roots: &[FileId]) -> Program<'s> {
+        let reader = Reader::new(source, &config);
+        let resolver = Resolver::new(source, &config.arch);
+        let mut files: Vec<FileOutline> = vec![FileOutline::default(); source.len()];
+        let mut seen = vec![false; source.len()];
+        let mut wave: Vec<FileId> = roots.iter().copied().filter(|f| f.index() < source.len()).collect();
+        wave.sort_unstable();
+        wave.dedup();
+        wave.iter().for_each(|f| seen[f.index()] = true);
+        while !wave.is_empty() {
+            let read: Vec<FileOutline> = wave.par_iter().map(|&f| reader.outline(f, &shapes)).collect();
+            let mut next = Vec::new();
+            for (f, outline) in wave.iter().zip(read) {
+                for include in outline.includes.iter().filter(|i| i.active) {
+                    if let Some(file) = resolver.resolve(*f, include.path, include.quoted)
+                        && !std::mem::replace(&mut seen[file.index()], true)
+                    {
+                        next.push(file);
+                    }
+                }
+                files[f.index()] = outline;
+            }
+            next.sort_unstable();
+            wave = next;
+        }
+        drop(resolver);
+        Program::finish(source, config, shapes, files, reader.options)
+    }
+
+    fn finish(source: &'s dyn Source, config: Config, shapes: Shapes, files: Vec<FileOutline>, options: FxHashMap<String, Options>) -> Program<'s> {
+        let resolver = Resolver::new(source, &config.arch);
+        let resolved: Vec<(Box<[FileId]>, bool)> = files
+            .par_iter()
+            .enumerate()
+            .map(|(f, outline)| {
+                let mut missing = false;
+                let mut found: Vec<FileId> = Vec::new();
+                for include in outline.includes.iter().filter(|i| i.active) {
+                    match resolver.resolve(FileId(f as u32), include.path, include.quoted) {
+                        Some(file) if !found.contains(&file) => found.push(file),
+                        Some(_) => {}
+                        None => missing = true,
+                    }
+                }
+                (found.into_boxed_slice(), missing)
+            })
+            .collect();
+        let (includes, missing): (Vec<_>, Vec<_>) = resolved.into_iter().unzip();
+        let mut function_base = Vec::with_capacity(files.len() + 1);
+        let mut function_items = Vec::with_capacity(files.len());
+        let mut total = 0u32;
+        for outline in &files {
+            function_base.push(total);
+            let items: Box<[u32]> =
+                outline.items.iter().enumerate().filter(|(_, i)| i.kind == ItemKind::Function).map(|(n, _)| n as u32).collect();
+            total += items.len() as u32;
+            function_items.push(items);
+        }
+        function_base.push(total);
+        let names = Names::new(&files);
+        let count = files.len();
+        Program {
+            source,
+            config,
+            shapes,
+            files,
+            types: Types::default(),
+            names,
+            includes,
+            missing,
+            function_base,
+            function_items,
+            texts: (0..count).map(|_| OnceLock::new()).collect(),
+            bodies: (0..count).map(|_| OnceLock::new()).collect(),
+            options,
+            id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        }
+    }
+
+    pub fn outline(&self, file: FileId) -> &FileOutline {
+        &self.files[file.index()]
+    }
+
+    pub fn item(&self, item: ItemRef) -> &Item {
+        &self.files[item.file.index()].items[item.item as usize]
+    }
+
+    /// The files that a file includes directly, in order.
+    pub fn includes(&self, file: FileId) -> &[FileId] {
+        &self.includes[file.index()]
+    }
+
+    pub fn domain(&self, file: FileId) -> Domain {
+        domain_of(self.source.path(file))
+    }
+
+    /// The configuration that a file is read under.
+    pub fn options(&self, file: FileId) -> &Options {
+        let arch = arch_of(self.source.path(file)).unwrap_or(&self.config.arch);
+        self.options.get(arch).or_else(|| self.options.get(&self.config.arch)).expect("the chosen architecture always has options")
+    }
+
+    /// The file's bytes. Headers are kept; sources are read anew each time.
+    pub fn text(&self, file: FileId) -> Result<FileText, String> {
+        let read = || self.source.read(file).map(|bytes| FileText::new(Arc::from(&bytes[..])));
+        if self.source.path(file).ends_with(".c") {
+            return read();
+        }
+        self.texts[file.index()].get_or_init(read).clone()
+    }
+
+    // ---- functions by number ----
+
+    /// The number of the file's first function.
+    pub fn function_base(&self, file: FileId) -> u32 {
+        self.function_base[file.index()]
+    }
+
+    /// How many function definitions there are.
+    pub fn function_count(&self) -> u32 {
+        *self.function_base.last().unwrap_or(&0)
+    }
+
+    /// The items of the file's function definitions, in order.
+    pub fn functions(&self, file: FileId) -> &[u32] {
+        &self.function_items[file.index()]
+    }
+
+    /// The number of a function definition.
+    pub fn function_number(&self, item: ItemRef) -> Option<u32> {
+        let position = self.functions(item.file).binary_search(&item.item).ok()?;
+        Some(self.function_base(item.file) + position as u32)
+    }
+
+    /// The function definition of a number.
+    pub fn function_ref(&self, number: u32) -> Option<ItemRef> {
+        let file = self.function_base.partition_point(|&b| b <= number).checked_sub(1)?;
+        let item = *self.function_items.get(file)?.get((number - self.function_base[file]) as usize)?;
+        Some(ItemRef { file: FileId(file as u32), item })
+    }
+
+    // ---- names ----
+
+    /// What a name means in a file: its own declarations, then the included files' (nearest first), then one that is the only one of the tree's part.
+    pub fn lookup(&self, from: FileId, space: NameSpace, name: Symbol) -> Option<ItemRef> {
+        let table = match space {
+            NameSpace::Ordinary => &self.names.ordinary,
+            NameSpace::Tag => &self.names.tags,
+        };
+        let all = table.get(name);
+        if all.is_empty() {
+            return None;
+        }
+        let weigh = |r: &ItemRef| {
+            let item = self.item(*r);
+            let declared_only = matches!(item.kind, ItemKind::Prototype) || (item.kind == ItemKind::Variable && !self.source.path(r.file).ends_with(".c"));
+            (!item.active, declared_only, r.item)
+        };
+        if let Some(own) = all.iter().filter(|r| r.file == from).min_by_key(|r| weigh(r)) {
+            return Some(*own);
+        }
+        let visible = crate::closure::with(self, from, |closure| {
+            all.iter()
+                .filter_map(|r| closure.rank(r.file).map(|rank| (r, rank)))
+                .min_by_key(|(r, rank)| {
+                    let (inactive, declared_only, at) = weigh(r);
+                    (inactive, declared_only, *rank, at)
+                })
+                .map(|(r, _)| *r)
+        });
+        if visible.is_some() {
+            return visible;
+        }
+        // No header says so. A unique outside definition is believed; another source file's static names are not.
+        let path = self.source.path(from);
+        let (domain, arch) = (domain_of(path), arch_of(path));
+        let mut best: Option<((bool, std::cmp::Reverse<usize>, bool), ItemRef)> = None;
+        let mut ties = 0;
+        for r in all {
+            let p = self.source.path(r.file);
+            let item = self.item(*r);
+            if domain_of(p) != domain || !self.arch_fits(arch, p) || (p.ends_with(".c") && (item.is_static || space == NameSpace::Tag)) {
+                continue;
+            }
+            let key = (!item.active, std::cmp::Reverse(common_dirs(p, path)), item.kind == ItemKind::Prototype);
+            match &best {
+                Some((k, _)) if *k < key => {}
+                Some((k, _)) if *k == key => ties += 1,
+                _ => {
+                    best = Some((key, *r));
+                    ties = 0;
+                }
+            }
+        }
+        best.filter(|(key, _)| ties == 0 || key.1.0 > 0 || space == NameSpace::Ordinary).map(|b| b.1)
+    }
+
+    pub(crate) fn arch_fits(&self, from: Option<&str>, path: &str) -> bool {
+        match arch_of(path) {
+            None => true,
+            Some(arch) => arch == from.unwrap_or(&self.config.arch),
+        }
+    }
+
+    /// The definition that a call by name reaches. `None`: not in the tree, or not clear which.
+    pub fn resolve_call(&self, from: FileId, name: Symbol) -> Option<ItemRef> {
+        let all = self.names.ordinary.get(name);
+        if all.is_empty() {
+            return None;
+        }
+        let functions = || all.iter().filter(|r| self.item(**r).kind == ItemKind::Function);
+        if let Some(own) = functions().filter(|r| r.file == from).min_by_key(|r| (!self.item(**r).active, r.item)) {
+            return Some(*own);
+        }
+        functions().next()?;
+        let path = self.source.path(from);
+        let header = |r: &&ItemRef| !self.source.path(r.file).ends_with(".c");
+        if functions().any(|r| header(&r)) {
+            let found = crate::closure::with(self, from, |closure| {
+                functions()
+                    .filter(|r| header(r) && self.item(**r).active)
+                    .filter_map(|r| closure.rank(r.file).map(|rank| (rank, r.item, *r)))
+                    .min()
+                    .map(|f| f.2)
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        let (domain, arch) = (domain_of(path), arch_of(path));
+        functions()
+            .filter(|r| {
+                let p = self.source.path(r.file);
+                let item = self.item(**r);
+                domain_of(p) == domain && self.arch_fits(arch, p) && (!item.is_static || !p.ends_with(".c"))
+            })
+            .min_by_key(|r| {
+                let p = self.source.path(r.file);
+                (!self.item(**r).active, !p.ends_with(".c"), std::cmp::Reverse(common_dirs(p, path)), **r)
+            })
+            .copied()
+            // In another part of the tree only one that exists is meant; user-space programs share many names.
+            .filter(|r| domain == Domain::Kernel || common_dirs(self.source.path(r.file), path) > 1)
+    }
+}
+
+/// Reads and outlines single files.
+struct Reader<'s> {
+    source: &'s dyn Source,
+    default_arch: String,
+    options: FxHashMap<String, Options>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(source: &'s dyn Source, config: &Config) -> Reader<'s> {
+        let mut options = FxHashMap::default();
+        options.insert(config.arch.clone(), Options::new(config, &config.arch));
+        for i in 0..source.len() as u32 {
+            if let Some(arch) = arch_of(source.path(FileId(i)))
+                && !options.contains_key(arch)
+                && options.len() < 256
+            {
+                options.insert(arch.to_owned(), Options::new(config, arch));
+            }
+        }
+        Reader { source, default_arch: config.arch.clone(), options }
+    }
+
+    fn outline(&self, file: FileId, shapes: &Shapes) -> FileOutline {
+        let arch = arch_of(self.source.path(file)).unwrap_or(&self.default_arch);
+        let options = self.options.get(arch).or_else(|| self.options.get(&self.default_arch)).expect("the chosen architecture always has options");
+        match self.source.read(file) {
+            Ok(text) => crate::scan::scan(&text, options, shapes, &|_| crate::condition::Lookup::Unknown),
+            Err(reason) => FileOutline { notes: vec![(cuthere_base::Loc::NONE, reason)], ..FileOutline::default() },
+        }
+    }
 }

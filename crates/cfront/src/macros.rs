@@ -1,0 +1,186 @@
+//! Macro definitions as token lists, and which definition a use means.
+
+use crate::lexer::{Lexer, clean};
+use crate::outline::{ItemRef, MacroDef};
+use crate::program::{FileText, Program};
+use crate::token::{Punct, Tok};
+use cuthere_base::{FileId, Symbol};
+use std::sync::{Arc, OnceLock};
+
+/// One token of a macro body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BodyToken {
+    pub kind: Tok,
+    pub text: Symbol,
+    pub space: bool,
+    /// Index of the parameter it names; `NONE` otherwise.
+    pub param: u16,
+    /// `#` stands before it.
+    pub stringify: bool,
+    /// `##` stands after it.
+    pub paste: bool,
+}
+
+/// Not a parameter.
+pub const NONE: u16 = u16::MAX;
+
+/// A macro's parameters and body.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MacroBody {
+    pub name: Symbol,
+    pub params: Vec<Symbol>,
+    pub function_like: bool,
+    /// The last parameter takes all remaining arguments.
+    pub variadic: bool,
+    pub tokens: Vec<BodyToken>,
+}
+
+impl MacroBody {
+    /// Reads `lo..hi`: the bytes after the name up to the end of the definition.
+    pub fn parse(text: &[u8], def: &MacroDef) -> MacroBody {
+        let mut body = MacroBody { name: def.name, function_like: def.function_like, ..MacroBody::default() };
+        let mut lexer = Lexer::new(text, def.lo as usize, def.hi as usize, 1);
+        if def.function_like {
+            lexer.next();
+            loop {
+                let raw = lexer.next();
+                match raw.kind {
+                    Tok::Ident => body.params.push(Symbol::intern(&clean(text, &raw))),
+                    Tok::Punct(Punct::Ellipsis) => {
+                        // `args...` names the rest; a lone `...` is `__VA_ARGS__`.
+                        let named = text[..raw.lo as usize].iter().rev().find(|b| !b.is_ascii_whitespace()).is_some_and(|&b| crate::lexer::is_ident(b));
+                        if !named || body.params.is_empty() {
+                            body.params.push(Symbol::intern("__VA_ARGS__"));
+                        }
+                        body.variadic = true;
+                    }
+                    Tok::Punct(Punct::Comma) => {}
+                    _ => break,
+                }
+                if body.params.len() > 256 {
+                    break;
+                }
+            }
+        }
+        let mut stringify = false;
+        loop {
+            let raw = lexer.next();
+            if raw.kind == Tok::Eof || body.tokens.len() > 200_000 {
+                break;
+            }
+            if raw.kind == Tok::Punct(Punct::HashHash) && !body.tokens.is_empty() {
+                if let Some(last) = body.tokens.last_mut() {
+                    last.paste = true;
+                }
+                continue;
+            }
+            if raw.kind == Tok::Punct(Punct::Hash) && def.function_like {
+                stringify = true;
+                continue;
+            }
+            let text = match raw.kind {
+                Tok::Punct(_) => Symbol::EMPTY,
+                _ => Symbol::intern(&clean(text, &raw)),
+            };
+            let param = match raw.kind {
+                Tok::Ident => body.params.iter().position(|p| *p == text).map_or(NONE, |p| p as u16),
+                _ => NONE,
+            };
+            body.tokens.push(BodyToken { kind: raw.kind, text, space: raw.space, param, stringify, paste: false });
+            stringify = false;
+        }
+        body
+    }
+}
+
+/// A definition found.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Found {
+    No,
+    /// `FileOutline::macros[item]` of a file.
+    Listed(ItemRef),
+    /// In a header that is a long list of `#define`s.
+    Bulk(FileId, u32),
+}
+
+impl Program<'_> {
+    /// The definition in force for `name` used in `from` at byte `at` (`u32::MAX`: at the end of the file).
+    pub(crate) fn find_macro(&self, from: FileId, name: Symbol, at: u32) -> Found {
+        let all = self.names.macros.get(name);
+        let own = &self.files[from.index()];
+        if !all.is_empty() {
+            let start = all.partition_point(|r| r.file < from);
+            let mut last = None;
+            for r in all[start..].iter().take_while(|r| r.file == from) {
+                if own.macros[r.item as usize].lo <= at {
+                    last = Some(*r);
+                }
+            }
+            if let Some(found) = last {
+                let lo = own.macros[found.item as usize].lo;
+                if own.undefs.iter().any(|u| u.0 == name && u.1 > lo && u.1 <= at) {
+                    return Found::No;
+                }
+                return Found::Listed(found);
+            }
+        }
+        crate::closure::with(self, from, |closure| {
+            let best = all.iter().filter_map(|r| closure.rank(r.file).map(|rank| (rank, std::cmp::Reverse(r.item), *r))).min_by_key(|b| (b.0, b.1));
+            if let Some((_, _, r)) = best {
+                return Found::Listed(r);
+            }
+            for &file in &closure.bulk {
+                if let Some(bulk) = &self.files[file.index()].bulk
+                    && let Ok(text) = self.text(file)
+                    && let Some(def) = bulk.find(&text.bytes, name.as_str())
+                {
+                    return Found::Bulk(file, def.lo);
+                }
+            }
+            if closure.missing {
+                // An include could not be found: a definition in the same folder is the likely one.
+                let dir = |f: FileId| self.source.path(f).rsplit_once('/').map_or("", |d| d.0);
+                let mut near = all.iter().filter(|r| dir(r.file) == dir(from) && !self.source.path(r.file).ends_with(".c"));
+                if let (Some(one), None) = (near.next(), near.next()) {
+                    return Found::Listed(*one);
+                }
+            }
+            Found::No
+        })
+    }
+
+    /// The body of a definition, parsed once.
+    pub(crate) fn macro_body(&self, found: Found, own: Option<(FileId, &FileText)>) -> Option<Arc<MacroBody>> {
+        match found {
+            Found::No => None,
+            Found::Listed(r) => {
+                let outline = &self.files[r.file.index()];
+                let slots = self.bodies[r.file.index()].get_or_init(|| outline.macros.iter().map(|_| OnceLock::new()).collect());
+                let slot = slots.get(r.item as usize)?;
+                if let Some(body) = slot.get() {
+                    return Some(body.clone());
+                }
+                let text = match own {
+                    Some((file, text)) if file == r.file => text.clone(),
+                    _ => self.text(r.file).ok()?,
+                };
+                let def = &outline.macros[r.item as usize];
+                Some(slot.get_or_init(|| Arc::new(MacroBody::parse(&text.bytes, def))).clone())
+            }
+            Found::Bulk(file, lo) => {
+                let text = self.text(file).ok()?;
+                // The name stands right before; parse what follows it to the end of the line.
+                let mut lexer = Lexer::new(&text.bytes, lo as usize, text.bytes.len(), 1);
+                let hi = lexer.skip_line() as u32;
+                let function_like = text.bytes.get(lo as usize) == Some(&b'(');
+                let def = MacroDef { name: Symbol::EMPTY, lo, hi, function_like, active: true, loc: cuthere_base::Loc::NONE };
+                Some(Arc::new(MacroBody::parse(&text.bytes, &def)))
+            }
+        }
+    }
+
+    /// Whether the name is a macro in `from`.
+    pub fn macro_defined(&self, from: FileId, name: Symbol) -> bool {
+        self.find_macro(from, name, u32::MAX) != Found::No
+    }
+}

@@ -1,0 +1,371 @@
+//! # null-deref
+//!
+//! The result of a function that can return NULL is dereferenced without a test, here or in a callee; or a pointer is dereferenced on
+//! a path on which it was found to be NULL.
+//!
+//! ## Why it matters
+//!
+//! A NULL dereference in the kernel is an oops; with a lock held or in interrupt context it takes the machine along. Look-ups that fail by a
+//! value from outside (a netlink attribute, an ioctl argument, a device's answer) can be made to fail by whoever sends it.
+//!
+//! ## Example
+//!
+//! ```c
+//! struct dom *d = dom_find(nla_get_u32(attr));
+//! return dom_size(d);           /* dom_size() reads d->n */
+//! ```
+//!
+//! Test the result, or say by the function's contract that it cannot be NULL.
+//!
+//! ## How it decides
+//!
+//! That a function may return NULL is learned from its body, with the conditions on its arguments, and from the kernel model for allocators.
+//! `&p->field` is an address, not a dereference: the load counts, wherever it is made with an address computed from `p`.
+//! How often other callers test the same function's result is counted over everything that was read.
+//!
+//! ## Confidence
+//!
+//! * **high**: an allocation outside of boot code; a look-up whose key came from outside; a result that nearly all other callers test;
+//!   a dereference after a test on the same path found NULL.
+//! * **medium**: most other callers test it; a pointer that is tested after it was dereferenced.
+//! * **low**: others do not test it either.
+//!
+//! ## What it assumes and misses
+//!
+//! A result may be NULL whenever its function can return NULL with these arguments; what makes that impossible here and is not a
+//! condition on arguments is not seen. Error pointers are another matter. NULL stored in memory by another function is not followed.
+
+use crate::check::{Check, CheckInfo, Claim, Eye, Maturity, claim};
+use crate::words;
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::chain::{At, deref_chain};
+use cuthere_flow::digest::{DOpKind, Target};
+use cuthere_flow::exec::{CallEvent, LateTest, NullCause, NullEvent, Path, null_return};
+use cuthere_flow::node::{Node, RESULT};
+use cuthere_flow::summary::{FuncId, NullWhy};
+use cuthere_flow::world::{Callees, World};
+use rustc_hash::FxHashMap;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo::new("null-deref", "a result that may be NULL is dereferenced unchecked, here or in a callee", include_str!("null_deref.rs"), Maturity::Trial),
+    start: |index, _, _| Box::new(NullDeref { index, uses: Vec::new() }),
+};
+
+/// Whose result it is: a function of the tree, or a name of the model.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Giver {
+    Function(FuncId),
+    Name(Symbol),
+}
+
+/// One use of a result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Use {
+    pub giver: Giver,
+    pub op: u32,
+    pub tested: bool,
+    pub dereferenced: bool,
+}
+
+/// What a claim is weighed by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weigh {
+    pub giver: Giver,
+    pub why: NullWhy,
+    /// The key of the look-up came from outside.
+    pub outside: bool,
+    /// In code that runs once at boot.
+    pub boot: bool,
+    pub in_callee: bool,
+}
+
+/// How callers treat results, over everything that was read.
+#[derive(Default)]
+pub(crate) struct Habits(FxHashMap<Giver, (u32, u32)>);
+
+impl Habits {
+    pub fn add(&mut self, u: &Use) {
+        let entry = self.0.entry(u.giver).or_default();
+        if u.tested {
+            entry.0 += 1;
+        } else if u.dereferenced {
+            entry.1 += 1;
+        }
+    }
+
+    /// Tested, and dereferenced untested.
+    pub fn get(&self, giver: Giver) -> (u32, u32) {
+        self.0.get(&giver).copied().unwrap_or_default()
+    }
+}
+
+/// The confidence of a claim, given how others treat the same result, with the fact that decided.
+pub(crate) fn weigh(w: &Weigh, habits: &Habits) -> (Confidence, Option<String>) {
+    let (tested, untested) = habits.get(w.giver);
+    let all = tested + untested;
+    let said = format!("{tested} of {all} uses of this result are tested for NULL");
+    let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
+    let mut confidence = match w.why {
+        NullWhy::Allocation => Confidence::High,
+        _ if w.outside => Confidence::High,
+        NullWhy::Model | NullWhy::Literal if most(85, 5) => Confidence::High,
+        NullWhy::Model | NullWhy::Literal if most(50, 2) => Confidence::Medium,
+        _ => Confidence::Low,
+    };
+    if w.boot {
+        confidence = confidence.min(Confidence::Medium);
+    }
+    (confidence, (all > 1).then_some(said))
+}
+
+struct NullDeref {
+    index: usize,
+    uses: Vec<Use>,
+}
+
+impl NullDeref {
+    fn note(&mut self, world: &World<'_>, func: FuncId, op: u32, tested: bool) {
+        match self.uses.iter_mut().find(|u| u.op == op) {
+            Some(u) if tested => u.tested = true,
+            Some(u) => u.dereferenced = true,
+            None => {
+                if let Some(giver) = giver(world, func, op) {
+                    self.uses.push(Use { giver, op, tested, dereferenced: !tested });
+                }
+            }
+        }
+    }
+}
+
+/// Whose result the call at an operation gives.
+fn giver(world: &World<'_>, func: FuncId, op: u32) -> Option<Giver> {
+    let DOpKind::Call { target, .. } = world.func(func).ops.get(op as usize)?.kind else { return None };
+    let callees = world.callees(func, op);
+    if let Target::Name(name) = target
+        && world.entry(name, callees.is_some()).is_some()
+    {
+        return Some(Giver::Name(name));
+    }
+    match callees {
+        Some(Callees::One(f)) => Some(Giver::Function(*f)),
+        _ => None,
+    }
+}
+
+impl Eye for NullDeref {
+    fn tested(&mut self, path: &mut Path<'_, '_>, op: u32) {
+        self.note(path.world, path.func, op, true);
+    }
+
+    fn null(&mut self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
+        match event.cause {
+            NullCause::Call(op) => {
+                self.note(path.world, path.func, op, false);
+                self.unchecked(path, event, op, claims);
+            }
+            NullCause::Known => self.known(path, event, claims),
+        }
+    }
+
+    fn late_test(&mut self, path: &mut Path<'_, '_>, event: &LateTest, claims: &mut Vec<Claim>) {
+        let d = path.digest;
+        let Some(op) = d.ops.get(event.deref_op as usize) else { return };
+        let DOpKind::Access { ptr, member } = op.kind else { return };
+        let text = d.text(ptr);
+        let steps = vec![
+            At { func: path.func, loc: op.loc, text: access_text(&text, member) },
+            At { func: path.func, loc: event.loc, text: format!("tests `{text}` for NULL") },
+        ];
+        claim(
+            claims,
+            Claim {
+                check: self.index,
+                confidence: Confidence::Medium,
+                op: event.deref_op,
+                at: (path.func, op.loc),
+                message: format!("`{text}` is dereferenced before it is tested for NULL"),
+                steps,
+                assumes: vec![format!("the test of `{text}` at line {} is needed", event.loc.line)],
+                locks: words::locks(path.state),
+                context: words::context(path.state),
+                identity: format!("late {text}"),
+                weigh: None,
+            },
+        );
+    }
+
+    fn call(&mut self, _path: &mut Path<'_, '_>, _event: &CallEvent<'_>, _claims: &mut Vec<Claim>) {}
+
+    fn uses(&mut self, _world: &World<'_>, _func: FuncId) -> Vec<Use> {
+        std::mem::take(&mut self.uses)
+    }
+}
+
+fn access_text(pointer: &str, member: Symbol) -> String {
+    if member.is_empty() { format!("dereferences `{pointer}`") } else { format!("loads or stores `{pointer}->{member}`") }
+}
+
+impl NullDeref {
+    /// The steps from the place of the access in this function on.
+    fn access_steps(&self, path: &Path<'_, '_>, event: &NullEvent, name: &str) -> Vec<At> {
+        let mut steps = Vec::new();
+        match (event.callee, event.argument) {
+            (Some((f, i)), _) => {
+                steps.push(At { func: path.func, loc: event.loc, text: format!("passes `{name}` to {}()", path.world.func(f).name) });
+                steps.extend(deref_chain(path.world, f, i).0);
+            }
+            (None, Some(_)) => {
+                steps.push(At { func: path.func, loc: event.loc, text: format!("passes `{name}` to {}(), which dereferences it", event.callee_name) });
+            }
+            _ => steps.push(At { func: path.func, loc: event.loc, text: access_text(name, event.member) }),
+        }
+        steps
+    }
+
+    fn unchecked(&self, path: &mut Path<'_, '_>, event: &NullEvent, op: u32, claims: &mut Vec<Claim>) {
+        let world = path.world;
+        let Some((why, from)) = null_return(world, path.func, op) else { return };
+        let Some(giver) = giver(world, path.func, op) else { return };
+        let Some(call) = path.digest.ops.get(op as usize) else { return };
+        let DOpKind::Call { target: Target::Name(callee), dst, args, .. } = call.kind else { return };
+        let name = pointer_name(path, event, dst, callee);
+        let mut steps = vec![At { func: path.func, loc: call.loc, text: format!("`{name}` = {callee}(), which may be NULL") }];
+        let mut assumes = Vec::new();
+        if let Giver::Function(f) = giver
+            && let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref())
+        {
+            let what = if null.from.is_empty() { "returns NULL".to_owned() } else { format!("returns what {}() gave, which may be NULL", null.from) };
+            assumes.push(format!("`{callee}` {what} ({}:{})", world.path(f), null.loc.line));
+        } else {
+            assumes.push(format!("`{from}` may return NULL"));
+        }
+        steps.extend(self.access_steps(path, event, &name));
+        let outside = args_from_outside(path, args);
+        let boot = path.digest.annotations.iter().any(|a| a.as_str().starts_with("__init"));
+        let message = match event.callee.map(|(f, _)| world.func(f).name).or((!event.callee_name.is_empty()).then_some(event.callee_name)) {
+            Some(into) => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced in `{into}()`"),
+            None => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced"),
+        };
+        claim(
+            claims,
+            Claim {
+                check: self.index,
+                confidence: Confidence::Medium,
+                op: event.op,
+                at: (path.func, event.loc),
+                message,
+                steps,
+                assumes,
+                locks: words::locks(path.state),
+                context: words::context(path.state),
+                identity: format!("{callee} {name}"),
+                weigh: Some(Weigh { giver, why, outside, boot, in_callee: event.callee.is_some() }),
+            },
+        );
+    }
+
+    fn known(&self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
+        // The decision that made it NULL: the last branch on this path whose condition is about it.
+        let d = path.digest;
+        let name = match event.text {
+            Some(e) => d.text(e),
+            None => pointer_name(path, event, None, Symbol::EMPTY),
+        };
+        let mut at = path.state.trail;
+        let mut tested = None;
+        while at != 0 {
+            let step = path.trail[at as usize];
+            let block = &d.blocks[step.block as usize];
+            if let cuthere_flow::digest::DTerm::Branch { cond, .. } = block.term
+                && mentions(&d.text(cond), &name)
+            {
+                tested = Some((block.loc, d.text(cond), step.taken, block.origin));
+                break;
+            }
+            at = step.parent;
+        }
+        let literal = matches!(path.nodes.get(event.value), Node::Int(_));
+        let Some((loc, text, taken, origin)) = tested else {
+            // NULL by assignment only: the path decides, and the engine merges paths.
+            if !literal {
+                return;
+            }
+            let steps = self.access_steps(path, event, &name);
+            claim(claims, self.known_claim(path, event, &name, Confidence::Low, steps, Vec::new()));
+            return;
+        };
+        let mut steps = vec![At { func: path.func, loc, text: format!("`{text}` is {}", if taken { "true" } else { "false" }) }];
+        steps.extend(self.access_steps(path, event, &name));
+        let confidence = if !origin.is_empty() || literal {
+            Confidence::Low
+        } else if event.callee.is_some() || event.argument.is_some() {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        };
+        claim(claims, self.known_claim(path, event, &name, confidence, steps, Vec::new()));
+    }
+
+    fn known_claim(&self, path: &Path<'_, '_>, event: &NullEvent, name: &str, confidence: Confidence, steps: Vec<At>, assumes: Vec<String>) -> Claim {
+        Claim {
+            check: self.index,
+            confidence,
+            op: event.op,
+            at: (path.func, event.loc),
+            message: format!("`{name}` is NULL on this path and is dereferenced"),
+            steps,
+            assumes,
+            locks: words::locks(path.state),
+            context: words::context(path.state),
+            identity: format!("known {name}"),
+            weigh: None,
+        }
+    }
+}
+
+fn mentions(text: &str, name: &str) -> bool {
+    !name.is_empty() && text.contains(name)
+}
+
+/// The pointer as the reader knows it: as written, or the variable that took the result.
+fn pointer_name(path: &Path<'_, '_>, event: &NullEvent, dst: Option<u32>, callee: Symbol) -> String {
+    let d = path.digest;
+    let local = |value| {
+        path.state.env.iter().find_map(|&(place, v)| match path.nodes.get(place) {
+            Node::PLocal(l) if v == value => d.locals.get(l as usize).filter(|n| !n.is_empty()).map(|n| n.as_str().to_owned()),
+            _ => None,
+        })
+    };
+    if let Some(name) = local(event.value) {
+        return name;
+    }
+    if let Some(e) = event.text {
+        let text = d.text(e);
+        if text != "…" {
+            return text;
+        }
+    }
+    if let Some(name) = dst.and_then(|l| d.locals.get(l as usize)).filter(|n| !n.is_empty()) {
+        return name.as_str().to_owned();
+    }
+    if callee.is_empty() { "the pointer".to_owned() } else { format!("{callee}()") }
+}
+
+/// Whether an argument of a look-up was read from something that comes from outside.
+fn args_from_outside(path: &mut Path<'_, '_>, args: (u32, u32)) -> bool {
+    let d = path.digest;
+    let world = path.world;
+    let list: Vec<u32> = d.call_args(args).to_vec();
+    list.iter().any(|&a| {
+        let cuthere_flow::digest::DExpr::Load(place, _) = d.exprs[a as usize] else { return false };
+        let cuthere_flow::digest::DExpr::Local(l) = d.exprs[place as usize] else { return false };
+        let Some(value) = path.state.env.iter().find(|e| path.nodes.get(e.0) == Node::PLocal(l)).map(|e| e.1) else { return false };
+        match path.nodes.get(value) {
+            Node::Fresh(op, RESULT) => match d.ops.get(op as usize).map(|o| o.kind) {
+                Some(DOpKind::Call { target: Target::Name(name), .. }) => crate::words::gives_outside_value(name),
+                _ => false,
+            },
+            _ => false,
+        }
+    })
+}

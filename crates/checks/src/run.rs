@@ -1,0 +1,255 @@
+//! The whole run: outlines, bodies, links, paths, findings.
+
+use crate::check::{CHECKS, Claim, Eyes, finding};
+use crate::null_deref::{Habits, Use, weigh};
+use cuthere_base::{FileId, Finding, Source, Symbol};
+use cuthere_cfront::outline::ItemKind;
+use cuthere_cfront::program::{Config, Program};
+use cuthere_flow::analyse::{Watch, analyse};
+use cuthere_flow::link::link;
+use cuthere_flow::read::{Incomplete, lower_tables, noreturn, read};
+use cuthere_flow::summary::FuncId;
+use cuthere_flow::world::World;
+use cuthere_ir::{BodyReader, LowerCx};
+use cuthere_kernel::Model;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Ids of checks; empty: all.
+    pub only: Vec<String>,
+    /// Files or folders relative to the tree; empty: everything.
+    pub paths: Vec<String>,
+    pub config: Config,
+    /// On PREEMPT_RT, disabled bh excludes other bh sections on the CPU.
+    pub bh_lock: bool,
+}
+
+/// Told how far a run is.
+pub trait Progress: Sync {
+    /// A stage begins; `total` is what `advance` adds up to.
+    fn stage(&self, name: &'static str, total: u64);
+    fn advance(&self, n: u64);
+}
+
+/// Tells nobody.
+pub struct Quiet;
+impl Progress for Quiet {
+    fn stage(&self, _: &'static str, _: u64) {}
+    fn advance(&self, _: u64) {}
+}
+
+/// What a run covered.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    pub files: u64,
+    pub bytes: u64,
+    pub functions: u64,
+    pub functions_complete: u64,
+    /// Functions whose path budget was reached.
+    pub functions_truncated: u64,
+    /// Wall seconds by stage, in order.
+    pub seconds: Vec<(&'static str, f64)>,
+    /// Functions that could not be read whole.
+    pub incomplete: Vec<Gap>,
+    /// Files that could not be read whole: path and reason.
+    pub notes: Vec<(String, u32, String)>,
+}
+
+/// One function's first reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Gap {
+    pub file: String,
+    pub line: u32,
+    pub function: String,
+    pub reason: String,
+}
+
+/// The result of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Sorted by place.
+    pub findings: Vec<Finding>,
+    pub stats: Stats,
+}
+
+struct Watcher {
+    checks: Vec<usize>,
+}
+
+enum Report {
+    Claim(Box<Claim>),
+    Use(Use),
+}
+
+impl Watch for Watcher {
+    type Eye = Eyes;
+    type Report = Report;
+
+    fn start(&self, world: &World<'_>, func: FuncId) -> Eyes {
+        Eyes { eyes: self.checks.iter().map(|&i| (CHECKS[i].start)(i, world, func)).collect(), claims: Vec::new(), func }
+    }
+
+    fn finish(&self, world: &World<'_>, mut eyes: Eyes) -> Vec<Report> {
+        let mut out: Vec<Report> = std::mem::take(&mut eyes.claims).into_iter().map(|c| Report::Claim(Box::new(c))).collect();
+        for eye in &mut eyes.eyes {
+            out.extend(eye.uses(world, eyes.func).into_iter().map(Report::Use));
+        }
+        out
+    }
+}
+
+/// Runs the selected checks over a tree.
+pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Outcome {
+    let mut stats = Stats::default();
+    let mut clock = Instant::now();
+    let mut lap = |stats: &mut Stats, name: &'static str| {
+        stats.seconds.push((name, clock.elapsed().as_secs_f64()));
+        clock = Instant::now();
+    };
+
+    progress.stage("outline", source.len() as u64);
+    let program = outline(source, model, options);
+    lap(&mut stats, "outline");
+
+    progress.stage("bodies", program.files.len() as u64);
+    let bodies = read(&program, model, &|n| progress.advance(n));
+    lap(&mut stats, "bodies");
+
+    progress.stage("links", 1);
+    let links = link(&program, model, &bodies.funcs, &bodies.bindings);
+    lap(&mut stats, "links");
+
+    for (i, outline) in program.files.iter().enumerate() {
+        stats.files += u64::from(outline.size > 0 || !outline.notes.is_empty());
+        stats.bytes += u64::from(outline.size);
+        let path = program.source.path(FileId(i as u32));
+        stats.notes.extend(outline.notes.iter().map(|(loc, reason)| (path.to_owned(), loc.line, reason.clone())));
+    }
+    stats.functions = bodies.funcs.len() as u64;
+    stats.functions_complete = stats.functions - bodies.incomplete.len() as u64;
+    stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
+
+    progress.stage("paths", bodies.funcs.len() as u64);
+    let summaries = bodies.funcs.iter().map(|_| OnceLock::new()).collect();
+    let world = World {
+        program: &program,
+        model,
+        funcs: bodies.funcs,
+        callees: links.callees,
+        summaries,
+        entrances: links.entrances,
+        gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
+        gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
+        preempt_rt: options.config.preempt_rt,
+    };
+    let watcher = Watcher {
+        checks: (0..CHECKS.len()).filter(|&i| options.only.is_empty() || options.only.iter().any(|o| o == CHECKS[i].info.id)).collect(),
+    };
+    let reports = analyse(&world, &watcher, &|n| progress.advance(n));
+    stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
+    lap(&mut stats, "paths");
+
+    let mut habits = Habits::default();
+    for (_, list) in &reports {
+        for report in list {
+            if let Report::Use(u) = report {
+                habits.add(u);
+            }
+        }
+    }
+    let wanted = |path: &str| {
+        options.paths.is_empty() || options.paths.iter().any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
+    };
+    let mut findings = Vec::new();
+    for (_, list) in reports {
+        for report in list {
+            let Report::Claim(mut claim) = report else { continue };
+            if !wanted(world.path(claim.at.0)) {
+                continue;
+            }
+            if let Some(w) = &claim.weigh {
+                let (confidence, said) = weigh(w, &habits);
+                claim.confidence = confidence;
+                claim.assumes.extend(said);
+            }
+            findings.push(finding(&world, &claim));
+        }
+    }
+    findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()).then(b.confidence.cmp(&a.confidence)));
+    // Several ways into the same place are one defect: the surest is kept.
+    findings.sort_by(|a, b| (&a.file, a.line, a.column, &a.check, &a.function).cmp(&(&b.file, b.line, b.column, &b.check, &b.function)).then(b.confidence.cmp(&a.confidence)));
+    findings.dedup_by(|later, earlier| {
+        later.check == earlier.check && later.file == earlier.file && later.line == earlier.line && later.column == earlier.column && later.function == earlier.function
+    });
+    findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    lap(&mut stats, "findings");
+    Outcome { findings, stats }
+}
+
+fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Options) -> Program<'s> {
+    let shapes = model.shapes();
+    let config = options.config.clone();
+    if options.paths.is_empty() || options.paths.iter().any(|p| p.is_empty()) {
+        return Program::build(source, config, shapes);
+    }
+    let roots: Vec<FileId> = (0..source.len() as u32)
+        .map(FileId)
+        .filter(|f| {
+            let path = source.path(*f);
+            options.paths.iter().any(|p| path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
+        })
+        .collect();
+    Program::build_partial(source, config, shapes, &roots)
+}
+
+fn gap(program: &Program<'_>, i: &Incomplete) -> Gap {
+    Gap { file: program.source.path(i.file).to_owned(), line: i.loc.line, function: i.function.as_str().to_owned(), reason: i.reason.clone() }
+}
+
+/// A GFP bit's value: the tree's own if it defines one, else the model's.
+fn gfp(program: &Program<'_>, model: &Model, names: &[&str]) -> i64 {
+    for path in ["include/linux/gfp_types.h", "include/linux/gfp.h"] {
+        if let Some(file) = program.source.find(path)
+            && !program.outline(file).macros.is_empty()
+        {
+            for name in names {
+                if let Some(value) = program.macro_constant(file, Symbol::intern(name))
+                    && value != 0
+                {
+                    return value;
+                }
+            }
+        }
+    }
+    names.iter().find_map(|n| model.constant(Symbol::intern(n))).unwrap_or(0)
+}
+
+/// The textual IR of every function of this name.
+pub fn dump_ir(source: &dyn Source, model: &Model, options: &Options, function: &str) -> String {
+    let program = outline(source, model, options);
+    let tables = lower_tables(model);
+    let noreturn = noreturn(model);
+    let cx = LowerCx { program: &program, tables: &tables, noreturn: &noreturn };
+    let mut reader = BodyReader::new(cx);
+    let mut out = String::new();
+    let Some(name) = Symbol::find(function) else { return out };
+    for f in 0..program.files.len() as u32 {
+        let file = FileId(f);
+        for &item in program.functions(file) {
+            let at = cuthere_cfront::outline::ItemRef { file, item };
+            let it = program.item(at);
+            if it.kind == ItemKind::Function && it.name == name {
+                let func = reader.function(at);
+                out.push_str(&format!("# {}\n", source.path(file)));
+                let type_name = |ty| program.types.describe(ty);
+                let options = cuthere_ir::dump::DumpOptions { annotate: None, type_name: Some(&type_name) };
+                out.push_str(&cuthere_ir::dump::dump(&func, &options));
+                out.push('\n');
+            }
+        }
+    }
+    out
+}

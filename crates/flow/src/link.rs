@@ -1,0 +1,203 @@
+//! Resolves calls, operations tables and callbacks over the whole program.
+//!
+//! A call through a pointer is resolved by the member it was loaded from: (record, member) as bound by initialisers and assignments anywhere in
+//! the tree. Beyond [`TARGETS_MAX`] implementations those of the caller's own folder are meant, else none: unknown, never all.
+
+use crate::digest::{DExpr, DOpKind, Digest, Target};
+use crate::summary::FuncId;
+use crate::world::{Callees, Entrance};
+use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_cfront::include_graph::arch_of;
+use cuthere_cfront::program::Program;
+use cuthere_kernel::{CallbackOp, Context, Level, Model};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// More possible targets than this are narrowed to the caller's folder.
+pub const TARGETS_MAX: usize = 16;
+
+/// A function's address stored in a member of some object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Binding {
+    pub record: Symbol,
+    pub field: Symbol,
+    pub function: Symbol,
+    pub file: FileId,
+    pub loc: Loc,
+}
+
+/// The result of linking.
+pub struct Links {
+    pub callees: Vec<Box<[(u32, Callees)]>>,
+    pub entrances: FxHashMap<FuncId, Vec<Entrance>>,
+}
+
+/// Resolves names for one file, remembering what it found.
+struct FileNames<'p, 'a> {
+    program: &'p Program<'a>,
+    file: FileId,
+    known: FxHashMap<Symbol, Option<FuncId>>,
+}
+
+impl FileNames<'_, '_> {
+    fn get(&mut self, name: Symbol) -> Option<FuncId> {
+        let (program, file) = (self.program, self.file);
+        *self.known.entry(name).or_insert_with(|| program.resolve_call(file, name).and_then(|r| program.function_number(r)).map(FuncId))
+    }
+}
+
+/// Links all digests. `bindings` come from initialisers; those made by assignments are found here.
+pub fn link(program: &Program<'_>, model: &Model, funcs: &[Digest], bindings: &[Binding]) -> Links {
+    let by_file = files(funcs);
+    // Pass 1: names, assignments of functions to members, callbacks registered.
+    struct Pass1 {
+        direct: Vec<(u32, Vec<(u32, FuncId)>)>,
+        bound: Vec<((Symbol, Symbol), FuncId, Entrance)>,
+    }
+    let first: Vec<Pass1> = by_file
+        .par_iter()
+        .map(|&(start, end)| {
+            let mut names = FileNames { program, file: funcs[start].file, known: FxHashMap::default() };
+            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new() };
+            for (offset, d) in funcs[start..end].iter().enumerate() {
+                let id = (start + offset) as u32;
+                let mut direct = Vec::new();
+                for (i, op) in d.ops.iter().enumerate() {
+                    match op.kind {
+                        DOpKind::Call { target: Target::Name(name), args, .. } => {
+                            if let Some(f) = names.get(name) {
+                                direct.push((i as u32, f));
+                            }
+                            if let Some(entry) = model.entry(name) {
+                                for callback in &entry.callbacks {
+                                    let Some(function) = callback.function else { continue };
+                                    let Some(&e) = d.call_args(args).get(function as usize) else { continue };
+                                    let DExpr::Function(f) = d.exprs[e as usize] else { continue };
+                                    let Some(f) = names.get(f) else { continue };
+                                    let how = match callback.op {
+                                        CallbackOp::CallNow => format!("called by {name}()"),
+                                        _ => format!("{} callback", callback.kind),
+                                    };
+                                    let entrance = Entrance { context: callback.context.clone(), how, bound: Some((d.file, op.loc.line)) };
+                                    out.bound.push(((Symbol::EMPTY, Symbol::EMPTY), f, entrance));
+                                }
+                            }
+                        }
+                        DOpKind::Store { place, value } => {
+                            if let (DExpr::Field { record, name, .. }, DExpr::Function(f)) = (d.exprs[place as usize], d.exprs[value as usize])
+                                && let Some(f) = names.get(f)
+                            {
+                                out.bound.push(bound(model, record, name, f, d.file, op.loc));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                out.direct.push((id, direct));
+            }
+            out
+        })
+        .collect();
+
+    let mut tables: FxHashMap<(Symbol, Symbol), Vec<FuncId>> = FxHashMap::default();
+    let mut entrances: FxHashMap<FuncId, Vec<Entrance>> = FxHashMap::default();
+    let mut add = |key: (Symbol, Symbol), f: FuncId, entrance: Entrance| {
+        if !key.1.is_empty() {
+            tables.entry(key).or_default().push(f);
+        }
+        if entrance.context != Context::default() || entrance.bound.is_some() {
+            let list = entrances.entry(f).or_default();
+            if list.len() < 4 && !list.contains(&entrance) {
+                list.push(entrance);
+            }
+        }
+    };
+    let mut names: Option<FileNames<'_, '_>> = None;
+    for b in bindings {
+        if names.as_ref().is_none_or(|n| n.file != b.file) {
+            names = Some(FileNames { program, file: b.file, known: FxHashMap::default() });
+        }
+        if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
+            let (key, f, entrance) = bound(model, b.record, b.field, f, b.file, b.loc);
+            add(key, f, entrance);
+        }
+    }
+    for pass in &first {
+        for (key, f, entrance) in &pass.bound {
+            add(*key, *f, entrance.clone());
+        }
+    }
+    for list in tables.values_mut() {
+        list.sort_unstable();
+        list.dedup();
+    }
+
+    // Pass 2: calls through pointers.
+    let callees = first
+        .par_iter()
+        .flat_map_iter(|pass| pass.direct.iter())
+        .map(|(id, direct)| {
+            let d = &funcs[*id as usize];
+            let mut all: Vec<(u32, Callees)> = direct.iter().map(|(op, f)| (*op, Callees::One(*f))).collect();
+            for (i, op) in d.ops.iter().enumerate() {
+                if let DOpKind::Call { target: Target::Pointer(e), .. } = op.kind
+                    && let Some(key) = d.ops_field(e)
+                    && let Some(list) = tables.get(&key)
+                    && let Some(targets) = narrow(program, d.file, list, funcs)
+                {
+                    all.push((i as u32, targets));
+                }
+            }
+            all.sort_unstable_by_key(|c| c.0);
+            all.into_boxed_slice()
+        })
+        .collect();
+    Links { callees, entrances }
+}
+
+fn bound(model: &Model, record: Symbol, field: Symbol, f: FuncId, file: FileId, loc: Loc) -> ((Symbol, Symbol), FuncId, Entrance) {
+    let entrance = match model.ops_field(record, field) {
+        Some(known) => Entrance { context: known.context.clone(), how: format!("{record}.{field}"), bound: Some((file, loc.line)) },
+        None => Entrance { context: Context { level: Level::Task, ..Context::default() }, how: String::new(), bound: None },
+    };
+    ((record, field), f, entrance)
+}
+
+/// The targets that a caller in `from` can mean.
+fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Digest]) -> Option<Callees> {
+    let path = program.source.path(from);
+    let (domain, arch) = (program.domain(from), arch_of(path));
+    let mut fit: Vec<FuncId> = list
+        .iter()
+        .copied()
+        .filter(|f| {
+            let file = funcs[f.index()].file;
+            let p = program.source.path(file);
+            program.domain(file) == domain && arch_of(p).is_none_or(|a| a == arch.unwrap_or(&program.config.arch))
+        })
+        .collect();
+    if fit.len() > TARGETS_MAX {
+        let dir = |p: &str| p.rsplit_once('/').map_or(String::new(), |d| d.0.to_owned());
+        let own = dir(path);
+        fit.retain(|f| dir(program.source.path(funcs[f.index()].file)) == own);
+    }
+    match fit.len() {
+        0 => None,
+        1 => Some(Callees::One(fit[0])),
+        n if n <= TARGETS_MAX => Some(Callees::Many(fit.into_boxed_slice())),
+        _ => None,
+    }
+}
+
+/// Ranges of digests of one file.
+fn files(funcs: &[Digest]) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for i in 1..=funcs.len() {
+        if i == funcs.len() || funcs[i].file != funcs[start].file {
+            out.push((start, i));
+            start = i;
+        }
+    }
+    if funcs.is_empty() { Vec::new() } else { out }
+}
