@@ -3,6 +3,7 @@
 use super::Scan;
 use super::record::Tag;
 use super::skip::{Group, after_comment};
+use super::words::Class;
 use crate::lexer::Raw;
 use crate::outline::ItemKind;
 use crate::token::{Punct, Tok};
@@ -30,6 +31,8 @@ pub(super) enum PartKind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub kind: PartKind,
+    /// For words.
+    pub class: Class,
     pub lo: u32,
     pub hi: u32,
 }
@@ -74,7 +77,7 @@ impl<'t> Scan<'t, '_> {
     fn declaration(&mut self, parts: &mut Vec<Part>) -> bool {
         loop {
             let raw = self.token();
-            let mut part = Part { kind: PartKind::Other, lo: raw.lo, hi: raw.hi };
+            let mut part = Part { kind: PartKind::Other, class: Class::Plain, lo: raw.lo, hi: raw.hi };
             match raw.kind {
                 Tok::Eof => {
                     if self.is_macro_use(parts) {
@@ -91,6 +94,7 @@ impl<'t> Scan<'t, '_> {
                         return true;
                     }
                     part.kind = PartKind::Word;
+                    part.class = self.class(raw.lo, raw.hi);
                 }
                 Tok::Punct(Punct::LParen) => {
                     part.kind = PartKind::Paren;
@@ -108,7 +112,7 @@ impl<'t> Scan<'t, '_> {
                 }
                 Tok::Punct(Punct::LBrace) => {
                     if let Some((from, tag)) = self.open_tag(parts) {
-                        part = Part { kind: PartKind::Body, lo: tag.lo, hi: self.record_body(tag) as u32 };
+                        part = Part { kind: PartKind::Body, class: Class::Plain, lo: tag.lo, hi: self.record_body(tag) as u32 };
                         parts.truncate(from);
                     } else {
                         return self.body(parts, raw.lo);
@@ -191,18 +195,18 @@ impl<'t> Scan<'t, '_> {
                         b"struct" | b"union" => return Some((i, Tag { lo: part.lo, name, is_enum: false })),
                         b"enum" => {
                             // `enum tag : u8 {`: the tag is the first word.
-                            let first = parts[i + 1..].iter().find(|p| p.kind == PartKind::Word && !self.is_attribute(p.lo, p.hi));
+                            let first = parts[i + 1..].iter().find(|p| p.kind == PartKind::Word && p.class != Class::Attribute);
                             let colon = parts.get(i + 1).is_some_and(|p| p.kind == PartKind::Colon);
                             let name = first.filter(|_| !colon).map(|p| (p.lo, p.hi));
                             return Some((i, Tag { lo: part.lo, name, is_enum: true }));
                         }
-                        _ if self.is_attribute(part.lo, part.hi) => {}
+                        _ if part.class == Class::Attribute => {}
                         _ => name = Some((part.lo, part.hi)),
                     }
                 }
                 PartKind::Paren => {
                     let word = parts[..i].last()?;
-                    if word.kind != PartKind::Word || !self.is_attribute(word.lo, word.hi) {
+                    if word.class != Class::Attribute {
                         return None;
                     }
                 }
@@ -245,7 +249,7 @@ impl<'t> Scan<'t, '_> {
 
     /// After the first `;` of a function header in the old style: reads to its body.
     fn old_style_body(&mut self, parts: &mut Vec<Part>) -> bool {
-        let from = self.lexer.at;
+        let from = self.rescue(self.lexer.at);
         let header_end = parts.iter().position(|p| p.kind == PartKind::Paren).map_or(parts.len(), |p| p + 1);
         for _ in 0..10_000 {
             let raw = self.token();
@@ -262,8 +266,8 @@ impl<'t> Scan<'t, '_> {
             }
         }
         // It was none: a declaration that ended at that `;`.
-        self.lexer.at = from;
-        self.declared(parts, from as u32);
+        self.go_back(from);
+        self.declared(parts, self.lexer.at as u32);
         self.lexer.at < self.end
     }
 

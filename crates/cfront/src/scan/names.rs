@@ -2,9 +2,9 @@
 
 use super::Scan;
 use super::declare::{Part, PartKind};
+use super::words::{Class, class_of};
 use crate::lexer::{Lexer, Raw};
 use crate::outline::{Item, ItemKind};
-use crate::shapes::Shape;
 use crate::token::{Punct, Tok};
 use cuthere_base::{Loc, Symbol};
 
@@ -16,41 +16,6 @@ pub(super) struct Name {
     prefix: &'static str,
 }
 
-/// Annotations that are written around declarations, besides those that the model names.
-const ATTRIBUTES: [&[u8]; 74] = [
-    b"__attribute__", b"__attribute", b"__declspec", b"_Noreturn", b"_Alignas", b"__init", b"__exit", b"__initdata", b"__exitdata",
-    b"__initconst", b"__exitconst", b"__refdata", b"__ref", b"__refconst", b"__meminit", b"__memexit", b"__cpuinit", b"__devinit",
-    b"__net_init", b"__net_exit", b"__net_initdata", b"__sched", b"__cold", b"__hot", b"__weak", b"__pure", b"__used", b"__maybe_unused",
-    b"__always_unused", b"__noreturn", b"__visible", b"__must_check", b"__deprecated", b"__malloc", b"__alloc_size", b"__printf",
-    b"__scanf", b"__section", b"__packed", b"__aligned", b"__alias", b"__acquires", b"__releases", b"__must_hold", b"__cond_acquires",
-    b"__read_mostly", b"__ro_after_init", b"__cacheline_aligned", b"____cacheline_aligned", b"__cacheline_aligned_in_smp",
-    b"____cacheline_aligned_in_smp", b"__user", b"__iomem", b"__percpu", b"__rcu", b"__force", b"__kprobes", b"__bpf_kfunc",
-    b"__latent_entropy", b"__randomize_layout", b"__designated_init", b"__no_sanitize", b"__noclone", b"__naked", b"__nonstring",
-    b"__counted_by", b"__cleanup", b"__free", b"__lsm_ro_after_init", b"__assume_aligned", b"__copy", b"__section__", b"__initdata_or_module",
-    b"__noendbr",
-];
-
-/// Words of a declaration that say nothing of its type.
-fn is_storage(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"static" | b"extern" | b"inline" | b"__inline" | b"__inline__" | b"__always_inline" | b"register" | b"auto" | b"const" | b"__const"
-            | b"volatile" | b"noinline" | b"noinline_for_stack" | b"__extension__" | b"notrace" | b"noinstr" | b"asmlinkage" | b"typedef"
-            | b"_Thread_local" | b"__thread" | b"nokprobe_inline" | b"__no_instrument_function"
-    )
-}
-
-/// Words that a parenthesis may follow without being a declarator.
-fn is_keyword(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"void" | b"char" | b"short" | b"int" | b"long" | b"float" | b"double" | b"signed" | b"unsigned" | b"bool" | b"_Bool" | b"struct"
-            | b"union" | b"enum" | b"typeof" | b"__typeof__" | b"__typeof" | b"typeof_unqual" | b"__typeof_unqual__" | b"_Atomic" | b"_BitInt"
-            | b"sizeof" | b"__signed__" | b"asm" | b"__asm__" | b"__asm" | b"restrict" | b"__restrict" | b"__restrict__" | b"_Complex"
-            | b"__int128" | b"__auto_type" | b"return" | b"if" | b"while" | b"for" | b"switch" | b"do" | b"else" | b"goto" | b"case"
-    )
-}
-
 fn no_lower_case(word: &[u8]) -> bool {
     !word.iter().any(u8::is_ascii_lowercase)
 }
@@ -60,27 +25,10 @@ fn contains(word: &[u8], needle: &[u8]) -> bool {
 }
 
 impl<'t> Scan<'t, '_> {
-    /// Whether the name is an annotation around declarations.
-    pub(super) fn is_attribute(&self, lo: u32, hi: u32) -> bool {
-        let word = &self.text[lo as usize..hi as usize];
-        if ATTRIBUTES.contains(&word) {
-            return true;
-        }
-        if word.len() < 4 || is_keyword(word) {
-            return false;
-        }
-        let Some(name) = std::str::from_utf8(word).ok().and_then(Symbol::find) else { return false };
-        matches!(self.shapes.get(name), Some(Shape::Ignored | Shape::Annotation | Shape::Cleanup))
-    }
-
-    fn attribute_part(&self, part: &Part) -> bool {
-        part.kind == PartKind::Word && self.is_attribute(part.lo, part.hi)
-    }
-
     /// A word that names a type (or may).
     fn is_typeish(&self, part: &Part) -> bool {
         match part.kind {
-            PartKind::Word => !is_storage(self.word(part)) && !self.attribute_part(part),
+            PartKind::Word => !matches!(part.class, Class::Storage | Class::Attribute),
             PartKind::Star | PartKind::Body => true,
             _ => false,
         }
@@ -133,9 +81,7 @@ impl<'t> Scan<'t, '_> {
         (1..parts.len()).filter(move |&i| {
             parts[i].kind == PartKind::Paren
                 && parts[i - 1].kind == PartKind::Word
-                && !is_keyword(self.word(&parts[i - 1]))
-                && !is_storage(self.word(&parts[i - 1]))
-                && !self.attribute_part(&parts[i - 1])
+                && parts[i - 1].class == Class::Plain
         })
     }
 
@@ -163,9 +109,8 @@ impl<'t> Scan<'t, '_> {
             match raw.kind {
                 Tok::Punct(Punct::Star | Punct::LParen | Punct::Caret) => stars = true,
                 Tok::Ident => {
-                    let word = &self.text[raw.lo as usize..raw.hi as usize];
                     let next = tokens.get(i + 1).map(|t| t.kind);
-                    if is_storage(word) || self.is_attribute(raw.lo, raw.hi) || matches!(next, Some(Tok::Punct(Punct::Star))) {
+                    if matches!(self.class(raw.lo, raw.hi), Class::Storage | Class::Attribute) || matches!(next, Some(Tok::Punct(Punct::Star))) {
                         continue;
                     }
                     if !stars {
@@ -183,7 +128,7 @@ impl<'t> Scan<'t, '_> {
     /// The declarator in parentheses among the parts, if there is one: `int (*name)(void)`.
     fn paren_declarator(&self, parts: &[Part]) -> Option<(Name, bool)> {
         for (i, part) in parts.iter().enumerate() {
-            if part.kind != PartKind::Paren || (i > 0 && self.attribute_part(&parts[i - 1])) {
+            if part.kind != PartKind::Paren || (i > 0 && parts[i - 1].class == Class::Attribute) {
                 continue;
             }
             let starred = self.group_tokens(part, 2).get(1).is_some_and(|t| t.kind == Tok::Punct(Punct::Star));
@@ -220,7 +165,7 @@ impl<'t> Scan<'t, '_> {
                 let tokens = self.group_tokens(&parts[paren], 3);
                 if let [_, name, end] = tokens[..]
                     && name.kind == Tok::Ident
-                    && !is_keyword(&self.text[name.lo as usize..name.hi as usize])
+                    && class_of(&self.text[name.lo as usize..name.hi as usize]) == Class::Plain
                     && matches!(end.kind, Tok::Punct(Punct::Comma | Punct::RParen))
                 {
                     return Name { lo: name.lo, hi: name.hi, prefix: "" };
@@ -252,7 +197,7 @@ impl<'t> Scan<'t, '_> {
             // An initialiser without a semicolon.
             return false;
         }
-        if last.kind != PartKind::Paren || !self.line_between(last.hi, raw.lo) || self.is_attribute(raw.lo, raw.hi) {
+        if last.kind != PartKind::Paren || !self.line_between(last.hi, raw.lo) || self.class(raw.lo, raw.hi) == Class::Attribute {
             return false;
         }
         let word = &self.text[raw.lo as usize..raw.hi as usize];
@@ -275,12 +220,13 @@ impl<'t> Scan<'t, '_> {
     /// Whether the parts before a `;` are a function header in the old style with its first parameter declared: `int f(a, b) int a;`.
     pub(super) fn is_old_style(&self, parts: &[Part]) -> bool {
         let Some(paren) = self.candidates(parts).next() else { return false };
-        let types = parts[paren + 1..].first().is_some_and(|p| p.kind == PartKind::Word && (is_keyword(self.word(p)) || self.is_typeish(p)));
+        let types = parts[paren + 1..].first().is_some_and(|p| p.kind == PartKind::Word && self.is_typeish(p));
         if !types
             || parts.len() < paren + 3
             || parts.iter().any(|p| matches!(p.kind, PartKind::Init | PartKind::Colon))
+            || parts.get(paren + 1).is_some_and(|p| self.word(p).starts_with(b"__") || self.word(p) == b"asm")
             || self.word(&parts[0]) == b"typedef"
-            || parts[paren + 1..].iter().any(|p| is_storage(self.word(p)) && self.word(p) != b"const" && self.word(p) != b"register")
+            || parts[paren + 1..].iter().any(|p| p.class == Class::Storage && self.word(p) != b"const" && self.word(p) != b"register")
         {
             return false;
         }
@@ -288,7 +234,11 @@ impl<'t> Scan<'t, '_> {
         let tokens = self.group_tokens(&parts[paren], 400);
         let inner = tokens.get(1..tokens.len().saturating_sub(1)).unwrap_or_default();
         !inner.is_empty()
-            && inner.iter().enumerate().all(|(i, t)| if i % 2 == 0 { t.kind == Tok::Ident } else { t.kind == Tok::Punct(Punct::Comma) })
+            && inner.iter().enumerate().all(|(i, t)| match t.kind {
+                Tok::Ident => i % 2 == 0 && class_of(&self.text[t.lo as usize..t.hi as usize]) == Class::Plain,
+                Tok::Punct(Punct::Comma) => i % 2 == 1,
+                _ => false,
+            })
     }
 
     /// Records what a declaration that ends with `;` declares.
@@ -299,7 +249,7 @@ impl<'t> Scan<'t, '_> {
         }
         if let [only] = parts {
             // A macro without arguments, on its own.
-            if only.kind == PartKind::Word && !is_keyword(self.word(only)) && !is_storage(self.word(only)) {
+            if only.kind == PartKind::Word && only.class == Class::Plain {
                 let loc = self.loc(only.lo as usize);
                 let mut item = self.item(ItemKind::MacroUse, parts, hi, loc);
                 item.name = self.symbol(only.lo, only.hi);
@@ -363,16 +313,16 @@ impl<'t> Scan<'t, '_> {
             match part.kind {
                 PartKind::Body => typed = true,
                 PartKind::Word => {
-                    let word = self.word(part);
-                    if matches!(word, b"struct" | b"union" | b"enum") {
-                        after_tag = true;
-                        typed = true;
-                    } else if is_keyword(word) {
-                        typed = true;
-                    } else if !is_storage(word) && !self.attribute_part(part) {
-                        if !std::mem::take(&mut after_tag) {
-                            names.push((Name { lo: part.lo, hi: part.hi, prefix: "" }, word.starts_with(b"__")));
+                    match part.class {
+                        Class::Tag => {
+                            after_tag = true;
+                            typed = true;
                         }
+                        Class::Keyword => typed = true,
+                        Class::Plain if !std::mem::take(&mut after_tag) => {
+                            names.push((Name { lo: part.lo, hi: part.hi, prefix: "" }, self.word(part).starts_with(b"__")));
+                        }
+                        _ => {}
                     }
                 }
                 PartKind::Paren if !typed => typed = true,
@@ -397,10 +347,8 @@ impl<'t> Scan<'t, '_> {
         let word = self.word(&parts[paren - 1]);
         before.kind == PartKind::Word
             && word.starts_with(b"__")
-            && !is_keyword(self.word(before))
-            && !is_storage(self.word(before))
-            && !self.attribute_part(before)
-            && parts[..paren - 2].iter().any(|p| self.is_typeish(p) && self.word(p) != b"struct" && self.word(p) != b"union" && self.word(p) != b"enum")
+            && before.class == Class::Plain
+            && parts[..paren - 2].iter().any(|p| self.is_typeish(p) && p.class != Class::Tag)
             && paren + 1 == parts.len()
             && self.first_argument(&parts[paren]).is_some_and(|_| self.group_tokens(&parts[paren], 4).len() == 3)
     }

@@ -2,6 +2,7 @@
 
 use super::Scan;
 use super::skip::Group;
+use super::words::Class;
 use crate::lexer::Raw;
 use crate::outline::{Item, ItemKind};
 use crate::token::{Punct, Tok};
@@ -62,7 +63,7 @@ impl Scan<'_, '_> {
                     Some(is_enum) => pending = Some(Tag { lo: raw.lo, name: None, is_enum }),
                     None => {
                         if let Some(tag) = pending {
-                            attribute = self.is_attribute(raw.lo, raw.hi);
+                            attribute = self.class(raw.lo, raw.hi) == Class::Attribute;
                             if !attribute {
                                 pending = if tag.name.is_none() { Some(Tag { name: Some((raw.lo, raw.hi)), ..tag }) } else { None };
                             }

@@ -166,7 +166,7 @@ pub(super) enum Group {
 }
 
 /// Where a body that does not balance can be closed by force, and the state to go back to.
-struct Rescue {
+pub(super) struct Rescue {
     at: usize,
     frames: Vec<Frame>,
     counts: (usize, usize, usize, usize),
@@ -237,13 +237,7 @@ impl Scan<'_, '_> {
             match rescue {
                 Some(rescue) if self.region == 0 => {
                     self.distrust = true;
-                    self.lexer.at = rescue.at;
-                    self.frames = rescue.frames;
-                    self.own.take();
-                    self.out.includes.truncate(rescue.counts.0);
-                    self.out.macros.truncate(rescue.counts.1);
-                    self.out.inactive.truncate(rescue.counts.2);
-                    self.out.items.truncate(rescue.counts.3);
+                    self.go_back(rescue);
                 }
                 _ => self.lexer.at = self.end,
             }
@@ -252,7 +246,19 @@ impl Scan<'_, '_> {
         balanced
     }
 
-    fn rescue(&self, at: usize) -> Rescue {
+    /// Undoes everything read since the rescue point was taken.
+    pub(super) fn go_back(&mut self, rescue: Rescue) {
+        self.lexer.at = rescue.at;
+        self.frames = rescue.frames;
+        self.own.take();
+        self.out.includes.truncate(rescue.counts.0);
+        self.out.macros.truncate(rescue.counts.1);
+        self.out.inactive.truncate(rescue.counts.2);
+        self.out.items.truncate(rescue.counts.3);
+    }
+
+    /// A point to go back to, at this offset.
+    pub(super) fn rescue(&self, at: usize) -> Rescue {
         let out = &self.out;
         Rescue { at, frames: self.frames.clone(), counts: (out.includes.len(), out.macros.len(), out.inactive.len(), out.items.len()) }
     }
