@@ -146,7 +146,7 @@ fn lower_file(cx: LowerCx<'_>, file: FileId, wanted: &[Symbol], with_globals: bo
     let started = Instant::now();
     let mut reader = BodyReader::new(cx);
     let program = cx.program;
-    let mut note = |counts: &mut Counts, gaps: &[Gap], name: Symbol| {
+    let note = |counts: &mut Counts, gaps: &[Gap], name: Symbol| {
         for gap in gaps {
             let place = format!("{}:{} {name}", program.source.path(file), gap.loc.line);
             counts.reasons.entry(gap.reason.clone()).or_insert((0, place)).0 += 1;

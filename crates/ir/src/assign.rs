@@ -112,6 +112,24 @@ impl Lower<'_> {
         }
     }
 
+    /// What stands before the last operand of a comma expression. Chains lean left and may be hundreds long: no recursion.
+    pub(crate) fn effects_before(&mut self, e: ast::ExprId) {
+        let mut parts: smallvec::SmallVec<[ast::ExprId; 8]> = smallvec::SmallVec::new();
+        let mut left = e;
+        let mut last = true;
+        while let A::Comma(l, r) = self.ast.exprs[left.index()].kind {
+            if !last {
+                parts.push(r);
+            }
+            last = false;
+            left = l;
+        }
+        parts.push(left);
+        for &part in parts.iter().rev() {
+            self.effect(part);
+        }
+    }
+
     /// The expression for its effect; its value is dropped.
     pub fn effect(&mut self, e: ast::ExprId) {
         if !self.enter() {
@@ -135,8 +153,8 @@ impl Lower<'_> {
             A::Unary(op @ (UnOp::PreInc | UnOp::PreDec | UnOp::PostInc | UnOp::PostDec), inner) => {
                 self.increment(op, inner, at, false);
             }
-            A::Comma(l, r) => {
-                self.effect(l);
+            A::Comma(_, r) => {
+                self.effects_before(e);
                 self.effect(r);
             }
             A::StmtExpr(body) => {

@@ -70,8 +70,8 @@ impl Lower<'_> {
             }
             A::Assign(op, l, r) => self.assign(op, l, r, at, true),
             A::Cond(c, t, els) => self.conditional(e, c, t, els, at),
-            A::Comma(l, r) => {
-                self.effect(l);
+            A::Comma(_, r) => {
+                self.effects_before(e);
                 self.value(r)
             }
             A::Call { callee, args } => self.call(e, callee, args, Want::Value),

@@ -724,3 +724,16 @@ fn nesting_is_capped_and_long_chains_are_not_nesting() {
         }
     });
 }
+
+#[test]
+fn long_comma_expressions_are_lowered_whole() {
+    let parts = vec!["x++"; 500].join(", ");
+    let text = format!("int f(int x)\n{{\n\t{parts};\n\treturn {parts};\n}}\n");
+    common::with(&text, |program, reader| {
+        let index = program.functions(cuthere_base::FileId(0))[0];
+        let func = reader.function(cuthere_cfront::outline::ItemRef { file: cuthere_base::FileId(0), item: index });
+        assert!(func.is_complete(), "{:?}", func.gaps);
+        // 999 increments, and one whose old value is kept first.
+        assert_eq!(func.ops.len(), 1001);
+    });
+}
