@@ -9,6 +9,7 @@ use cuthere_cfront::parser;
 use cuthere_cfront::program::{Config, Program};
 use cuthere_cfront::resolve::FileNames;
 use cuthere_cfront::shapes::{Shape, Shapes};
+use cuthere_cfront::token::{Tok, Token};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -53,6 +54,13 @@ fn normalised(reason: &str) -> String {
         out.push(' ');
     }
     out.trim().to_owned()
+}
+
+fn spelled(token: &Token) -> String {
+    match token.kind {
+        Tok::Punct(punct) => punct.as_str().to_owned(),
+        _ => token.text.to_string(),
+    }
 }
 
 fn shapes() -> Shapes {
@@ -104,7 +112,8 @@ fn file(program: &Program<'_>, id: FileId, wanted: Option<&str>) -> Count {
         for gap in &ast.gaps {
             let place = format!("{}:{} {name}: {}", program.source.path(id), gap.loc.line, gap.reason);
             if wanted.is_some_and(|w| gap.reason.contains(w)) {
-                count.shown.push(place.clone());
+                let line: Vec<String> = tokens.iter().filter(|t| t.loc.line == gap.loc.line).map(spelled).collect();
+                count.shown.push(format!("{place}\n    {}", line.join(" ")));
             }
             count.reasons.entry(normalised(&gap.reason)).or_insert((0, place)).0 += 1;
         }

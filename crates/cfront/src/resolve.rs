@@ -201,7 +201,8 @@ fn declaration_tokens(program: &Program<'_>, at: ItemRef, tokens: &mut Vec<Token
             if found.active {
                 program.range_tokens(at.file, found.lo, hi, &outline.inactive, &text, tokens)
             } else {
-                let inactive = outline.inactive_for_item(&text.bytes, found, program.options(at.file), &|_| crate::condition::Lookup::Unknown);
+                let inactive =
+                    outline.inactive_for_item(&text.bytes, found, program.options(at.file), &|_| crate::condition::Lookup::Unknown);
                 program.range_tokens(at.file, found.lo, hi, &inactive, &text, tokens)
             }
         }
@@ -230,6 +231,9 @@ pub fn ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ord
     if let Some(at) = program.lookup(from, NameSpace::Ordinary, name) {
         return ordinary_item(program, at);
     }
+    if let Some(found) = macro_declared(program, from).get(&name) {
+        return Some(found.clone());
+    }
     if let Some(&known) = program.shapes.types.get(&name) {
         return Some(Ordinary::Typedef(known_type(program, name, known)));
     }
@@ -240,6 +244,38 @@ pub fn ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ord
         "true" => Some(Ordinary::Enumerator(1)),
         "false" => Some(Ordinary::Enumerator(0)),
         _ => None,
+    }
+}
+
+/// What the macros used at a file's own level declare: `static DEFINE_PER_CPU(int, x);`.
+fn macro_declared(program: &Program<'_>, file: FileId) -> Arc<FxHashMap<Symbol, Ordinary>> {
+    if let Some(done) = program.types.macro_declared.get(&file) {
+        return done;
+    }
+    let read = nested(|| {
+        let mut found = FxHashMap::default();
+        let Some(outline) = program.files.get(file.index()) else { return found };
+        for (index, used) in outline.items.iter().enumerate() {
+            let name = used.name.as_str();
+            // The commonest uses declare nothing that code refers to.
+            if used.kind != ItemKind::MacroUse || !used.active || name.starts_with("EXPORT_") || name.starts_with("MODULE_") {
+                continue;
+            }
+            let at = ItemRef { file, item: index as u32 };
+            with_item(program, at, |ast, decls| {
+                let mut typer = Typer::for_items(program, file, ast);
+                for decl in decls.iter().filter_map(|d| ast.decls.get(d.index())).filter(|d| !d.name.is_empty()) {
+                    if let Some(ordinary) = declared(&mut typer, decl, at) {
+                        found.entry(decl.name).or_insert(ordinary);
+                    }
+                }
+            });
+        }
+        found
+    });
+    match read {
+        Some(read) => program.types.macro_declared.get_or_insert(file, || Arc::new(read)),
+        None => Arc::default(),
     }
 }
 
@@ -271,23 +307,28 @@ fn read_ordinary(program: &Program<'_>, at: ItemRef) -> Option<Ordinary> {
         let wanted = |d: &&DeclId| ast.decls.get(d.index()).is_some_and(|d| d.name == item.name);
         let decl = decls.iter().rev().find(wanted).or(decls.last())?;
         let decl = ast.decls.get(decl.index())?;
-        let mut typer = Typer::for_items(program, at.file, ast);
-        if decl.storage.is_typedef {
-            typer.memo().name = decl.name;
-        }
-        let mut ty = typer.declared_type(decl);
-        if decl.storage.is_typedef {
-            return Some(Ordinary::Typedef(ty));
-        }
-        if matches!(program.types.kind(ty), TyKind::Function { .. }) {
-            let annotations = ast.list(decl.annotations).iter().map(|&e| Symbol::intern(&expr_text(ast, ExprId(e)))).collect();
-            return Some(Ordinary::Function { ty, item: at, noreturn: decl.storage.noreturn, annotations });
-        }
-        if let (TyKind::Array { of, len: None }, Some(init)) = (program.types.kind(ty), decl.init) {
-            ty = program.types.array_of(*of, typer.initialiser_len(init));
-        }
-        Some(Ordinary::Variable { ty, item: at })
+        declared(&mut Typer::for_items(program, at.file, ast), decl, at)
     })
+}
+
+/// What a declaration at file level declares.
+fn declared(typer: &mut Typer<'_, '_>, decl: &ast::Decl, at: ItemRef) -> Option<Ordinary> {
+    let (program, ast) = (typer.program, typer.ast);
+    if decl.storage.is_typedef {
+        typer.memo().name = decl.name;
+    }
+    let mut ty = typer.declared_type(decl);
+    if decl.storage.is_typedef {
+        return Some(Ordinary::Typedef(ty));
+    }
+    if matches!(program.types.kind(ty), TyKind::Function { .. }) {
+        let annotations = ast.list(decl.annotations).iter().map(|&e| Symbol::intern(&expr_text(ast, ExprId(e)))).collect();
+        return Some(Ordinary::Function { ty, item: at, noreturn: decl.storage.noreturn, annotations });
+    }
+    if let (TyKind::Array { of, len: None }, Some(init)) = (program.types.kind(ty), decl.init) {
+        ty = program.types.array_of(*of, typer.initialiser_len(init));
+    }
+    Some(Ordinary::Variable { ty, item: at })
 }
 
 /// The values of the enumeration whose text starts at byte `lo` of the item's file.

@@ -96,6 +96,16 @@ fn two_files_structures_of_one_name_are_two_records() {
 }
 
 #[test]
+fn macros_declare_variables() {
+    let text = "#define DEFINE_THING(type, name) struct hidden_##name; type name = 0\nstatic DEFINE_THING(long, counter);\n\
+                #define DEFINE_KIND(n) typedef struct n { int v; } n##_t;\nDEFINE_KIND(some)\nsome_t value;";
+    with(&[("a.c", text)], |p, f| {
+        assert_eq!(described(p, f, "counter"), "long");
+        assert_eq!(described(p, f, "some_t"), "struct some");
+    });
+}
+
+#[test]
 fn members_of_anonymous_members_belong_to_the_named_record() {
     let text = "struct o { int a; union { struct { char b; int c; }; long d; }; struct { int e; } named; struct o *self; int f : 3; };\n\
                 typedef struct { int x; } plain; plain p;";

@@ -186,6 +186,7 @@ pub struct Types {
     pub(crate) nested: Sharded<(FileId, Symbol), RecordId>,
     pub(crate) ordinary: Sharded<ItemRef, Option<Ordinary>>,
     pub(crate) enums: Sharded<(FileId, u32), Arc<EnumValues>>,
+    pub(crate) macro_declared: Sharded<FileId, Arc<FxHashMap<Symbol, Ordinary>>>,
 }
 
 impl Default for Types {
@@ -206,6 +207,7 @@ impl Types {
             nested: Sharded::new(),
             ordinary: Sharded::new(),
             enums: Sharded::new(),
+            macro_declared: Sharded::new(),
         };
         types.intern(TyKind::Unknown);
         types

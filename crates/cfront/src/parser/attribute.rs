@@ -25,6 +25,15 @@ impl Parser<'_> {
             let argument = self.is_at(at + 1, Punct::LParen);
             match name {
                 "cleanup" if argument && self.k_at(at + 2) == K::Ident => extra.cleanup = self.text_at(at + 2),
+                // What `__user` and its kin are to compilers that keep type tags.
+                "btf_type_tag" if argument => {
+                    extra.space = match self.text_at(at + 2).as_str() {
+                        "\"user\"" => Some(Space::User),
+                        "\"percpu\"" => Some(Space::Percpu),
+                        "\"rcu\"" => Some(Space::Rcu),
+                        _ => None,
+                    };
+                }
                 "noreturn" => extra.noreturn = true,
                 "packed" => extra.packed = true,
                 "aligned" => {

@@ -1,6 +1,6 @@
 //! Declarations: specifiers, declarators, parameters, annotations, and the items of a file.
 
-use super::words::{Kw, looks_like_annotation};
+use super::words::{Kw, looks_like_annotation, looks_like_type};
 use super::{K, P, Parser};
 use crate::ast::*;
 use crate::shapes::Shape;
@@ -26,6 +26,8 @@ pub(super) struct Extra {
     pub(super) align: Option<ExprId>,
     pub(super) noreturn: bool,
     pub(super) packed: bool,
+    /// Address space said by an attribute; whoever reads the attribute takes it.
+    pub(super) space: Option<Space>,
     pub(super) annotations: SmallVec<[u32; 4]>,
 }
 
@@ -99,6 +101,7 @@ impl Parser<'_> {
                     Kw::Space(s) => space = s,
                     Kw::Attribute => {
                         self.attribute(&mut extra)?;
+                        space = extra.space.take().unwrap_or(space);
                         continue;
                     }
                     Kw::Alignas => {
@@ -296,6 +299,8 @@ impl Parser<'_> {
                 Place::Declaration => self.is_at(at + 2, Punct::Star),
             },
             K::P(Punct::Comma | Punct::RParen | Punct::LBracket) => matches!(place, Place::Param | Place::TypeName),
+            // An arm of `_Generic`.
+            K::P(Punct::Colon) if place == Place::TypeName => true,
             K::P(Punct::Colon | Punct::Semi) => place == Place::Member && !specified,
             K::Eof => place == Place::TypeName,
             _ => false,
@@ -331,7 +336,9 @@ impl Parser<'_> {
             return self.unexpected("typeof");
         }
         self.deeper(|p| {
-            let is_type = p.is_type_in_parens(p.pos);
+            // Of a name that nobody knows, what follows the parenthesis says nothing here.
+            let alone = p.k_at(p.pos + 1) == K::Ident && p.is_at(p.pos + 2, Punct::RParen) && p.is_type_at(p.pos + 1).is_none();
+            let is_type = if alone { looks_like_type(p.text_at(p.pos + 1)) } else { p.is_type_in_parens(p.pos) };
             p.bump();
             let node = if is_type { TypeNode::TypeofType(p.type_name()?) } else { TypeNode::TypeofExpr(p.expr()?) };
             p.expect(Punct::RParen, "typeof")?;
@@ -385,7 +392,10 @@ impl Parser<'_> {
                     *pending = space;
                     self.bump();
                 }
-                K::Kw(Kw::Attribute) => self.attribute(extra)?,
+                K::Kw(Kw::Attribute) => {
+                    self.attribute(extra)?;
+                    *pending = extra.space.take().unwrap_or(*pending);
+                }
                 K::Ident if self.annotates_declarator(may_be_abstract) => self.annotation(extra)?,
                 _ => break,
             }

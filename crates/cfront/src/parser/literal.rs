@@ -1,7 +1,10 @@
 //! The values of literals.
 
-/// Value, unsigned, and 0, 1 or 2 for `long`.
+/// Value, unsigned, and 0, 1 or 2 for `long`. A minus sign is no part of a literal, but values of configuration options have it.
 pub(super) fn integer(text: &str) -> Option<(u64, bool, u8)> {
+    if let Some(rest) = text.strip_prefix('-') {
+        return integer(rest).filter(|_| !rest.starts_with('-')).map(|(value, _, long)| (value.wrapping_neg(), false, long));
+    }
     let lower = text.as_bytes();
     let (radix, digits) = match lower {
         [b'0', b'x' | b'X', rest @ ..] => (16u64, rest),

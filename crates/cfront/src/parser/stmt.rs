@@ -534,7 +534,7 @@ impl Parser<'_> {
             K::P(Punct::LBrace) => true,
             K::Ident | K::P(Punct::RBrace | Punct::Inc | Punct::Dec) => false,
             K::Kw(word) if word.starts_stmt() || word.starts_decl() || matches!(word, Kw::Else | Kw::Extension) => false,
-            K::P(Punct::Semi) if shape.is_none() && looks_like_loop(at.text) && self.is_type(at.text).is_none() => {
+            K::P(Punct::Semi) if shape.is_none() && self.is_type(at.text).is_none() && looks_like_loop(at.text) => {
                 return self.model_loop().map(Some);
             }
             K::P(Punct::Star) if self.token_at(close + 1).loc.line > self.token_at(close).loc.line => false,

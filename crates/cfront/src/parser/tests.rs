@@ -306,6 +306,10 @@ fn declarations_of_every_shape() {
     assert_eq!(body("int fd __cleanup(close_it) = 1;"), "let fd: i32 = 1 cleanup close_it;");
     assert_eq!(body("int fd __attribute__((__cleanup__(close_it), unused)) = 1;"), "let fd: i32 = 1 cleanup close_it;");
     assert_eq!(body("register int r asm(\"r0\"); static int s; extern int g(void);"), "let r: i32; let s: i32; let g: fn() i32;");
+    assert_eq!(
+        body("int __attribute__((btf_type_tag(\"percpu\"))) *a; x = *(typeof(x) __seg_gs *)a;"),
+        "let a: *Percpu i32; (Assign x (Deref (Cast <* typeof x> a)));"
+    );
     assert_eq!(body("auto v = 1;"), "let v: auto = 1;");
     assert_eq!(body("struct empty { }; struct fwd;"), "let : Struct empty {}; let : Struct fwd;");
     assert_eq!(body("_Static_assert(sizeof(int) == 4, \"x\"); __label__ a, b; int y;"), "; ; let y: i32;");

@@ -164,6 +164,9 @@ const WORDS: &[(&str, Kw)] = &[
     ("volatile", Kw::Volatile),
     ("__volatile", Kw::Volatile),
     ("__volatile__", Kw::Volatile),
+    // Named address spaces of x86.
+    ("__seg_gs", Kw::Volatile),
+    ("__seg_fs", Kw::Volatile),
     ("restrict", Kw::Restrict),
     ("__restrict", Kw::Restrict),
     ("__restrict__", Kw::Restrict),
