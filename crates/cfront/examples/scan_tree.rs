@@ -35,7 +35,11 @@ fn main() {
     let flag = |name: &str| args.iter().any(|a| a == name);
     let mut files = Vec::new();
     let root = Path::new(root);
-    if root.is_file() { files.push(root.to_owned()) } else { collect(root, &mut files) }
+    if root.is_file() {
+        files.push(root.to_owned())
+    } else {
+        collect(root, &mut files)
+    }
     if let Some(suffix) = args.iter().find_map(|a| a.strip_prefix("--suffix=")) {
         files.retain(|f| f.to_string_lossy().ends_with(suffix));
     }
@@ -60,9 +64,22 @@ fn main() {
     for (outline, file) in outlines.iter().zip(&files) {
         for item in &outline.items {
             let count = kinds.entry(format!("{:?}", item.kind)).or_default();
-            if item.active { count.0 += 1 } else { count.1 += 1 }
+            if item.active {
+                count.0 += 1
+            } else {
+                count.1 += 1
+            }
             if flag("--functions") && item.kind == ItemKind::Function || flag("--items") {
-                println!("{}:{}:{}-{} {:?} {}{}", file.display(), item.loc.line, item.loc.col, item.end_line, item.kind, item.name, if item.active { "" } else { " (inactive)" });
+                println!(
+                    "{}:{}:{}-{} {:?} {}{}",
+                    file.display(),
+                    item.loc.line,
+                    item.loc.col,
+                    item.end_line,
+                    item.kind,
+                    item.name,
+                    if item.active { "" } else { " (inactive)" }
+                );
             }
         }
         macros += outline.macros.len();

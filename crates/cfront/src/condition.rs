@@ -63,11 +63,9 @@ impl Conditions<'_> {
             Lookup::Defined(Some(v)) => Some(v),
             Lookup::Defined(None) => self.options.known_value(name),
             Lookup::Undefined => None,
-            Lookup::Unknown => self
-                .options
-                .config_value(name)
-                .or_else(|| self.options.predefined(name))
-                .or_else(|| self.options.known_value(name)),
+            Lookup::Unknown => {
+                self.options.config_value(name).or_else(|| self.options.predefined(name)).or_else(|| self.options.known_value(name))
+            }
         };
         value.unwrap_or(0).into()
     }

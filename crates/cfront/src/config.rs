@@ -64,7 +64,8 @@ fn number(text: &str) -> Option<i64> {
 impl Options {
     /// The options as files of architecture `arch` see them.
     pub fn new(config: &Config, arch: &str) -> Options {
-        let mut options = Options { everything: true, linux_version: config.linux_version.unwrap_or((255, 255, 255)), ..Options::default() };
+        let mut options =
+            Options { everything: true, linux_version: config.linux_version.unwrap_or((255, 255, 255)), ..Options::default() };
         let mut architectures: Vec<&str> = Vec::new();
         let mut section = ("", "");
         for line in DATA.lines() {
@@ -134,8 +135,30 @@ impl Options {
             Vec::new()
         } else {
             const SWITCHES: [&str; 24] = [
-                "ALPHA", "ARC", "ARM", "ARM64", "CSKY", "HEXAGON", "LOONGARCH", "M68K", "MICROBLAZE", "MIPS", "NIOS2", "OPENRISC",
-                "PARISC", "PPC", "PPC64", "RISCV", "S390", "SUPERH", "SPARC", "SPARC64", "X86", "X86_64", "XTENSA", "64BIT",
+                "ALPHA",
+                "ARC",
+                "ARM",
+                "ARM64",
+                "CSKY",
+                "HEXAGON",
+                "LOONGARCH",
+                "M68K",
+                "MICROBLAZE",
+                "MIPS",
+                "NIOS2",
+                "OPENRISC",
+                "PARISC",
+                "PPC",
+                "PPC64",
+                "RISCV",
+                "S390",
+                "SUPERH",
+                "SPARC",
+                "SPARC64",
+                "X86",
+                "X86_64",
+                "XTENSA",
+                "64BIT",
             ];
             SWITCHES.iter().map(|&s| (s.to_owned(), self.config_value(&format!("CONFIG_{s}")))).collect()
         };

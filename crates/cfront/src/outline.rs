@@ -1,5 +1,8 @@
 //! What one pass over a file gives: its includes, macros and declarations, without their insides.
 
+pub use crate::bulk::{BulkMacros, name_hash};
+use crate::condition::Lookup;
+use crate::config::Options;
 use cuthere_base::{Loc, Symbol};
 
 /// The declarations of one file, in source order.
@@ -8,10 +11,38 @@ pub struct FileOutline {
     pub includes: Vec<Include>,
     pub macros: Vec<MacroDef>,
     pub items: Vec<Item>,
+    /// `#undef`s that the configuration includes, with the offset of the name.
+    pub undefs: Vec<(Symbol, u32)>,
+    /// The macros of a file that holds nearly nothing else; `macros` is empty then.
+    pub bulk: Option<BulkMacros>,
+    /// Byte ranges that the configuration excludes, sorted, from the end of the line of one conditional directive to the `#` of the next.
+    pub inactive: Vec<(u32, u32)>,
     /// Bytes read.
     pub size: u32,
     /// Stated gaps: unbalanced braces, unterminated comments or conditionals, unreadable, not text …
     pub notes: Vec<(Loc, String)>,
+}
+
+impl FileOutline {
+    /// The definition of a macro in this file: the last active one, or else the first one.
+    pub fn macro_def(&self, text: &[u8], name: Symbol) -> Option<MacroDef> {
+        if let Some(bulk) = &self.bulk {
+            return bulk.find(text, name.as_str());
+        }
+        let mut same = self.macros.iter().filter(|m| m.name == name);
+        let first = same.clone().next().copied();
+        same.rfind(|m| m.active).copied().or(first)
+    }
+
+    /// The byte ranges inside `item` that are not to be read. For an active item these are the ones that the configuration
+    /// excludes; for an inactive one the conditions around it are taken as true, and the ones inside it decided accordingly.
+    pub fn inactive_for_item(&self, text: &[u8], item: &Item, options: &Options, lookup: &dyn Fn(&str) -> Lookup) -> Vec<(u32, u32)> {
+        if !item.active {
+            return crate::scan::inactive_inside(self, text, item, options, lookup);
+        }
+        let from = self.inactive.partition_point(|r| r.1 <= item.lo);
+        self.inactive[from..].iter().take_while(|r| r.0 < item.hi).copied().collect()
+    }
 }
 
 /// An `#include`, whether active or not.

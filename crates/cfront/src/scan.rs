@@ -10,6 +10,7 @@ mod item_conditions;
 mod names;
 mod record;
 mod skip;
+mod words;
 
 use crate::bulk::{BulkMacros, name_hash};
 use crate::condition::{Conditions, Lookup};
@@ -87,6 +88,10 @@ struct Scan<'t, 'c> {
     fresh: bool,
     /// A body had to be closed by force before: do so without trying to the end of the file.
     distrust: bool,
+    /// How often a declaration was taken for a function header in the old style and was none.
+    old_style_tries: u32,
+    /// Where the line of `mark` starts, if known.
+    line_start: Option<usize>,
 }
 
 /// Reads the outline of a file.
@@ -110,6 +115,8 @@ pub fn scan(text: &[u8], options: &Options, shapes: &Shapes, lookup: &dyn Fn(&st
         region: 0,
         fresh: true,
         distrust: false,
+        old_style_tries: 0,
+        line_start: Some(0),
     };
     if whole.len() > MAX {
         scan.note(0, "only the first 4 GiB are read");
@@ -130,24 +137,32 @@ pub fn scan(text: &[u8], options: &Options, shapes: &Shapes, lookup: &dyn Fn(&st
 impl Scan<'_, '_> {
     /// The line of an offset. Fast for offsets near the one asked for last.
     fn line_of(&mut self, at: usize) -> u32 {
-        let (from, line) = self.mark;
+        let (from, before) = self.mark;
+        let line = before;
         let line = if at >= from {
             line + memchr::memchr_iter(b'\n', &self.text[from..at]).count() as u32
         } else {
             line - memchr::memchr_iter(b'\n', &self.text[at..from]).count() as u32
         };
         self.mark = (at, line);
+        if line != before {
+            self.line_start = None;
+        }
         line
     }
 
     fn loc(&mut self, at: usize) -> Loc {
         let line = self.line_of(at);
-        let window = at.saturating_sub(65535);
-        let col = match memchr::memrchr(b'\n', &self.text[window..at]) {
-            Some(p) => at - window - p,
-            None if window == 0 => at + 1,
-            None => 65535,
+        let start = match self.line_start {
+            Some(start) if start <= at => start,
+            _ => {
+                // Farther away than columns count, any place will do.
+                let window = at.saturating_sub(65536);
+                memchr::memrchr(b'\n', &self.text[window..at]).map_or(window, |p| window + p + 1)
+            }
         };
+        self.line_start = Some(start);
+        let col = at - start + 1;
         Loc::new(line, col.min(65535) as u16)
     }
 
@@ -206,6 +221,7 @@ impl Scan<'_, '_> {
         let mut outline = FileOutline { size: self.text.len() as u32, ..FileOutline::default() };
         let mut macros = std::mem::take(&mut self.out.macros);
         self.mark = (0, 1);
+        self.line_start = Some(0);
         let defines = macros.iter().filter(|m| !m.undef).count();
         if defines > 300 && self.out.items.len() * 20 < defines {
             let mut entries: Vec<(u32, u32)> = macros

@@ -9,7 +9,7 @@ use crate::outline::ItemKind;
 use crate::token::{Punct, Tok};
 
 /// A declaration longer than this many words is given up.
-const MAX_PARTS: usize = 1 << 20;
+const MAX_PARTS: usize = 1 << 18;
 
 /// A word or group of a declaration at file level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,7 +123,7 @@ impl<'t> Scan<'t, '_> {
                     return true;
                 }
                 Tok::Punct(Punct::Semi) => {
-                    if self.is_old_style(parts) {
+                    if self.old_style_tries < 100 && self.is_old_style(parts) {
                         return self.old_style_body(parts);
                     }
                     self.declared(parts, raw.hi);
@@ -251,7 +251,7 @@ impl<'t> Scan<'t, '_> {
     fn old_style_body(&mut self, parts: &mut Vec<Part>) -> bool {
         let from = self.rescue(self.lexer.at);
         let header_end = parts.iter().position(|p| p.kind == PartKind::Paren).map_or(parts.len(), |p| p + 1);
-        for _ in 0..10_000 {
+        for _ in 0..400 {
             let raw = self.token();
             match raw.kind {
                 Tok::Punct(Punct::LBrace) => {
@@ -266,6 +266,7 @@ impl<'t> Scan<'t, '_> {
             }
         }
         // It was none: a declaration that ended at that `;`.
+        self.old_style_tries += 1;
         self.go_back(from);
         self.declared(parts, self.lexer.at as u32);
         self.lexer.at < self.end

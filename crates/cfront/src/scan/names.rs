@@ -60,14 +60,15 @@ impl<'t> Scan<'t, '_> {
 
     /// The tokens of a parenthesis, up to a number.
     fn group_tokens(&self, part: &Part, most: usize) -> Vec<Raw> {
-        let mut lexer = Lexer::new(&self.text[..part.hi as usize], part.lo as usize, part.hi as usize, 1);
+        let text = &self.text[part.lo as usize..part.hi as usize];
+        let mut lexer = Lexer::new(text, 0, text.len(), 1);
         let mut out = Vec::new();
         while out.len() < most {
             let raw = lexer.next();
             if raw.kind == Tok::Eof {
                 break;
             }
-            out.push(raw);
+            out.push(Raw { lo: raw.lo + part.lo, hi: raw.hi + part.lo, ..raw });
         }
         out
     }
@@ -78,11 +79,13 @@ impl<'t> Scan<'t, '_> {
 
     /// Indices of the parentheses that follow a word which could be declared by them.
     fn candidates<'a>(&'a self, parts: &'a [Part]) -> impl Iterator<Item = usize> + 'a {
-        (1..parts.len()).filter(move |&i| {
-            parts[i].kind == PartKind::Paren
-                && parts[i - 1].kind == PartKind::Word
-                && parts[i - 1].class == Class::Plain
-        })
+        (1..parts.len())
+            .filter(move |&i| parts[i].kind == PartKind::Paren && parts[i - 1].kind == PartKind::Word && parts[i - 1].class == Class::Plain)
+    }
+
+    /// The first of them, near the beginning.
+    fn first_candidate(&self, parts: &[Part]) -> Option<usize> {
+        self.candidates(&parts[..parts.len().min(40)]).next()
     }
 
     /// The parenthesis whose word is the declared function (or the macro that declares).
@@ -110,7 +113,9 @@ impl<'t> Scan<'t, '_> {
                 Tok::Punct(Punct::Star | Punct::LParen | Punct::Caret) => stars = true,
                 Tok::Ident => {
                     let next = tokens.get(i + 1).map(|t| t.kind);
-                    if matches!(self.class(raw.lo, raw.hi), Class::Storage | Class::Attribute) || matches!(next, Some(Tok::Punct(Punct::Star))) {
+                    if matches!(self.class(raw.lo, raw.hi), Class::Storage | Class::Attribute)
+                        || matches!(next, Some(Tok::Punct(Punct::Star)))
+                    {
                         continue;
                     }
                     if !stars {
@@ -186,7 +191,7 @@ impl<'t> Scan<'t, '_> {
 
     /// Whether the parts are `NAME(args)` and no declaration by themselves.
     pub(super) fn is_macro_use(&self, parts: &[Part]) -> bool {
-        let Some(paren) = self.candidates(parts).next() else { return false };
+        let Some(paren) = self.first_candidate(parts) else { return false };
         !parts[..paren - 1].iter().any(|p| self.is_typeish(p) || p.kind == PartKind::Paren)
     }
 
@@ -201,7 +206,7 @@ impl<'t> Scan<'t, '_> {
             return false;
         }
         let word = &self.text[raw.lo as usize..raw.hi as usize];
-        if self.is_macro_use(parts) && self.candidates(parts).next() == Some(parts.len() - 1) {
+        if self.is_macro_use(parts) && self.first_candidate(parts) == Some(parts.len() - 1) {
             return parts.len() == 2 || matches!(word, b"static" | b"extern" | b"struct" | b"int" | b"void" | b"typedef" | b"unsigned");
         }
         false
@@ -209,7 +214,7 @@ impl<'t> Scan<'t, '_> {
 
     /// Records `NAME(args)` and stands behind it.
     pub(super) fn macro_use(&mut self, parts: &[Part], hi: u32) {
-        let Some(paren) = self.candidates(parts).next() else { return };
+        let Some(paren) = self.first_candidate(parts) else { return };
         let word = parts[paren - 1];
         let loc = self.loc(word.lo as usize);
         let mut item = self.item(ItemKind::MacroUse, parts, hi, loc);
@@ -219,7 +224,7 @@ impl<'t> Scan<'t, '_> {
 
     /// Whether the parts before a `;` are a function header in the old style with its first parameter declared: `int f(a, b) int a;`.
     pub(super) fn is_old_style(&self, parts: &[Part]) -> bool {
-        let Some(paren) = self.candidates(parts).next() else { return false };
+        let Some(paren) = self.first_candidate(parts) else { return false };
         let types = parts[paren + 1..].first().is_some_and(|p| p.kind == PartKind::Word && self.is_typeish(p));
         if !types
             || parts.len() < paren + 3
@@ -312,19 +317,17 @@ impl<'t> Scan<'t, '_> {
         for part in parts {
             match part.kind {
                 PartKind::Body => typed = true,
-                PartKind::Word => {
-                    match part.class {
-                        Class::Tag => {
-                            after_tag = true;
-                            typed = true;
-                        }
-                        Class::Keyword => typed = true,
-                        Class::Plain if !std::mem::take(&mut after_tag) => {
-                            names.push((Name { lo: part.lo, hi: part.hi, prefix: "" }, self.word(part).starts_with(b"__")));
-                        }
-                        _ => {}
+                PartKind::Word => match part.class {
+                    Class::Tag => {
+                        after_tag = true;
+                        typed = true;
                     }
-                }
+                    Class::Keyword => typed = true,
+                    Class::Plain if !std::mem::take(&mut after_tag) => {
+                        names.push((Name { lo: part.lo, hi: part.hi, prefix: "" }, self.word(part).starts_with(b"__")));
+                    }
+                    _ => {}
+                },
                 PartKind::Paren if !typed => typed = true,
                 _ => {}
             }
@@ -335,7 +338,12 @@ impl<'t> Scan<'t, '_> {
             names.pop();
         }
         // `struct foo { … } __unknown_annotation;`
-        if first && names.len() == 1 && names[0].1 && parts.iter().any(|p| p.kind == PartKind::Body) && parts.last().is_some_and(|p| p.kind == PartKind::Word) {
+        if first
+            && names.len() == 1
+            && names[0].1
+            && parts.iter().any(|p| p.kind == PartKind::Body)
+            && parts.last().is_some_and(|p| p.kind == PartKind::Word)
+        {
             return None;
         }
         if names.len() <= least { None } else { names.pop().map(|n| (n.0, false)) }

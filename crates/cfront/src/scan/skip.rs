@@ -203,10 +203,10 @@ impl Scan<'_, '_> {
                     break true;
                 }
                 if b == b'}' && rescue.is_none() && text[at - 1] == b'\n' && self.declaration_follows(at + 1) {
-                    rescue = Some(self.rescue(at + 1));
                     if self.distrust {
                         break false;
                     }
+                    rescue = Some(self.rescue(at + 1));
                 }
             } else {
                 match b {
@@ -217,10 +217,10 @@ impl Scan<'_, '_> {
                         // Inside parentheses or brackets: only a brace in the first column says that they never close.
                         self.lexer.at += 1;
                         if text[at - 1] == b'\n' && rescue.is_none() && self.declaration_follows(at + 1) {
-                            rescue = Some(self.rescue(at + 1));
                             if self.distrust {
                                 break false;
                             }
+                            rescue = Some(self.rescue(at + 1));
                         }
                     }
                     _ => self.lexer.at = after_literal(text, at, self.end),
@@ -239,6 +239,8 @@ impl Scan<'_, '_> {
                     self.distrust = true;
                     self.go_back(rescue);
                 }
+                // Ended by force right here.
+                None if self.lexer.at < self.end && self.region == 0 => {}
                 _ => self.lexer.at = self.end,
             }
             self.note(start.saturating_sub(1), what);
@@ -250,7 +252,9 @@ impl Scan<'_, '_> {
     pub(super) fn go_back(&mut self, rescue: Rescue) {
         self.lexer.at = rescue.at;
         self.frames = rescue.frames;
-        self.own.take();
+        if rescue.counts.1 < self.out.macros.len() {
+            self.own.take();
+        }
         self.out.includes.truncate(rescue.counts.0);
         self.out.macros.truncate(rescue.counts.1);
         self.out.inactive.truncate(rescue.counts.2);
@@ -290,8 +294,22 @@ impl Scan<'_, '_> {
         let word_end = text[at..end].iter().position(|&b| !is_ident(b)).map_or(end, |p| at + p);
         let word = &text[at..word_end];
         const STARTS: [&[u8]; 16] = [
-            b"static", b"int", b"void", b"struct", b"union", b"enum", b"unsigned", b"long", b"bool", b"char", b"const", b"extern", b"inline",
-            b"asmlinkage", b"typedef", b"u32",
+            b"static",
+            b"int",
+            b"void",
+            b"struct",
+            b"union",
+            b"enum",
+            b"unsigned",
+            b"long",
+            b"bool",
+            b"char",
+            b"const",
+            b"extern",
+            b"inline",
+            b"asmlinkage",
+            b"typedef",
+            b"u32",
         ];
         STARTS.contains(&word)
             || word.starts_with(b"EXPORT_SYMBOL")
