@@ -7,7 +7,6 @@ use crate::program::Program;
 use crate::resolve;
 use crate::types::{RecordId, Ty, TyKind};
 use cuthere_base::Symbol;
-use std::cell::Cell;
 
 /// Where a record's members are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,12 +16,6 @@ pub struct Layout {
     /// Per field the offset in bits.
     pub bits: Vec<u64>,
 }
-
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-}
-
-const MAX_DEPTH: u32 = 64;
 
 fn up(value: u64, to: u64) -> Option<u64> {
     value.checked_next_multiple_of(to.max(1))
@@ -58,14 +51,8 @@ pub fn layout<'p>(program: &'p Program<'_>, record: RecordId) -> Option<&'p Layo
     if let Some(done) = slot.layout.get() {
         return done.as_ref();
     }
-    // A record that contains itself ends here.
-    let depth = DEPTH.get();
-    if depth >= MAX_DEPTH {
-        return None;
-    }
-    DEPTH.set(depth + 1);
-    let layout = compute(program, record);
-    DEPTH.set(depth);
+    // A record that contains itself has no size.
+    let layout = resolve::nested(resolve::Work::Layout(record), || compute(program, record))?;
     slot.layout.get_or_init(|| layout).as_ref()
 }
 

@@ -16,7 +16,7 @@ use crate::typing::Typer;
 use cuthere_base::{FileId, Symbol};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
 
 /// What an ordinary name stands for at file level.
@@ -102,7 +102,7 @@ pub trait ExprTyper {
     fn memo(&mut self) -> &mut TypeMemo;
 }
 
-const MAX_DEPTH: u32 = 48;
+const MAX_DEPTH: usize = 48;
 
 #[derive(Default)]
 struct Workshop {
@@ -110,22 +110,41 @@ struct Workshop {
     spare: RefCell<Vec<(Ast, Vec<Token>)>>,
     /// The source file read last: its declarations are asked for one after the other.
     text: RefCell<Option<(u64, FileId, FileText)>>,
-    depth: Cell<u32>,
+    active: RefCell<Vec<Work>>,
+}
+
+/// What is being read on this thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Work {
+    Item(ItemRef),
+    Enum(FileId, u32),
+    Record(RecordId),
+    /// A record written inside another declaration: by itself it cannot contain itself.
+    Inline,
+    MacroUses(FileId),
+    Layout(RecordId),
 }
 
 thread_local! {
     static WORKSHOP: Workshop = Workshop::default();
 }
 
-/// Runs `f` one level deeper, unless definitions are nested too deeply.
-fn nested<T>(f: impl FnOnce() -> T) -> Option<T> {
-    let depth = WORKSHOP.with(|w| w.depth.get());
-    if depth >= MAX_DEPTH {
+/// Runs `f` unless the same is being done already or work is nested too deeply: definitions that need themselves end here, and in
+/// linear time.
+pub(crate) fn nested<T>(work: Work, f: impl FnOnce() -> T) -> Option<T> {
+    let enter = |w: &Workshop| {
+        let mut active = w.active.borrow_mut();
+        let refused = active.len() >= MAX_DEPTH || work != Work::Inline && active.contains(&work);
+        if !refused {
+            active.push(work);
+        }
+        !refused
+    };
+    if !WORKSHOP.with(enter) {
         return None;
     }
-    WORKSHOP.with(|w| w.depth.set(depth + 1));
     let result = f();
-    WORKSHOP.with(|w| w.depth.set(depth));
+    WORKSHOP.with(|w| w.active.borrow_mut().pop());
     Some(result)
 }
 
@@ -252,7 +271,7 @@ fn macro_declared(program: &Program<'_>, file: FileId) -> Arc<FxHashMap<Symbol, 
     if let Some(done) = program.types.macro_declared.get(&file) {
         return done;
     }
-    let read = nested(|| {
+    let read = nested(Work::MacroUses(file), || {
         let mut found = FxHashMap::default();
         let Some(outline) = program.files.get(file.index()) else { return found };
         for (index, used) in outline.items.iter().enumerate() {
@@ -294,7 +313,7 @@ pub fn ordinary_item(program: &Program<'_>, at: ItemRef) -> Option<Ordinary> {
     if let Some(done) = program.types.ordinary.get(&at) {
         return done;
     }
-    let found = nested(|| read_ordinary(program, at))?;
+    let found = nested(Work::Item(at), || read_ordinary(program, at))?;
     program.types.ordinary.get_or_insert(at, || found)
 }
 
@@ -337,7 +356,7 @@ fn enum_values(program: &Program<'_>, at: ItemRef, lo: u32) -> Arc<EnumValues> {
     if let Some(done) = program.types.enums.get(&key) {
         return done;
     }
-    let values = nested(|| {
+    let values = nested(Work::Enum(at.file, lo), || {
         with_item(program, at, |ast, _| {
             let mut typer = Typer::for_items(program, at.file, ast);
             for index in 0..ast.enums.len() {
@@ -405,7 +424,7 @@ pub fn record<'p>(program: &'p Program<'_>, id: RecordId) -> &'p Record {
     let Some(at) = slot.item else {
         return slot.record.get_or_init(|| empty_record(slot.kind, slot.name));
     };
-    let read = nested(|| {
+    let read = nested(Work::Record(id), || {
         with_item(program, at, |ast, _| {
             let index = ast.records.iter().rposition(|r| r.tag == slot.name)?;
             let mut typer = Typer::for_items(program, at.file, ast);
@@ -524,7 +543,7 @@ pub fn resolve_type(program: &Program<'_>, file: FileId, ast: &Ast, ty: TypeId, 
             Some(&local) => types.record_type(local),
             None => types.record_type(record_for_tag(program, file, kind, tag)),
         },
-        TypeNode::Record(index) => match nested(|| record_of_body(program, file, ast, index, typer)) {
+        TypeNode::Record(index) => match nested(Work::Inline, || record_of_body(program, file, ast, index, typer)) {
             Some(record) => types.record_type(record),
             None => Ty::UNKNOWN,
         },

@@ -243,3 +243,24 @@ fn types_of_a_body_know_its_own_tags() {
         assert!(matches!(p.types.kind(Ty::UNKNOWN), TyKind::Unknown));
     });
 }
+
+/// Were each mention followed anew, this would take longer than anyone can wait.
+#[test]
+fn definitions_that_need_themselves_end() {
+    let mut text = "typedef struct { char a[sizeof(t)]; char b[sizeof(t)]; char c[sizeof(t)]; } t; t value;\n\
+                    struct w { struct w a, b, c; }; struct m { struct n a, b, c; }; struct n { struct m a, b, c; };\n\
+                    extern typeof(y) x; extern typeof(x) y; enum { E = E + E, F = G, G = F };\n"
+        .to_owned();
+    for i in 0..60 {
+        text += &format!("DEFINE_SELF({i}, unknown_{i});\n");
+    }
+    with(&[("a.c", &text)], |p, f| {
+        let _ = type_of(p, f, "value");
+        for tag in ["w", "m", "n"] {
+            assert_eq!(layout::layout(p, record_for_tag(p, f, TagKind::Struct, symbol(tag))), None);
+        }
+        assert_eq!(type_of(p, f, "x"), Ty::UNKNOWN);
+        assert_eq!(ordinary(p, f, symbol("F")), None);
+        assert_eq!(ordinary(p, f, symbol("unknown_3_not")), None);
+    });
+}

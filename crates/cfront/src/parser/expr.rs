@@ -248,8 +248,15 @@ impl Parser<'_> {
         if self.is_annotation_at(at) && matches!(self.k_at(at + 1), K::P(Punct::RParen | Punct::Star)) {
             return true;
         }
-        while matches!(self.k_at(at), K::P(Punct::Star) | K::Kw(Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_))) {
-            at += 1;
+        loop {
+            match self.k_at(at) {
+                K::P(Punct::Star) | K::Kw(Kw::Const | Kw::Volatile | Kw::Restrict | Kw::Space(_)) => at += 1,
+                K::Kw(Kw::Attribute) => match self.mate(at + 1) {
+                    Some(close) => at = close + 1,
+                    None => return false,
+                },
+                _ => break,
+            }
         }
         if self.is_at(at, Punct::LParen) && self.is_at(at + 1, Punct::Star) && self.is_at(at + 2, Punct::RParen) {
             return true;
@@ -262,7 +269,7 @@ impl Parser<'_> {
         }
         let like_type = looks_like_type(name);
         match self.k_at(at + 1) {
-            K::Ident | K::Int | K::Float | K::Char | K::Kw(Kw::Sizeof) | K::P(Punct::Tilde) => !looks_like_annotation(name) || like_type,
+            K::Ident | K::Int | K::Float | K::Char | K::Kw(Kw::Sizeof) | K::P(Punct::Tilde) => true,
             K::P(Punct::LParen | Punct::LBrace | Punct::Minus | Punct::Star | Punct::Amp | Punct::Not) | K::Str => like_type,
             _ => false,
         }
@@ -395,10 +402,14 @@ impl Parser<'_> {
         upper && self.is_type_at(at).is_none()
     }
 
-    /// An unknown name with arguments between two literals: `"a" __stringify(X) "b"`.
+    /// An unknown name with arguments among literals: `"a" __stringify(X) "b"`, `"a" pr_fmt("b")`.
     fn stringifies(&self, at: usize) -> bool {
         let after = self.mate(at + 1).filter(|_| self.is_at(at + 1, Punct::LParen));
-        after.is_some_and(|close| self.k_at(close + 1) == K::Str) && self.is_type_at(at).is_none()
+        let literal = |close: usize| {
+            self.k_at(close + 1) == K::Str
+                || self.k_at(at + 2) == K::Str && matches!(self.k_at(close + 1), K::P(Punct::Comma | Punct::RParen))
+        };
+        after.is_some_and(literal) && self.is_type_at(at).is_none()
     }
 
     fn strings(&mut self) -> P<ExprId> {

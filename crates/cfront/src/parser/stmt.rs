@@ -8,6 +8,9 @@ use crate::shapes::Shape;
 use crate::token::Punct;
 use cuthere_base::Symbol;
 
+/// More commas than this on one level are read as statements.
+const MANY_COMMAS: u32 = 100;
+
 impl Parser<'_> {
     /// One statement. What cannot be read becomes a gap, and parsing goes on after it.
     pub(super) fn stmt(&mut self) -> StmtId {
@@ -420,6 +423,10 @@ impl Parser<'_> {
             if !self.is(Punct::LParen) {
                 return Ok(());
             }
+            // `CC_OUT(c) (result)`.
+            if self.mate(self.pos).is_some_and(|m| self.is_at(m + 1, Punct::LParen)) {
+                self.skip_group("asm operand")?;
+            }
         }
         let value = self.parenthesised("asm operand")?;
         self.ids.push(value.0);
@@ -463,7 +470,13 @@ impl Parser<'_> {
 
     fn expression_stmt(&mut self) -> P<StmtId> {
         let at = self.token();
-        let value = if self.in_argument { self.assign()? } else { self.expr()? };
+        let value = if self.in_argument {
+            self.assign()?
+        } else if let Some(block) = self.comma_stmt()? {
+            return Ok(block);
+        } else {
+            self.expr()?
+        };
         if let Some(expr) = self.ast.exprs.get(value.index()) {
             // `x <- y` is a comparison to C. Nobody writes one as a statement; as the value of `({ … })` it is fine.
             let compares = matches!(expr.kind, ExprKind::Binary(BinOp::Lt | BinOp::Gt | BinOp::Le | BinOp::Ge | BinOp::Eq | BinOp::Ne, ..));
@@ -474,6 +487,38 @@ impl Parser<'_> {
         }
         self.semicolon()?;
         Ok(self.add_stmt(StmtKind::Expr(value), &at))
+    }
+
+    /// `(a, b, …);` with very many parts, as macros make them, is the same as a block of their statements, and no deep tree.
+    fn comma_stmt(&mut self) -> P<Option<StmtId>> {
+        let at = self.token();
+        let Some(close) = self.mate(self.pos).filter(|&m| self.is(Punct::LParen) && self.is_at(m + 1, Punct::Semi)) else {
+            return Ok(None);
+        };
+        let mut commas = 0;
+        let mut next = self.pos + 1;
+        while next < close && commas <= MANY_COMMAS {
+            commas += u32::from(self.is_at(next, Punct::Comma));
+            next = self.mate(next).unwrap_or(next) + 1;
+        }
+        if commas <= MANY_COMMAS {
+            return Ok(None);
+        }
+        self.bump();
+        let base = self.ids.len();
+        loop {
+            let here = self.token();
+            let value = self.assign()?;
+            let stmt = self.add_stmt(StmtKind::Expr(value), &here);
+            self.ids.push(stmt.0);
+            if !self.eat(Punct::Comma) {
+                break;
+            }
+        }
+        self.expect(Punct::RParen, "expression")?;
+        self.semicolon()?;
+        let body = self.list_from(base);
+        Ok(Some(self.add_stmt(StmtKind::Block { body, end: at.loc }, &at)))
     }
 
     /// A statement that begins with a name.

@@ -246,6 +246,9 @@ fn casts_are_told_from_parentheses() {
     assert_eq!(expr("x = (other_t)(y)"), "(Assign x (Cast <other_t> y))");
     assert_eq!(expr("x = (other *)y"), "(Assign x (Cast <* other> y))");
     assert_eq!(expr("x = (other)y"), "(Assign x (Cast <other> y))");
+    assert_eq!(expr("x = (__dw)y"), "(Assign x (Cast <__dw> y))");
+    assert_eq!(expr("x = (__le __attribute__((noderef)) *)y"), "(Assign x (Cast <* __le> y))");
+    assert_eq!(expr("x = (__force u32)y + (u16 __force)z"), "(Assign x (Add (Cast <u32> y) (Cast <u16> z)))");
     assert_eq!(expr("x = (other) & y"), "(Assign x (And other y))");
     assert_eq!(expr("x = (int (*)(void *))y"), "(Assign x (Cast <* fn(: * void) i32> y))");
     assert_eq!(expr("x = (struct s){ .a = 1, 2 }.a"), "(Assign x (Lit <Struct s> {.a=1 2}).a)");
@@ -389,6 +392,7 @@ fn statements() {
     assert_eq!(body("out: int y = 1; goto *p; goto out; last:"), "out: let y: i32 = 1; goto *p; goto out; last: ;");
     assert_eq!(body("a: b: x = 1; c:"), "a: ; b: (Assign x 1); c: ;");
     assert_eq!(body("asm volatile(\"nop %0\" : \"=r\" (x), [y] \"+m\" (*p) : \"i\" (1) : \"memory\");"), "asm(x (Deref p) | 1 | );");
+    assert_eq!(body("asm(\"x\" CC_SET(c) : CC_OUT(c) (x), [a] \"+m\" (y));"), "asm(x y |  | );");
     assert_eq!(body("asm goto(\"jmp %l0\" : : \"r\"(x) : \"memory\" : out, err); out: err: ;"), "asm( | x | out err); out: ; err: ;");
     assert_eq!(
         body("switch (x) { case 1: x++; __attribute__((fallthrough)); case 2: [[fallthrough]]; default: break; }"),
@@ -530,7 +534,7 @@ fn hostile_nesting_ends_in_a_gap() {
         format!("x = {}1{};", many("({ x = "), many("; })")),
         format!("x = 1{};", many(" ? 1 : 1")),
         format!("x = {}1;", many("x = ")),
-        format!("{}", many("{")),
+        many("{"),
         format!("{}{}", many("{"), many("}")),
         format!("{} ;", many("if (x) ")),
         format!("{} ;", many("if (x) ; else ")),
@@ -556,6 +560,13 @@ fn hostile_nesting_ends_in_a_gap() {
         assert!(labels || !ast.gaps.is_empty(), "accepted: {}", &text[..20]);
         assert!(function.body.is_some() || text.starts_with('{') || text.starts_with('}'));
     }
+}
+
+#[test]
+fn long_comma_chains_are_statements() {
+    let (ast, function) = parse(&format!("void f(void) {{ ({} a = 1); }}", "a = 1, ".repeat(5000)));
+    assert!(ast.gaps.is_empty());
+    assert!(Printer(&ast).stmt(function.body.expect("a body")).starts_with("{{(Assign a 1); (Assign a 1);"));
 }
 
 /// However deep the input, walking the tree by recursion is safe.
