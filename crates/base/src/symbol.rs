@@ -6,6 +6,7 @@
 
 use parking_lot::RwLock;
 use rustc_hash::{FxBuildHasher, FxHasher};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -54,10 +55,22 @@ static TABLE: LazyLock<Vec<RwLock<Shard>>> = LazyLock::new(|| {
     table
 });
 
-fn shard_of(name: &str) -> usize {
+fn hash_of(name: &str) -> u64 {
     let mut hasher = FxHasher::default();
     name.hash(&mut hasher);
-    (hasher.finish() >> (64 - SHARD_BITS)) as usize
+    hasher.finish()
+}
+
+fn shard_of(hash: u64) -> usize {
+    (hash >> (64 - SHARD_BITS)) as usize
+}
+
+const RECENT: usize = 1 << 13;
+
+// What this thread looked up lately, so that most look-ups touch no shared memory.
+thread_local! {
+    static BY_NAME: RefCell<Vec<(&'static str, Symbol)>> = RefCell::new(vec![("", Symbol(0)); RECENT]);
+    static BY_ID: RefCell<Vec<(u32, &'static str)>> = RefCell::new(vec![(0, ""); RECENT]);
 }
 
 impl Symbol {
@@ -69,20 +82,32 @@ impl Symbol {
         if name.is_empty() {
             return Symbol::EMPTY;
         }
-        let index = shard_of(name);
+        let hash = hash_of(name);
+        let slot = (hash >> 20) as usize % RECENT;
+        let recent = BY_NAME.with_borrow(|r| r[slot]);
+        if recent.0 == name {
+            return recent.1;
+        }
+        let (kept, symbol) = Symbol::intern_shared(name, hash);
+        BY_NAME.with_borrow_mut(|r| r[slot] = (kept, symbol));
+        symbol
+    }
+
+    fn intern_shared(name: &str, hash: u64) -> (&'static str, Symbol) {
+        let index = shard_of(hash);
         let shard = &TABLE[index];
-        if let Some(&id) = shard.read().ids.get(name) {
-            return Symbol(id);
+        if let Some((kept, &id)) = shard.read().ids.get_key_value(name) {
+            return (kept, Symbol(id));
         }
         let mut shard = shard.write();
-        if let Some(&id) = shard.ids.get(name) {
-            return Symbol(id);
+        if let Some((kept, &id)) = shard.ids.get_key_value(name) {
+            return (kept, Symbol(id));
         }
         let id = ((shard.names.len() as u32) << SHARD_BITS) | index as u32;
         let kept = shard.arena.keep(name);
         shard.names.push(kept);
         shard.ids.insert(kept, id);
-        Symbol(id)
+        (kept, Symbol(id))
     }
 
     /// The symbol of `name` if anything interned it before.
@@ -90,12 +115,22 @@ impl Symbol {
         if name.is_empty() {
             return Some(Symbol::EMPTY);
         }
-        TABLE[shard_of(name)].read().ids.get(name).map(|&id| Symbol(id))
+        TABLE[shard_of(hash_of(name))].read().ids.get(name).map(|&id| Symbol(id))
     }
 
     /// The name itself.
     pub fn as_str(self) -> &'static str {
-        TABLE[self.0 as usize & (SHARDS - 1)].read().names[(self.0 >> SHARD_BITS) as usize]
+        if self.0 == 0 {
+            return "";
+        }
+        let slot = (self.0 >> SHARD_BITS) as usize % RECENT;
+        let recent = BY_ID.with_borrow(|r| r[slot]);
+        if recent.0 == self.0 {
+            return recent.1;
+        }
+        let name = TABLE[self.0 as usize & (SHARDS - 1)].read().names[(self.0 >> SHARD_BITS) as usize];
+        BY_ID.with_borrow_mut(|r| r[slot] = (self.0, name));
+        name
     }
 
     /// Whether this is the empty name.

@@ -351,6 +351,9 @@ impl Expander<'_, '_> {
         if program.shapes.names.contains_key(&t.text) {
             return Some(t);
         }
+        if WORDS.config.iter().any(|w| w.0 == t.text) {
+            return self.builtin(t);
+        }
         let body = match self.definition(t.text) {
             Some(body) => body,
             None => return self.builtin(t),

@@ -74,7 +74,7 @@ pub(crate) struct Weigh {
     pub why: NullWhy,
     /// The key of the look-up came from outside.
     pub outside: bool,
-    /// In code that runs once at boot.
+    /// In code that runs once at boot, in tests, or in user space.
     pub boot: bool,
     pub in_callee: bool,
 }
@@ -241,7 +241,7 @@ impl NullDeref {
         }
         steps.extend(self.access_steps(path, event, &name));
         let outside = args_from_outside(path, args);
-        let boot = path.digest.annotations.iter().any(|a| a.as_str().starts_with("__init"));
+        let boot = words::is_test_code(world.path(path.func)) || path.digest.annotations.iter().any(|a| a.as_str().starts_with("__init"));
         let message = match event.callee.map(|(f, _)| world.func(f).name).or((!event.callee_name.is_empty()).then_some(event.callee_name)) {
             Some(into) => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced in `{into}()`"),
             None => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced"),
@@ -296,7 +296,7 @@ impl NullDeref {
         };
         let mut steps = vec![At { func: path.func, loc, text: format!("`{text}` is {}", if taken { "true" } else { "false" }) }];
         steps.extend(self.access_steps(path, event, &name));
-        let confidence = if !origin.is_empty() || literal {
+        let confidence = if !origin.is_empty() || literal || words::is_test_code(path.world.path(path.func)) {
             Confidence::Low
         } else if event.callee.is_some() || event.argument.is_some() {
             Confidence::Medium
@@ -362,7 +362,7 @@ fn args_from_outside(path: &mut Path<'_, '_>, args: (u32, u32)) -> bool {
         let Some(value) = path.state.env.iter().find(|e| path.nodes.get(e.0) == Node::PLocal(l)).map(|e| e.1) else { return false };
         match path.nodes.get(value) {
             Node::Fresh(op, RESULT) => match d.ops.get(op as usize).map(|o| o.kind) {
-                Some(DOpKind::Call { target: Target::Name(name), .. }) => crate::words::gives_outside_value(name),
+                Some(DOpKind::Call { target: Target::Name(name), .. }) => world.model.entry(name).is_some_and(|e| e.outside),
                 _ => false,
             },
             _ => false,

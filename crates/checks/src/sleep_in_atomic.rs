@@ -72,7 +72,7 @@ impl Eye for SleepInAtomic {
         }
         let Some(cause) = cause(path) else { return };
         let mut hits: Vec<&SleepHit> = event.sleeps.iter().collect();
-        hits.sort_by_key(|h| (guarded(h), h.indirect, h.depth));
+        hits.sort_by_key(|h| (guarded(h), h.indirect, h.modes.min(2), h.depth));
         match cause {
             Cause::Here(op, what) => {
                 if let Some(hit) = hits.first() {
@@ -219,7 +219,16 @@ impl SleepInAtomic {
                 assumes.push(format!("`{}` is one of the {} of {} targets that may sleep", event.name, hit.share.0, hit.share.1));
             }
         }
-        if hit.depth > 7 {
+        if hit.modes > 0 {
+            confidence = confidence.min(Confidence::Medium);
+            assumes.push("the state of the objects involved lets the called functions take this way".to_owned());
+        }
+        if hit.depth > 5 || words::is_test_code(path.world.path(path.func)) {
+            confidence = confidence.min(Confidence::Medium);
+        }
+        let s = path.state;
+        if s.locks.iter().all(|l| !l.kind.spins()) && event.entry.is_some_and(|e| e.faults) {
+            // With preemption off a fault does not sleep, it fails.
             confidence = confidence.min(Confidence::Medium);
         }
         if sometimes {

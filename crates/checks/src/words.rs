@@ -85,8 +85,14 @@ pub(crate) fn entrance(entrance: &Entrance) -> String {
     format!("entered as {}: {}", entrance.how, parts.join(", "))
 }
 
-/// Whether a function of this name reads a value that somebody outside the kernel chose.
-pub(crate) fn gives_outside_value(name: Symbol) -> bool {
-    let name = name.as_str();
-    name.starts_with("nla_get_")
+/// Whether a file is a test, or a program that runs in user space: what is found there does not bring a machine down.
+pub(crate) fn is_test_code(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    path.split('/').any(|part| matches!(part, "tests" | "test" | "selftests" | "kunit" | "tools" | "scripts" | "samples" | "Documentation"))
+        || name.contains("kunit")
+        || name.contains("selftest")
+        || name.starts_with("test_")
+        || name.ends_with("_test.c")
+        || name.ends_with("-test.c")
+        || name == "test.c"
 }

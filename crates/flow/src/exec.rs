@@ -28,6 +28,8 @@ pub struct SleepHit {
     pub guards: SmallVec<[Guard; 1]>,
     pub depth: u8,
     pub indirect: u8,
+    /// See [`SleepSite::modes`].
+    pub modes: u8,
     /// Of how many possible targets how many sleep.
     pub share: (u16, u16),
 }
@@ -265,34 +267,24 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             let env = &s.env;
             s.facts.retain(|f| match nodes.get(f.0) {
                 Node::Fresh(..) | Node::Phi(..) => env.iter().any(|e| e.1 == f.0),
-                _ => true,
+                _ => matters(nodes, shape, f.0, block, env, 0),
             });
         }
-        let mut kept: Vec<State> = Vec::with_capacity(states.len());
+        let mut kept: Vec<State> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
-            if !kept.iter().any(|k| k.same(&s)) {
+            if kept.iter().any(|k| k.same(&s)) {
+                continue;
+            }
+            if kept.len() < cap {
                 kept.push(s);
+                continue;
             }
-        }
-        while kept.len() > cap {
-            // Merge the two last that agree in property; if none do, the surplus is dropped and said.
-            let mut merged = false;
-            'search: for i in (0..kept.len()).rev() {
-                for j in (0..i).rev() {
-                    if kept[i].same_property(&kept[j]) {
-                        let other = kept.remove(i);
-                        kept[j].join(&other, self.nodes, block);
-                        merged = true;
-                        break 'search;
-                    }
-                }
-            }
-            if !merged {
-                if kept.len() > 3 * cap {
-                    self.truncated = true;
-                    kept.truncate(3 * cap);
-                }
-                break;
+            // Above the cap it is merged with the one that differs least; if none agrees in property, it may stay up to a point.
+            let nearest = (0..kept.len()).filter(|&i| kept[i].same_property(&s)).min_by_key(|&i| kept[i].distance(&s));
+            match nearest {
+                Some(i) => kept[i].join(&s, self.nodes, block),
+                None if kept.len() < 3 * cap => kept.push(s),
+                None => self.truncated = true,
             }
         }
         *states = kept;
@@ -1029,7 +1021,13 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         }
         match callees {
             Some(crate::world::Callees::One(f)) => match world.summary(*f) {
-                Some(summary) => self.tree_call(index, summary, &values, result, dst, state, out),
+                Some(summary) => {
+                    // What the model says of a result outweighs what paths through the body seem to allow.
+                    if never_null(world, name) {
+                        state.learn(result, Fact::NON_ZERO);
+                    }
+                    self.tree_call(index, summary, &values, result, dst, state, out);
+                }
                 None => {
                     self.assign(dst, result, &mut state);
                     out.push(state);
@@ -1191,6 +1189,12 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             }
             let mut s = state.clone();
             if dst.is_some() && outcome.ret != Fact::TOP && !s.learn(result, outcome.ret) {
+                continue;
+            }
+            if !outcome.guard.iter().all(|(p, test)| match (test, values.get(*p as usize)) {
+                (Test::Fact(fact), Some(&v)) => self.refine(&mut s, v, *fact),
+                _ => true,
+            }) {
                 continue;
             }
             any = true;
@@ -1378,7 +1382,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 && let Some(known) = world.model.ops_field(record, field)
                 && known.may_sleep == Some(true)
             {
-                hits.push(SleepHit { via: SleepVia::Ops(record, field), guards: SmallVec::from_elem(Guard::new(), 1), depth: 0, indirect: 1, share: (1, 1) });
+                hits.push(SleepHit { via: SleepVia::Ops(record, field), guards: SmallVec::from_elem(Guard::new(), 1), depth: 0, indirect: 1, modes: 0, share: (1, 1) });
             }
         }
         // The state a call is seen in decides whether callers may be told: a lock of theirs that was dropped first is none.
@@ -1441,7 +1445,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             Sleeps::Unknown | Sleeps::Never => false,
         };
         if sleeps {
-            hits.push(SleepHit { via: SleepVia::Primitive(entry.name), guards: SmallVec::from_elem(guard, 1), depth: 0, indirect: 0, share: (1, 1) });
+            hits.push(SleepHit { via: SleepVia::Primitive(entry.name), guards: SmallVec::from_elem(guard, 1), depth: 0, indirect: 0, modes: 0, share: (1, 1) });
         }
     }
 
@@ -1469,7 +1473,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 if list.len() > 1 && !hits.is_empty() {
                     break;
                 }
-                hits.push(SleepHit { via: SleepVia::Function(f, i as u8), guards, depth: site.depth + 1, indirect: site.indirect + indirect, share: (0, 0) });
+                hits.push(SleepHit { via: SleepVia::Function(f, i as u8), guards, depth: site.depth + 1, indirect: site.indirect + indirect, modes: site.modes, share: (0, 0) });
                 if hits.len() >= 4 {
                     break;
                 }
@@ -1496,15 +1500,35 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             }
             guards.push(all);
         }
+        let modes = hit.modes.saturating_add(self.modes(state));
         if let Some((_, site)) = self.sleeps.iter_mut().find(|(op, s)| *op == index && s.via == hit.via) {
             for g in guards {
                 add_guard(&mut site.guards, g);
             }
+            site.modes = site.modes.min(modes);
             return;
         }
         if self.sleeps.len() < 24 {
-            self.sleeps.push((index, SleepSite { loc, via: hit.via, guards, depth: hit.depth, indirect: hit.indirect }));
+            self.sleeps.push((index, SleepSite { loc, via: hit.via, guards, depth: hit.depth, indirect: hit.indirect, modes }));
         }
+    }
+
+    /// How many decisions on this path were about flags, modes and counters in memory, rather than about results, pointers or arguments.
+    fn modes(&self, state: &State) -> u8 {
+        let mut at = state.trail;
+        let mut count = 0u8;
+        let mut steps = 0;
+        while at != 0 && steps < 200 {
+            let step = self.trail[at as usize];
+            if let DTerm::Branch { cond, .. } | DTerm::Switch { value: cond, .. } = &self.d.blocks[step.block as usize].term
+                && is_mode(self.d, *cond, 0)
+            {
+                count = count.saturating_add(1);
+            }
+            at = step.parent;
+            steps += 1;
+        }
+        count
     }
 
     // ---- leaving ----
@@ -1626,7 +1650,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
 
         // Sleep sites: unconditional and shallow ones first, but in a fixed order.
         let mut sites = std::mem::take(&mut self.sleeps);
-        sites.sort_by_key(|(op, s)| (s.guards.iter().all(|g| !g.is_empty()), s.indirect, s.depth, *op));
+        sites.sort_by_key(|(op, s)| (s.guards.iter().all(|g| !g.is_empty()), s.indirect, s.modes.min(3), s.depth, *op));
         sites.truncate(6);
         summary.sleeps = sites.into_iter().map(|(_, s)| s).collect();
 
@@ -1686,14 +1710,63 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                     None => outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx }),
                 }
             }
-            if outcomes.len() > 4 {
-                // Too many ways: nothing certain can be said, so nothing is.
+            // A caller can only tell the ways apart by the result or by its own arguments. Where neither does it, the difference is most
+            // likely a correlation that was lost here: the function is taken for balanced.
+            let told_apart = outcomes.iter().enumerate().all(|(i, a)| outcomes[..i].iter().all(|b| a.ret.meet(b.ret).is_none() || contradict(&a.guard, &b.guard)));
+            if outcomes.len() > 4 || !told_apart {
                 outcomes.clear();
             }
             summary.outcomes = outcomes;
+        } else if !self.d.ret_void && !self.truncated {
+            summary.outcomes = answers(&exits);
         }
         summary
     }
+}
+
+/// Whether a condition asks for a flag, mode or counter in memory.
+fn is_mode(d: &Digest, e: EId, depth: u32) -> bool {
+    if depth > 8 {
+        return false;
+    }
+    match d.exprs[e as usize] {
+        // A pointer's presence is no mode.
+        DExpr::Load(place, pointer) => !pointer && !matches!(d.exprs[place as usize], DExpr::Local(_)),
+        DExpr::Un(_, a) => is_mode(d, a, depth + 1),
+        DExpr::Bin(_, a, b) => is_mode(d, a, depth + 1) || is_mode(d, b, depth + 1),
+        _ => false,
+    }
+}
+
+/// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a
+/// pointer is good. Empty if the results say nothing.
+fn answers(exits: &[Exit]) -> Vec<Outcome> {
+    let class = |f: Fact| match f.truth() {
+        Some(false) => Some(0),
+        Some(true) if f.hi < 0 => Some(1),
+        Some(true) => Some(2),
+        None => None,
+    };
+    let mut groups: [Option<(Fact, u64)>; 3] = [None; 3];
+    for e in exits {
+        let Some(c) = class(e.ret) else { return Vec::new() };
+        let group = &mut groups[c];
+        *group = Some(match *group {
+            None => (e.ret, e.checked_params),
+            Some((ret, checked)) => (ret.join(e.ret), checked & e.checked_params),
+        });
+    }
+    let present: SmallVec<[(Fact, u64); 3]> = groups.into_iter().flatten().collect();
+    if present.len() < 2 || present.iter().all(|g| g.1 == present[0].1) {
+        return Vec::new();
+    }
+    present
+        .into_iter()
+        .map(|(ret, checked)| {
+            let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (p, Test::Fact(Fact::NON_ZERO))).collect();
+            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default() }
+        })
+        .collect()
 }
 
 /// Why the call at an operation may return NULL, by its target.
@@ -1710,8 +1783,16 @@ pub fn null_return(world: &World<'_>, func: FuncId, op: u32) -> Option<(NullWhy,
         };
     }
     let Some(crate::world::Callees::One(f)) = callees else { return None };
+    if never_null(world, world.func(*f).name) {
+        return None;
+    }
     let null = world.summary(*f)?.ret.null.as_ref()?;
     Some((null.why, world.func(*f).name))
+}
+
+/// Whether the model says that a function does not return NULL.
+fn never_null(world: &World<'_>, name: Symbol) -> bool {
+    world.model.entry(name).is_some_and(|e| matches!(e.returns, Returns::NonNull | Returns::ErrPtr | Returns::RarelyNull))
 }
 
 fn add_guard(guards: &mut SmallVec<[Guard; 1]>, guard: Guard) {
@@ -1734,6 +1815,45 @@ fn add_guard(guards: &mut SmallVec<[Guard; 1]>, guard: Guard) {
     } else {
         guards.push(guard);
     }
+}
+
+/// Whether knowledge of a value can still matter in or after a block.
+fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(NodeId, NodeId)], depth: u32) -> bool {
+    if depth > 6 {
+        return true;
+    }
+    match nodes.get(value) {
+        Node::Entry(place) => {
+            let mut at = place;
+            loop {
+                match nodes.get(at) {
+                    Node::PField(_, name, _) => return shape.read_later(name, block),
+                    Node::PGlobal(name) => return shape.read_later(name, block),
+                    Node::PIndex(base, _) => at = base,
+                    _ => return true,
+                }
+            }
+        }
+        Node::Un(_, v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Truth(v) => matters(nodes, shape, v, block, env, depth + 1),
+        Node::Bin(_, a, b) => matters(nodes, shape, a, block, env, depth + 1) || matters(nodes, shape, b, block, env, depth + 1),
+        Node::Fresh(..) | Node::Phi(..) => env.iter().any(|e| e.1 == value),
+        Node::Int(_) | Node::Str | Node::Addr(_) | Node::Function(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether no arguments satisfy both.
+fn contradict(a: &Guard, b: &Guard) -> bool {
+    a.iter().any(|(p, t)| {
+        b.iter().any(|(q, u)| {
+            p == q
+                && match (t, u) {
+                    (Test::Fact(x), Test::Fact(y)) => x.meet(*y).is_none(),
+                    (Test::AnyBit(x), Test::NoBit(y)) | (Test::NoBit(y), Test::AnyBit(x)) => x & !y == 0,
+                    _ => false,
+                }
+        })
+    })
 }
 
 fn negate(op: BinOp) -> BinOp {

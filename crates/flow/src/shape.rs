@@ -1,6 +1,8 @@
 //! The shape of a function's graph: visiting order, loops and what they write, live locals.
 
 use crate::digest::{DExpr, DOpKind, DTerm, Digest, EId};
+use cuthere_base::Symbol;
+use rustc_hash::FxHashMap;
 
 /// Computed anew for each function, in buffers that are reused.
 #[derive(Default)]
@@ -14,6 +16,8 @@ pub struct Shape {
     /// Bit per block and local: may be read before it is written.
     live: Vec<u64>,
     words: usize,
+    /// Last position in the visiting order (loops counted to their end) at which a member or global of this name is read.
+    last_read: FxHashMap<Symbol, u32>,
     stack: Vec<(u32, u32)>,
     succ: Vec<u32>,
     succ_start: Vec<u32>,
@@ -61,6 +65,52 @@ impl Shape {
         }
         self.find_loops(d);
         self.liveness(d);
+        self.reads(d);
+    }
+
+    /// Whether what is known of a member or global of this name can still matter in or after a block.
+    pub fn read_later(&self, name: Symbol, block: u32) -> bool {
+        self.last_read.get(&name).is_some_and(|&last| last >= self.position[block as usize])
+    }
+
+    fn reads(&mut self, d: &Digest) {
+        self.last_read.clear();
+        for i in 0..self.order.len() {
+            let block = self.order[i];
+            let mut last = i as u32;
+            for l in &self.loops {
+                if l.1.binary_search(&block).is_ok() {
+                    last = last.max(l.1.iter().map(|&m| self.position[m as usize]).max().unwrap_or(0));
+                }
+            }
+            let table = &mut self.last_read;
+            let mut note = |e: EId| {
+                read_names(d, e, &mut |name| {
+                    let slot = table.entry(name).or_insert(0);
+                    *slot = (*slot).max(last);
+                }, 0)
+            };
+            let b = &d.blocks[block as usize];
+            for op in d.block_ops(b).1 {
+                match op.kind {
+                    DOpKind::Store { value, .. } => note(value),
+                    DOpKind::Access { ptr, .. } => note(ptr),
+                    DOpKind::Call { args, target, .. } => {
+                        if let crate::digest::Target::Pointer(e) = target {
+                            note(e);
+                        }
+                        d.call_args(args).iter().for_each(|&a| note(a));
+                    }
+                    _ => {}
+                }
+            }
+            match &b.term {
+                DTerm::Branch { cond, .. } => note(*cond),
+                DTerm::Switch { value, .. } => note(*value),
+                DTerm::Return(Some(e)) => note(*e),
+                _ => {}
+            }
+        }
     }
 
     fn successors(&self, block: u32) -> &[u32] {
@@ -278,5 +328,34 @@ fn read_locals(d: &Digest, e: EId, f: &mut impl FnMut(u32), depth: u32) {
         }
         DExpr::ContainerOf { ptr, .. } => read_locals(d, ptr, f, depth + 1),
         DExpr::Global(_) | DExpr::Function(_) | DExpr::Int(_) | DExpr::Str | DExpr::Opaque(_) => {}
+    }
+}
+
+fn read_names(d: &Digest, e: EId, f: &mut impl FnMut(Symbol), depth: u32) {
+    if depth > 64 {
+        return;
+    }
+    match d.exprs[e as usize] {
+        DExpr::Global(name) => f(name),
+        DExpr::Field { base, name, .. } => {
+            f(name);
+            read_names(d, base, f, depth + 1);
+        }
+        DExpr::Deref(a) | DExpr::Load(a, _) | DExpr::Addr(a) | DExpr::Un(_, a) => read_names(d, a, f, depth + 1),
+        DExpr::Index { base, index } => {
+            read_names(d, base, f, depth + 1);
+            read_names(d, index, f, depth + 1);
+        }
+        DExpr::Bin(_, a, b) => {
+            read_names(d, a, f, depth + 1);
+            read_names(d, b, f, depth + 1);
+        }
+        DExpr::Select(c, t, x) => {
+            read_names(d, c, f, depth + 1);
+            read_names(d, t, f, depth + 1);
+            read_names(d, x, f, depth + 1);
+        }
+        DExpr::ContainerOf { ptr, .. } => read_names(d, ptr, f, depth + 1),
+        DExpr::Local(_) | DExpr::Function(_) | DExpr::Int(_) | DExpr::Str | DExpr::Opaque(_) => {}
     }
 }

@@ -194,6 +194,25 @@ impl State {
             && self.released.iter().zip(&other.released).all(|(a, b)| a.class == b.class)
     }
 
+    /// In how many places and facts two states differ.
+    pub fn distance(&self, other: &State) -> usize {
+        fn differ<V: PartialEq>(a: &[(NodeId, V)], b: &[(NodeId, V)]) -> usize {
+            let (mut i, mut j, mut n) = (0, 0, 0);
+            while i < a.len() && j < b.len() {
+                match a[i].0.cmp(&b[j].0) {
+                    std::cmp::Ordering::Less => (i, n) = (i + 1, n + 1),
+                    std::cmp::Ordering::Greater => (j, n) = (j + 1, n + 1),
+                    std::cmp::Ordering::Equal => {
+                        n += usize::from(a[i].1 != b[j].1);
+                        (i, j) = (i + 1, j + 1);
+                    }
+                }
+            }
+            n + (a.len() - i) + (b.len() - j)
+        }
+        differ(&self.env, &other.env) * 2 + differ(&self.facts, &other.facts)
+    }
+
     /// Equal but for evidence.
     pub fn same(&self, other: &State) -> bool {
         self.same_property(other) && self.env == other.env && self.facts == other.facts

@@ -50,6 +50,9 @@ pub struct SleepSite {
     pub depth: u8,
     /// How many steps of the way are calls through function pointers with more than one possible target.
     pub indirect: u8,
+    /// Conditions on the state of objects (flags, modes, counters in memory) that have to hold on the way from this function down: the caller
+    /// may know that they do not.
+    pub modes: u8,
 }
 
 /// A place relative to the caller: a parameter or global, then members; a `Deref` between them is written as the empty symbol.

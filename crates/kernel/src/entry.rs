@@ -249,6 +249,8 @@ pub struct Entry {
     pub managed: bool,
     /// The result is an error-checked look-up: it fails by a key that the caller got from elsewhere.
     pub lookup: bool,
+    /// The result was chosen by somebody outside the kernel (a netlink attribute, a user's argument, a device's answer).
+    pub outside: bool,
     /// Arguments that are freed; `true`: only after a grace period.
     pub frees: Vec<(u8, bool)>,
     pub refs: Vec<(u8, RefOp)>,

@@ -62,6 +62,8 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub lookup: bool,
     #[serde(default)]
+    pub outside: bool,
+    #[serde(default)]
     pub frees: Vec<W<Freed>>,
     #[serde(default)]
     pub refs: Vec<W<RefWord>>,
