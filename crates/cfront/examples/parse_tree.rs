@@ -1,15 +1,19 @@
 //! Parses every function of a tree and prints what share is complete and why the rest is not, as JSON.
 //!
-//! `parse_tree DIR [PATH-PREFIX] [--gaps TEXT]`: with `--gaps`, the places of the gaps whose reason contains the text.
+//! `parse_tree DIR [PATH-PREFIX] [--types] [--gaps TEXT]`: with `--gaps`, the places of the gaps whose reason contains the text; with
+//! `--types`, all records and ordinary names are resolved too.
 
 use cuthere_base::{FileId, Source, Symbol};
-use cuthere_cfront::ast::Ast;
+use cuthere_cfront::ast::{Ast, TagKind};
 use cuthere_cfront::expand::Part;
+use cuthere_cfront::layout;
+use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::parser;
 use cuthere_cfront::program::{Config, Program};
-use cuthere_cfront::resolve::FileNames;
+use cuthere_cfront::resolve::{self, FileNames, Ordinary};
 use cuthere_cfront::shapes::{Shape, Shapes};
 use cuthere_cfront::token::{Tok, Token};
+use cuthere_cfront::types::Ty;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -88,7 +92,7 @@ fn file(program: &Program<'_>, id: FileId, wanted: Option<&str>) -> Count {
     let names = FileNames::new(program, id);
     let (mut ast, mut tokens) = (Ast::default(), Vec::new());
     for &item in items {
-        let at = cuthere_cfront::outline::ItemRef { file: id, item };
+        let at = ItemRef { file: id, item };
         let (name, lo, hi) = {
             let item = program.item(at);
             (item.name, item.lo, item.body_hi)
@@ -121,9 +125,36 @@ fn file(program: &Program<'_>, id: FileId, wanted: Option<&str>) -> Count {
     count
 }
 
+/// Records, records with a layout, ordinary names, names with a type.
+fn types(program: &Program<'_>, id: FileId) -> [u64; 4] {
+    let mut counts = [0; 4];
+    for (index, item) in program.outline(id).items.iter().enumerate() {
+        let at = ItemRef { file: id, item: index as u32 };
+        match item.kind {
+            ItemKind::Record if item.active && !item.name.is_empty() => {
+                let record = resolve::record_for_tag(program, id, TagKind::Struct, item.name);
+                counts[0] += 1;
+                counts[1] += u64::from(layout::layout(program, record).is_some());
+            }
+            ItemKind::Variable | ItemKind::Typedef | ItemKind::Prototype | ItemKind::Enumerator | ItemKind::Function if item.active => {
+                counts[2] += 1;
+                let known = match resolve::ordinary_item(program, at) {
+                    Some(Ordinary::Enumerator(_)) => true,
+                    Some(Ordinary::Variable { ty, .. } | Ordinary::Typedef(ty) | Ordinary::Function { ty, .. }) => ty != Ty::UNKNOWN,
+                    None => false,
+                };
+                counts[3] += u64::from(known);
+            }
+            _ => {}
+        }
+    }
+    counts
+}
+
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let wanted = args.iter().position(|a| a == "--gaps").map(|at| args.split_off(at).pop().unwrap_or_default());
+    let with_types = args.iter().position(|a| a == "--types").map(|at| args.remove(at)).is_some();
     let root = args.first().map_or(".", |a| a.as_str());
     let prefix = args.get(1).cloned().unwrap_or_default();
     let tree = Disk(cuthere_tree::Tree::open_dir(std::path::Path::new(root), &Default::default()).expect("the tree opens"));
@@ -159,14 +190,23 @@ fn main() {
     reasons.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
     reasons.truncate(30);
     let gaps: Vec<_> = reasons.into_iter().map(|(r, (n, p))| serde_json::json!({"reason": r, "count": n, "first": p})).collect();
+    let parsed = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let resolved = (0..program.files.len() as u32)
+        .into_par_iter()
+        .filter(|&f| with_types && tree.path(FileId(f)).starts_with(&prefix))
+        .map(|f| types(&program, FileId(f)))
+        .reduce(Default::default, |a, b| std::array::from_fn(|i| a[i] + b[i]));
     let report = serde_json::json!({
+        "records": {"all": resolved[0], "laid_out": resolved[1]},
+        "names": {"all": resolved[2], "typed": resolved[3]},
         "functions": count.functions,
         "complete": count.complete,
         "share": count.complete as f64 / count.functions.max(1) as f64,
         "notes": count.notes,
         "tokens": count.tokens,
         "source_bytes": count.bytes,
-        "seconds": {"outline": outline, "functions": start.elapsed().as_secs_f64(), "tokens_cpu": count.lex, "parse_cpu": count.parse},
+        "seconds": {"outline": outline, "functions": parsed, "types": start.elapsed().as_secs_f64(), "tokens_cpu": count.lex, "parse_cpu": count.parse},
         "parse_megabytes_per_second": count.bytes as f64 / 1e6 / count.parse.max(1e-9),
         "gaps": gaps,
     });
