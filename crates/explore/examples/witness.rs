@@ -1,0 +1,116 @@
+//! Runs a scenario file: `witness FILE [--tree DIR] [--patch FILE]… [options]`.
+
+use cuthere_base::{FileId, Source};
+use cuthere_cfront::program::{Config, Program};
+use cuthere_explore::{Options, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
+use cuthere_kernel::Model;
+use cuthere_tree::{OpenOptions, PatchText, Tree};
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A tree as the front end reads it.
+struct Files(Tree);
+
+impl Source for Files {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn path(&self, file: FileId) -> &str {
+        self.0.path(file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        self.0.find(path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        self.0.read(file).map_err(|error| error.to_string())
+    }
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let (mut file, mut tree, mut patches, mut format) = (String::new(), None, Vec::new(), "text".to_owned());
+    let mut options = Options::default();
+    let mut arch = None;
+    let mut quiet = false;
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().unwrap_or_default();
+        match arg.as_str() {
+            "--tree" => tree = Some(value()),
+            "--patch" => patches.push(value()),
+            "--arch" => arch = Some(value()),
+            "--preempt" => {
+                options.preemption = match value().as_str() {
+                    "none" => Preemption::None,
+                    "voluntary" => Preemption::Voluntary,
+                    "rt" => Preemption::Rt,
+                    _ => Preemption::Full,
+                }
+            }
+            "--bh-lock" => options.bh_lock = true,
+            "--quiet" => quiet = true,
+            "--preemptions" => options.preemptions = value().parse().unwrap_or(2),
+            "--interrupts" => options.interrupts = value().parse().unwrap_or(2),
+            "--unroll" => options.unroll = value().parse().unwrap_or(20),
+            "--time" => options.time = Duration::from_secs(value().parse().unwrap_or(60)),
+            "--executions" => options.executions = value().parse().unwrap_or(u64::MAX),
+            "--seed" => options.seed = value().parse().unwrap_or(1),
+            "--strategy" => {
+                options.strategy = match value().as_str() {
+                    "pct" => StrategyKind::Pct,
+                    "random" => StrategyKind::Random,
+                    _ => StrategyKind::Dpor,
+                }
+            }
+            "--replay" => match Schedule::decode(&value()) {
+                Ok(schedule) => options.replay = Some(schedule),
+                Err(error) => return eprintln!("error: {error}"),
+            },
+            "--format" => format = value(),
+            _ => file = arg,
+        }
+    }
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) => return eprintln!("{file}: {error}"),
+    };
+    let base = match &tree {
+        Some(dir) => {
+            let opened = Tree::open_dir(Path::new(dir), &OpenOptions::default());
+            let patches: Vec<PatchText> =
+                patches.iter().map(|p| PatchText::new(p.clone(), std::fs::read(p).unwrap_or_default())).collect();
+            match opened.and_then(|t| t.with_patches(&patches)) {
+                Ok((tree, _)) => Some(Files(tree)),
+                Err(error) => return eprintln!("{dir}: {error}"),
+            }
+        }
+        None => None,
+    };
+    let started = Instant::now();
+    let source = WithScenario::new(base.as_ref().map(|t| t as &dyn Source), &file, &text);
+    let scenario = source.scenario();
+    let model = Model::builtin();
+    let mut config = Config { preempt_rt: options.preemption == Preemption::Rt, ..Config::default() };
+    if let Some(arch) = arch {
+        config.arch = arch;
+    }
+    let program = Program::build_partial(&source, config, shapes_for(&model, scenario.plain), &[scenario.file]);
+    let read = started.elapsed();
+    let outcome = explore(&program, &model, &scenario, &options);
+    match format.as_str() {
+        "json" => println!("{}", witness::json(&outcome, &options)),
+        "html" => println!("{}", witness::html(&outcome, &options)),
+        _ if quiet => {}
+        _ => print!("{}", witness::text(&outcome, &options)),
+    }
+    eprintln!(
+        "{:?}: {} executions ({} redundant), {} events, {:.3} s reading, {:.3} s exploring, {:.0} executions/s",
+        outcome.kind,
+        outcome.executions,
+        outcome.redundant,
+        outcome.events,
+        read.as_secs_f64(),
+        outcome.seconds,
+        (outcome.executions + outcome.redundant) as f64 / outcome.seconds
+    );
+}

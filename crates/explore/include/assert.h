@@ -1,0 +1,4 @@
+#ifndef CUTHERE_ASSERT_H
+#define CUTHERE_ASSERT_H
+void assert(int condition);
+#endif

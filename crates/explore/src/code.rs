@@ -1,0 +1,139 @@
+//! The compact form that a function body is executed in: a list of register instructions.
+//!
+//! Made once per function and never changed. Registers hold integers of 64 bits, sign- or zero-extended from their type; pointers are
+//! addresses (see [`crate::memory`]). One instruction touches shared memory at most once, so that it can be one scheduling point.
+
+use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_ir::BinOp;
+
+/// A register of a frame.
+pub type Reg = u16;
+
+/// An integer's size in bytes and signedness.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IntTy {
+    pub size: u8,
+    pub signed: bool,
+}
+
+impl IntTy {
+    pub const LONG: IntTy = IntTy { size: 8, signed: true };
+    pub const ULONG: IntTy = IntTy { size: 8, signed: false };
+
+    /// The value as this type holds it.
+    pub fn fit(self, v: i64) -> i64 {
+        match (self.size, self.signed) {
+            (1, true) => i64::from(v as i8),
+            (1, false) => i64::from(v as u8),
+            (2, true) => i64::from(v as i16),
+            (2, false) => i64::from(v as u16),
+            (4, true) => i64::from(v as i32),
+            (4, false) => i64::from(v as u32),
+            _ => v,
+        }
+    }
+}
+
+/// A function as the linker numbers it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct FnId(pub u32);
+
+/// What a call reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    Function(FnId),
+    /// The address is in a register.
+    Pointer(Reg),
+}
+
+/// A call as written.
+#[derive(Clone, Debug)]
+pub struct CallSite {
+    pub target: Target,
+    pub args: Vec<Reg>,
+    pub dst: Option<Reg>,
+    /// The result is an aggregate: it is copied to the address in `dst`.
+    pub dst_size: u32,
+    pub dst_ty: IntTy,
+    /// The integer type that the first argument points to, for operations on memory (`WRITE_ONCE`, atomics).
+    pub pointee: IntTy,
+    /// The name as written, for messages.
+    pub name: Symbol,
+}
+
+/// One instruction.
+#[derive(Clone, Copy, Debug)]
+pub enum Ins {
+    Const { d: Reg, v: i64 },
+    Mov { d: Reg, s: Reg },
+    /// The address of a local in memory.
+    Local { d: Reg, slot: u16 },
+    Fit { d: Reg, s: Reg, ty: IntTy },
+    /// `d = s != 0`, or its negation.
+    Truth { d: Reg, s: Reg, not: bool },
+    Neg { d: Reg, s: Reg, ty: IntTy },
+    BitNot { d: Reg, s: Reg, ty: IntTy },
+    /// Arithmetic; the result is made to fit `ty`.
+    Bin { op: BinOp, d: Reg, a: Reg, b: Reg, ty: IntTy },
+    Cmp { op: BinOp, d: Reg, a: Reg, b: Reg, ty: IntTy },
+    /// `d = a + b * scale + off`.
+    Index { d: Reg, a: Reg, b: Reg, scale: i32 },
+    AddConst { d: Reg, a: Reg, v: i32 },
+    /// `d = (a - b) / size`.
+    PtrDiff { d: Reg, a: Reg, b: Reg, size: u32 },
+    Select { d: Reg, c: Reg, t: Reg, e: Reg },
+    Load { d: Reg, a: Reg, off: i32, ty: IntTy },
+    Store { a: Reg, s: Reg, off: i32, ty: IntTy },
+    /// A bit-field of `width` bits from bit `bit` of the integer at the address.
+    LoadBits { d: Reg, a: Reg, off: i32, bit: u8, width: u8, signed: bool },
+    StoreBits { a: Reg, s: Reg, off: i32, bit: u8, width: u8 },
+    Copy { d: Reg, s: Reg, size: u32 },
+    Zero { a: Reg, size: u32 },
+    /// The local's storage starts anew.
+    Declare { slot: u16 },
+    Jump { to: u32 },
+    Branch { c: Reg, then: u32, els: u32 },
+    Switch { v: Reg, table: u32 },
+    Call { site: u32 },
+    Ret { s: Option<Reg>, size: u32 },
+    /// One of several targets of a computed goto; not supported beyond the first.
+    Unreachable,
+    /// Something that could not be read; index into `Code::notes`.
+    Unsupported { note: u32 },
+}
+
+/// A local that lives in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    pub size: u32,
+    /// Address of the one object of a `static` local, else 0.
+    pub fixed: u64,
+    pub name: Symbol,
+}
+
+/// A parameter: in a register, or copied into a slot.
+#[derive(Clone, Copy, Debug)]
+pub enum Param {
+    Reg(Reg),
+    Scalar { slot: u16, ty: IntTy },
+    Aggregate { slot: u16, size: u32 },
+}
+
+/// A function ready to run.
+#[derive(Debug, Default)]
+pub struct Code {
+    pub name: Symbol,
+    pub file: FileId,
+    pub loc: Loc,
+    pub regs: u16,
+    pub params: Vec<Param>,
+    pub slots: Vec<Slot>,
+    pub ins: Vec<Ins>,
+    /// Where each instruction stands.
+    pub locs: Vec<Loc>,
+    /// The outermost macro of each instruction.
+    pub origins: Vec<Symbol>,
+    pub sites: Vec<CallSite>,
+    pub switches: Vec<(Vec<(i64, i64, u32)>, u32)>,
+    pub notes: Vec<String>,
+}

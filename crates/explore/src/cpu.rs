@@ -1,0 +1,180 @@
+//! Who may run on a CPU: preemption, nesting of interrupts, and what counts as an RCU read-side section.
+//!
+//! Threads of one CPU exclude each other by its rules; a scheduling point of a thread on a CPU with several threads therefore uses the CPU
+//! as a location, and what changes the rules (disabling and enabling, starts and ends of handlers) conflicts with it.
+
+use crate::event::{Access, Location, Mode};
+use crate::machine::{Machine, Preemption};
+use crate::thread::{Level, Pending, Status, Thread};
+use cuthere_kernel::LockKind;
+
+impl Machine<'_> {
+    pub fn rt(&self) -> bool {
+        self.options.preemption == Preemption::Rt
+    }
+
+    /// Whether several threads use the CPU in some execution.
+    #[inline]
+    pub fn cpu_shared(&self, cpu: u32) -> bool {
+        self.world.shared_cpus & (1 << cpu) != 0
+    }
+
+    /// Adds the CPU to the footprint of a thread's next operation.
+    #[inline]
+    pub(crate) fn add_cpu(&mut self, t: usize, change: bool) {
+        let cpu = self.threads[t].cpu;
+        if !self.cpu_shared(cpu) {
+            return;
+        }
+        let write = change || matches!(self.options.preemption, Preemption::None | Preemption::Voluntary);
+        self.threads[t].footprint.push(Access { at: Location::cpu(cpu), mode: if write { Mode::Write } else { Mode::Read } });
+    }
+
+    /// Learns which CPUs have several threads.
+    pub fn learn_cpus(&mut self) {
+        let mut once = 0u32;
+        let mut twice = 0u32;
+        let first = usize::from(!self.link.plain);
+        for thread in self.threads.iter().skip(first) {
+            let bit = 1 << thread.cpu;
+            twice |= once & bit;
+            once |= bit;
+        }
+        if self.link.plain {
+            return;
+        }
+        if twice & !self.world.shared_cpus != 0 {
+            self.world.shared_cpus |= twice;
+            self.world.grown = true;
+        }
+    }
+
+    /// Whether a lock kind spins here, so that its holder is not preempted.
+    pub(crate) fn spins(&self, kind: LockKind) -> bool {
+        match kind {
+            LockKind::RawSpin | LockKind::Bit | LockKind::Seqlock => true,
+            LockKind::Spin | LockKind::RwSpin | LockKind::Local => !self.rt(),
+            _ => false,
+        }
+    }
+
+    fn not_preemptible(&self, u: &Thread) -> bool {
+        let c = &u.context;
+        c.preempt > 0 || c.irq || (c.bh > 0 && !self.rt()) || u.held.iter().any(|h| self.spins(h.kind))
+    }
+
+    /// Whether sleeping is forbidden to the thread, and why.
+    pub(crate) fn atomic(&self, t: usize) -> Option<&'static str> {
+        let u = &self.threads[t];
+        let c = &u.context;
+        let rt = self.rt();
+        if u.level == Level::Hardirq {
+            return Some("in a hard interrupt");
+        }
+        if u.level == Level::Softirq && !rt {
+            return Some("in a softirq");
+        }
+        if u.held.iter().any(|h| self.spins(h.kind)) {
+            return Some("while a spinning lock is held");
+        }
+        if c.irq {
+            return Some("with interrupts disabled");
+        }
+        if c.preempt > 0 {
+            return Some("with preemption disabled");
+        }
+        if c.bh > 0 && !rt {
+            return Some("with bottom halves disabled");
+        }
+        (c.rcu > 0).then_some("in an RCU read-side critical section")
+    }
+
+    /// Whether the thread is in what a grace period waits for.
+    pub(crate) fn reader(&self, t: usize) -> bool {
+        let u = &self.threads[t];
+        if !u.active() {
+            return false;
+        }
+        u.context.rcu > 0 || (u.level != Level::Task && !self.rt()) || u.level == Level::Hardirq || self.not_preemptible(u)
+    }
+
+    /// After a section may have ended: grace periods no longer wait for the thread.
+    pub(crate) fn quiesce(&mut self, t: usize) {
+        if self.world.rcu_used && !self.reader(t) {
+            let bit = !(1u32 << t);
+            self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+        }
+    }
+
+    /// Whether the rules of its CPU let a thread go on.
+    pub fn cpu_allows(&self, t: usize) -> bool {
+        let me = &self.threads[t];
+        if !self.cpu_shared(me.cpu) {
+            return true;
+        }
+        let rt = self.rt();
+        let level = |u: &Thread| if rt && u.level == Level::Softirq { Level::Task } else { u.level };
+        let first = usize::from(!self.link.plain);
+        for (n, u) in self.threads.iter().enumerate().skip(first) {
+            if n == t || u.cpu != me.cpu || u.status != Status::Ready {
+                continue;
+            }
+            let blocked = match (level(me), level(u)) {
+                (Level::Hardirq, Level::Hardirq) => me.status == Status::New || n > t && me.pending == Pending::Start,
+                (Level::Hardirq, _) => me.status == Status::New && u.context.irq,
+                (Level::Softirq, Level::Hardirq) => true,
+                (Level::Softirq, Level::Softirq) => me.status == Status::New,
+                (Level::Softirq, Level::Task) => me.status == Status::New && (u.context.irq || u.context.bh > 0),
+                (Level::Task, Level::Hardirq | Level::Softirq) => true,
+                (Level::Task, Level::Task) => match self.options.preemption {
+                    Preemption::Full | Preemption::Rt => self.not_preemptible(u),
+                    _ => self.world.cpus.get(me.cpu as usize).copied().flatten() == Some(n) && (self.ready(n) || self.atomic(n).is_some()),
+                },
+            };
+            if blocked {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The thread runs now.
+    pub(crate) fn switch_to(&mut self, t: usize) {
+        let thread = &self.threads[t];
+        if thread.level == Level::Task
+            && let Some(slot) = self.world.cpus.get_mut(thread.cpu as usize)
+        {
+            *slot = Some(t);
+        }
+    }
+
+    /// The task lets others of its CPU run.
+    pub(crate) fn give_way(&mut self, t: usize) {
+        let cpu = self.threads[t].cpu as usize;
+        if let Some(slot) = self.world.cpus.get_mut(cpu) {
+            *slot = None;
+        }
+    }
+
+    /// Threads whose next operation can be done now.
+    pub fn enabled(&self) -> u32 {
+        if self.exited || self.assumed_away {
+            return 0;
+        }
+        let mut mask = 0;
+        for t in 0..self.threads.len() {
+            if self.threads[t].alive() && (t > 0 || self.link.plain) && self.ready(t) && self.cpu_allows(t) {
+                if self.world.atomic_section.is_some_and(|owner| owner != t) {
+                    continue;
+                }
+                mask |= 1 << t;
+            }
+        }
+        mask
+    }
+
+    /// Threads that the rules of their CPUs let run, whatever their operations wait for.
+    pub fn allowed(&self) -> u32 {
+        (0..self.threads.len()).filter(|&t| self.threads[t].alive() && self.cpu_allows(t)).fold(0, |m, t| m | 1 << t)
+    }
+}

@@ -1,0 +1,109 @@
+//! What one scheduling point touches, and which two of them may not be exchanged.
+//!
+//! A footprint is what reduction knows of an operation: locations with access modes. Two operations are dependent if they touch a location
+//! in conflicting modes. After a release, an acquisition of the same thing waits for it: dependent, but the two cannot be reversed.
+
+use smallvec::SmallVec;
+
+/// A location: the address of eight bytes of memory, or a thing of the engine, told apart by the low bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Location(pub u64);
+
+impl Location {
+    /// Memory at a granule of eight bytes.
+    pub fn granule(addr: u64) -> Location {
+        Location(addr & !7)
+    }
+    /// Whether the object at this address lives.
+    pub fn life(addr: u64) -> Location {
+        Location(addr & !7 | 1)
+    }
+    /// A lock, wait queue, timer or other synchronisation object at an address.
+    pub fn sync(addr: u64) -> Location {
+        Location(addr & !7 | 2)
+    }
+    /// Who may run on a CPU.
+    pub fn cpu(cpu: u32) -> Location {
+        Location(u64::from(cpu) << 8 | 3)
+    }
+    /// Whether a thread sleeps.
+    pub fn wake(thread: usize) -> Location {
+        Location((thread as u64) << 8 | 4)
+    }
+    /// Beginnings of RCU grace periods (`end` false) and their ends, by domain (0: RCU; else the address of the SRCU structure).
+    pub fn rcu(domain: u64, end: bool) -> Location {
+        Location(domain & !7 | if end { 6 } else { 5 })
+    }
+    /// A lock known by name only.
+    pub fn named(id: u32) -> Location {
+        Location(u64::from(id) << 8 | 7)
+    }
+}
+
+/// How a location is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    Read,
+    Write,
+    Acquire,
+    Release,
+    AcquireShared,
+    ReleaseShared,
+}
+
+impl Mode {
+    /// Whether the order of the two matters.
+    #[inline]
+    pub fn conflicts(self, other: Mode) -> bool {
+        use Mode::*;
+        match (self, other) {
+            (Read, Read) | (Release | ReleaseShared, Release | ReleaseShared) => false,
+            (AcquireShared | ReleaseShared, AcquireShared | ReleaseShared) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether `later` could also have come before `self`.
+    #[inline]
+    pub fn reversible(self, later: Mode) -> bool {
+        !matches!((self, later), (Mode::Release | Mode::ReleaseShared, Mode::Acquire | Mode::AcquireShared))
+    }
+
+    /// Whether it conflicts with every access, so that what lies before it need not be looked at again.
+    #[inline]
+    pub fn covers(self) -> bool {
+        matches!(self, Mode::Write | Mode::Acquire)
+    }
+}
+
+/// One use of one location.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    pub at: Location,
+    pub mode: Mode,
+}
+
+/// All that one operation uses.
+pub type Footprint = SmallVec<[Access; 4]>;
+
+/// Whether two operations are dependent.
+#[inline]
+pub fn dependent(a: &[Access], b: &[Access]) -> bool {
+    a.iter().any(|x| b.iter().any(|y| x.at == y.at && x.mode.conflicts(y.mode)))
+}
+
+/// An executed operation, as the search sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    pub thread: usize,
+    pub footprint: Footprint,
+    /// Threads that came into being.
+    pub spawned: u32,
+    /// Threads that will never start because of it, though they could have started before.
+    pub killed: u32,
+    /// The thread whose end was waited for.
+    pub joined: Option<usize>,
+    /// How many ways the operation could have gone, and which it went.
+    pub choices: u16,
+    pub choice: u16,
+}

@@ -1,0 +1,60 @@
+//! What can go wrong in an execution, and how grave it is.
+
+use crate::memory::Site;
+
+/// The kinds of fault, gravest first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum FaultKind {
+    UseAfterFree,
+    DoubleFree,
+    OutOfBounds,
+    WildAccess,
+    NullDeref,
+    ListCorruption,
+    RefcountUnderflow,
+    Deadlock,
+    SleepInAtomic,
+    LockMisuse,
+    LockHeldAtExit,
+    Assertion,
+    DataRace,
+}
+
+impl FaultKind {
+    /// The id in messages and options.
+    pub fn id(self) -> &'static str {
+        match self {
+            FaultKind::UseAfterFree => "use-after-free",
+            FaultKind::DoubleFree => "double-free",
+            FaultKind::OutOfBounds => "out-of-bounds",
+            FaultKind::WildAccess => "wild-access",
+            FaultKind::NullDeref => "null-deref",
+            FaultKind::ListCorruption => "list-corruption",
+            FaultKind::RefcountUnderflow => "refcount-underflow",
+            FaultKind::Deadlock => "deadlock",
+            FaultKind::SleepInAtomic => "sleep-in-atomic",
+            FaultKind::LockMisuse => "lock-misuse",
+            FaultKind::LockHeldAtExit => "lock-held-at-exit",
+            FaultKind::Assertion => "assertion",
+            FaultKind::DataRace => "data-race",
+        }
+    }
+}
+
+/// One fault in one execution.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub site: Site,
+    /// What happened, in words without names of places.
+    pub detail: String,
+    /// The other access, or where the lock was taken.
+    pub other: Option<Site>,
+    pub allocated: Option<Site>,
+    pub freed: Option<Site>,
+    pub addr: u64,
+    /// Locks held by the thread: address or name, and where taken.
+    pub held: Vec<(String, Site)>,
+    /// Functions from innermost to outermost with the place in each.
+    pub stack: Vec<Site>,
+}

@@ -1,0 +1,27 @@
+//! The explorer: runs several of the tree's real functions at once under a scheduler of its own, and shows the interleaving that goes
+//! wrong, or says up to which bounds there is none.
+//!
+//! [`explore`] reads a scenario (see `docs/scenarios.md`), executes it again and again along different schedules and gives an
+//! [`Outcome`]; [`witness`] draws it. Nothing here reads files or knows a subsystem.
+
+mod code;
+mod compile;
+mod cpu;
+mod event;
+mod fault;
+mod link;
+mod machine;
+mod memory;
+mod primitives;
+mod run;
+mod scenario;
+mod schedule;
+mod search;
+mod thread;
+pub mod witness;
+
+pub use fault::FaultKind;
+pub use machine::Preemption;
+pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind, explore};
+pub use scenario::{ScenarioSource, WithScenario, is_plain, shapes_for};
+pub use schedule::{Schedule, ScheduleError};

@@ -1,0 +1,456 @@
+//! What names mean in an execution: functions by number, the addresses and first contents of globals, strings.
+//!
+//! A function is read, lowered and compiled when it is first called. A name means, in this order: a function that the scenario defines (so a
+//! scenario may replace one of the tree), a primitive of the engine, one that the kernel model describes, the tree's own body, or nothing
+//! known. In a plain C program its own functions come before everything else, and the kernel's names mean nothing.
+
+use crate::code::{Code, FnId, IntTy};
+use crate::compile::compile;
+use crate::memory::{CPUS, Memory};
+use crate::primitives::Prim;
+use cuthere_base::{FileId, Symbol};
+use cuthere_cfront::ast::{Ast, DeclId};
+use cuthere_cfront::expand::Part;
+use cuthere_cfront::layout;
+use cuthere_cfront::outline::{ItemKind, ItemRef};
+use cuthere_cfront::parser;
+use cuthere_cfront::program::{NameSpace, Program};
+use cuthere_cfront::resolve::FileNames;
+use cuthere_cfront::types::{Ty, TyKind};
+use cuthere_ir::func::{Func, LocalId};
+use cuthere_ir::globals::{ConstValue, InitEntry, PathStep, lower_global};
+use cuthere_ir::tables::LowerTables;
+use cuthere_ir::{GlobalInit, LowerCx, LowerScratch, lower_function};
+use cuthere_kernel::Model;
+use rustc_hash::FxHashMap;
+use std::rc::Rc;
+
+/// Function addresses lie apart from all objects.
+const FUNCTIONS: u64 = 0xffff_ffff_8100_0000;
+
+/// What a function is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FnKind {
+    Prim(Prim),
+    Body(ItemRef),
+    Unknown,
+}
+
+/// A function by number.
+pub struct FnInfo {
+    pub name: Symbol,
+    pub kind: FnKind,
+    code: Option<Rc<Code>>,
+}
+
+/// Names and what they stand for. Grows while code is first met; never changes otherwise.
+pub struct Linker<'p> {
+    pub program: &'p Program<'p>,
+    pub model: &'p Model,
+    pub mem: Memory,
+    pub scenario: FileId,
+    /// Source files that the scenario includes.
+    scope: Vec<FileId>,
+    /// The scenario is a C program of its own.
+    pub plain: bool,
+    pub functions: Vec<FnInfo>,
+    by_item: FxHashMap<ItemRef, FnId>,
+    by_name: FxHashMap<(FileId, Symbol), FnId>,
+    unnamed: FxHashMap<Symbol, FnId>,
+    globals: FxHashMap<(FileId, Symbol), u64>,
+    by_global: FxHashMap<(Option<FileId>, Symbol), u64>,
+    strings: FxHashMap<Symbol, u64>,
+    statics: FxHashMap<(FileId, Symbol, u32, u32), u64>,
+    tables: LowerTables,
+    scratch: LowerScratch,
+}
+
+impl<'p> Linker<'p> {
+    pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: FileId, plain: bool) -> Linker<'p> {
+        let scope = program.includes(scenario).iter().copied().filter(|f| program.source.path(*f).ends_with(".c")).collect();
+        let mut tables = LowerTables::customary();
+        // The macros' own loops are executed; only what is read as a call keeps its special arguments.
+        tables.conditions.clear();
+        if plain {
+            tables.asserts.clear();
+        }
+        Linker {
+            program,
+            model,
+            mem: Memory::default(),
+            scenario,
+            scope,
+            plain,
+            functions: Vec::new(),
+            by_item: FxHashMap::default(),
+            by_name: FxHashMap::default(),
+            unnamed: FxHashMap::default(),
+            globals: FxHashMap::default(),
+            by_global: FxHashMap::default(),
+            strings: FxHashMap::default(),
+            statics: FxHashMap::default(),
+            tables,
+            scratch: LowerScratch::default(),
+        }
+    }
+
+    pub fn function_address(id: FnId) -> u64 {
+        FUNCTIONS + u64::from(id.0) * 16
+    }
+
+    /// The function at an address.
+    pub fn function_at(&self, addr: u64) -> Option<FnId> {
+        let n = addr.checked_sub(FUNCTIONS)?;
+        let id = n / 16;
+        (n % 16 == 0 && (id as usize) < self.functions.len()).then_some(FnId(id as u32))
+    }
+
+    /// What a name stands for when called or taken the address of in a file.
+    pub fn function(&mut self, from: FileId, name: Symbol) -> FnId {
+        if let Some(&id) = self.by_name.get(&(from, name)) {
+            return id;
+        }
+        let id = match self.resolve(from, name) {
+            FnKind::Body(item) => match self.by_item.get(&item) {
+                Some(&id) => id,
+                None => {
+                    let id = self.add(name, FnKind::Body(item));
+                    self.by_item.insert(item, id);
+                    id
+                }
+            },
+            kind => match self.unnamed.get(&name) {
+                Some(&id) => id,
+                None => {
+                    let id = self.add(name, kind);
+                    self.unnamed.insert(name, id);
+                    id
+                }
+            },
+        };
+        self.by_name.insert((from, name), id);
+        id
+    }
+
+    fn add(&mut self, name: Symbol, kind: FnKind) -> FnId {
+        self.functions.push(FnInfo { name, kind, code: None });
+        FnId(self.functions.len() as u32 - 1)
+    }
+
+    /// A function of the scenario file itself.
+    pub fn own_function(&mut self, name: &str) -> Option<FnId> {
+        let name = Symbol::find(name)?;
+        self.defined_in(self.scenario, name)?;
+        Some(self.function(self.scenario, name))
+    }
+
+    fn defined_in(&self, file: FileId, name: Symbol) -> Option<ItemRef> {
+        let outline = self.program.outline(file);
+        let functions = self.program.functions(file).iter();
+        let mut found = functions.filter(|&&i| outline.items.get(i as usize).is_some_and(|item| item.name == name));
+        let first = found.clone().find(|&&i| outline.items.get(i as usize).is_some_and(|item| item.active));
+        first.or(found.next()).map(|&item| ItemRef { file, item })
+    }
+
+    fn resolve(&self, from: FileId, name: Symbol) -> FnKind {
+        if let Some(item) = self.defined_in(self.scenario, name) {
+            return FnKind::Body(item);
+        }
+        if let Some(prim) = Prim::named(name.as_str(), self.plain) {
+            return FnKind::Prim(prim);
+        }
+        if !self.plain
+            && let Some(prim) = self.model.entry(name).and_then(Prim::of_entry)
+        {
+            return FnKind::Prim(prim);
+        }
+        let own = self.defined_in(from, name).or_else(|| self.program.resolve_call(from, name));
+        let found = match own {
+            Some(item) if self.program.item(item).active || from != self.scenario => Some(item),
+            other => self.scope.iter().find_map(|&f| self.defined_in(f, name)).or(other),
+        };
+        found.map_or(FnKind::Unknown, FnKind::Body)
+    }
+
+    /// The instructions of a function with a body.
+    pub fn code(&mut self, id: FnId) -> Option<Rc<Code>> {
+        let info = self.functions.get(id.0 as usize)?;
+        if let Some(code) = &info.code {
+            return Some(code.clone());
+        }
+        let FnKind::Body(item) = info.kind else { return None };
+        let func = self.read(item)?;
+        let code = Rc::new(compile(self, &func));
+        self.functions[id.0 as usize].code = Some(code.clone());
+        Some(code)
+    }
+
+    /// The instructions of a function already compiled.
+    pub fn compiled(&self, id: u32) -> Option<&Rc<Code>> {
+        self.functions.get(id as usize)?.code.as_ref()
+    }
+
+    fn read(&mut self, item: ItemRef) -> Option<Func> {
+        let text = self.program.text(item.file).ok()?;
+        let mut tokens = Vec::new();
+        let _ = self.program.tokens(item, Part::Whole, &text, &mut tokens);
+        let mut ast = Ast::default();
+        let names = FileNames::new(self.program, item.file);
+        let parsed = parser::parse_function(&names, &tokens, &mut ast);
+        let model = self.model;
+        let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
+        let cx = LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn };
+        Some(lower_function(&cx, item.file, &ast, &parsed, self.program.item(item), &mut self.scratch))
+    }
+
+    // ---- data ----
+
+    /// The address of a string literal.
+    pub fn string(&mut self, text: Symbol) -> u64 {
+        if let Some(&addr) = self.strings.get(&text) {
+            return addr;
+        }
+        let mut bytes = text.as_str().as_bytes().to_vec();
+        bytes.push(0);
+        let addr = self.mem.add_global(bytes);
+        self.strings.insert(text, addr);
+        addr
+    }
+
+    /// The address of a variable at file level, as named in a file.
+    pub fn global(&mut self, from: FileId, name: Symbol, size: u32) -> u64 {
+        if let Some(&addr) = self.globals.get(&(from, name)) {
+            return addr;
+        }
+        let init = self.definition(from, name);
+        let key = (init.as_ref().filter(|i| i.is_static).map(|i| i.file), name);
+        let addr = match self.by_global.get(&key) {
+            Some(&addr) => addr,
+            None => {
+                let size = init
+                    .as_ref()
+                    .and_then(|i| layout::size_of(self.program, i.ty))
+                    .map_or(size, |s| s.min(1 << 24) as u32)
+                    .max(size);
+                let size = if size == 0 { 256 } else { size };
+                let addr = self.mem.add_global(vec![0; size as usize]);
+                self.by_global.insert(key, addr);
+                if let Some(init) = &init {
+                    self.fill(addr, init.file, init.ty, &init.entries);
+                }
+                addr
+            }
+        };
+        self.globals.insert((from, name), addr);
+        addr
+    }
+
+    /// The one object of a `static` local.
+    pub fn static_local(&mut self, f: &Func, local: LocalId, size: u32) -> u64 {
+        let key = (f.file, f.name, f.loc.line, local.0);
+        if let Some(&addr) = self.statics.get(&key) {
+            return addr;
+        }
+        let addr = self.mem.add_global(vec![0; size.max(1) as usize]);
+        self.statics.insert(key, addr);
+        if let (Some(init), Some(l)) = (f.statics.iter().find(|s| s.local == local), f.locals.get(local.index())) {
+            self.fill(addr, f.file, l.ty, &init.entries);
+        }
+        addr
+    }
+
+    /// The variable's definition with its initialiser, else a declaration of it.
+    fn definition(&mut self, from: FileId, name: Symbol) -> Option<GlobalInit> {
+        let mut declared = None;
+        let seen = self.program.lookup(from, NameSpace::Ordinary, name).filter(|r| self.program.item(*r).kind == ItemKind::Variable);
+        let mut tries: Vec<ItemRef> = seen.into_iter().collect();
+        let files: Vec<FileId> = [from, self.scenario].into_iter().chain(self.scope.iter().copied()).collect();
+        for file in files {
+            tries.extend(self.variables(file, name));
+        }
+        for item in tries {
+            if let Some(init) = self.read_global(item, name) {
+                if !init.is_extern {
+                    return Some(init);
+                }
+                declared.get_or_insert(init);
+            }
+        }
+        if declared.is_some() {
+            for n in 0..self.program.files.len() as u32 {
+                for item in self.variables(FileId(n), name) {
+                    if let Some(init) = self.read_global(item, name).filter(|i| !i.is_extern) {
+                        return Some(init);
+                    }
+                }
+            }
+        }
+        declared
+    }
+
+    fn variables(&self, file: FileId, name: Symbol) -> Vec<ItemRef> {
+        let items = self.program.outline(file).items.iter().enumerate();
+        items
+            .filter(|(_, i)| i.active && (i.name == name && i.kind == ItemKind::Variable || i.kind == ItemKind::MacroUse && self.mentions(file, i.lo, i.hi, name)))
+            .map(|(n, _)| ItemRef { file, item: n as u32 })
+            .collect()
+    }
+
+    fn mentions(&self, file: FileId, lo: u32, hi: u32, name: Symbol) -> bool {
+        let Ok(text) = self.program.text(file) else { return false };
+        let bytes = text.bytes.get(lo as usize..hi as usize).unwrap_or(&[]);
+        bytes.windows(name.as_str().len().max(1)).any(|w| w == name.as_str().as_bytes())
+    }
+
+    fn read_global(&mut self, item: ItemRef, name: Symbol) -> Option<GlobalInit> {
+        let text = self.program.text(item.file).ok()?;
+        let mut tokens = Vec::new();
+        self.program.tokens(item, Part::Whole, &text, &mut tokens).ok()?;
+        let mut ast = Ast::default();
+        let names = FileNames::new(self.program, item.file);
+        let decls = parser::parse_declaration(&names, &tokens, &mut ast);
+        let decl: DeclId = decls.into_iter().find(|d| ast.decls.get(d.index()).is_some_and(|d| d.name == name))?;
+        let model = self.model;
+        let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
+        let cx = LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn };
+        lower_global(&cx, item.file, &ast, decl, &mut self.scratch)
+    }
+
+    /// Writes constant initialisers into a global's first contents.
+    fn fill(&mut self, addr: u64, file: FileId, ty: Ty, entries: &[InitEntry]) {
+        for entry in entries {
+            let Some(places) = self.offsets(ty, &entry.path) else { continue };
+            let Some(v) = self.constant(file, entry, addr, &places) else { continue };
+            for (off, bits) in places {
+                let size = match bits {
+                    Some(_) => 8,
+                    None => layout::size_of(self.program, entry.ty).unwrap_or(8).min(8) as usize,
+                };
+                let Some(image) = self.mem.image_mut(addr) else { return };
+                if image.len() < off + size {
+                    if off + size > 1 << 24 {
+                        return;
+                    }
+                    image.resize(off + size, 0);
+                }
+                match bits {
+                    None => image[off..off + size].copy_from_slice(&v.to_le_bytes()[..size]),
+                    Some((bit, width)) => {
+                        let mut word = [0u8; 8];
+                        word.copy_from_slice(&image[off..off + 8]);
+                        let mask = (if width >= 64 { u64::MAX } else { (1 << width) - 1 }) << bit;
+                        let word = u64::from_le_bytes(word) & !mask | ((v as u64) << bit) & mask;
+                        image[off..off + 8].copy_from_slice(&word.to_le_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    fn constant(&mut self, file: FileId, entry: &InitEntry, addr: u64, places: &[(usize, Option<(u32, u32)>)]) -> Option<i64> {
+        Some(match &entry.value {
+            ConstValue::Int(v) => *v,
+            ConstValue::Function(name) => Linker::function_address(self.function(file, *name)) as i64,
+            ConstValue::Str(text) => {
+                if let TyKind::Array { .. } = self.program.types.kind(entry.ty) {
+                    let (off, _) = *places.first()?;
+                    let bytes = text.as_str().as_bytes();
+                    let image = self.mem.image_mut(addr)?;
+                    for (n, b) in bytes.iter().enumerate() {
+                        if let Some(cell) = image.get_mut(off + n) {
+                            *cell = *b;
+                        }
+                    }
+                    return None;
+                }
+                self.string(*text) as i64
+            }
+            ConstValue::Address { symbol, path } => {
+                let base = self.global(file, *symbol, 0);
+                let ty = self.definition(file, *symbol).map_or(Ty::UNKNOWN, |i| i.ty);
+                let off = self.offsets(ty, path).and_then(|p| p.first().map(|p| p.0)).unwrap_or(0);
+                base.wrapping_add(off as u64) as i64
+            }
+            ConstValue::Compound { ty, entries } => {
+                let size = layout::size_of(self.program, *ty).unwrap_or(8).clamp(1, 1 << 24);
+                let object = self.mem.add_global(vec![0; size as usize]);
+                self.fill(object, file, *ty, entries);
+                if matches!(self.program.types.kind(entry.ty), TyKind::Record(_) | TyKind::Array { .. }) {
+                    let bytes = self.mem.image_mut(object)?.clone();
+                    let (off, _) = *places.first()?;
+                    let image = self.mem.image_mut(addr)?;
+                    for (n, b) in bytes.iter().enumerate() {
+                        if let Some(cell) = image.get_mut(off + n) {
+                            *cell = *b;
+                        }
+                    }
+                    return None;
+                }
+                object as i64
+            }
+            ConstValue::Unknown => return None,
+        })
+    }
+
+    /// Byte offsets that a path denotes, with position and width for bit-fields.
+    #[allow(clippy::type_complexity)]
+    fn offsets(&self, ty: Ty, path: &[PathStep]) -> Option<Vec<(usize, Option<(u32, u32)>)>> {
+        let mut all: Vec<(usize, Option<(u32, u32)>)> = vec![(0, None)];
+        let mut ty = ty;
+        for step in path {
+            match *step {
+                PathStep::Field { record, name } => {
+                    let record = match self.program.types.kind(ty) {
+                        TyKind::Record(id) => *id,
+                        _ => record?,
+                    };
+                    let (bits, width) = crate::compile::field(self, record, name)?;
+                    ty = cuthere_cfront::resolve::find_field(self.program, record, name)?.ty;
+                    for at in &mut all {
+                        at.0 += (bits / 8) as usize;
+                        at.1 = width.map(|w| ((bits % 8) as u32, w));
+                    }
+                }
+                PathStep::Index { lo, hi } => {
+                    ty = self.program.types.pointee(ty)?;
+                    let size = layout::size_of(self.program, ty)?;
+                    if hi.saturating_sub(lo) > 4096 || all.len() > 4096 {
+                        return None;
+                    }
+                    all = all.iter().flat_map(|at| (lo..=hi).map(move |i| (at.0 + (i * size) as usize, at.1))).collect();
+                }
+            }
+        }
+        Some(all)
+    }
+
+    /// Offset and integer type of a member of a structure known by tag, as the scenario's files see it.
+    pub fn member(&self, tag: &str, name: &str) -> Option<(u64, IntTy)> {
+        let (tag, name) = (Symbol::find(tag)?, Symbol::find(name)?);
+        let files = self.scope.iter().copied().chain([self.scenario]);
+        for file in files {
+            let record = cuthere_cfront::resolve::record_for_tag(self.program, file, cuthere_cfront::ast::TagKind::Struct, tag);
+            if let Some((bits, _)) = crate::compile::field(self, record, name) {
+                let ty = cuthere_cfront::resolve::find_field(self.program, record, name)?.ty;
+                let size = layout::size_of(self.program, ty).unwrap_or(8).min(8) as u8;
+                return Some((bits / 8, IntTy { size, signed: false }));
+            }
+        }
+        None
+    }
+
+    /// The size of a structure known by tag.
+    pub fn record_size(&self, tag: &str) -> Option<u64> {
+        let tag = Symbol::find(tag)?;
+        let files = self.scope.iter().copied().chain([self.scenario]);
+        files.into_iter().find_map(|file| {
+            let record = cuthere_cfront::resolve::record_for_tag(self.program, file, cuthere_cfront::ast::TagKind::Struct, tag);
+            layout::layout(self.program, record).map(|l| l.size)
+        })
+    }
+
+    /// Room for one copy per CPU.
+    pub fn percpu_size(size: u64) -> u64 {
+        size.next_multiple_of(8) * u64::from(CPUS)
+    }
+}

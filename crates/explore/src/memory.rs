@@ -1,0 +1,497 @@
+//! Memory: objects with a byte layout, and addresses that remember their object.
+//!
+//! An address is a number, as in the machine: base of the address space, then 8 bits of space (0: globals, n + 1: made by thread n), 18 bits
+//! of slot and 20 bits of offset with a bias in the middle. So pointer arithmetic, casts to integers, tag bits in low bits and `container_of`
+//! work without further ado, a pointer before or behind its object is still known to belong to it, and the address of an object does
+//! not depend on what other threads do. Slots are never used twice in one execution, so every stale pointer is seen.
+
+use crate::code::IntTy;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+const BASE: u64 = 0xffff_8000_0000_0000;
+const SLOT_BITS: u32 = 20;
+const SPACE_BITS: u32 = 38;
+const BIAS: u64 = 1 << 19;
+const SLOTS: u64 = 1 << (SPACE_BITS - SLOT_BITS);
+/// The bytes that new memory holds when nothing else is said.
+pub const POISON: u8 = 0x5a;
+/// How many CPUs there are.
+pub const CPUS: u32 = 4;
+/// Slots between two globals: room for one copy per CPU.
+const GLOBAL_SLOTS: u64 = 16;
+/// The most bytes that one execution may allocate.
+const ARENA_MAX: usize = 256 << 20;
+
+/// A place in the executed code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Site {
+    pub function: u32,
+    pub pc: u32,
+    pub thread: u8,
+    /// Position in the trace of executed events.
+    pub event: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    Live,
+    Freed,
+    /// A local of a function that has returned.
+    Gone,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Global,
+    Stack,
+    Heap,
+    /// Never made: a slot between objects or the rest of a big one.
+    None,
+}
+
+/// An object.
+#[derive(Clone, Copy, Debug)]
+pub struct Object {
+    pub addr: u64,
+    start: u32,
+    pub size: u32,
+    /// What the search has learned of it, position in `Learned::objects`; `u32::MAX`: nothing.
+    learned: u32,
+    pub state: State,
+    pub kind: Kind,
+    pub alloc: Site,
+    pub free: Site,
+}
+
+const NONE: Object = Object {
+    addr: 0,
+    start: 0,
+    size: 0,
+    learned: u32::MAX,
+    state: State::Live,
+    kind: Kind::None,
+    alloc: Site { function: u32::MAX, pc: 0, thread: 0, event: 0 },
+    free: Site { function: u32::MAX, pc: 0, thread: 0, event: 0 },
+};
+
+/// Why an access is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bad {
+    Null,
+    Wild,
+    Bounds,
+    Freed,
+    Gone,
+}
+
+/// A checked access: where the object is, and the offset in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ref {
+    pub space: u32,
+    pub slot: u32,
+    pub off: u32,
+}
+
+/// What the search has learned so far about which memory threads share. Grows only; the search starts anew when it has grown.
+#[derive(Default)]
+pub struct Learned {
+    index: FxHashMap<u64, u32>,
+    objects: Vec<LearnedObject>,
+    grown: bool,
+}
+
+#[derive(Default)]
+struct LearnedObject {
+    granules: FxHashSet<u32>,
+    /// Freed while other threads use it: each access is an event.
+    freed: bool,
+}
+
+impl Learned {
+    fn at(&mut self, addr: u64) -> u32 {
+        let next = self.objects.len() as u32;
+        let id = *self.index.entry(addr).or_insert(next);
+        if id == next {
+            self.objects.push(LearnedObject::default());
+        }
+        id
+    }
+
+    /// Whether something was learned since the last call.
+    pub fn take_grown(&mut self) -> bool {
+        std::mem::take(&mut self.grown)
+    }
+}
+
+/// How an access concerns the scheduler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Visibility {
+    /// Another thread also uses these bytes and one of the two writes.
+    pub shared: bool,
+    /// The object is freed while others use it.
+    pub freed: bool,
+}
+
+/// All memory of one execution.
+#[derive(Default)]
+pub struct Memory {
+    bytes: Vec<u8>,
+    /// Per granule of eight bytes: which threads have read (low half) and written (high half).
+    touched: Vec<u64>,
+    spaces: Vec<Vec<Object>>,
+    /// Contents of globals at the start, by number.
+    images: Vec<Image>,
+    pub learned: Learned,
+    /// Set while several threads run.
+    pub concurrent: bool,
+    pub exhausted: bool,
+}
+
+/// A global's contents at the start.
+pub struct Image {
+    pub bytes: Vec<u8>,
+    pub site: Site,
+}
+
+impl Memory {
+    /// Everything as at the start.
+    pub fn reset(&mut self) {
+        self.bytes.clear();
+        self.touched.clear();
+        self.spaces.iter_mut().for_each(Vec::clear);
+        self.concurrent = false;
+        self.exhausted = false;
+    }
+
+    /// Adds a global; its address holds for all executions.
+    pub fn add_global(&mut self, bytes: Vec<u8>) -> u64 {
+        self.images.push(Image { bytes, site: NONE.alloc });
+        global_addr(self.images.len() as u64 - 1, 0)
+    }
+
+    /// Contents at the start of the global at this address, to be filled in while linking.
+    pub fn image_mut(&mut self, addr: u64) -> Option<&mut Vec<u8>> {
+        let at = (addr.wrapping_sub(BASE) >> SLOT_BITS) / GLOBAL_SLOTS;
+        self.images.get_mut(at as usize).map(|i| &mut i.bytes)
+    }
+
+    /// Makes an object in a thread's space; filled with `fill`.
+    pub fn allocate(&mut self, thread: u8, size: u64, fill: u8, kind: Kind, site: Site) -> Option<u64> {
+        let space = usize::from(thread) + 1;
+        if self.spaces.len() <= space {
+            self.spaces.resize_with(space + 1, Vec::new);
+        }
+        let slot = self.spaces[space].len() as u64;
+        let slots = (size >> SLOT_BITS) + if size > BIAS - 4096 { 2 } else { 1 };
+        if slot + slots >= SLOTS || self.bytes.len() + size as usize > ARENA_MAX || size > ARENA_MAX as u64 {
+            self.exhausted = true;
+            return None;
+        }
+        let addr = BASE + ((space as u64) << SPACE_BITS) + (slot << SLOT_BITS) + BIAS;
+        self.place(space, slot, addr, size, fill, kind, site);
+        for _ in 1..slots {
+            self.spaces[space].push(Object { addr, ..NONE });
+        }
+        Some(addr)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn place(&mut self, space: usize, slot: u64, addr: u64, size: u64, fill: u8, kind: Kind, site: Site) {
+        let start = self.bytes.len();
+        let rounded = (size as usize).next_multiple_of(8);
+        self.bytes.resize(start + rounded, fill);
+        self.touched.resize((start + rounded) / 8, 0);
+        let learned = if self.learned.index.is_empty() { u32::MAX } else { self.learned.index.get(&addr).copied().unwrap_or(u32::MAX) };
+        let object = Object { addr, start: start as u32, size: size as u32, learned, state: State::Live, kind, alloc: site, free: NONE.free };
+        let objects = &mut self.spaces[space];
+        if objects.len() == slot as usize {
+            objects.push(object);
+        } else {
+            while objects.len() <= slot as usize {
+                objects.push(NONE);
+            }
+            objects[slot as usize] = object;
+        }
+    }
+
+    /// The address of a CPU's copy of what a pointer to per-CPU data refers to.
+    pub fn percpu(&mut self, addr: u64, cpu: u32) -> u64 {
+        if cpu == 0 || addr.wrapping_sub(BASE) >= 1 << SPACE_BITS {
+            // Allocated per-CPU memory lies CPU after CPU in one object.
+            return match self.find(addr) {
+                Some(object) if object.kind == Kind::Heap => addr.wrapping_add(u64::from(cpu) * u64::from(object.size / CPUS)),
+                _ => addr,
+            };
+        }
+        addr.wrapping_add(u64::from(cpu) * (GLOBAL_SLOTS / u64::from(CPUS)) << SLOT_BITS)
+    }
+
+    fn materialise(&mut self, slot: u64) -> bool {
+        let (id, within) = (slot / GLOBAL_SLOTS, slot % GLOBAL_SLOTS);
+        let per_cpu = GLOBAL_SLOTS / u64::from(CPUS);
+        let cpu = within / per_cpu;
+        let Some(image) = self.images.get(id as usize) else { return false };
+        let (size, site) = (image.bytes.len(), image.site);
+        let first = id * GLOBAL_SLOTS + cpu * per_cpu;
+        if size as u64 > (per_cpu << SLOT_BITS) - BIAS || self.bytes.len() + size > ARENA_MAX {
+            self.exhausted = true;
+            return false;
+        }
+        if self.spaces.is_empty() {
+            self.spaces.push(Vec::new());
+        }
+        if self.spaces[0].get(first as usize).is_some_and(|o| o.kind != Kind::None) {
+            return false;
+        }
+        let addr = global_addr(id, cpu);
+        self.place(0, first, addr, size as u64, 0, Kind::Global, site);
+        let start = self.spaces[0][first as usize].start as usize;
+        let image = &self.images[id as usize].bytes;
+        self.bytes[start..start + size].copy_from_slice(image);
+        for next in first + 1..first + per_cpu {
+            let objects = &mut self.spaces[0];
+            while objects.len() <= next as usize {
+                objects.push(NONE);
+            }
+            objects[next as usize] = Object { addr, ..NONE };
+        }
+        true
+    }
+
+    /// The object that an address belongs to.
+    pub fn find(&mut self, addr: u64) -> Option<Object> {
+        self.locate(addr).map(|(space, slot)| self.spaces[space as usize][slot as usize])
+    }
+
+    #[inline]
+    fn locate(&mut self, addr: u64) -> Option<(u32, u32)> {
+        let x = addr.wrapping_sub(BASE);
+        let space = x >> SPACE_BITS;
+        if space >= 256 {
+            return None;
+        }
+        let slot = (x >> SLOT_BITS) & (SLOTS - 1);
+        let object = self.spaces.get(space as usize).and_then(|s| s.get(slot as usize)).copied().unwrap_or(NONE);
+        if object.kind != Kind::None {
+            return Some((space as u32, slot as u32));
+        }
+        if object.addr != 0 {
+            return Some((space as u32, ((object.addr - BASE) >> SLOT_BITS & (SLOTS - 1)) as u32));
+        }
+        if space == 0 && self.materialise(slot) { self.locate(addr) } else { None }
+    }
+
+    /// Checks an access of `size` bytes.
+    #[inline]
+    pub fn check(&mut self, addr: u64, size: u32) -> Result<Ref, Bad> {
+        let Some((space, slot)) = self.locate(addr) else {
+            return Err(if addr < 1 << 16 { Bad::Null } else { Bad::Wild });
+        };
+        let object = &self.spaces[space as usize][slot as usize];
+        match object.state {
+            State::Live => {}
+            State::Freed => return Err(Bad::Freed),
+            State::Gone => return Err(Bad::Gone),
+        }
+        let off = addr.wrapping_sub(object.addr);
+        if off.checked_add(u64::from(size)).is_none_or(|end| end > u64::from(object.size)) {
+            return Err(Bad::Bounds);
+        }
+        Ok(Ref { space, slot, off: off as u32 })
+    }
+
+    #[inline]
+    fn object(&self, at: Ref) -> &Object {
+        &self.spaces[at.space as usize][at.slot as usize]
+    }
+
+    /// The object of a checked access.
+    pub fn object_of(&self, at: Ref) -> Object {
+        *self.object(at)
+    }
+
+    /// Whether the scheduler must decide before this access.
+    #[inline]
+    pub fn visibility(&self, at: Ref, size: u32) -> Visibility {
+        let learned = self.object(at).learned;
+        if learned == u32::MAX {
+            return Visibility::default();
+        }
+        let known = &self.learned.objects[learned as usize];
+        let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
+        let shared = if hi - lo < 8 { (lo..=hi).any(|g| known.granules.contains(&g)) } else { known.granules.iter().any(|g| (lo..=hi).contains(g)) };
+        Visibility { shared, freed: known.freed }
+    }
+
+    /// The shared granules of a range, as addresses.
+    pub fn shared_granules(&self, at: Ref, size: u32, out: &mut Vec<u64>) {
+        let object = self.object(at);
+        let Some(known) = self.learned.objects.get(object.learned as usize) else { return };
+        let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
+        let first = out.len();
+        if hi - lo < 64 {
+            out.extend((lo..=hi).filter(|g| known.granules.contains(g)).map(|g| object.addr + u64::from(g) * 8));
+        } else {
+            out.extend(known.granules.iter().filter(|g| (lo..=hi).contains(*g)).map(|g| object.addr + u64::from(*g) * 8));
+            out[first..].sort_unstable();
+        }
+    }
+
+    /// Remembers who touched what; learns what is shared.
+    #[inline]
+    pub fn touch(&mut self, at: Ref, size: u32, thread: u8, write: bool) {
+        if !self.concurrent {
+            return;
+        }
+        let object = self.spaces[at.space as usize][at.slot as usize];
+        let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
+        let bit = 1u64 << (u32::from(thread & 31) + if write { 32 } else { 0 });
+        for granule in lo..=hi {
+            let Some(cell) = self.touched.get_mut(object.start as usize / 8 + granule as usize) else { return };
+            if *cell & bit != 0 {
+                continue;
+            }
+            *cell |= bit;
+            let (readers, writers) = (*cell as u32, (*cell >> 32) as u32);
+            if writers != 0 && (readers | writers).count_ones() > 1 {
+                self.learn(object, granule);
+            }
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, object: Object, granule: u32) {
+        let id = self.learned.at(object.addr);
+        if self.learned.objects[id as usize].granules.insert(granule) {
+            self.learned.grown = true;
+        }
+    }
+
+    /// Ends an object's life; learns who else used it.
+    pub fn release(&mut self, at: Ref, thread: u8, state: State, site: Site) {
+        let object = self.object_of(at);
+        if self.concurrent && state == State::Freed {
+            self.note_free(object, thread);
+        }
+        let object = &mut self.spaces[at.space as usize][at.slot as usize];
+        object.state = state;
+        object.free = site;
+    }
+
+    fn note_free(&mut self, object: Object, thread: u8) {
+        let (start, count) = (object.start as usize / 8, object.size as usize / 8 + 1);
+        let own = (1u64 << (thread & 31)) | (1u64 << (u32::from(thread & 31) + 32));
+        let others = self.touched.iter().skip(start).take(count).any(|cell| cell & !own != 0);
+        if others {
+            self.learn_free(object.addr);
+        }
+    }
+
+    /// Somebody used this object after another thread freed it.
+    pub fn learn_free(&mut self, addr: u64) {
+        let id = self.learned.at(addr);
+        if !std::mem::replace(&mut self.learned.objects[id as usize].freed, true) {
+            self.learned.grown = true;
+        }
+    }
+
+    /// Reads an integer of a checked access.
+    #[inline]
+    pub fn read(&self, at: Ref, ty: IntTy) -> i64 {
+        let start = self.object(at).start as usize + at.off as usize;
+        let b = &self.bytes[start..start + usize::from(ty.size)];
+        let raw = match *b {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => 0,
+        };
+        ty.fit(raw as i64)
+    }
+
+    /// Writes an integer of a checked access.
+    #[inline]
+    pub fn write(&mut self, at: Ref, ty: IntTy, v: i64) {
+        let start = self.object(at).start as usize + at.off as usize;
+        let bytes = v.to_le_bytes();
+        let size = usize::from(ty.size.min(8));
+        self.bytes[start..start + size].copy_from_slice(&bytes[..size]);
+    }
+
+    /// Copies between two checked ranges, which may overlap.
+    pub fn copy(&mut self, dst: Ref, src: Ref, size: u32) {
+        let d = self.object(dst).start as usize + dst.off as usize;
+        let s = self.object(src).start as usize + src.off as usize;
+        self.bytes.copy_within(s..s + size as usize, d);
+    }
+
+    /// Sets all bytes of a checked range.
+    pub fn fill(&mut self, at: Ref, size: u32, byte: u8) {
+        let d = self.object(at).start as usize + at.off as usize;
+        self.bytes[d..d + size as usize].fill(byte);
+    }
+
+    /// The bytes of a checked range.
+    pub fn bytes(&self, at: Ref, size: u32) -> &[u8] {
+        let d = self.object(at).start as usize + at.off as usize;
+        &self.bytes[d..d + size as usize]
+    }
+}
+
+fn global_addr(id: u64, cpu: u64) -> u64 {
+    BASE + ((id * GLOBAL_SLOTS + cpu * (GLOBAL_SLOTS / u64::from(CPUS))) << SLOT_BITS) + BIAS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_remember_their_object() {
+        let mut m = Memory::default();
+        let a = m.allocate(0, 24, 0, Kind::Heap, Site::default()).unwrap();
+        let b = m.allocate(0, 24, 0, Kind::Heap, Site::default()).unwrap();
+        assert!(m.check(a + 16, 8).is_ok());
+        assert_eq!(m.check(a + 17, 8).unwrap_err(), Bad::Bounds);
+        assert_eq!(m.check(b - 8, 8).unwrap_err(), Bad::Bounds, "a pointer before an object is not one into its neighbour");
+        assert_eq!(m.check(0x30, 8).unwrap_err(), Bad::Null);
+        assert_eq!(m.check(0xdead_0000_0000, 8).unwrap_err(), Bad::Wild);
+        let at = m.check(a, 8).unwrap();
+        m.release(at, 0, State::Freed, Site::default());
+        assert_eq!(m.check(a, 1).unwrap_err(), Bad::Freed);
+    }
+
+    #[test]
+    fn globals_have_one_copy_per_cpu() {
+        let mut m = Memory::default();
+        let g = m.add_global(vec![7, 0, 0, 0, 0, 0, 0, 0]);
+        let other = m.percpu(g, 1);
+        let at = m.check(other, 8).unwrap();
+        assert_eq!(m.read(at, IntTy::LONG), 7);
+        m.write(at, IntTy::LONG, 9);
+        let first = m.check(g, 8).unwrap();
+        assert_eq!(m.read(first, IntTy::LONG), 7);
+        m.reset();
+        let at = m.check(other, 8).unwrap();
+        assert_eq!(m.read(at, IntTy::LONG), 7);
+    }
+
+    #[test]
+    fn what_two_threads_touch_is_learned() {
+        let mut m = Memory::default();
+        let g = m.add_global(vec![0; 16]);
+        m.concurrent = true;
+        let at = m.check(g, 4).unwrap();
+        m.touch(at, 4, 0, false);
+        m.touch(at, 4, 1, false);
+        assert!(!m.learned.take_grown(), "two readers share nothing");
+        m.touch(at, 4, 1, true);
+        assert!(m.learned.take_grown());
+        m.reset();
+        let at = m.check(g, 4).unwrap();
+        assert!(m.visibility(at, 4).shared);
+        let behind = m.check(g + 8, 4).unwrap();
+        assert!(!m.visibility(behind, 4).shared);
+    }
+}

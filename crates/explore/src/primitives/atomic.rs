@@ -1,0 +1,239 @@
+//! Operations on single words: atomics, exchanges, bits, C11 atomics, refcounts with their assertions.
+
+use super::Prim;
+use crate::code::{CallSite, IntTy};
+use crate::fault::FaultKind;
+use crate::machine::{Flow, Machine};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    None,
+    Set,
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    AndNot,
+    Exchange,
+    CompareExchange,
+    TryExchange,
+    /// Add unless it has the value of the third argument.
+    AddUnless,
+    /// Increment unless zero.
+    IncNotZero,
+    DecIfPositive,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gives {
+    Old,
+    New,
+    NewIsZero,
+    NewIsNegative,
+    Done,
+}
+
+/// An atomic operation, by its name's parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AtomicOp {
+    pub change: Change,
+    pub gives: Gives,
+    pub size: u8,
+    /// Which argument is the pointer.
+    pub pointer: u8,
+    /// Which is the operand; `u8::MAX`: one.
+    pub operand: u8,
+    /// Complains when a count goes below zero or comes back from it.
+    pub refcount: bool,
+}
+
+impl AtomicOp {
+    pub fn writes(self) -> bool {
+        self.change != Change::None
+    }
+
+    /// The operation that a name of the `atomic_` or `refcount_` families stands for.
+    pub fn named(name: &str) -> Option<AtomicOp> {
+        let name = name.strip_prefix("raw_").or_else(|| name.strip_prefix("arch_")).unwrap_or(name);
+        let (rest, size, refcount) = if let Some(rest) = name.strip_prefix("atomic64_").or_else(|| name.strip_prefix("atomic_long_")) {
+            (rest, 8, false)
+        } else if let Some(rest) = name.strip_prefix("atomic_") {
+            (rest, 4, false)
+        } else if let Some(rest) = name.strip_prefix("refcount_") {
+            (rest, 4, true)
+        } else {
+            return None;
+        };
+        let rest = ["_relaxed", "_acquire", "_release", "_mb"].iter().fold(rest, |r, s| r.strip_suffix(s).unwrap_or(r));
+        let op = |change, gives, pointer, operand| Some(AtomicOp { change, gives, size, pointer, operand, refcount });
+        let one = u8::MAX;
+        match rest {
+            "read" => return op(Change::None, Gives::Old, 0, one),
+            "set" => return op(Change::Set, Gives::Old, 0, 1),
+            "xchg" => return op(Change::Exchange, Gives::Old, 0, 1),
+            "cmpxchg" => return op(Change::CompareExchange, Gives::Old, 0, 1),
+            "try_cmpxchg" => return op(Change::TryExchange, Gives::Done, 0, 1),
+            "add_unless" => return op(Change::AddUnless, Gives::Done, 0, 1),
+            "fetch_add_unless" => return op(Change::AddUnless, Gives::Old, 0, 1),
+            "inc_not_zero" => return op(Change::IncNotZero, Gives::Done, 0, one),
+            "dec_if_positive" => return op(Change::DecIfPositive, Gives::New, 0, one),
+            "add_negative" => return op(Change::Add, Gives::NewIsNegative, 1, 0),
+            _ => {}
+        }
+        let (rest, fetch) = rest.strip_prefix("fetch_").map_or((rest, false), |r| (r, true));
+        let (rest, gives) = if let Some(r) = rest.strip_suffix("_and_test") {
+            (r, Gives::NewIsZero)
+        } else if let Some(r) = rest.strip_suffix("_return") {
+            (r, Gives::New)
+        } else {
+            (rest, if fetch { Gives::Old } else { Gives::Done })
+        };
+        let (change, counted) = match rest {
+            "add" => (Change::Add, true),
+            "sub" => (Change::Sub, true),
+            "inc" => (Change::Add, false),
+            "dec" => (Change::Sub, false),
+            "and" => (Change::And, true),
+            "or" => (Change::Or, true),
+            "xor" => (Change::Xor, true),
+            "andnot" => (Change::AndNot, true),
+            _ => return None,
+        };
+        if counted { op(change, gives, 1, 0) } else { op(change, gives, 0, one) }
+    }
+}
+
+impl Machine<'_> {
+    pub(super) fn atomic_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
+        let arg = |m: &Self, n: u8| m.arg(t, site, n);
+        let (addr, ty, write) = match prim {
+            Prim::Atomic(op) => (arg(self, op.pointer) as u64, IntTy { size: op.size, signed: true }, op.writes()),
+            Prim::Bit { set, .. } => {
+                let addr = (arg(self, 1) as u64).wrapping_add(arg(self, 0) as u64 / 64 * 8);
+                let size = match self.room(addr) {
+                    8 => 8,
+                    4..=7 => 4,
+                    2..=3 => 2,
+                    _ => 1,
+                };
+                (addr, IntTy { size, signed: false }, set.is_some())
+            }
+            _ => (arg(self, 0) as u64, site.pointee, prim != Prim::C11Load),
+        };
+        let at = match self.link.mem.check(addr, u32::from(ty.size)) {
+            Ok(at) => at,
+            Err(bad) => {
+                self.bad(t, bad, addr, write);
+                return Flow::Dead;
+            }
+        };
+        self.link.mem.touch(at, u32::from(ty.size), t as u8, write);
+        let old = self.link.mem.read(at, ty);
+        match prim {
+            Prim::StoreTo => {
+                self.link.mem.write(at, ty, arg(self, 1));
+                Flow::Next(0)
+            }
+            Prim::C11Load => Flow::Next(old),
+            Prim::Exchange => {
+                self.link.mem.write(at, ty, arg(self, 1));
+                Flow::Next(old)
+            }
+            Prim::CompareExchange => {
+                if old == ty.fit(arg(self, 1)) {
+                    self.link.mem.write(at, ty, arg(self, 2));
+                }
+                Flow::Next(old)
+            }
+            Prim::TryExchange | Prim::C11Compare => {
+                let expected_at = arg(self, 1) as u64;
+                let Some(expected) = self.read_int(expected_at, ty) else {
+                    self.bad(t, crate::memory::Bad::Wild, expected_at, false);
+                    return Flow::Dead;
+                };
+                if old == expected {
+                    self.link.mem.write(at, ty, arg(self, 2));
+                    Flow::Next(1)
+                } else {
+                    self.write_int(expected_at, ty, old);
+                    Flow::Next(0)
+                }
+            }
+            Prim::Bit { set, test } => {
+                let bit = arg(self, 0) as u64 % 64;
+                let was = (old as u64) >> bit & 1;
+                if let Some(set) = set {
+                    let new = if set { old as u64 | 1 << bit } else { old as u64 & !(1 << bit) };
+                    self.link.mem.write(at, ty, new as i64);
+                }
+                Flow::Next(if test { was as i64 } else { 0 })
+            }
+            Prim::Atomic(op) => {
+                let operand = if op.operand == u8::MAX { 1 } else { arg(self, op.operand) };
+                let v = match op.change {
+                    Change::None => Some(old),
+                    Change::Set | Change::Exchange => Some(operand),
+                    Change::Add => Some(old.wrapping_add(operand)),
+                    Change::Sub => Some(old.wrapping_sub(operand)),
+                    Change::And => Some(old & operand),
+                    Change::Or => Some(old | operand),
+                    Change::Xor => Some(old ^ operand),
+                    Change::AndNot => Some(old & !operand),
+                    Change::CompareExchange => (old == ty.fit(operand)).then(|| arg(self, 2)),
+                    Change::TryExchange => {
+                        let expected = self.read_int(operand as u64, ty).unwrap_or(0);
+                        if old == expected {
+                            Some(arg(self, 2))
+                        } else {
+                            self.write_int(operand as u64, ty, old);
+                            None
+                        }
+                    }
+                    Change::AddUnless => (old != ty.fit(arg(self, 2))).then(|| old.wrapping_add(operand)),
+                    Change::IncNotZero => (old != 0).then(|| old.wrapping_add(1)),
+                    Change::DecIfPositive => (old > 0).then(|| old.wrapping_sub(1)),
+                };
+                let new = ty.fit(v.unwrap_or(old));
+                if op.refcount && matches!(op.change, Change::Add | Change::Sub) {
+                    let wrong = match op.change {
+                        Change::Add if old == 0 => Some("reference taken of an object that has none left"),
+                        Change::Sub if old <= 0 || new < 0 => Some("reference dropped of an object that has none left"),
+                        _ => None,
+                    };
+                    if let Some(detail) = wrong {
+                        self.fault(t, FaultKind::RefcountUnderflow, addr, detail);
+                        return Flow::Dead;
+                    }
+                }
+                if op.writes() && v.is_some() {
+                    self.link.mem.write(at, ty, new);
+                }
+                Flow::Next(match op.gives {
+                    Gives::Old => old,
+                    Gives::New if op.change == Change::DecIfPositive => old.wrapping_sub(1),
+                    Gives::New => new,
+                    Gives::NewIsZero => i64::from(new == 0),
+                    Gives::NewIsNegative => i64::from(new < 0),
+                    Gives::Done => i64::from(v.is_some()),
+                })
+            }
+            _ => Flow::Next(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        let op = AtomicOp::named("atomic64_fetch_add_relaxed").unwrap();
+        assert_eq!((op.change, op.gives, op.size, op.pointer), (Change::Add, Gives::Old, 8, 1));
+        let op = AtomicOp::named("refcount_dec_and_test").unwrap();
+        assert!(op.refcount);
+        assert_eq!((op.change, op.gives, op.pointer), (Change::Sub, Gives::NewIsZero, 0));
+        assert_eq!(AtomicOp::named("atomic_notifier_chain_register"), None);
+    }
+}

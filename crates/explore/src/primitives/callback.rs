@@ -1,0 +1,300 @@
+//! Timers, work items, tasklets, interrupts and kernel threads: functions that run later, in a context of their own.
+//!
+//! Arming an object makes a thread that may start at any time from then on. Starting takes the object, its end gives it back, so that
+//! cancelling with waiting works like a lock.
+
+use super::state::{Callback, CallbackKind};
+use super::{Prim, Wrong};
+use crate::code::{CallSite, FnId};
+use crate::event::{Access, Location, Mode};
+use crate::machine::{Flow, Machine};
+use crate::thread::{Level, Status};
+
+impl Machine<'_> {
+    pub(super) fn irq_key(&self, t: usize, site: &CallSite) -> u64 {
+        Location::named(0x2000_0000 + (self.arg(t, site, 0) as u32 & 0xffff)).0
+    }
+
+    fn callback_object(&self, t: usize, prim: Prim, site: &CallSite) -> Option<(u64, bool)> {
+        Some(match prim {
+            Prim::Arm(_, n) | Prim::Flush(n) | Prim::IsPending(n) => (self.arg(t, site, n) as u64, true),
+            Prim::Cancel { object, .. } => (self.arg(t, site, object) as u64, true),
+            Prim::RequestIrq { .. } | Prim::FreeIrq => (self.irq_key(t, site), false),
+            Prim::KthreadStop => (self.arg(t, site, 0) as u64, true),
+            Prim::KthreadShouldStop => (self.threads[t].task, true),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn callback_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        let result = match self.callback_object(t, prim, site) {
+            Some((0, _)) | None => {
+                self.threads[t].footprint.push(Access { at: Location::named(0x3000_0000), mode: Mode::Acquire });
+                Ok(())
+            }
+            Some((object, memory)) => {
+                let mode = match prim {
+                    Prim::Flush(_) => Mode::Acquire,
+                    Prim::IsPending(_) | Prim::KthreadShouldStop => Mode::Read,
+                    _ => Mode::Write,
+                };
+                let access = Access { at: if memory { Location::sync(object) } else { Location(object) }, mode };
+                if memory {
+                    self.synchronises(t, object, access)
+                } else {
+                    self.threads[t].footprint.push(access);
+                    Ok(())
+                }
+            }
+        };
+        self.add_cpu(t, false);
+        result
+    }
+
+    pub(super) fn cancel_ready(&self, t: usize, object: u64) -> bool {
+        self.world.callbacks.get(&object).is_none_or(|c| c.running.is_none_or(|r| r == t))
+    }
+
+    pub(super) fn flush_ready(&self, t: usize, object: u64) -> bool {
+        self.world.callbacks.get(&object).is_none_or(|c| c.pending.is_none() && c.running.is_none_or(|r| r == t))
+    }
+
+    pub(super) fn flush_all_ready(&self, t: usize) -> bool {
+        let work = |c: &Callback| c.kind == CallbackKind::Work;
+        self.world.callbacks.values().all(|c| !work(c) || c.pending.is_none() && c.running.is_none_or(|r| r == t))
+    }
+
+    pub(super) fn kthread_stop_ready(&self, t: usize, site: &CallSite) -> bool {
+        if self.threads[t].phase == 0 {
+            return true;
+        }
+        let task = self.arg(t, site, 0) as u64;
+        self.world.tasks.get(&task).is_none_or(|&n| !self.threads[n].alive())
+    }
+
+    pub(super) fn start_ready(&self, t: usize) -> bool {
+        let object = self.threads[t].callback;
+        match self.world.callbacks.get(&object) {
+            // One work item, timer or tasklet does not run twice at the same time.
+            Some(c) => c.running.is_none() && c.pending == Some(t),
+            None => true,
+        }
+    }
+
+    pub(crate) fn start_callback(&mut self, t: usize) {
+        let object = self.threads[t].callback;
+        let function = match self.world.callbacks.get_mut(&object) {
+            Some(c) => {
+                c.pending = None;
+                c.running = Some(t);
+                c.fired += 1;
+                (c.kind == CallbackKind::Irq).then_some(())
+            }
+            None => None,
+        };
+        if function.is_some() {
+            self.fire_irq(t, object);
+        }
+    }
+
+    pub(crate) fn end_callback(&mut self, t: usize) {
+        let object = self.threads[t].callback;
+        if let Some(c) = self.world.callbacks.get_mut(&object)
+            && c.running == Some(t)
+        {
+            c.running = None;
+        }
+        self.quiesce(t);
+        let bit = !(1u32 << t);
+        self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+    }
+
+    /// The next occurrence of an interrupt may come once this one has begun.
+    fn fire_irq(&mut self, t: usize, object: u64) {
+        let Some(c) = self.world.callbacks.get(&object).copied() else { return };
+        if c.fired < self.options.interrupts {
+            let cpu = self.threads[t].cpu;
+            self.new_occurrence(t, object, c, cpu);
+        }
+    }
+
+    fn new_occurrence(&mut self, t: usize, object: u64, c: Callback, cpu: u32) {
+        let level = match c.kind {
+            CallbackKind::Timer | CallbackKind::Tasklet | CallbackKind::Rcu => Level::Softirq,
+            CallbackKind::Irq => Level::Hardirq,
+            CallbackKind::Work | CallbackKind::Kthread => Level::Task,
+        };
+        let Some(function) = self.callback_function(object, c) else { return };
+        let data = if c.by_data { c.data } else { object as i64 };
+        let name = self.link.functions[function.0 as usize].name;
+        if let Some(new) = self.spawn(t, level, cpu, (function, data), name) {
+            self.threads[new].callback = object;
+            if c.kind == CallbackKind::Irq {
+                (self.threads[new].entry.1, self.threads[new].entry2) = ((object >> 8 & 0xffff) as i64, c.data);
+            }
+            if let Some(c) = self.world.callbacks.get_mut(&object) {
+                c.pending = Some(new);
+            }
+            if self.concurrent() {
+                self.arrive(new);
+            }
+        }
+    }
+
+    /// The function bound by a set-up call, else what the object's own member says.
+    fn callback_function(&mut self, object: u64, c: Callback) -> Option<FnId> {
+        if c.function.is_some() {
+            return c.function;
+        }
+        let (tag, member) = match c.kind {
+            CallbackKind::Timer => ("timer_list", "function"),
+            CallbackKind::Work => ("work_struct", "func"),
+            CallbackKind::Tasklet => ("tasklet_struct", "func"),
+            _ => return None,
+        };
+        let (off, ty) = self.link.member(tag, member)?;
+        let addr = self.read_int(object.wrapping_add(off), ty)? as u64;
+        self.link.function_at(addr)
+    }
+
+    fn callback(&mut self, object: u64, kind: CallbackKind) -> &mut Callback {
+        self.world.callbacks.entry(object).or_insert(Callback {
+            kind,
+            function: None,
+            data: 0,
+            by_data: false,
+            pending: None,
+            running: None,
+            fired: 0,
+            dead: false,
+        })
+    }
+
+    pub(super) fn callback_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
+        let a = |m: &Self, n: u8| m.arg(t, site, n);
+        if let Some((object, true)) = self.callback_object(t, prim, site)
+            && object != 0
+            && let Err(bad) = self.link.mem.check(object, 1)
+        {
+            self.bad(t, bad, object, true);
+            return Flow::Dead;
+        }
+        match prim {
+            Prim::Setup(kind, object, function, data) => {
+                let (object, function) = (a(self, object) as u64, self.link.function_at(a(self, function) as u64));
+                let data = data.map(|n| a(self, n));
+                self.world.callbacks.remove(&object);
+                let c = self.callback(object, kind);
+                c.function = function;
+                (c.data, c.by_data) = (data.unwrap_or(0), data.is_some());
+                Flow::Next(0)
+            }
+            Prim::Arm(kind, n) => {
+                let object = a(self, n) as u64;
+                let c = *self.callback(object, kind);
+                if c.pending.is_some() || c.dead {
+                    return Flow::Next(i64::from(c.pending.is_some() && kind == CallbackKind::Timer));
+                }
+                if c.fired >= self.options.interrupts {
+                    self.bounds.insert("interrupts");
+                    return Flow::Next(i64::from(kind != CallbackKind::Timer));
+                }
+                let cpu = self.threads[t].cpu;
+                self.new_occurrence(t, object, c, cpu);
+                Flow::Next(i64::from(kind != CallbackKind::Timer))
+            }
+            Prim::Cancel { sync, shutdown, .. } => {
+                let object = self.callback_object(t, prim, site).map_or(0, |o| o.0);
+                if sync && self.world.callbacks.get(&object).is_some_and(|c| c.kind == CallbackKind::Work) && !self.may_sleep(t, site.name.as_str()) {
+                    return Flow::Dead;
+                }
+                Flow::Next(i64::from(self.cancel(object, shutdown)))
+            }
+            Prim::Flush(_) | Prim::FlushAll => {
+                if !self.may_sleep(t, site.name.as_str()) {
+                    return Flow::Dead;
+                }
+                Flow::Next(0)
+            }
+            Prim::IsPending(n) => Flow::Next(i64::from(self.world.callbacks.get(&(a(self, n) as u64)).is_some_and(|c| c.pending.is_some()))),
+            Prim::RequestIrq { threaded } => {
+                let object = self.irq_key(t, site);
+                let data = a(self, if threaded { 5 } else { 4 });
+                let handler = if threaded && a(self, 1) == 0 { 2 } else { 1 };
+                let function = self.link.function_at(a(self, handler) as u64);
+                self.world.callbacks.remove(&object);
+                let c = self.callback(object, CallbackKind::Irq);
+                (c.function, c.data, c.by_data) = (function, data, true);
+                let c = *c;
+                let cpu = self.threads[t].cpu;
+                self.new_occurrence(t, object, c, cpu);
+                Flow::Next(0)
+            }
+            Prim::FreeIrq => {
+                let object = self.irq_key(t, site);
+                self.cancel(object, true);
+                Flow::Next(0)
+            }
+            Prim::KthreadRun => {
+                let Some(function) = self.link.function_at(a(self, 0) as u64) else { return Flow::Next(0) };
+                let (data, cpu) = (a(self, 1), self.threads[t].cpu);
+                let name = self.link.functions[function.0 as usize].name;
+                match self.spawn(t, Level::Task, cpu, (function, data), name) {
+                    Some(new) => {
+                        self.threads[new].daemon = true;
+                        let task = self.current(new);
+                        if self.concurrent() {
+                            self.arrive(new);
+                        }
+                        Flow::Next(task)
+                    }
+                    None => Flow::Next(-12),
+                }
+            }
+            Prim::KthreadStop => {
+                let task = a(self, 0) as u64;
+                let Some(&target) = self.world.tasks.get(&task) else { return Flow::Next(0) };
+                if self.threads[t].phase == 0 && self.concurrent() {
+                    self.threads[target].should_stop = true;
+                    self.threads[target].sleeping = false;
+                    self.event.footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+                    self.threads[t].phase = 1;
+                    let mut no = false;
+                    return self.primitive(t, prim, site, 0, &mut no);
+                }
+                self.threads[t].phase = 0;
+                self.event.joined = Some(target);
+                Flow::Next(self.threads[target].result)
+            }
+            _ => Flow::Next(i64::from(self.threads[t].should_stop)),
+        }
+    }
+
+    fn cancel(&mut self, object: u64, shutdown: bool) -> bool {
+        let Some(c) = self.world.callbacks.get_mut(&object) else { return false };
+        c.dead |= shutdown;
+        match c.pending.take() {
+            Some(n) => {
+                if self.threads[n].status == Status::New {
+                    self.threads[n].status = Status::Cancelled;
+                    self.event.killed |= 1 << n;
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The task structure of a thread, made on first use.
+    pub(crate) fn current(&mut self, t: usize) -> i64 {
+        if self.threads[t].task == 0 {
+            let size = self.link.record_size("task_struct").unwrap_or(16384);
+            let site = self.site(t);
+            if let Some(addr) = self.link.mem.allocate(t as u8, size, 0, crate::memory::Kind::Global, site) {
+                self.threads[t].task = addr;
+                self.world.tasks.insert(addr, t);
+            }
+        }
+        self.threads[t].task as i64
+    }
+}

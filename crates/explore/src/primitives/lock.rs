@@ -1,0 +1,265 @@
+//! Locks of all kinds, as the kernel model describes them: one operation takes or gives one lock and changes the context.
+
+use super::{Prim, Wrong};
+use crate::code::CallSite;
+use crate::event::{Access, Location, Mode};
+use crate::fault::FaultKind;
+use crate::machine::{Flow, Machine};
+use crate::thread::Held;
+use cuthere_base::Symbol;
+use cuthere_kernel::{CtxEffect, CtxPart, Entry, LockEffect, LockKind, LockMode, LockRef, Sleeps, Success};
+
+/// What a call does to locks and context.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LockOp {
+    pub take: Option<LockEffect>,
+    pub give: Option<LockEffect>,
+    pub context: [Option<CtxEffect>; 4],
+    pub sleeps: bool,
+}
+
+impl Prim {
+    /// The primitive that a model entry describes; `None`: the entry says nothing that the machine must do itself.
+    pub fn of_entry(entry: &Entry) -> Option<Prim> {
+        if entry.acquires.is_empty() && entry.releases.is_empty() && entry.context.is_empty() {
+            if !entry.callbacks.is_empty() || entry.allocates || !entry.frees.is_empty() || !entry.refs.is_empty() {
+                return None;
+            }
+            return match entry.sleeps {
+                Sleeps::Always | Sleeps::Gfp(_) | Sleeps::IfTrue(_) if entry.opaque => Some(Prim::MaySleep(entry.sleeps)),
+                _ => None,
+            };
+        }
+        if entry.learned {
+            return None;
+        }
+        let mut context = [None; 4];
+        for (slot, effect) in context.iter_mut().zip(&entry.context) {
+            *slot = Some(*effect);
+        }
+        let sleeps = matches!(entry.sleeps, Sleeps::Always);
+        Some(Prim::Lock(LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps }))
+    }
+
+    /// A plain lock operation for a fixed argument, for tables that are not the kernel's.
+    pub fn lock(kind: LockKind, mode: LockMode, take: bool, success: Success) -> Prim {
+        let effect = LockEffect { lock: LockRef::Arg(0), kind, mode, success };
+        Prim::Lock(LockOp {
+            take: take.then_some(effect),
+            give: (!take).then_some(effect),
+            context: [None; 4],
+            sleeps: take && success == Success::Always && !kind.spins(),
+        })
+    }
+}
+
+impl Machine<'_> {
+    fn lock_key(&self, t: usize, lock: LockRef, site: &CallSite) -> (u64, bool) {
+        match lock {
+            LockRef::Arg(n) | LockRef::Through(n) => (self.arg(t, site, n) as u64, true),
+            // A member of its own: no lock is taken by address and by member both.
+            LockRef::Member(n, name) => (self.arg(t, site, n) as u64, !name.is_empty()),
+            LockRef::Named(name) => (Location::named(name.index() as u32).0, false),
+        }
+    }
+
+    fn location(key: u64, in_memory: bool) -> Location {
+        if in_memory { Location::sync(key) } else { Location(key) }
+    }
+
+    pub(super) fn lock_footprint(&mut self, t: usize, op: LockOp, site: &CallSite) -> Result<(), Wrong> {
+        let changes = op.context.iter().flatten().any(|c| !matches!(c.part, CtxPart::Rcu | CtxPart::PagefaultOff));
+        let mut result = Ok(());
+        if let Some(take) = op.take {
+            let mode = match (take.success, take.mode) {
+                (Success::Always, LockMode::Exclusive) => Mode::Acquire,
+                (Success::Always, LockMode::Shared) => Mode::AcquireShared,
+                // An interruptible acquisition waits as well; only a trylock does not.
+                (Success::Zero, LockMode::Exclusive) => Mode::Acquire,
+                (Success::Zero, LockMode::Shared) => Mode::AcquireShared,
+                _ => Mode::Write,
+            };
+            let (key, memory) = self.lock_key(t, take.lock, site);
+            result = self.lock_access(t, key, memory, mode);
+        }
+        if let Some(give) = op.give
+            && result.is_ok()
+        {
+            let mode = if give.mode == LockMode::Shared { Mode::ReleaseShared } else { Mode::Release };
+            let (key, memory) = self.lock_key(t, give.lock, site);
+            result = self.lock_access(t, key, memory, mode);
+        }
+        if self.options.bh_lock && self.rt() {
+            let cpu = self.threads[t].cpu;
+            for effect in op.context.iter().flatten().filter(|c| c.part == CtxPart::Bh) {
+                let mode = if effect.enter { Mode::Acquire } else { Mode::Release };
+                if self.threads[t].context.bh == i32::from(!effect.enter) {
+                    self.threads[t].footprint.push(Access { at: Location::named(0x4000_0000 + cpu), mode });
+                }
+            }
+        }
+        self.rcu_context_footprint(t, &op);
+        if changes || op.take.is_some_and(|l| self.spins(l.kind)) || op.give.is_some_and(|l| self.spins(l.kind)) {
+            self.add_cpu(t, true);
+        } else if !self.threads[t].footprint.is_empty() {
+            self.add_cpu(t, false);
+        }
+        result
+    }
+
+    fn lock_access(&mut self, t: usize, key: u64, memory: bool, mode: Mode) -> Result<(), Wrong> {
+        let access = Access { at: Machine::location(key, memory), mode };
+        if memory {
+            return self.synchronises(t, key, access);
+        }
+        self.threads[t].footprint.push(access);
+        Ok(())
+    }
+
+    pub(super) fn lock_ready(&self, t: usize, op: LockOp, site: &CallSite) -> bool {
+        if self.options.bh_lock && self.rt() && op.context.iter().flatten().any(|c| c.part == CtxPart::Bh && c.enter) && self.threads[t].context.bh == 0 {
+            let cpu = self.threads[t].cpu;
+            let busy = self.threads.iter().enumerate().any(|(n, u)| {
+                n != t && u.cpu == cpu && u.active() && (u.context.bh > 0 || u.level == crate::thread::Level::Softirq)
+            });
+            if busy {
+                return false;
+            }
+        }
+        let Some(take) = op.take else { return true };
+        if !matches!(take.success, Success::Always | Success::Zero) {
+            return true;
+        }
+        let (key, memory) = self.lock_key(t, take.lock, site);
+        // An access that is wrong is done, and found out.
+        let _ = memory;
+        self.lock_free(t, key, take)
+    }
+
+    fn lock_free(&self, t: usize, key: u64, take: LockEffect) -> bool {
+        let Some(lock) = self.world.locks.get(&key) else { return true };
+        match (take.kind, take.mode) {
+            (LockKind::Semaphore, _) => lock.taken < lock.initial,
+            (LockKind::SleepingOther | LockKind::Srcu, LockMode::Shared) | (_, LockMode::Shared) => lock.owner.is_none(),
+            _ => lock.owner.is_none() && lock.readers == 0 || lock.owner == Some(t as u8) && take.kind == LockKind::Sock && false,
+        }
+    }
+
+    pub(super) fn lock_perform(&mut self, t: usize, op: LockOp, site: &CallSite) -> Flow {
+        let mut done = true;
+        let mut result = 0;
+        if let Some(take) = op.take {
+            let (key, memory) = self.lock_key(t, take.lock, site);
+            if memory && let Err(bad) = self.link.mem.check(key, 1) {
+                self.bad(t, bad, key, true);
+                return Flow::Dead;
+            }
+            if op.sleeps && !self.spins(take.kind) && !self.may_sleep(t, site.name.as_str()) {
+                return Flow::Dead;
+            }
+            // A spinlock of the real-time kernel sleeps.
+            if self.rt() && matches!(take.kind, LockKind::Spin | LockKind::RwSpin) && self.concurrent() && self.rt_atomic(t) {
+                self.fault(t, FaultKind::SleepInAtomic, key, format!("{}() sleeps on PREEMPT_RT, called in atomic context", site.name.as_str()));
+                return Flow::Dead;
+            }
+            done = self.lock_free(t, key, take);
+            if done {
+                let here = self.site(t);
+                let lock = self.world.lock(key);
+                match (take.kind, take.mode) {
+                    (LockKind::Semaphore, _) => lock.taken += 1,
+                    (_, LockMode::Shared) => lock.readers += 1,
+                    _ => lock.owner = Some(t as u8),
+                }
+                if take.kind != LockKind::Semaphore {
+                    let shared = take.mode == LockMode::Shared;
+                    self.threads[t].held.push(Held { key, kind: take.kind, shared, site: here, name: lock_name(take.lock, site) });
+                }
+            }
+            result = match take.success {
+                Success::NonZero | Success::Pointer => i64::from(done),
+                Success::Zero | Success::Always => i64::from(!done),
+            };
+        }
+        if let Some(give) = op.give {
+            let (key, memory) = self.lock_key(t, give.lock, site);
+            if memory && let Err(bad) = self.link.mem.check(key, 1) {
+                self.bad(t, bad, key, true);
+                return Flow::Dead;
+            }
+            if !self.give_lock(t, key, give, site) {
+                return Flow::Dead;
+            }
+        }
+        if done {
+            for effect in op.context.iter().flatten() {
+                self.change_context(t, *effect);
+            }
+        }
+        self.quiesce(t);
+        Flow::Next(result)
+    }
+
+    fn rt_atomic(&self, t: usize) -> bool {
+        let u = &self.threads[t];
+        u.context.preempt > 0 || u.context.irq || u.level == crate::thread::Level::Hardirq || u.held.iter().any(|h| self.spins(h.kind))
+    }
+
+    fn give_lock(&mut self, t: usize, key: u64, give: LockEffect, site: &CallSite) -> bool {
+        let lock = self.world.lock(key);
+        match (give.kind, give.mode) {
+            (LockKind::Semaphore, _) => {
+                lock.taken -= 1;
+                return true;
+            }
+            (_, LockMode::Shared) => {
+                if lock.readers == 0 {
+                    self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that nobody holds", site.name.as_str()));
+                    return false;
+                }
+                lock.readers -= 1;
+            }
+            _ => {
+                if lock.owner != Some(t as u8) {
+                    let what = if lock.owner.is_none() { "nobody holds" } else { "another thread holds" };
+                    self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that {what}", site.name.as_str()));
+                    return false;
+                }
+                lock.owner = None;
+            }
+        }
+        let shared = give.mode == LockMode::Shared;
+        if let Some(at) = self.threads[t].held.iter().rposition(|h| h.key == key && h.shared == shared) {
+            self.threads[t].held.remove(at);
+        }
+        true
+    }
+
+    pub(crate) fn change_context(&mut self, t: usize, effect: CtxEffect) {
+        let by = if effect.enter { 1 } else { -1 };
+        let thread = &mut self.threads[t];
+        let c = &mut thread.context;
+        match effect.part {
+            CtxPart::Preempt | CtxPart::RcuSched => c.preempt = (c.preempt + by).max(0),
+            CtxPart::Bh | CtxPart::RcuBh => c.bh = (c.bh + by).max(0),
+            CtxPart::Irq => c.irq = effect.enter,
+            CtxPart::IrqSave => {
+                if effect.enter {
+                    thread.saved_irq.push(c.irq);
+                    c.irq = true;
+                } else {
+                    c.irq = thread.saved_irq.pop().unwrap_or(false);
+                }
+            }
+            CtxPart::Rcu => c.rcu = (c.rcu + by).max(0),
+            CtxPart::PagefaultOff => c.pagefault = (c.pagefault + by).max(0),
+        }
+    }
+}
+
+fn lock_name(lock: LockRef, site: &CallSite) -> Symbol {
+    match lock {
+        LockRef::Named(name) => name,
+        _ => site.name,
+    }
+}

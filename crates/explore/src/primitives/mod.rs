@@ -1,0 +1,510 @@
+//! The primitives: what the machine does itself instead of executing the tree's code.
+//!
+//! A name is looked up once, when a call is compiled. Locks, context changes and sleeping come from the kernel model; what memory,
+//! wait queues, grace periods and callbacks do is known here by the functions that the kernel's headers lead to.
+
+mod atomic;
+mod callback;
+mod data;
+mod lock;
+mod names;
+mod object;
+mod pthread;
+mod rcu;
+pub mod state;
+mod wait;
+
+pub use atomic::AtomicOp;
+pub use lock::LockOp;
+
+use crate::code::{CallSite, IntTy};
+use crate::event::Access;
+use crate::fault::FaultKind;
+use crate::machine::{Flow, Machine};
+use crate::memory::Bad;
+use crate::thread::{Level, Pending, Status};
+use cuthere_kernel::Sleeps;
+use state::CallbackKind;
+
+/// What is done instead of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prim {
+    /// Nothing; gives a constant.
+    Give(i64),
+    /// Gives its argument.
+    Argument(u8),
+    /// `*a0 = a1`.
+    StoreTo,
+    Exchange,
+    CompareExchange,
+    /// `*a0 = a2 if *a0 == *a1`, else `*a1 = *a0`; gives whether.
+    TryExchange,
+    Atomic(AtomicOp),
+    Bit { set: Option<bool>, test: bool },
+    CopyMemory,
+    SetMemory,
+    CompareMemory,
+    StringLength,
+    StringCompare { bounded: bool },
+    Allocate { zero: bool, size: Size },
+    Free(u8),
+    FreeLater { srcu: bool },
+    CacheCreate,
+    Lock(LockOp),
+    MaySleep(Sleeps),
+    Yield,
+    InitQueue,
+    PrepareToWait { exclusive: bool },
+    FinishWait,
+    WakeQueue { all: bool },
+    QueueActive,
+    SetState,
+    Schedule { timeout: Option<u8> },
+    WakeTask,
+    InitCompletion,
+    Complete { all: bool },
+    WaitCompletion { timed: bool },
+    TryCompletion,
+    CompletionDone,
+    Synchronize { srcu: bool },
+    CallRcu { srcu: bool },
+    RcuBarrier,
+    SrcuLock,
+    SrcuUnlock,
+    Setup(CallbackKind, u8, u8, Option<u8>),
+    Arm(CallbackKind, u8),
+    Cancel { object: u8, sync: bool, shutdown: bool },
+    Flush(u8),
+    FlushAll,
+    IsPending(u8),
+    RequestIrq { threaded: bool },
+    FreeIrq,
+    KthreadRun,
+    KthreadStop,
+    KthreadShouldStop,
+    ThisCpu,
+    PerCpu(bool),
+    AllocatePercpu,
+    CpuNumber,
+    Current,
+    GetObject,
+    PutObject { delete: bool },
+    ListAddValid,
+    ListDelValid,
+    Held(bool),
+    Bug,
+    Warn,
+    // Scenarios.
+    Thread(Level),
+    Finally,
+    Assert,
+    Choose,
+    // POSIX threads and C11.
+    PthreadCreate,
+    PthreadJoin,
+    CondWait,
+    CondSignal { all: bool },
+    SemInit,
+    AtomicSection(bool),
+    Assume,
+    Exit(bool),
+    C11Load,
+    C11Compare,
+}
+
+/// How an allocation's size is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    Argument(u8),
+    Product(u8, u8),
+    Cache(u8),
+    Copy(u8, u8),
+    Fixed(u32),
+}
+
+/// Why a footprint cannot be made.
+pub(crate) enum Wrong {
+    Access(Bad, u64, bool),
+}
+
+impl Prim {
+    /// A primitive known by name.
+    pub fn named(name: &str, plain: bool) -> Option<Prim> {
+        names::find(name, plain)
+    }
+}
+
+impl Machine<'_> {
+    pub(crate) fn arg(&self, t: usize, site: &CallSite, n: u8) -> i64 {
+        let base = self.threads[t].frames.last().map_or(0, |f| f.regs as usize);
+        site.args.get(usize::from(n)).map_or(0, |&r| self.threads[t].regs[base + usize::from(r)])
+    }
+
+    /// Does a primitive, or stops the thread before it.
+    pub(crate) fn primitive(&mut self, t: usize, prim: Prim, site: &CallSite, regs: usize, granted: &mut bool) -> Flow {
+        let _ = regs;
+        if let Prim::Give(v) = prim {
+            return Flow::Next(v);
+        }
+        if let Prim::Argument(n) = prim {
+            return Flow::Next(self.arg(t, site, n));
+        }
+        if self.concurrent() {
+            if !std::mem::take(granted) {
+                self.threads[t].footprint.clear();
+                self.threads[t].choices = 1;
+                let wrong = self.footprint(t, prim, site).err();
+                let visible = !self.threads[t].footprint.is_empty() || self.threads[t].choices > 1;
+                let stop = match self.stop_at {
+                    Some(at) => self.threads[t].ops >= at,
+                    None => visible,
+                };
+                if stop {
+                    self.threads[t].pending = Pending::Call;
+                    return Flow::Stop;
+                }
+                if let Some(Wrong::Access(bad, addr, write)) = wrong {
+                    self.wrong_access(t, prim, bad, addr, write);
+                    return Flow::Dead;
+                }
+            }
+            self.threads[t].ops += 1;
+            if self.record.is_some() {
+                let addr = self.arg(t, site, 0) as u64;
+                self.note(t, addr, true);
+            }
+        } else if !self.ready_call(t, prim, site) {
+            self.fault(t, FaultKind::Deadlock, 0, "the start state waits for something that nobody does");
+            return Flow::Dead;
+        }
+        let flow = self.perform(t, prim, site);
+        if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
+    }
+
+    pub(crate) fn wrong_access(&mut self, t: usize, prim: Prim, bad: Bad, addr: u64, write: bool) {
+        if matches!(prim, Prim::Free(_) | Prim::FreeLater { .. }) && bad == Bad::Freed {
+            if self.concurrent()
+                && let Some(object) = self.link.mem.find(addr)
+            {
+                self.link.mem.learn_free(object.addr);
+            }
+            self.fault(t, FaultKind::DoubleFree, addr, "free of freed memory");
+        } else {
+            self.bad(t, bad, addr, write);
+        }
+    }
+
+    /// Whether a thread's next operation can be done as far as primitives go.
+    pub(crate) fn ready(&self, t: usize) -> bool {
+        let thread = &self.threads[t];
+        match thread.pending {
+            Pending::Memory | Pending::End => true,
+            Pending::Start => thread.waits_for == 0 && self.start_ready(t),
+            Pending::Call => {
+                let Some(frame) = thread.frames.last() else { return false };
+                let Some(crate::code::Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return true };
+                let site = &frame.code.sites[*site as usize];
+                match self.prim_of(t, site) {
+                    Some(prim) => self.ready_call(t, prim, site),
+                    None => true,
+                }
+            }
+        }
+    }
+
+    /// The primitive that a call reaches.
+    pub(crate) fn prim_of(&self, t: usize, site: &CallSite) -> Option<Prim> {
+        let id = match site.target {
+            crate::code::Target::Function(id) => id,
+            crate::code::Target::Pointer(r) => {
+                let base = self.threads[t].frames.last().map_or(0, |f| f.regs as usize);
+                self.link.function_at(self.threads[t].regs[base + usize::from(r)] as u64)?
+            }
+        };
+        match self.link.functions.get(id.0 as usize)?.kind {
+            crate::link::FnKind::Prim(prim) => Some(prim),
+            _ => None,
+        }
+    }
+
+    /// Adds the memory that a primitive touches to the footprint.
+    pub(crate) fn uses(&mut self, t: usize, addr: u64, size: u32, write: bool) -> Result<(), Wrong> {
+        let result = self.want(t, addr, size, write).map(|_| ()).map_err(|bad| Wrong::Access(bad, addr, write));
+        if !self.threads[t].footprint.is_empty() {
+            self.add_cpu(t, false);
+        }
+        result
+    }
+
+    /// Adds a synchronisation object; its memory must live.
+    pub(crate) fn synchronises(&mut self, t: usize, addr: u64, access: Access) -> Result<(), Wrong> {
+        self.threads[t].footprint.push(access);
+        self.want(t, addr, 1, false).map(|_| ()).map_err(|bad| Wrong::Access(bad, addr, true))
+    }
+
+    /// What the scheduler must know of a call before it is done. Empty: nothing.
+    fn footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
+        match prim {
+            Prim::StoreTo | Prim::Exchange | Prim::CompareExchange => self.uses(t, a(self, 0), u32::from(site.pointee.size), true),
+            Prim::TryExchange => {
+                self.uses(t, a(self, 1), u32::from(site.pointee.size), true)?;
+                self.uses(t, a(self, 0), u32::from(site.pointee.size), true)
+            }
+            Prim::Atomic(op) => self.uses(t, a(self, op.pointer), u32::from(op.size), op.writes()),
+            Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
+            Prim::C11Compare => {
+                self.uses(t, a(self, 1), u32::from(site.pointee.size), true)?;
+                self.uses(t, a(self, 0), u32::from(site.pointee.size), true)
+            }
+            Prim::Bit { set, .. } => {
+                let addr = a(self, 1).wrapping_add(a(self, 0) / 64 * 8);
+                let size = self.room(addr);
+                self.uses(t, addr, size, set.is_some())
+            }
+            Prim::CopyMemory => {
+                let n = a(self, 2).min(1 << 24) as u32;
+                if n == 0 {
+                    return Ok(());
+                }
+                self.uses(t, a(self, 1), n, false)?;
+                self.uses(t, a(self, 0), n, true)
+            }
+            Prim::SetMemory => match a(self, 2).min(1 << 24) as u32 {
+                0 => Ok(()),
+                n => self.uses(t, a(self, 0), n, true),
+            },
+            Prim::Free(n) => self.free_footprint(t, a(self, n)),
+            Prim::FreeLater { .. } | Prim::CallRcu { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier | Prim::SrcuLock | Prim::SrcuUnlock => {
+                self.rcu_footprint(t, prim, site)
+            }
+            Prim::Lock(op) => self.lock_footprint(t, op, site),
+            Prim::Yield => {
+                self.add_cpu(t, true);
+                Ok(())
+            }
+            Prim::PrepareToWait { .. }
+            | Prim::FinishWait
+            | Prim::WakeQueue { .. }
+            | Prim::QueueActive
+            | Prim::SetState
+            | Prim::Schedule { .. }
+            | Prim::WakeTask
+            | Prim::Complete { .. }
+            | Prim::InitCompletion
+            | Prim::WaitCompletion { .. }
+            | Prim::TryCompletion
+            | Prim::CompletionDone => self.wait_footprint(t, prim, site),
+            Prim::Arm(..)
+            | Prim::Cancel { .. }
+            | Prim::Flush(_)
+            | Prim::FlushAll
+            | Prim::IsPending(_)
+            | Prim::FreeIrq
+            | Prim::RequestIrq { .. }
+            | Prim::KthreadStop
+            | Prim::KthreadShouldStop => self.callback_footprint(t, prim, site),
+            Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
+            Prim::ListAddValid | Prim::ListDelValid => self.list_footprint(t, prim, site),
+            Prim::Choose => {
+                self.threads[t].choices = if site.args.is_empty() { 2 } else { a(self, 0).clamp(1, 64) as u16 };
+                Ok(())
+            }
+            Prim::PthreadJoin | Prim::CondWait | Prim::CondSignal { .. } | Prim::AtomicSection(_) | Prim::SemInit => {
+                self.pthread_footprint(t, prim, site)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a call can be done now.
+    pub(crate) fn ready_call(&self, t: usize, prim: Prim, site: &CallSite) -> bool {
+        match prim {
+            Prim::Lock(op) => self.lock_ready(t, op, site),
+            Prim::Schedule { timeout } => self.schedule_ready(t, timeout, site),
+            Prim::WaitCompletion { timed } => timed || self.world.completions.get(&(self.arg(t, site, 0) as u64)).is_some_and(|&n| n > 0),
+            Prim::Synchronize { .. } | Prim::RcuBarrier => self.rcu_ready(t, prim, site),
+            Prim::Cancel { object, sync, .. } => !sync || self.cancel_ready(t, self.arg(t, site, object) as u64),
+            Prim::Flush(n) => self.flush_ready(t, self.arg(t, site, n) as u64),
+            Prim::FlushAll => self.flush_all_ready(t),
+            Prim::FreeIrq => self.cancel_ready(t, self.irq_key(t, site)),
+            Prim::KthreadStop => self.kthread_stop_ready(t, site),
+            Prim::PthreadJoin | Prim::CondWait | Prim::AtomicSection(_) => self.pthread_ready(t, prim, site),
+            _ => true,
+        }
+    }
+
+    /// Checks that the thread may sleep here.
+    pub(crate) fn may_sleep(&mut self, t: usize, name: &str) -> bool {
+        if self.link.plain || !self.concurrent() {
+            return true;
+        }
+        match self.atomic(t) {
+            Some(why) => {
+                self.fault(t, FaultKind::SleepInAtomic, 0, format!("{name}() may sleep, called {why}"));
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Does a call.
+    fn perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
+        let a = |m: &Self, n: u8| m.arg(t, site, n);
+        match prim {
+            Prim::Give(v) => Flow::Next(v),
+            Prim::Argument(n) => Flow::Next(a(self, n)),
+            Prim::StoreTo | Prim::Exchange | Prim::CompareExchange | Prim::TryExchange | Prim::Atomic(_) | Prim::Bit { .. } | Prim::C11Load | Prim::C11Compare => {
+                self.atomic_perform(t, prim, site)
+            }
+            Prim::CopyMemory | Prim::SetMemory | Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),
+            Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
+            Prim::Free(n) => {
+                let addr = a(self, n) as u64;
+                self.free_now(t, addr);
+                Flow::Next(0)
+            }
+            Prim::CacheCreate => {
+                let (size, here) = (a(self, 1) as u64, self.site(t));
+                match self.link.mem.allocate(t as u8, 64, 0, crate::memory::Kind::Heap, here) {
+                    Some(addr) => {
+                        self.world.caches.insert(addr, size);
+                        Flow::Next(addr as i64)
+                    }
+                    None => Flow::Next(0),
+                }
+            }
+            Prim::FreeLater { .. } | Prim::CallRcu { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier | Prim::SrcuLock | Prim::SrcuUnlock => {
+                self.rcu_perform(t, prim, site)
+            }
+            Prim::Lock(op) => self.lock_perform(t, op, site),
+            Prim::MaySleep(how) => {
+                let sleeps = match how {
+                    Sleeps::Always => true,
+                    Sleeps::Gfp(n) => a(self, n) & 0x400 != 0 || self.allows_reclaim(a(self, n)),
+                    Sleeps::IfTrue(n) => a(self, n) != 0,
+                    Sleeps::IfFalse(n) => a(self, n) == 0,
+                    Sleeps::IfBit(n, bit) => a(self, n) & bit != 0,
+                    Sleeps::OnRt => self.rt(),
+                    Sleeps::Unknown | Sleeps::Never => false,
+                };
+                if sleeps && !self.may_sleep(t, site.name.as_str()) {
+                    return Flow::Dead;
+                }
+                Flow::Next(0)
+            }
+            Prim::Yield => {
+                self.give_way(t);
+                Flow::Next(0)
+            }
+            Prim::InitQueue
+            | Prim::PrepareToWait { .. }
+            | Prim::FinishWait
+            | Prim::WakeQueue { .. }
+            | Prim::QueueActive
+            | Prim::SetState
+            | Prim::Schedule { .. }
+            | Prim::WakeTask
+            | Prim::InitCompletion
+            | Prim::Complete { .. }
+            | Prim::WaitCompletion { .. }
+            | Prim::TryCompletion
+            | Prim::CompletionDone => self.wait_perform(t, prim, site),
+            Prim::Setup(..)
+            | Prim::Arm(..)
+            | Prim::Cancel { .. }
+            | Prim::Flush(_)
+            | Prim::FlushAll
+            | Prim::IsPending(_)
+            | Prim::RequestIrq { .. }
+            | Prim::FreeIrq
+            | Prim::KthreadRun
+            | Prim::KthreadStop
+            | Prim::KthreadShouldStop => self.callback_perform(t, prim, site),
+            Prim::ThisCpu => Flow::Next(self.link.mem.percpu(a(self, 0) as u64, self.threads[t].cpu) as i64),
+            Prim::PerCpu(pointer) => {
+                let (addr, cpu) = (a(self, 0) as u64, a(self, 1) as u32 % crate::memory::CPUS);
+                let _ = pointer;
+                Flow::Next(self.link.mem.percpu(addr, cpu) as i64)
+            }
+            Prim::AllocatePercpu => {
+                let size = crate::link::Linker::percpu_size(a(self, 0) as u64);
+                self.allocate_bytes(t, size, Some(0))
+            }
+            Prim::CpuNumber => Flow::Next(i64::from(self.threads[t].cpu)),
+            Prim::Current => Flow::Next(self.current(t)),
+            Prim::GetObject | Prim::PutObject { .. } => self.object_perform(t, prim, site),
+            Prim::ListAddValid | Prim::ListDelValid => self.list_perform(t, prim, site),
+            Prim::Held(not) => {
+                let key = a(self, 0) as u64;
+                let held = self.threads[t].held.iter().any(|h| h.key == key);
+                if held == not && self.concurrent() {
+                    let what = if not { "lock asserted not to be held is held" } else { "lock asserted to be held is not" };
+                    self.fault(t, FaultKind::LockMisuse, key, what);
+                    return Flow::Dead;
+                }
+                Flow::Next(1)
+            }
+            Prim::Bug => {
+                self.fault(t, FaultKind::Assertion, 0, format!("{}() reached", site.name.as_str()));
+                Flow::Dead
+            }
+            Prim::Warn => Flow::Next(1),
+            Prim::Thread(level) => {
+                let (cpu, function, data) = (a(self, 0) as u32 % crate::memory::CPUS, a(self, 1) as u64, a(self, 2));
+                match self.link.function_at(function) {
+                    Some(id) => {
+                        let name = self.link.functions[id.0 as usize].name;
+                        self.spawn(t, level, cpu, (id, data), name);
+                        Flow::Next(0)
+                    }
+                    None => {
+                        self.fault(t, FaultKind::Assertion, function, "a thread needs a function");
+                        Flow::Dead
+                    }
+                }
+            }
+            Prim::Finally => {
+                if let Some(id) = self.link.function_at(a(self, 0) as u64) {
+                    self.finally.push((id, a(self, 1)));
+                }
+                Flow::Next(0)
+            }
+            Prim::Assert => {
+                if a(self, 0) == 0 {
+                    self.fault(t, FaultKind::Assertion, 0, "what must hold does not");
+                    return Flow::Dead;
+                }
+                Flow::Next(0)
+            }
+            Prim::Choose => Flow::Next(i64::from(self.choice)),
+            _ => self.pthread_perform(t, prim, site),
+        }
+    }
+
+    /// Whether a GFP mask allows direct reclaim, by the tree's own value of the flag.
+    fn allows_reclaim(&self, mask: i64) -> bool {
+        let flag = cuthere_base::Symbol::find("__GFP_DIRECT_RECLAIM").and_then(|n| self.link.model.constant(n)).unwrap_or(0x400);
+        mask & flag != 0
+    }
+
+    pub(crate) fn read_int(&mut self, addr: u64, ty: IntTy) -> Option<i64> {
+        let at = self.link.mem.check(addr, u32::from(ty.size)).ok()?;
+        Some(self.link.mem.read(at, ty))
+    }
+
+    pub(crate) fn write_int(&mut self, addr: u64, ty: IntTy, v: i64) -> bool {
+        match self.link.mem.check(addr, u32::from(ty.size)) {
+            Ok(at) => {
+                self.link.mem.write(at, ty, v);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// How many bytes lie between an address and the end of its object.
+    pub(crate) fn room(&mut self, addr: u64) -> u32 {
+        self.link.mem.find(addr).map_or(8, |o| (o.addr + u64::from(o.size)).saturating_sub(addr).clamp(1, 8) as u32)
+    }
+}

@@ -1,0 +1,276 @@
+//! Names of primitives. What the kernel model describes as a lock or a context change needs no row here.
+
+use super::state::CallbackKind::{Kthread, Tasklet, Timer, Work};
+use super::{AtomicOp, Prim, Size};
+use crate::thread::Level;
+use cuthere_kernel::{LockKind, LockMode, Sleeps, Success};
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
+
+type Table = FxHashMap<&'static str, Prim>;
+
+fn add(table: &mut Table, names: &'static str, prim: Prim) {
+    table.extend(names.split_whitespace().map(|name| (name, prim)));
+}
+
+/// For every program.
+static SHARED: LazyLock<Table> = LazyLock::new(|| {
+    let mut t = Table::default();
+    add(&mut t, "memcpy memmove __memcpy __memmove __builtin_memcpy __builtin_memmove", Prim::CopyMemory);
+    add(&mut t, "memset __memset __builtin_memset", Prim::SetMemory);
+    add(&mut t, "memcmp bcmp __builtin_memcmp", Prim::CompareMemory);
+    add(&mut t, "strlen __builtin_strlen", Prim::StringLength);
+    add(&mut t, "strcmp __builtin_strcmp", Prim::StringCompare { bounded: false });
+    add(&mut t, "strncmp __builtin_strncmp", Prim::StringCompare { bounded: true });
+    add(&mut t, "__builtin_expect likely unlikely", Prim::Argument(0));
+    add(&mut t, "__builtin_prefetch __builtin_ia32_pause barrier mb rmb wmb smp_mb smp_rmb smp_wmb", Prim::Give(0));
+    // Scenarios.
+    add(&mut t, "cuthere_task", Prim::Thread(Level::Task));
+    add(&mut t, "cuthere_softirq", Prim::Thread(Level::Softirq));
+    add(&mut t, "cuthere_hardirq", Prim::Thread(Level::Hardirq));
+    add(&mut t, "cuthere_finally", Prim::Finally);
+    add(&mut t, "cuthere_assert", Prim::Assert);
+    add(&mut t, "cuthere_choose", Prim::Choose);
+    t
+});
+
+/// For plain C programs.
+static PLAIN: LazyLock<Table> = LazyLock::new(|| {
+    let mut t = Table::default();
+    let mutex = |take, success| Prim::lock(LockKind::Mutex, LockMode::Exclusive, take, success);
+    add(&mut t, "pthread_create", Prim::PthreadCreate);
+    add(&mut t, "pthread_join", Prim::PthreadJoin);
+    add(&mut t, "pthread_exit", Prim::Exit(false));
+    add(&mut t, "pthread_mutex_lock pthread_spin_lock", mutex(true, Success::Always));
+    add(&mut t, "pthread_mutex_trylock pthread_spin_trylock", mutex(true, Success::Zero));
+    add(&mut t, "pthread_mutex_unlock pthread_spin_unlock", mutex(false, Success::Always));
+    add(&mut t, "pthread_rwlock_wrlock", Prim::lock(LockKind::RwSem, LockMode::Exclusive, true, Success::Always));
+    add(&mut t, "pthread_rwlock_rdlock", Prim::lock(LockKind::RwSem, LockMode::Shared, true, Success::Always));
+    add(&mut t, "pthread_cond_wait", Prim::CondWait);
+    add(&mut t, "pthread_cond_signal", Prim::CondSignal { all: false });
+    add(&mut t, "pthread_cond_broadcast", Prim::CondSignal { all: true });
+    add(&mut t, "sem_init", Prim::SemInit);
+    add(&mut t, "sem_wait", Prim::lock(LockKind::Semaphore, LockMode::Exclusive, true, Success::Always));
+    add(&mut t, "sem_post", Prim::lock(LockKind::Semaphore, LockMode::Exclusive, false, Success::Always));
+    add(
+        &mut t,
+        "pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy
+         pthread_spin_init pthread_spin_destroy pthread_rwlock_init pthread_rwlock_destroy pthread_detach sem_destroy
+         pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_init
+         pthread_mutexattr_settype pthread_mutexattr_destroy printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
+         atomic_thread_fence __sync_synchronize perror atomic_signal_fence",
+        Prim::Give(0),
+    );
+    add(&mut t, "atomic_load atomic_load_explicit __atomic_load_n", Prim::C11Load);
+    add(&mut t, "atomic_store atomic_store_explicit __atomic_store_n atomic_init", Prim::StoreTo);
+    add(&mut t, "atomic_exchange atomic_exchange_explicit __atomic_exchange_n __sync_lock_test_and_set", Prim::Exchange);
+    add(
+        &mut t,
+        "atomic_compare_exchange_strong atomic_compare_exchange_weak atomic_compare_exchange_strong_explicit
+         atomic_compare_exchange_weak_explicit __atomic_compare_exchange_n",
+        Prim::C11Compare,
+    );
+    add(&mut t, "__sync_val_compare_and_swap", Prim::CompareExchange);
+    add(&mut t, "malloc __builtin_malloc", Prim::Allocate { zero: false, size: Size::Argument(0) });
+    add(&mut t, "calloc", Prim::Allocate { zero: true, size: Size::Product(0, 1) });
+    add(&mut t, "alloca __builtin_alloca", Prim::Allocate { zero: false, size: Size::Argument(0) });
+    add(&mut t, "free", Prim::Free(0));
+    add(&mut t, "assert __VERIFIER_assert", Prim::Assert);
+    add(&mut t, "abort reach_error __VERIFIER_error __assert_fail __assert", Prim::Bug);
+    add(&mut t, "exit _exit", Prim::Exit(true));
+    add(&mut t, "__VERIFIER_assume assume_abort_if_not", Prim::Assume);
+    add(&mut t, "__VERIFIER_atomic_begin", Prim::AtomicSection(true));
+    add(&mut t, "__VERIFIER_atomic_end", Prim::AtomicSection(false));
+    for name in ["atomic_fetch_add", "atomic_fetch_sub", "atomic_fetch_or", "atomic_fetch_and", "atomic_fetch_xor"] {
+        // The pointer stands first here.
+        let op = AtomicOp::named(name).map(|op| AtomicOp { pointer: 0, operand: 1, ..op });
+        if let Some(op) = op {
+            t.insert(name, Prim::Atomic(op));
+        }
+    }
+    for (name, like) in [
+        ("atomic_fetch_add_explicit", "atomic_fetch_add"),
+        ("atomic_fetch_sub_explicit", "atomic_fetch_sub"),
+        ("__sync_fetch_and_add", "atomic_fetch_add"),
+        ("__sync_fetch_and_sub", "atomic_fetch_sub"),
+        ("__atomic_fetch_add", "atomic_fetch_add"),
+        ("__atomic_fetch_sub", "atomic_fetch_sub"),
+    ] {
+        if let Some(&prim) = t.get(like) {
+            t.insert(name, prim);
+        }
+    }
+    t
+});
+
+/// For kernel code.
+static KERNEL: LazyLock<Table> = LazyLock::new(|| {
+    let mut t = Table::default();
+    memory(&mut t);
+    add(&mut t, "READ_ONCE ACCESS_ONCE __READ_ONCE data_race rcu_dereference rcu_dereference_bh rcu_dereference_sched", Prim::Argument(0));
+    add(
+        &mut t,
+        "rcu_dereference_raw rcu_dereference_check rcu_dereference_bh_check rcu_dereference_sched_check rcu_dereference_protected
+         rcu_dereference_rtnl rtnl_dereference rcu_access_pointer rcu_dereference_raw_check srcu_dereference srcu_dereference_check
+         this_cpu_read __this_cpu_read raw_cpu_read unrcu_pointer rcu_pointer_handoff",
+        Prim::Argument(0),
+    );
+    add(&mut t, "WRITE_ONCE __WRITE_ONCE smp_store_release smp_store_mb set_mb rcu_assign_pointer RCU_INIT_POINTER", Prim::StoreTo);
+    add(&mut t, "smp_load_acquire", Prim::C11Load);
+    add(&mut t, "xchg xchg_relaxed xchg_acquire xchg_release rcu_replace_pointer", Prim::Exchange);
+    add(&mut t, "cmpxchg cmpxchg_relaxed cmpxchg_acquire cmpxchg_release cmpxchg64", Prim::CompareExchange);
+    add(&mut t, "try_cmpxchg try_cmpxchg_relaxed try_cmpxchg_acquire try_cmpxchg_release", Prim::TryExchange);
+    add(&mut t, "set_bit __set_bit", Prim::Bit { set: Some(true), test: false });
+    add(&mut t, "clear_bit __clear_bit clear_bit_unlock __clear_bit_unlock", Prim::Bit { set: Some(false), test: false });
+    add(&mut t, "test_and_set_bit __test_and_set_bit test_and_set_bit_lock", Prim::Bit { set: Some(true), test: true });
+    add(&mut t, "test_and_clear_bit __test_and_clear_bit", Prim::Bit { set: Some(false), test: true });
+    add(&mut t, "test_bit", Prim::Bit { set: None, test: true });
+    add(&mut t, "might_sleep __might_sleep might_fault __might_resched", Prim::MaySleep(Sleeps::Always));
+    add(&mut t, "msleep usleep_range ssleep fsleep msleep_interruptible usleep_range_state", Prim::MaySleep(Sleeps::Always));
+    add(&mut t, "cond_resched __cond_resched yield cond_resched_lock", Prim::Yield);
+    wait(&mut t);
+    callbacks(&mut t);
+    add(&mut t, "this_cpu_ptr raw_cpu_ptr get_cpu_ptr __this_cpu_ptr", Prim::ThisCpu);
+    add(&mut t, "per_cpu_ptr", Prim::PerCpu(true));
+    add(&mut t, "alloc_percpu alloc_percpu_gfp __alloc_percpu __alloc_percpu_gfp", Prim::AllocatePercpu);
+    add(&mut t, "smp_processor_id raw_smp_processor_id __smp_processor_id", Prim::CpuNumber);
+    add(&mut t, "get_current", Prim::Current);
+    add(&mut t, "get_device", Prim::GetObject);
+    add(&mut t, "put_device", Prim::PutObject { delete: false });
+    add(&mut t, "device_unregister", Prim::PutObject { delete: true });
+    add(&mut t, "device_initialize device_add device_register device_del", Prim::Give(0));
+    add(&mut t, "__list_add_valid __list_add_valid_or_report", Prim::ListAddValid);
+    add(&mut t, "__list_del_entry_valid __list_del_entry_valid_or_report", Prim::ListDelValid);
+    add(&mut t, "lockdep_assert_held lockdep_assert_held_write lockdep_assert_held_read assert_spin_locked", Prim::Held(false));
+    add(&mut t, "lockdep_assert_not_held", Prim::Held(true));
+    add(&mut t, "BUG BUG_ON VM_BUG_ON panic __builtin_trap", Prim::Bug);
+    add(&mut t, "WARN_ON WARN_ON_ONCE WARN WARN_ONCE VM_WARN_ON VM_WARN_ON_ONCE RCU_LOCKDEP_WARN", Prim::Warn);
+    add(
+        &mut t,
+        "ASSERT_RTNL lockdep_init_map lockdep_init_map_wait lockdep_init_map_type lockdep_set_class lockdep_rtnl_is_held lockdep_set_class_and_name
+         lockdep_set_subclass lock_acquire lock_release __lockdep_init_map debug_check_no_locks_freed kasan_check_write kasan_check_read
+         instrument_atomic_read instrument_atomic_write instrument_atomic_read_write kcsan_release trace_hardirqs_on trace_hardirqs_off
+         printk _printk __dynamic_pr_debug dump_stack local_bh_blocked _dev_err _dev_info _dev_warn _dev_printk netdev_err netdev_warn netdev_info
+         __netdev_printk netdev_dbg pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg
+         cpu_relax smp_mb__before_atomic smp_mb__after_atomic prefetch prefetchw rcu_sleep_check rcu_read_lock_held rcu_is_watching
+         fortify_panic debug_rcu_head_queue lockdep_assert_irqs_disabled lockdep_assert_irqs_enabled
+         lockdep_assert_in_softirq lockdep_register_key lockdep_unregister_key touch_softlockup_watchdog module_put mod_delayed_noop",
+        Prim::Give(0),
+    );
+    add(&mut t, "lockdep_is_held lock_is_held rcu_read_lock_bh_held rcu_read_lock_any_held lockdep_rtnl_held try_module_get spin_is_locked", Prim::Give(1));
+    t
+});
+
+fn memory(t: &mut Table) {
+    let new = |zero, size| Prim::Allocate { zero, size };
+    add(
+        t,
+        "kmalloc __kmalloc kmalloc_node __kmalloc_node kvmalloc kvmalloc_node vmalloc __vmalloc kmalloc_track_caller __kmalloc_noprof kmalloc_noprof
+         kvmalloc_noprof __kvmalloc_node_noprof vmalloc_noprof",
+        new(false, Size::Argument(0)),
+    );
+    add(t, "kzalloc kzalloc_node kvzalloc kvzalloc_node vzalloc kzalloc_noprof kvzalloc_noprof", new(true, Size::Argument(0)));
+    add(t, "kmalloc_array kvmalloc_array kmalloc_array_noprof kvmalloc_array_noprof", new(false, Size::Product(0, 1)));
+    add(t, "kcalloc kvcalloc kcalloc_node kcalloc_noprof kvcalloc_noprof", new(true, Size::Product(0, 1)));
+    add(t, "kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_noprof", new(false, Size::Cache(0)));
+    add(t, "kmem_cache_zalloc", new(true, Size::Cache(0)));
+    add(t, "kmemdup kmemdup_noprof", new(false, Size::Copy(0, 1)));
+    add(t, "devm_kzalloc", new(true, Size::Argument(1)));
+    add(t, "devm_kmalloc", new(false, Size::Argument(1)));
+    add(t, "kmem_cache_create kmem_cache_create_usercopy", Prim::CacheCreate);
+    add(t, "kfree kvfree vfree kfree_sensitive kzfree kfree_const free_percpu", Prim::Free(0));
+    add(t, "kmem_cache_free mempool_free_slab", Prim::Free(1));
+    add(t, "kfree_rcu kvfree_rcu kfree_rcu_mightsleep kvfree_rcu_mightsleep", Prim::FreeLater { srcu: false });
+}
+
+fn wait(t: &mut Table) {
+    add(t, "init_waitqueue_head __init_waitqueue_head", Prim::InitQueue);
+    add(t, "prepare_to_wait prepare_to_wait_event", Prim::PrepareToWait { exclusive: false });
+    add(t, "prepare_to_wait_exclusive", Prim::PrepareToWait { exclusive: true });
+    add(t, "add_wait_queue", Prim::PrepareToWait { exclusive: false });
+    add(t, "finish_wait remove_wait_queue", Prim::FinishWait);
+    add(
+        t,
+        "wake_up wake_up_nr wake_up_interruptible wake_up_interruptible_sync wake_up_locked wake_up_poll wake_up_interruptible_poll
+         __wake_up __wake_up_sync __wake_up_locked wake_up_sync swake_up_one",
+        Prim::WakeQueue { all: false },
+    );
+    add(t, "wake_up_all wake_up_interruptible_all swake_up_all wake_up_all_locked", Prim::WakeQueue { all: true });
+    add(t, "waitqueue_active wq_has_sleeper swq_has_sleeper", Prim::QueueActive);
+    add(t, "set_current_state __set_current_state set_special_state", Prim::SetState);
+    add(t, "schedule io_schedule schedule_preempt_disabled", Prim::Schedule { timeout: None });
+    add(
+        t,
+        "schedule_timeout io_schedule_timeout schedule_timeout_interruptible schedule_timeout_uninterruptible schedule_timeout_killable
+         schedule_timeout_idle",
+        Prim::Schedule { timeout: Some(0) },
+    );
+    add(t, "wake_up_process wake_up_state", Prim::WakeTask);
+    add(t, "init_completion reinit_completion __init_completion", Prim::InitCompletion);
+    add(t, "complete complete_on_current_cpu", Prim::Complete { all: false });
+    add(t, "complete_all", Prim::Complete { all: true });
+    add(t, "wait_for_completion wait_for_completion_io wait_for_completion_interruptible wait_for_completion_killable", Prim::WaitCompletion { timed: false });
+    add(
+        t,
+        "wait_for_completion_timeout wait_for_completion_interruptible_timeout wait_for_completion_killable_timeout wait_for_completion_io_timeout",
+        Prim::WaitCompletion { timed: true },
+    );
+    add(t, "try_wait_for_completion", Prim::TryCompletion);
+    add(t, "completion_done", Prim::CompletionDone);
+    add(t, "signal_pending signal_pending_state fatal_signal_pending need_resched freezing", Prim::Give(0));
+    add(t, "synchronize_rcu synchronize_net synchronize_sched synchronize_rcu_bh synchronize_rcu_expedited", Prim::Synchronize { srcu: false });
+    add(t, "synchronize_srcu synchronize_srcu_expedited", Prim::Synchronize { srcu: true });
+    add(t, "call_rcu call_rcu_hurry call_rcu_bh call_rcu_sched", Prim::CallRcu { srcu: false });
+    add(t, "call_srcu", Prim::CallRcu { srcu: true });
+    add(t, "rcu_barrier", Prim::RcuBarrier);
+    add(t, "srcu_read_lock srcu_read_lock_nmisafe srcu_read_lock_notrace", Prim::SrcuLock);
+    add(t, "srcu_read_unlock srcu_read_unlock_nmisafe srcu_read_unlock_notrace", Prim::SrcuUnlock);
+}
+
+fn callbacks(t: &mut Table) {
+    add(t, "timer_setup timer_setup_on_stack __timer_setup init_timer_key do_init_timer timer_init_key", Prim::Setup(Timer, 0, 1, None));
+    add(t, "mod_timer add_timer mod_timer_pending timer_reduce add_timer_on", Prim::Arm(Timer, 0));
+    add(t, "del_timer timer_delete try_to_del_timer_sync timer_delete_sync_try", Prim::Cancel { object: 0, sync: false, shutdown: false });
+    add(t, "del_timer_sync timer_delete_sync del_singleshot_timer_sync", Prim::Cancel { object: 0, sync: true, shutdown: false });
+    add(t, "timer_shutdown_sync", Prim::Cancel { object: 0, sync: true, shutdown: true });
+    add(t, "timer_shutdown", Prim::Cancel { object: 0, sync: false, shutdown: true });
+    add(t, "timer_pending", Prim::IsPending(0));
+    add(t, "destroy_timer_on_stack destroy_work_on_stack destroy_delayed_work_on_stack", Prim::Give(0));
+    add(t, "INIT_WORK INIT_WORK_ONSTACK INIT_DELAYED_WORK INIT_DEFERRABLE_WORK INIT_DELAYED_WORK_ONSTACK", Prim::Setup(Work, 0, 1, None));
+    add(t, "schedule_work schedule_delayed_work", Prim::Arm(Work, 0));
+    add(t, "queue_work queue_delayed_work mod_delayed_work", Prim::Arm(Work, 1));
+    add(t, "queue_work_on queue_delayed_work_on mod_delayed_work_on", Prim::Arm(Work, 2));
+    add(t, "cancel_work cancel_delayed_work", Prim::Cancel { object: 0, sync: false, shutdown: false });
+    add(t, "cancel_work_sync cancel_delayed_work_sync", Prim::Cancel { object: 0, sync: true, shutdown: false });
+    add(t, "disable_work_sync disable_delayed_work_sync", Prim::Cancel { object: 0, sync: true, shutdown: true });
+    add(t, "flush_work flush_delayed_work", Prim::Flush(0));
+    add(t, "flush_workqueue drain_workqueue destroy_workqueue flush_scheduled_work __flush_workqueue", Prim::FlushAll);
+    add(t, "work_pending delayed_work_pending", Prim::IsPending(0));
+    add(t, "tasklet_init", Prim::Setup(Tasklet, 0, 1, Some(2)));
+    add(t, "tasklet_setup", Prim::Setup(Tasklet, 0, 1, None));
+    add(t, "tasklet_schedule tasklet_hi_schedule", Prim::Arm(Tasklet, 0));
+    add(t, "tasklet_kill", Prim::Cancel { object: 0, sync: true, shutdown: false });
+    add(t, "request_irq", Prim::RequestIrq { threaded: false });
+    add(t, "request_threaded_irq", Prim::RequestIrq { threaded: true });
+    add(t, "free_irq disable_irq", Prim::FreeIrq);
+    add(t, "kthread_run kthread_create", Prim::KthreadRun);
+    add(t, "kthread_stop", Prim::KthreadStop);
+    add(t, "kthread_should_stop", Prim::KthreadShouldStop);
+    let _ = Kthread;
+}
+
+/// The primitive of this name.
+pub fn find(name: &str, plain: bool) -> Option<Prim> {
+    if let Some(&prim) = SHARED.get(name) {
+        return Some(prim);
+    }
+    if plain {
+        return PLAIN.get(name).copied().or_else(|| nondeterministic(name));
+    }
+    KERNEL.get(name).copied().or_else(|| AtomicOp::named(name).map(Prim::Atomic))
+}
+
+/// Values that the verification suites leave open: zero or one.
+fn nondeterministic(name: &str) -> Option<Prim> {
+    name.starts_with("__VERIFIER_nondet_").then_some(Prim::Choose)
+}

@@ -1,0 +1,144 @@
+//! POSIX threads, C11 atomics and the verification suites' own functions, for plain C programs.
+
+use super::{Prim, Wrong};
+use crate::code::{CallSite, IntTy};
+use crate::event::{Access, Location, Mode};
+use crate::fault::FaultKind;
+use crate::machine::{Flow, Machine};
+use crate::thread::{Level, Status};
+
+impl Machine<'_> {
+    pub(super) fn pthread_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        let object = self.arg(t, site, 0) as u64;
+        let sync = |mode| Access { at: Location::sync(object), mode };
+        match prim {
+            Prim::PthreadJoin => {
+                // Waits for a thread alone; what the thread did is ordered before by the join itself.
+                self.threads[t].footprint.push(Access { at: Location::named(0x5000_0000 + (object as u32 & 0xff)), mode: Mode::ReleaseShared });
+                Ok(())
+            }
+            Prim::CondWait => {
+                let mutex = self.arg(t, site, 1) as u64;
+                if self.threads[t].phase == 0 {
+                    self.synchronises(t, object, sync(Mode::Write))?;
+                    return self.synchronises(t, mutex, Access { at: Location::sync(mutex), mode: Mode::Release });
+                }
+                self.threads[t].footprint.push(Access { at: Location::wake(t), mode: Mode::Acquire });
+                self.synchronises(t, mutex, Access { at: Location::sync(mutex), mode: Mode::Acquire })
+            }
+            Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
+            Prim::SemInit => self.synchronises(t, object, sync(Mode::Write)),
+            _ => {
+                self.threads[t].footprint.push(Access { at: Location::named(0x5100_0000), mode: Mode::Acquire });
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn pthread_ready(&self, t: usize, prim: Prim, site: &CallSite) -> bool {
+        match prim {
+            Prim::PthreadJoin => {
+                let target = self.arg(t, site, 0) as usize;
+                self.threads.get(target).is_none_or(|u| !u.alive())
+            }
+            Prim::CondWait => {
+                let mutex = self.arg(t, site, 1) as u64;
+                self.threads[t].phase == 0 || !self.threads[t].sleeping && self.world.locks.get(&mutex).is_none_or(|l| l.owner.is_none())
+            }
+            Prim::AtomicSection(true) => self.world.atomic_section.is_none_or(|o| o == t),
+            _ => true,
+        }
+    }
+
+    pub(super) fn pthread_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
+        let a = |m: &Self, n: u8| m.arg(t, site, n);
+        match prim {
+            Prim::PthreadCreate => {
+                let Some(id) = self.link.function_at(a(self, 2) as u64) else {
+                    self.fault(t, FaultKind::WildAccess, a(self, 2) as u64, "a thread needs a function");
+                    return Flow::Dead;
+                };
+                let name = self.link.functions[id.0 as usize].name;
+                let cpu = 0;
+                let Some(new) = self.spawn(t, Level::Task, cpu, (id, a(self, 3)), name) else { return Flow::Next(11) };
+                let out = a(self, 0) as u64;
+                if out != 0 {
+                    self.write_int(out, IntTy::ULONG, new as i64);
+                }
+                self.link.mem.concurrent = true;
+                self.arrive(new);
+                Flow::Next(0)
+            }
+            Prim::PthreadJoin => {
+                let target = a(self, 0) as usize;
+                let out = a(self, 1) as u64;
+                if let Some(u) = self.threads.get(target) {
+                    let result = u.result;
+                    self.event.joined = Some(target);
+                    if out != 0 {
+                        self.write_int(out, IntTy::LONG, result);
+                    }
+                }
+                Flow::Next(0)
+            }
+            Prim::CondWait => {
+                let (cond, mutex) = (a(self, 0) as u64, a(self, 1) as u64);
+                if self.threads[t].phase == 0 {
+                    if self.world.lock(mutex).owner != Some(t as u8) {
+                        self.fault(t, FaultKind::LockMisuse, mutex, "pthread_cond_wait() without the mutex");
+                        return Flow::Dead;
+                    }
+                    self.world.lock(mutex).owner = None;
+                    self.threads[t].held.retain(|h| h.key != mutex);
+                    self.world.queues.entry(cond).or_default().push(super::state::Waiter { thread: t, entry: t as u64, exclusive: true });
+                    self.threads[t].sleeping = true;
+                    self.threads[t].phase = 1;
+                    let mut no = false;
+                    return self.primitive(t, prim, site, 0, &mut no);
+                }
+                self.threads[t].phase = 0;
+                self.world.lock(mutex).owner = Some(t as u8);
+                Flow::Next(0)
+            }
+            Prim::CondSignal { all } => {
+                let cond = a(self, 0) as u64;
+                let queue = self.world.queues.entry(cond).or_default();
+                let count = if all { queue.len() } else { queue.len().min(1) };
+                let woken: Vec<usize> = queue.drain(..count).map(|w| w.thread).collect();
+                for target in woken {
+                    self.threads[target].sleeping = false;
+                    self.event.footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+                }
+                Flow::Next(0)
+            }
+            Prim::SemInit => {
+                let (sem, n) = (a(self, 0) as u64, a(self, if site.args.len() > 2 { 2 } else { 1 }));
+                let lock = self.world.lock(sem);
+                (lock.initial, lock.taken) = (n as i32, 0);
+                Flow::Next(0)
+            }
+            Prim::AtomicSection(begin) => {
+                self.world.atomic_section = begin.then_some(t);
+                Flow::Next(0)
+            }
+            Prim::Assume => {
+                if a(self, 0) == 0 {
+                    self.assumed_away = true;
+                    self.threads[t].status = Status::Cut;
+                    return Flow::Dead;
+                }
+                Flow::Next(0)
+            }
+            Prim::Exit(all) => {
+                self.exited |= all;
+                self.threads[t].result = a(self, 0);
+                self.threads[t].frames.clear();
+                self.threads[t].regs.clear();
+                self.threads[t].slots.clear();
+                self.threads[t].status = Status::Finished;
+                Flow::Dead
+            }
+            _ => Flow::Next(0),
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! One exploration from beginning to end: executions one after the other until nothing is left or a limit is reached, and what was found.
+
+use crate::event::Footprint;
+use crate::fault::{Fault, FaultKind};
+use crate::link::Linker;
+use crate::machine::{Machine, MachineOptions, Preemption, Recorded};
+use crate::memory::Site;
+use crate::scenario::ScenarioSource;
+use crate::schedule::Schedule;
+use crate::search::{Dpor, Pct, Random, Strategy, View};
+use crate::thread::{Level, Status};
+use cuthere_cfront::program::Program;
+use cuthere_kernel::Model;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StrategyKind {
+    #[default]
+    Dpor,
+    Pct,
+    Random,
+}
+
+/// Bounds and modes of an exploration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub preemption: Preemption,
+    pub bh_lock: bool,
+    /// The most preemptions of one execution, where the search without this bound does not come to its end.
+    pub preemptions: u32,
+    pub interrupts: u32,
+    pub unroll: u32,
+    pub time: Duration,
+    pub executions: u64,
+    pub races: bool,
+    pub strategy: StrategyKind,
+    pub seed: u64,
+    pub replay: Option<Schedule>,
+    /// Go on after the first fault, to list all.
+    pub all_faults: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            preemption: Preemption::Full,
+            bh_lock: false,
+            preemptions: 2,
+            interrupts: 2,
+            unroll: 20,
+            time: Duration::from_secs(60),
+            executions: 10_000_000,
+            races: false,
+            strategy: StrategyKind::Dpor,
+            seed: 1,
+            replay: None,
+            all_faults: true,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutcomeKind {
+    Fault,
+    None,
+    Unknown,
+}
+
+/// A distinct fault with a schedule that reaches it.
+#[derive(Clone, Debug)]
+pub struct FoundFault {
+    pub fault: Fault,
+    pub schedule: Schedule,
+    /// The fault in the words of places.
+    pub place: Place,
+}
+
+/// A place in the source.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Place {
+    pub function: String,
+    pub file: String,
+    pub line: u32,
+}
+
+/// How a replay went.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Replay {
+    /// Every run of the schedule was done.
+    Same,
+    /// From this run on it could not be followed, and why.
+    Diverged(usize, String),
+}
+
+/// What an exploration gives.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub kind: OutcomeKind,
+    /// Gravest first.
+    pub faults: Vec<FoundFault>,
+    /// Inequivalent executions run to their end.
+    pub executions: u64,
+    /// Executions given up because an equivalent one had been run.
+    pub redundant: u64,
+    /// Limits that were in the way, by name.
+    pub bounds: BTreeSet<String>,
+    /// Operations done in all.
+    pub events: u64,
+    pub unknown_calls: Vec<String>,
+    pub unsupported: Vec<String>,
+    /// Threads that did not run to their end in any execution.
+    pub unfinished: Vec<String>,
+    pub seconds: f64,
+    pub replay: Option<Replay>,
+    /// The steps of the gravest fault's execution.
+    pub trace: Vec<TraceStep>,
+    pub threads: Vec<ThreadInfo>,
+}
+
+/// A thread of the shown execution.
+#[derive(Clone, Debug)]
+pub struct ThreadInfo {
+    pub name: String,
+    pub cpu: u32,
+    pub context: &'static str,
+}
+
+/// A step of the shown execution.
+#[derive(Clone, Debug)]
+pub struct TraceStep {
+    pub thread: usize,
+    pub place: Place,
+    pub depth: u16,
+    pub text: String,
+    pub addr: u64,
+    pub write: bool,
+    pub visible: bool,
+    pub event: u32,
+}
+
+struct Run<'p> {
+    machine: Machine<'p>,
+    runs: Vec<(u8, u64)>,
+    choices: Vec<u16>,
+    arrivals: Vec<u64>,
+    finished: u32,
+    names: Vec<String>,
+}
+
+/// Explores a scenario.
+pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+    let started = Instant::now();
+    let rt_model = model.clone().for_preempt(options.preemption == Preemption::Rt);
+    let mut link = Linker::new(program, &rt_model, scenario.file, scenario.plain);
+    let entry = if scenario.plain { "main" } else { "scenario" };
+    let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, 0)).collect();
+    let mut outcome = Outcome {
+        kind: OutcomeKind::Unknown,
+        faults: Vec::new(),
+        executions: 0,
+        redundant: 0,
+        bounds: BTreeSet::new(),
+        events: 0,
+        unknown_calls: Vec::new(),
+        unsupported: Vec::new(),
+        unfinished: Vec::new(),
+        seconds: 0.0,
+        replay: None,
+        trace: Vec::new(),
+        threads: Vec::new(),
+    };
+    if start.is_empty() {
+        outcome.unsupported.push(format!("the scenario has no function {entry}()"));
+        return outcome;
+    }
+    let machine_options = MachineOptions {
+        preemption: options.preemption,
+        bh_lock: options.bh_lock,
+        interrupts: options.interrupts,
+        unroll: options.unroll,
+        races: options.races,
+        ..MachineOptions::default()
+    };
+    let machine = Machine::new(link, machine_options, start);
+    let mut run = Run { machine, runs: Vec::new(), choices: Vec::new(), arrivals: Vec::new(), finished: 0, names: Vec::new() };
+    match &options.replay {
+        Some(schedule) => {
+            let schedule = schedule.clone();
+            let how = run.replay(&schedule);
+            outcome.executions = 1;
+            let faults = std::mem::take(&mut run.machine.faults);
+            run.collect(&mut outcome, faults, Some(&schedule));
+            outcome.replay = Some(how);
+            run.show(&mut outcome);
+        }
+        None => {
+            run.search(options, &mut outcome, started);
+            if let Some(first) = outcome.faults.first() {
+                let schedule = first.schedule.clone();
+                run.replay(&schedule);
+                run.show(&mut outcome);
+            }
+        }
+    }
+    run.conclude(&mut outcome, options);
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+impl<'p> Run<'p> {
+    fn search(&mut self, options: &Options, outcome: &mut Outcome, started: Instant) {
+        let deadline = started + options.time;
+        match options.strategy {
+            StrategyKind::Dpor => {
+                // Without a bound on preemptions first; where that does not end, within the bound.
+                let half = started + options.time / 2;
+                let mut dpor = Dpor::new(None);
+                if self.strategy(&mut dpor, options, outcome, half, options.executions / 2) {
+                    return;
+                }
+                let left: Vec<String> = ["time", "executions"].map(str::to_owned).to_vec();
+                left.iter().for_each(|b| drop(outcome.bounds.remove(b)));
+                for bound in 0..=options.preemptions.min(u32::from(u16::MAX)) {
+                    let mut dpor = Dpor::new(Some(bound as u16));
+                    if !self.strategy(&mut dpor, options, outcome, deadline, options.executions) {
+                        return;
+                    }
+                }
+            }
+            StrategyKind::Random => {
+                self.strategy(&mut Random::new(options.seed), options, outcome, deadline, options.executions);
+            }
+            StrategyKind::Pct => {
+                let depth = options.preemptions + 1;
+                self.strategy(&mut Pct::new(options.seed, depth), options, outcome, deadline, options.executions);
+            }
+        }
+    }
+
+    /// Runs a strategy to its end. `false`: a limit came first.
+    fn strategy(&mut self, strategy: &mut dyn Strategy, options: &Options, outcome: &mut Outcome, deadline: Instant, limit: u64) -> bool {
+        let mut blocked: Vec<(usize, Footprint)> = Vec::new();
+        outcome.executions = 0;
+        outcome.redundant = 0;
+        loop {
+            let complete = self.execution(strategy, &mut blocked, outcome);
+            self.machine.learn_cpus();
+            let faults = std::mem::take(&mut self.machine.faults);
+            if !faults.is_empty() && !self.machine.assumed_away {
+                self.collect(outcome, faults, None);
+                if !options.all_faults {
+                    return false;
+                }
+            }
+            let grown = self.machine.link.mem.learned.take_grown() | std::mem::take(&mut self.machine.world.grown);
+            if grown {
+                strategy.restart();
+                outcome.executions = 0;
+                outcome.redundant = 0;
+                if Instant::now() >= deadline {
+                    outcome.bounds.insert("time".to_owned());
+                    return false;
+                }
+                continue;
+            }
+            if complete {
+                outcome.executions += 1;
+            } else {
+                outcome.redundant += 1;
+            }
+            if !strategy.end(&blocked) {
+                break;
+            }
+            if outcome.executions >= limit {
+                outcome.bounds.insert("executions".to_owned());
+                return false;
+            }
+            if (outcome.executions + outcome.redundant) % 64 == 0 && Instant::now() >= deadline {
+                outcome.bounds.insert("time".to_owned());
+                return false;
+            }
+        }
+        if strategy.diverged() {
+            outcome.unsupported.push("the engine did not repeat itself".to_owned());
+        }
+        true
+    }
+
+    /// One execution. `false`: given up as equivalent to an earlier one.
+    fn execution(&mut self, strategy: &mut dyn Strategy, blocked: &mut Vec<(usize, Footprint)>, outcome: &mut Outcome) -> bool {
+        blocked.clear();
+        self.runs.clear();
+        self.choices.clear();
+        self.machine.reset();
+        if !self.machine.faults.is_empty() && !self.machine.concurrent() {
+            return true;
+        }
+        loop {
+            let m = &self.machine;
+            let enabled = m.enabled();
+            if enabled == 0 {
+                break;
+            }
+            let allowed = if m.world.shared_cpus == 0 { u32::MAX } else { m.allowed() };
+            let view = View { enabled, allowed, threads: &m.threads };
+            let Some((t, choice)) = strategy.pick(&view) else { return false };
+            self.step(t, choice);
+            outcome.events += 1;
+            let event = std::mem::take(&mut self.machine.event);
+            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads };
+            strategy.executed(&event, &view);
+            self.machine.event = event;
+        }
+        let m = &mut self.machine;
+        for (n, thread) in m.threads.iter().enumerate() {
+            if thread.alive() && (n > 0 || m.link.plain) && !m.exited && !m.assumed_away {
+                blocked.push((n, thread.footprint.clone()));
+            }
+            if matches!(thread.status, Status::Finished) {
+                self.finished |= 1 << n;
+            }
+            if self.names.len() <= n {
+                self.names.push(thread.name.as_str().to_owned());
+            }
+        }
+        self.end(blocked);
+        true
+    }
+
+    fn step(&mut self, t: usize, choice: u16) {
+        let before = self.machine.threads[t].ops;
+        let choices = self.machine.threads[t].choices;
+        self.machine.step(t, choice);
+        let done = self.machine.threads[t].ops - before;
+        if choices > 1 {
+            self.choices.push(choice);
+        }
+        match self.runs.last_mut() {
+            Some(run) if usize::from(run.0) == t => run.1 += done,
+            _ => self.runs.push((t as u8, done)),
+        }
+    }
+
+    /// All threads have stopped: a deadlock, or the end and what must hold there.
+    fn end(&mut self, blocked: &[(usize, Footprint)]) {
+        let m = &mut self.machine;
+        let stuck: Vec<usize> = blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
+        let clean = m.faults.is_empty() && m.threads.iter().all(|t| t.status != Status::Cut);
+        if !clean || m.assumed_away {
+            return;
+        }
+        if let Some(&t) = stuck.first() {
+            let waits = stuck.len();
+            let detail = if waits == 1 { "waits for what nobody will do".to_owned() } else { format!("{waits} threads wait for each other") };
+            m.fault(t, FaultKind::Deadlock, 0, detail);
+            return;
+        }
+        if m.finally.is_empty() || m.exited {
+            return;
+        }
+        let finally = m.finally.clone();
+        m.link.mem.concurrent = false;
+        for (id, arg) in finally {
+            m.threads[0].status = Status::Ready;
+            m.push_frame(0, id, &[arg], None, 0, crate::thread::Then::Nothing);
+            m.advance(0, false);
+        }
+    }
+
+    /// The arrivals of the threads of the last execution, for its schedule.
+    fn schedule(&self) -> Schedule {
+        let mut arrivals = Vec::new();
+        for (n, thread) in self.machine.threads.iter().enumerate() {
+            let later: u64 = self.runs.iter().filter(|r| usize::from(r.0) == n).map(|r| r.1).sum();
+            arrivals.push(thread.ops - later.min(thread.ops));
+        }
+        Schedule { arrivals, runs: self.runs.clone(), choices: self.choices.clone() }
+    }
+
+    fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
+        let mut made = None;
+        for fault in faults {
+            let place = self.place(fault.site);
+            let known = outcome.faults.iter().any(|f| f.fault.kind == fault.kind && f.place == place);
+            if known {
+                continue;
+            }
+            let schedule = match schedule {
+                Some(s) => s.clone(),
+                None => made.get_or_insert_with(|| self.schedule()).clone(),
+            };
+            outcome.faults.push(FoundFault { fault, schedule, place });
+        }
+        outcome.faults.sort_by(|a, b| (a.fault.kind, &a.place).cmp(&(b.fault.kind, &b.place)));
+    }
+
+    /// Follows a schedule, recording what happens.
+    fn replay(&mut self, schedule: &Schedule) -> Replay {
+        let m = &mut self.machine;
+        m.record = Some(Vec::new());
+        m.arrivals = Some(schedule.arrivals.clone());
+        m.stop_at = None;
+        m.reset();
+        let mut choices = schedule.choices.iter();
+        let mut result = Replay::Same;
+        self.runs.clear();
+        'runs: for (n, &(t, ops)) in schedule.runs.iter().enumerate() {
+            let t = usize::from(t);
+            let Some(thread) = self.machine.threads.get(t) else {
+                result = Replay::Diverged(n, format!("thread {t} does not exist"));
+                break;
+            };
+            let goal = thread.ops + ops;
+            while self.machine.threads[t].ops < goal {
+                if !self.machine.threads[t].alive() {
+                    result = Replay::Diverged(n, format!("thread {t} has ended before"));
+                    break 'runs;
+                }
+                if self.machine.enabled() & (1 << t) == 0 {
+                    result = Replay::Diverged(n, format!("thread {t} cannot go on here"));
+                    break 'runs;
+                }
+                self.machine.stop_at = Some(goal);
+                let choice = if self.machine.threads[t].choices > 1 { choices.next().copied().unwrap_or(0) } else { 0 };
+                self.machine.step(t, choice);
+            }
+        }
+        self.machine.stop_at = None;
+        self.machine.arrivals = None;
+        let mut blocked = Vec::new();
+        if self.machine.enabled() == 0 {
+            for (n, thread) in self.machine.threads.iter().enumerate() {
+                if thread.alive() && (n > 0 || self.machine.link.plain) {
+                    blocked.push((n, thread.footprint.clone()));
+                }
+            }
+            self.end(&blocked);
+        }
+        result
+    }
+
+    fn place(&self, site: Site) -> Place {
+        place_of(&self.machine, site)
+    }
+
+    fn show(&mut self, outcome: &mut Outcome) {
+        let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
+        for r in records {
+            let text = line_text(&self.machine, r.site);
+            let place = self.place(r.site);
+            outcome.trace.push(TraceStep {
+                thread: usize::from(r.site.thread),
+                place,
+                depth: r.depth,
+                text,
+                addr: r.addr,
+                write: r.write,
+                visible: r.visible,
+                event: r.site.event,
+            });
+        }
+        for thread in &self.machine.threads {
+            let context = match thread.level {
+                Level::Task => "task",
+                Level::Softirq => "softirq",
+                Level::Hardirq => "hardirq",
+            };
+            outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
+        }
+    }
+
+    fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
+        let m = &self.machine;
+        outcome.bounds.extend(m.bounds.iter().map(|b| (*b).to_owned()));
+        let mut unknown: Vec<String> = m.unknown_calls.iter().map(|n| (*n).to_owned()).collect();
+        unknown.sort();
+        outcome.unknown_calls = unknown;
+        outcome.unsupported.extend(m.unsupported.iter().cloned());
+        let first = usize::from(!m.link.plain);
+        outcome.unfinished =
+            self.names.iter().enumerate().skip(first).filter(|(n, _)| self.finished & (1 << n) == 0).map(|(_, name)| name.clone()).collect();
+        let sampled = options.strategy != StrategyKind::Dpor;
+        outcome.kind = if !outcome.faults.is_empty() {
+            OutcomeKind::Fault
+        } else if options.replay.is_none()
+            && outcome.bounds.is_empty()
+            && outcome.unknown_calls.is_empty()
+            && outcome.unsupported.is_empty()
+            && outcome.unfinished.is_empty()
+            && !sampled
+        {
+            OutcomeKind::None
+        } else {
+            OutcomeKind::Unknown
+        };
+    }
+}
+
+/// File, function and line of a site.
+pub(crate) fn place_of(m: &Machine<'_>, site: Site) -> Place {
+    match m.code_of(site) {
+        Some(code) => Place {
+            function: code.name.as_str().to_owned(),
+            file: m.link.program.source.path(code.file).to_owned(),
+            line: code.locs.get(site.pc as usize).map_or(0, |l| l.line),
+        },
+        None => Place { function: "callback".to_owned(), ..Place::default() },
+    }
+}
+
+fn line_text(m: &Machine<'_>, site: Site) -> String {
+    let Some(code) = m.code_of(site) else { return String::new() };
+    let line = code.locs.get(site.pc as usize).map_or(0, |l| l.line);
+    let Ok(text) = m.link.program.text(code.file) else { return String::new() };
+    let bytes: &[u8] = &text.bytes;
+    let found = bytes.split(|b| *b == b'\n').nth(line.saturating_sub(1) as usize).unwrap_or(b"");
+    String::from_utf8_lossy(found).trim().to_owned()
+}

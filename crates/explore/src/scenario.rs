@@ -1,0 +1,159 @@
+//! Scenarios as files: a source that lays one over a tree, with the headers that it may include, and the names that stay calls.
+
+use cuthere_base::{FileId, Source, Symbol};
+use cuthere_cfront::shapes::{KnownType, Shape, Shapes};
+use cuthere_kernel::Model;
+use std::borrow::Cow;
+
+use crate::primitives::Prim;
+
+/// Which file of the program is the scenario.
+#[derive(Clone, Debug)]
+pub struct ScenarioSource {
+    pub file: FileId,
+    /// It is a C program with `main` rather than a scenario for a tree.
+    pub plain: bool,
+}
+
+/// Whether a text is a C program of its own: it has `main` and no `scenario`.
+pub fn is_plain(text: &str) -> bool {
+    let has = |name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + name.len()..].trim_start().starts_with('(');
+            after && before.is_none_or(|c| c.is_whitespace() || c == '*')
+        })
+    };
+    has("main") && !has("scenario")
+}
+
+const KERNEL_HEADERS: &[(&str, &str)] = &[("include/cuthere.h", include_str!("../include/cuthere.h"))];
+
+const PLAIN_HEADERS: &[(&str, &str)] = &[
+    ("include/assert.h", include_str!("../include/assert.h")),
+    ("include/cuthere.h", include_str!("../include/cuthere.h")),
+    ("include/errno.h", include_str!("../include/errno.h")),
+    ("include/limits.h", include_str!("../include/limits.h")),
+    ("include/pthread.h", include_str!("../include/pthread.h")),
+    ("include/sched.h", include_str!("../include/stddef.h")),
+    ("include/semaphore.h", include_str!("../include/semaphore.h")),
+    ("include/stdatomic.h", include_str!("../include/stdatomic.h")),
+    ("include/stdbool.h", include_str!("../include/stdbool.h")),
+    ("include/stddef.h", include_str!("../include/stddef.h")),
+    ("include/stdint.h", include_str!("../include/stdint.h")),
+    ("include/stdio.h", include_str!("../include/stddef.h")),
+    ("include/stdlib.h", include_str!("../include/stddef.h")),
+    ("include/string.h", include_str!("../include/stddef.h")),
+    ("include/time.h", include_str!("../include/stddef.h")),
+    ("include/unistd.h", include_str!("../include/stddef.h")),
+];
+
+/// A tree with a scenario laid over it.
+pub struct WithScenario<'s> {
+    base: Option<&'s dyn Source>,
+    count: u32,
+    /// Sorted by path.
+    added: Vec<(String, Vec<u8>)>,
+    name: String,
+    pub plain: bool,
+}
+
+impl<'s> WithScenario<'s> {
+    /// `base` is the tree; a plain program needs none. `path` names the scenario in messages.
+    pub fn new(base: Option<&'s dyn Source>, path: &str, text: &str) -> WithScenario<'s> {
+        let plain = is_plain(text);
+        let base = base.filter(|_| !plain);
+        // In the root of the tree, so that `#include "net/core/x.c"` means that file.
+        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        let headers = if plain { PLAIN_HEADERS } else { KERNEL_HEADERS };
+        let mut added: Vec<(String, Vec<u8>)> = headers.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect();
+        added.push((name.clone(), text.as_bytes().to_vec()));
+        added.sort();
+        WithScenario { base, count: base.map_or(0, |b| b.len() as u32), added, name, plain }
+    }
+
+    /// The scenario's file.
+    pub fn scenario(&self) -> ScenarioSource {
+        let file = self.find(&self.name).unwrap_or(FileId(0));
+        ScenarioSource { file, plain: self.plain }
+    }
+}
+
+impl Source for WithScenario<'_> {
+    fn len(&self) -> usize {
+        self.count as usize + self.added.len()
+    }
+
+    fn path(&self, file: FileId) -> &str {
+        match file.0.checked_sub(self.count) {
+            Some(n) => self.added.get(n as usize).map_or("", |f| f.0.as_str()),
+            None => self.base.map_or("", |b| b.path(file)),
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<FileId> {
+        match self.added.binary_search_by(|f| f.0.as_str().cmp(path)) {
+            Ok(n) => Some(FileId(self.count + n as u32)),
+            Err(_) => self.base.and_then(|b| b.find(path)),
+        }
+    }
+
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        match file.0.checked_sub(self.count) {
+            Some(n) => self.added.get(n as usize).map(|f| Cow::Borrowed(&f.1[..])).ok_or_else(|| "no such file".to_owned()),
+            None => self.base.map_or_else(|| Err("no such file".to_owned()), |b| b.read(file)),
+        }
+    }
+}
+
+/// The names that stay calls when code is read to be executed: only what the machine does itself. All other macros are expanded, so that
+/// loops, waits and initialisers are what the tree says they are.
+pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
+    let mut shapes = model.shapes();
+    shapes.names.retain(|&name, shape| match shape {
+        Shape::Loop | Shape::Decl => false,
+        Shape::Call => {
+            let text = name.as_str();
+            if model.container_of(name).is_some() || model.condition_arg(name).is_some() {
+                return false;
+            }
+            if plain {
+                return Prim::named(text, true).is_some() || text.starts_with("__builtin");
+            }
+            match model.entry(name) {
+                Some(entry) => Prim::named(text, false).is_some() || Prim::of_entry(entry).is_some(),
+                None => true,
+            }
+        }
+        _ => !plain,
+    });
+    let call = |shapes: &mut Shapes, names: &str| {
+        for name in names.split_whitespace() {
+            shapes.names.insert(Symbol::intern(name), Shape::Call);
+        }
+    };
+    call(&mut shapes, "cuthere_assert cuthere_task cuthere_softirq cuthere_hardirq cuthere_finally cuthere_choose");
+    if plain {
+        shapes.types.clear();
+        shapes.constants.clear();
+        for (name, size, signed) in [("size_t", 8, false), ("ssize_t", 8, true), ("pthread_t", 8, false), ("intptr_t", 8, true), ("uintptr_t", 8, false)] {
+            shapes.types.insert(Symbol::intern(name), KnownType::Int { size, signed });
+        }
+        call(&mut shapes, "assert");
+    } else {
+        call(
+            &mut shapes,
+            "READ_ONCE WRITE_ONCE smp_load_acquire smp_store_release smp_store_mb rcu_dereference rcu_assign_pointer RCU_INIT_POINTER
+             rcu_dereference_protected rcu_dereference_check rcu_dereference_raw rcu_access_pointer rcu_dereference_bh rcu_dereference_rtnl
+             rtnl_dereference srcu_dereference srcu_dereference_check xchg cmpxchg rcu_replace_pointer
+             timer_setup timer_setup_on_stack INIT_WORK INIT_DELAYED_WORK INIT_WORK_ONSTACK set_current_state __set_current_state
+             this_cpu_ptr raw_cpu_ptr per_cpu_ptr get_cpu_ptr alloc_percpu alloc_percpu_gfp smp_processor_id raw_smp_processor_id
+             wake_up wake_up_all wake_up_nr wake_up_interruptible wake_up_interruptible_all wake_up_locked wake_up_interruptible_sync
+             init_waitqueue_head might_sleep cond_resched kthread_run kthread_create init_completion kfree_rcu kvfree_rcu synchronize_net
+             lockdep_assert_held WARN_ON WARN_ON_ONCE BUG_ON BUG WARN WARN_ONCE ASSERT_RTNL lockdep_is_held barrier smp_mb smp_rmb smp_wmb
+             memcpy memset memmove memcmp pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg printk
+             kmalloc kzalloc kcalloc kmalloc_array kvmalloc kvzalloc kmem_cache_alloc kmem_cache_zalloc vmalloc vzalloc kmemdup kvcalloc",
+        );
+    }
+    shapes
+}

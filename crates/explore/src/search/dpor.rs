@@ -1,0 +1,341 @@
+//! Dynamic partial-order reduction with source sets and sleep sets: each Mazurkiewicz trace is run to its end once (Abdulla, Aronis,
+//! Jonsson, Sagonas: "Source sets: a foundation for optimal dynamic partial order reduction", JACM 2017).
+//!
+//! Departures. Races are looked for when the later operation is done, and at the end for operations that could not be done. A release
+//! followed by an acquisition is ordered but no race; the search looks on behind it for the acquisition that the two really compete
+//! for. For the rules of a CPU the later thread must have been allowed to run before the earlier operation. With a preemption bound there
+//! are no sleep sets, and each race also adds a point at the start of the earlier thread's run, where switching costs nothing (Coons,
+//! Musuvathi, McKinley: "Bounded partial-order reduction", OOPSLA 2013).
+
+use super::{Strategy, View};
+use crate::event::{Event, Footprint, Location, Mode, dependent};
+use rustc_hash::FxHashMap;
+
+const N: usize = 32;
+
+struct Node {
+    thread: u8,
+    choice: u16,
+    choices: u16,
+    enabled: u32,
+    allowed: u32,
+    backtrack: u32,
+    done: u32,
+    sleep: u32,
+    /// Preemptions before this decision.
+    preemptions: u16,
+    /// The thread that ran before, and could go on.
+    previous: u8,
+}
+
+/// See the module.
+pub struct Dpor {
+    nodes: Vec<Node>,
+    depth: usize,
+    /// Decisions before this one were made in an earlier execution, and so were their races.
+    fresh: usize,
+    sleep: u32,
+    /// Clocks of events, `N` numbers each: how many events of each thread lie before or at it, as position + 1 of the last.
+    clocks: Vec<[u32; N]>,
+    threads: [[u32; N]; N],
+    locations: FxHashMap<Location, u32>,
+    history: Vec<Vec<(u32, Mode)>>,
+    used: Vec<u32>,
+    bound: Option<u16>,
+    cut_by_bound: bool,
+    diverged: bool,
+    /// Scratch for `initials`.
+    first: [u32; N],
+}
+
+impl Dpor {
+    /// `bound`: the most preemptions of one execution.
+    pub fn new(bound: Option<u16>) -> Dpor {
+        Dpor {
+            nodes: Vec::new(),
+            depth: 0,
+            fresh: 0,
+            sleep: 0,
+            clocks: Vec::new(),
+            threads: [[0; N]; N],
+            locations: FxHashMap::default(),
+            history: Vec::new(),
+            used: Vec::new(),
+            bound,
+            cut_by_bound: false,
+            diverged: false,
+            first: [0; N],
+        }
+    }
+
+    fn location(&mut self, at: Location) -> usize {
+        let next = self.history.len() as u32;
+        let id = *self.locations.entry(at).or_insert(next);
+        if id == next {
+            self.history.push(Vec::new());
+        }
+        id as usize
+    }
+
+    fn costs(&self, node: &Node, thread: usize) -> bool {
+        node.previous != u8::MAX && usize::from(node.previous) != thread && node.enabled & (1 << node.previous) != 0
+    }
+
+    fn affordable(&self, node: &Node, thread: usize) -> bool {
+        self.bound.is_none_or(|bound| node.preemptions + u16::from(self.costs(node, thread)) <= bound)
+    }
+
+    /// Finds the races of an operation of `thread` with what lies before it. The clock is joined with all it depends on.
+    fn races(&mut self, thread: usize, footprint: &[crate::event::Access], position: usize, search: bool) {
+        let before = self.threads[thread];
+        let mut joined = before;
+        for access in footprint {
+            let id = self.location(access.at);
+            for at in (0..self.history[id].len()).rev() {
+                let (event, mode) = self.history[id][at];
+                if mode.conflicts(access.mode) {
+                    join(&mut joined, &self.clocks[event as usize]);
+                    if mode.covers() {
+                        break;
+                    }
+                }
+            }
+        }
+        for access in footprint.iter().filter(|_| search) {
+            let id = self.location(access.at);
+            let mut cover = before;
+            for at in (0..self.history[id].len()).rev() {
+                let (event, mode) = self.history[id][at];
+                if !mode.conflicts(access.mode) {
+                    continue;
+                }
+                let owner = usize::from(self.nodes[event as usize].thread);
+                if cover[owner] > event || owner == thread {
+                    if mode.covers() {
+                        break;
+                    }
+                } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.nodes[event as usize].allowed & (1 << thread) != 0) {
+                    self.race(event as usize, thread, position, &joined);
+                    let clock = self.clocks[event as usize];
+                    join(&mut cover, &clock);
+                    if mode.covers() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.threads[thread] = joined;
+    }
+
+    /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so.
+    fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32; N]) {
+        let owner = usize::from(self.nodes[event].thread);
+        self.first = [u32::MAX; N];
+        let mut initials = 0u32;
+        let mut seen = 0u32;
+        for k in event + 1..position {
+            let other = usize::from(self.nodes[k].thread);
+            if self.clocks[k][owner] > event as u32 || seen & (1 << other) != 0 {
+                continue;
+            }
+            let after_another = self.after(seen, &self.clocks[k]);
+            seen |= 1 << other;
+            self.first[other] = k as u32;
+            if !after_another {
+                initials |= 1 << other;
+            }
+        }
+        if seen & (1 << thread) == 0 && !self.after(seen, clock) {
+            initials |= 1 << thread;
+        }
+        let starts = if self.bound.is_some() {
+            let mut start = event;
+            while start > 0 && self.nodes[start - 1].thread == self.nodes[event].thread {
+                start -= 1;
+            }
+            [event, start]
+        } else {
+            [event, event]
+        };
+        for at in starts {
+            let node = &mut self.nodes[at];
+            let wanted = initials & node.enabled;
+            if wanted == 0 {
+                node.backtrack |= node.enabled;
+            } else if self.bound.is_some() {
+                node.backtrack |= wanted;
+            } else if node.backtrack & wanted == 0 {
+                let own = wanted & (1 << thread);
+                node.backtrack |= if own != 0 { own } else { 1 << wanted.trailing_zeros() };
+            }
+        }
+    }
+
+    /// Whether an event with this clock lies after the first event of one of these threads.
+    fn after(&self, threads: u32, clock: &[u32; N]) -> bool {
+        let mut rest = threads;
+        while rest != 0 {
+            let r = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if clock[r] > self.first[r] {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn rewind(&mut self) {
+        self.depth = 0;
+        self.sleep = 0;
+        self.clocks.clear();
+        self.threads = [[0; N]; N];
+        for &id in &self.used {
+            self.history[id as usize].clear();
+        }
+        self.used.clear();
+    }
+}
+
+fn is_cpu(at: Location) -> bool {
+    at.0 & 7 == 3
+}
+
+fn join(to: &mut [u32; N], from: &[u32; N]) {
+    for (a, b) in to.iter_mut().zip(from) {
+        *a = (*a).max(*b);
+    }
+}
+
+impl Strategy for Dpor {
+    fn pick(&mut self, view: &View<'_>) -> Option<(usize, u16)> {
+        if let Some(node) = self.nodes.get(self.depth) {
+            self.diverged |= node.enabled != view.enabled;
+            return (view.enabled & (1 << node.thread) != 0).then_some((usize::from(node.thread), node.choice));
+        }
+        let previous = self.depth.checked_sub(1).map_or(u8::MAX, |d| self.nodes[d].thread);
+        let preemptions = match self.depth.checked_sub(1).map(|d| &self.nodes[d]) {
+            Some(node) => node.preemptions + u16::from(self.costs(node, usize::from(node.thread))),
+            None => 0,
+        };
+        let mut node = Node {
+            thread: 0,
+            choice: 0,
+            choices: 1,
+            enabled: view.enabled,
+            allowed: view.allowed,
+            backtrack: 0,
+            done: 0,
+            sleep: if self.bound.is_some() { 0 } else { self.sleep },
+            preemptions,
+            previous,
+        };
+        let candidates = view.enabled & !node.sleep;
+        if candidates == 0 {
+            return None;
+        }
+        let thread = if previous != u8::MAX && candidates & (1 << previous) != 0 { u32::from(previous) } else { candidates.trailing_zeros() };
+        node.thread = thread as u8;
+        node.backtrack = 1 << thread;
+        self.nodes.push(node);
+        Some((thread as usize, 0))
+    }
+
+    fn executed(&mut self, event: &Event, view: &View<'_>) {
+        let position = self.depth;
+        let t = event.thread;
+        let search = position >= self.fresh;
+        self.races(t, &event.footprint, position, search);
+        if let Some(target) = event.joined {
+            let clock = self.threads[target];
+            join(&mut self.threads[t], &clock);
+        }
+        self.threads[t][t] = position as u32 + 1;
+        let clock = self.threads[t];
+        self.clocks.push(clock);
+        let mut spawned = event.spawned;
+        while spawned != 0 {
+            let child = spawned.trailing_zeros() as usize;
+            spawned &= spawned - 1;
+            join(&mut self.threads[child], &clock);
+        }
+        for access in &event.footprint {
+            let id = self.location(access.at);
+            if self.history[id].is_empty() {
+                self.used.push(id as u32);
+            }
+            self.history[id].push((position as u32, access.mode));
+        }
+        let last = position + 1 == self.nodes.len();
+        let node = &mut self.nodes[position];
+        node.choices = event.choices;
+        node.backtrack |= event.killed & node.enabled;
+        if last {
+            let mut sleep = node.sleep & !(1 << t);
+            let mut rest = sleep;
+            while rest != 0 {
+                let q = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                if view.threads.get(q).is_none_or(|u| dependent(&u.footprint, &event.footprint)) {
+                    sleep &= !(1 << q);
+                }
+            }
+            self.sleep = sleep;
+        }
+        self.depth += 1;
+    }
+
+    fn end(&mut self, blocked: &[(usize, Footprint)]) -> bool {
+        let position = self.depth;
+        for (thread, footprint) in blocked {
+            self.races(*thread, footprint, position, true);
+        }
+        self.nodes.truncate(self.depth);
+        while let Some(mut node) = self.nodes.pop() {
+            if node.choice + 1 < node.choices {
+                node.choice += 1;
+            } else {
+                node.done |= 1 << node.thread;
+                if self.bound.is_none() {
+                    node.sleep |= 1 << node.thread;
+                }
+                let mut left = node.backtrack & !node.done & !node.sleep;
+                let mut found = None;
+                while left != 0 {
+                    let t = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    if self.affordable(&node, t) {
+                        found = Some(t);
+                        break;
+                    }
+                    self.cut_by_bound = true;
+                    node.done |= 1 << t;
+                }
+                let Some(t) = found else { continue };
+                node.thread = t as u8;
+                (node.choice, node.choices) = (0, 1);
+            }
+            self.nodes.push(node);
+            self.fresh = self.nodes.len() - 1;
+            self.rewind();
+            return true;
+        }
+        self.fresh = 0;
+        self.rewind();
+        false
+    }
+
+    fn restart(&mut self) {
+        self.nodes.clear();
+        self.fresh = 0;
+        self.rewind();
+        self.cut_by_bound = false;
+    }
+
+    fn bounded(&self) -> bool {
+        self.cut_by_bound
+    }
+
+    fn diverged(&self) -> bool {
+        self.diverged
+    }
+}

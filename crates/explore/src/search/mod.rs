@@ -1,0 +1,57 @@
+//! Strategies: who goes on at each scheduling point. Each is one file behind one trait of three methods.
+
+mod dpor;
+mod pct;
+mod random;
+
+pub use dpor::Dpor;
+pub use pct::Pct;
+pub use random::Random;
+
+use crate::event::{Event, Footprint};
+use crate::thread::Thread;
+
+/// What a strategy sees before a decision.
+pub struct View<'a> {
+    /// Threads whose next operation can be done now.
+    pub enabled: u32,
+    /// Threads that the rules of their CPUs let run.
+    pub allowed: u32,
+    pub threads: &'a [Thread],
+}
+
+/// Which operation comes next, in each execution anew.
+pub trait Strategy {
+    /// The thread that goes on, and which of its operation's ways it takes. `None`: this execution leads nowhere new.
+    fn pick(&mut self, view: &View<'_>) -> Option<(usize, u16)>;
+    /// The operation was done.
+    fn executed(&mut self, event: &Event, view: &View<'_>);
+    /// The execution is over; these threads could not go on. `false`: there is nothing left to explore.
+    fn end(&mut self, blocked: &[(usize, Footprint)]) -> bool;
+    /// Forgets everything: the programs's scheduling points have changed.
+    fn restart(&mut self);
+    /// Whether some execution was left out because of a bound.
+    fn bounded(&self) -> bool {
+        false
+    }
+    /// Whether the machine did not repeat itself.
+    fn diverged(&self) -> bool {
+        false
+    }
+}
+
+/// A small generator, the same on every machine.
+pub(crate) struct Generator(u64);
+
+impl Generator {
+    pub fn new(seed: u64) -> Generator {
+        Generator(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, n: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 32) % u64::from(n.max(1))) as u32
+    }
+}

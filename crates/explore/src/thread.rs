@@ -1,0 +1,171 @@
+//! A thread of execution in its context: frames, registers, what it holds and what it waits for.
+
+use crate::code::{Code, FnId, Reg};
+use crate::event::Footprint;
+use crate::memory::Site;
+use cuthere_kernel::LockKind;
+use std::rc::Rc;
+
+/// Where a thread runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    Task,
+    Softirq,
+    Hardirq,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Has an operation to do.
+    Ready,
+    /// Not started: its start is its next operation.
+    New,
+    Finished,
+    /// Ran into a fault and does not go on.
+    Faulted,
+    /// Cancelled before it started.
+    Cancelled,
+    /// Ran into a bound.
+    Cut,
+}
+
+/// What a thread stops at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pending {
+    /// An access to memory, which can always be done.
+    Memory,
+    /// The call that its next instruction is.
+    Call,
+    Start,
+    /// The end of a callback, which others may wait for.
+    End,
+}
+
+pub struct Frame {
+    pub code: Rc<Code>,
+    pub id: FnId,
+    pub pc: u32,
+    pub regs: u32,
+    pub slots: u32,
+    /// Where the caller wants the result: a register of its frame.
+    pub dst: Option<Reg>,
+    pub dst_size: u32,
+    /// Called by the engine for its own purpose; what it returns goes nowhere.
+    pub then: Then,
+}
+
+/// What the engine does when a function it called returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    Nothing,
+    /// The result, if not zero, means that the wake-up is done (unused by plain calls).
+    FreeObject(u64),
+}
+
+/// A lock that a thread holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    pub key: u64,
+    pub kind: LockKind,
+    pub shared: bool,
+    pub site: Site,
+    pub name: cuthere_base::Symbol,
+}
+
+/// The parts of the context that primitives switch.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Context {
+    pub preempt: i32,
+    pub bh: i32,
+    pub irq: bool,
+    pub rcu: i32,
+    pub pagefault: i32,
+}
+
+/// See the module.
+pub struct Thread {
+    pub status: Status,
+    pub level: Level,
+    pub cpu: u32,
+    pub frames: Vec<Frame>,
+    pub regs: Vec<i64>,
+    pub slots: Vec<u64>,
+    pub pending: Pending,
+    pub footprint: Footprint,
+    pub context: Context,
+    pub held: Vec<Held>,
+    /// Saved interrupt state of `irqsave` sections, innermost last.
+    pub saved_irq: Vec<bool>,
+    /// Whether it has set itself to sleep: it does so at the next `schedule()`.
+    pub sleeping: bool,
+    /// Operations done that could be scheduling points.
+    pub ops: u64,
+    /// Result of an operation that is decided when it is done.
+    pub choices: u16,
+    /// What runs when it starts, with its argument.
+    pub entry: (FnId, i64),
+    pub entry2: i64,
+    /// The callback object that it belongs to, 0 for none.
+    pub callback: u64,
+    /// Readers that must be gone before it may start (RCU callbacks), by thread.
+    pub waits_for: u32,
+    /// SRCU domains it reads, with nesting.
+    pub srcu: Vec<(u64, i32)>,
+    /// A second step of a primitive that waits.
+    pub phase: u8,
+    pub task: u64,
+    pub should_stop: bool,
+    pub creator: (usize, u32),
+    pub children: u32,
+    pub name: cuthere_base::Symbol,
+    pub result: i64,
+    /// It may be waiting for ever (kernel threads that serve).
+    pub daemon: bool,
+    /// How often each backward jump was taken in a row.
+    pub visits: u32,
+}
+
+impl Thread {
+    pub fn new(level: Level, cpu: u32, entry: (FnId, i64)) -> Thread {
+        Thread {
+            status: Status::New,
+            level,
+            cpu,
+            frames: Vec::new(),
+            regs: Vec::new(),
+            slots: Vec::new(),
+            pending: Pending::Start,
+            footprint: Footprint::new(),
+            context: Context::default(),
+            held: Vec::new(),
+            saved_irq: Vec::new(),
+            sleeping: false,
+            ops: 0,
+            choices: 1,
+            entry,
+            entry2: 0,
+            callback: 0,
+            waits_for: 0,
+            srcu: Vec::new(),
+            phase: 0,
+            task: 0,
+            should_stop: false,
+            creator: (0, 0),
+            children: 0,
+            name: cuthere_base::Symbol::EMPTY,
+            result: 0,
+            daemon: false,
+            visits: 0,
+        }
+    }
+
+    /// Whether there is something left for it to do.
+    pub fn alive(&self) -> bool {
+        matches!(self.status, Status::Ready | Status::New)
+    }
+
+    /// Whether it has started and not ended.
+    pub fn active(&self) -> bool {
+        self.status == Status::Ready
+    }
+}

@@ -1,0 +1,14 @@
+//! Runs scenario texts.
+
+use cuthere_cfront::program::{Config, Program};
+use cuthere_explore::{Options, Outcome, WithScenario, explore, shapes_for};
+use cuthere_kernel::Model;
+
+/// Explores a text that needs no tree.
+pub fn explore_text(name: &str, text: &str, options: &Options) -> Outcome {
+    let source = WithScenario::new(None, name, text);
+    let scenario = source.scenario();
+    let model = Model::builtin();
+    let program = Program::build_partial(&source, Config::default(), shapes_for(&model, scenario.plain), &[scenario.file]);
+    explore(&program, &model, &scenario, options)
+}
