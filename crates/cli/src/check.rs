@@ -36,9 +36,9 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     }
 
     let stages = Stages::new();
-    let outcome = engine::run(&inputs, &only, args.tree.bh_lock, &stages);
+    let outcome = engine::run(&inputs, &only, &stages);
     let times = stages.finish();
-    let engine::Outcome { mut findings, counts } = outcome?;
+    let (mut findings, counts) = (outcome.findings, outcome.stats);
 
     findings.retain(|finding| place::covers(&inputs.paths, &finding.file));
     cuthere_report::sort(&mut findings);
@@ -50,11 +50,9 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         stats::write(path, &counts, &tally, findings.len() as u64, &times, begun.elapsed())?;
     }
 
-    let rules: Vec<Rule> = engine::registry()
-        .iter()
-        .filter(|check| only.iter().any(|id| id == check.id))
-        .map(|check| Rule { id: check.id, summary: check.summary, page: check.page })
-        .collect();
+    let checks: Vec<_> = engine::registry().into_iter().filter(|check| only.iter().any(|id| id == check.id)).collect();
+    let pages: Vec<String> = checks.iter().map(|check| check.page()).collect();
+    let rules: Vec<Rule> = checks.iter().zip(&pages).map(|(check, page)| Rule { id: check.id, summary: check.summary, page }).collect();
     let coverage =
         Coverage { files: counts.files, functions: counts.functions, functions_complete: counts.functions_complete, checks: only };
     let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
@@ -84,11 +82,8 @@ fn chosen_checks(only: &[String]) -> Result<Vec<String>> {
 }
 
 fn dump(inputs: &Inputs, function: &str) -> Result<Status> {
-    let texts = engine::dump_ir(inputs, function)?;
-    if texts.is_empty() {
-        bail!("no function {function} in what was read (--dump-ir)");
-    }
-    output::standard(|out, _| texts.iter().try_for_each(|text| out.write_all(text.as_bytes())))?;
+    let text = engine::dump_ir(inputs, function)?;
+    output::standard(|out, _| out.write_all(text.as_bytes()))?;
     Ok(Status::Clean)
 }
 

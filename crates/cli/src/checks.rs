@@ -13,11 +13,11 @@ pub fn run(args: &ChecksArgs) -> Result<Status> {
                 let known: Vec<&str> = checks.iter().map(|check| check.id).collect();
                 format!("no check is called {id}; there are: {}", known.join(", "))
             })?;
-            output::standard(|out, _| writeln!(out, "{}", check.page.trim_end()))?;
+            output::standard(|out, _| writeln!(out, "{}", check.page().trim_end()))?;
         }
         None => output::standard(|out, _| {
             let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
-            checks.iter().try_for_each(|check| writeln!(out, "{:width$}  {:6}  {}", check.id, check.maturity, check.summary))
+            checks.iter().try_for_each(|check| writeln!(out, "{:width$}  {:6}  {}", check.id, check.maturity.as_str(), check.summary))
         })?,
     }
     Ok(Status::Clean)

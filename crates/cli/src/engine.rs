@@ -1,59 +1,31 @@
-//! Where the command meets the analysis. This build has no analysis behind it yet: `check` says so and ends with status 2.
+//! Where the command meets the analysis: options and results in the analysis's own terms.
 
 use crate::inputs::Inputs;
 use anyhow::{Result, bail};
-use cuthere_base::Finding;
-use std::collections::BTreeMap;
-
-/// What a check says about itself.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckInfo {
-    pub id: &'static str,
-    pub summary: &'static str,
-    /// Markdown.
-    pub page: &'static str,
-    pub maturity: &'static str,
-}
-
-/// What was read.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    pub files: u64,
-    pub bytes: u64,
-    pub functions: u64,
-    pub functions_complete: u64,
-    pub incomplete: BTreeMap<String, u64>,
-}
-
-/// Findings in any order, and what they rest on.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    pub findings: Vec<Finding>,
-    pub counts: Counts,
-}
-
-/// Hears how far a run has come.
-pub trait Progress: Sync {
-    /// A stage of `total` steps begins, and the one before it ends.
-    fn stage(&self, name: &'static str, total: u64);
-    /// `n` more steps are done.
-    fn advance(&self, n: u64);
-}
+use cuthere_checks::{CheckInfo, Options, Outcome};
+pub use cuthere_checks::{Progress, Stats};
 
 /// The checks, sorted by id.
-pub fn registry() -> &'static [CheckInfo] {
-    &[]
+pub fn registry() -> Vec<&'static CheckInfo> {
+    let mut checks: Vec<&CheckInfo> = cuthere_checks::registry().iter().collect();
+    checks.sort_by_key(|check| check.id);
+    checks
 }
 
 /// Runs the checks named in `only` (all, if it is empty) and reports on `inputs.paths`.
-pub fn run(inputs: &Inputs, _only: &[String], _bh_lock: bool, progress: &dyn Progress) -> Result<Outcome> {
-    progress.stage("read", 0);
-    progress.advance(0);
-    let _ = (&inputs.model, &inputs.config, inputs.preempt);
-    bail!("this build has no analysis yet");
+pub fn run(inputs: &Inputs, only: &[String], progress: &dyn Progress) -> Outcome {
+    cuthere_checks::run(&inputs.tree, &inputs.model, &options(inputs, only), progress)
 }
 
-/// The functions of this name as the analysis reads them, one text each, sorted by file.
-pub fn dump_ir(_inputs: &Inputs, _function: &str) -> Result<Vec<String>> {
-    bail!("this build has no analysis yet");
+/// The functions of this name as the analysis reads them.
+pub fn dump_ir(inputs: &Inputs, function: &str) -> Result<String> {
+    let text = cuthere_checks::dump_ir(&inputs.tree, &inputs.model, &options(inputs, &[]), function);
+    if text.is_empty() {
+        bail!("no function {function} in what was read (--dump-ir); give the PATH of its file, or none for the whole tree");
+    }
+    Ok(text)
+}
+
+fn options(inputs: &Inputs, only: &[String]) -> Options {
+    Options { only: only.to_vec(), paths: inputs.paths.clone(), config: inputs.config.clone(), bh_lock: inputs.bh_lock }
 }

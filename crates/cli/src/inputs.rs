@@ -20,7 +20,7 @@ pub struct Inputs {
     pub paths: Vec<String>,
     pub model: Model,
     pub config: Config,
-    pub preempt: Preempt,
+    pub bh_lock: bool,
 }
 
 /// A [`Tree`] as the later stages see files.
@@ -58,7 +58,7 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     let dotconfig = args.config.as_deref().map(|path| text(path, "--config")).transpose()?;
     let rt = args.preempt == Preempt::Rt;
     let config = Config { arch: args.arch.clone(), dotconfig, preempt_rt: rt, ..Config::default() };
-    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model: model(&args.model, rt)?, config, preempt: args.preempt })
+    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model: model(&args.model, rt)?, config, bh_lock: args.bh_lock })
 }
 
 fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {

@@ -75,8 +75,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Every check's id and page, for the generator of `docs/checks`.
-pub fn pages() -> Vec<(&'static str, &'static str)> {
-    engine::registry().iter().map(|check| (check.id, check.page)).collect()
+pub fn pages() -> Vec<(&'static str, String)> {
+    engine::registry().iter().map(|check| (check.id, check.page())).collect()
 }
 
 /// The manual pages, one per command, each with its file name.

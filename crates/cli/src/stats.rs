@@ -1,6 +1,6 @@
 //! `--stats FILE`: numbers about a run, one JSON object.
 
-use crate::engine::Counts;
+use crate::engine;
 use anyhow::{Context, Result};
 use cuthere_report::Tally;
 use serde::Serialize;
@@ -8,6 +8,16 @@ use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+
+/// What was not read, where and why.
+#[derive(Serialize)]
+pub struct Gap<'a> {
+    file: &'a str,
+    line: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    reason: &'a str,
+}
 
 /// What is written. Everything but `seconds`, `jobs` and `peak_rss_bytes` is the same for the same input.
 #[derive(Serialize)]
@@ -18,7 +28,12 @@ pub struct Stats<'a> {
     pub functions: u64,
     pub functions_complete: u64,
     /// Why functions were not read whole: reason to number.
-    pub incomplete: &'a BTreeMap<String, u64>,
+    pub incomplete: BTreeMap<&'a str, u64>,
+    pub incomplete_functions: Vec<Gap<'a>>,
+    /// Functions with more paths than the budget allows; some of them were not followed.
+    pub functions_truncated: u64,
+    /// Places where a file could not be read on.
+    pub file_notes: Vec<Gap<'a>>,
     /// Of all confidences, known or not: check to confidence to number.
     pub findings: BTreeMap<&'a str, BTreeMap<&'static str, u64>>,
     /// Findings that were written.
@@ -40,17 +55,33 @@ fn stages<S: Serializer>(stages: &[(&str, f64)], serializer: S) -> Result<S::Ok,
 }
 
 /// Writes the object.
-pub fn write(path: &Path, counts: &Counts, tally: &Tally, shown: u64, times: &[(&'static str, Duration)], total: Duration) -> Result<()> {
+pub fn write(
+    path: &Path,
+    counts: &engine::Stats,
+    tally: &Tally,
+    shown: u64,
+    times: &[(&'static str, Duration)],
+    total: Duration,
+) -> Result<()> {
     let milli = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     let mut seconds: Vec<(&str, f64)> = times.iter().map(|(name, took)| (*name, milli(*took))).collect();
     seconds.push(("total", milli(total)));
+    let mut incomplete: BTreeMap<&str, u64> = BTreeMap::new();
+    for gap in &counts.incomplete {
+        *incomplete.entry(&gap.reason).or_default() += 1;
+    }
+    let incomplete_functions =
+        counts.incomplete.iter().map(|g| Gap { file: &g.file, line: g.line, function: Some(&g.function), reason: &g.reason }).collect();
     let stats = Stats {
         version: env!("CARGO_PKG_VERSION"),
         files: counts.files,
         bytes: counts.bytes,
         functions: counts.functions,
         functions_complete: counts.functions_complete,
-        incomplete: &counts.incomplete,
+        incomplete,
+        incomplete_functions,
+        functions_truncated: counts.functions_truncated,
+        file_notes: counts.notes.iter().map(|(file, line, reason)| Gap { file, line: *line, function: None, reason }).collect(),
         findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),
         shown,
         seconds,

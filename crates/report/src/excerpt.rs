@@ -79,6 +79,8 @@ fn layout(raw: &str) -> String {
 fn span(rest: &str) -> usize {
     let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(rest, |end| &rest[..end]);
     let statement = matches!(word, "return" | "goto" | "break" | "continue" | "case" | "do" | "else" | "if" | "while" | "for" | "switch");
+    // A position on an assignment stands for what is assigned.
+    let statement = statement || (rest.starts_with('=') && !rest.starts_with("=="));
     let mut depth = 0u32;
     let mut quote: Option<char> = None;
     let mut escaped = false;
@@ -123,6 +125,8 @@ mod tests {
         assert_eq!(marked("\treturn -ENOMEM;", 2), "return -ENOMEM");
         assert_eq!(marked("\tif (p->len > 3 && q)", 6), "p->len");
         assert_eq!(marked("\tif (get(a, b))", 6), "get(a, b)");
+        assert_eq!(marked("\tx->id = y->id;", 8), "= y->id");
+        assert_eq!(marked("\tx->id == y->id;", 8), "==");
         assert_eq!(marked("\tfoo(bar(\")\", 1), x);", 6), "bar(\")\", 1)");
         assert_eq!(marked("\tkmalloc(sizeof(*p),", 2), "kmalloc(sizeof(*p),");
         assert_eq!(marked("\twhole line;", 0), "whole line;");
