@@ -27,7 +27,7 @@ impl Machine<'_> {
             return;
         }
         let write = change || matches!(self.options.preemption, Preemption::None | Preemption::Voluntary);
-        self.threads[t].footprint.push(Access { at: Location::cpu(cpu), mode: if write { Mode::Write } else { Mode::Read } });
+        self.threads[t].footprint.push(Access::new(Location::cpu(cpu), if write { Mode::Write } else { Mode::Read }));
     }
 
     /// Learns which CPUs have several threads.

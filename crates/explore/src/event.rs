@@ -81,6 +81,20 @@ impl Mode {
 pub struct Access {
     pub at: Location,
     pub mode: Mode,
+    /// Which of the eight bytes; all for things of the engine.
+    pub bytes: u8,
+}
+
+impl Access {
+    pub fn new(at: Location, mode: Mode) -> Access {
+        Access { at, mode, bytes: u8::MAX }
+    }
+
+    /// Whether the order of the two matters, at the same location.
+    #[inline]
+    pub fn conflicts(&self, mode: Mode, bytes: u8) -> bool {
+        self.bytes & bytes != 0 && self.mode.conflicts(mode)
+    }
 }
 
 /// All that one operation uses.
@@ -89,7 +103,7 @@ pub type Footprint = SmallVec<[Access; 4]>;
 /// Whether two operations are dependent.
 #[inline]
 pub fn dependent(a: &[Access], b: &[Access]) -> bool {
-    a.iter().any(|x| b.iter().any(|y| x.at == y.at && x.mode.conflicts(y.mode)))
+    a.iter().any(|x| b.iter().any(|y| x.at == y.at && x.conflicts(y.mode, y.bytes)))
 }
 
 /// An executed operation, as the search sees it.

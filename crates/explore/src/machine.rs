@@ -202,10 +202,10 @@ impl<'p> Machine<'p> {
         thread.pending = Pending::Start;
         thread.footprint.clear();
         if thread.callback != 0 {
-            thread.footprint.push(Access { at: Location::sync(thread.callback), mode: Mode::Acquire });
+            thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Acquire));
         }
         if thread.waits_for != 0 {
-            thread.footprint.push(Access { at: Location::rcu(0, true), mode: Mode::Acquire });
+            thread.footprint.push(Access::new(Location::rcu(0, true), Mode::Acquire));
         }
         self.add_cpu(t, true);
     }
@@ -345,7 +345,7 @@ impl<'p> Machine<'p> {
             Err(bad) => {
                 // That the object is gone depends on who freed it when.
                 if let (Bad::Freed | Bad::Gone, Some(object)) = (bad, self.link.mem.find(addr)) {
-                    self.threads[t].footprint.push(Access { at: Location::life(object.addr), mode: Mode::Read });
+                    self.threads[t].footprint.push(Access::new(Location::life(object.addr), Mode::Read));
                 }
                 return Err(bad);
             }
@@ -357,11 +357,15 @@ impl<'p> Machine<'p> {
             let mode = if write { Mode::Write } else { Mode::Read };
             let footprint = &mut self.threads[t].footprint;
             for g in granules {
-                footprint.push(Access { at: Location::granule(g), mode });
+                // Which bytes of the granule the access covers.
+                let lo = addr.max(g) - g;
+                let hi = (addr + u64::from(size.max(1))).min(g + 8) - g;
+                let bytes = (u8::MAX >> (8 - (hi - lo).clamp(1, 8))) << lo;
+                footprint.push(Access { at: Location::granule(g), mode, bytes });
             }
             if seen.freed {
                 let life = Location::life(self.link.mem.object_of(at).addr);
-                self.threads[t].footprint.push(Access { at: life, mode: Mode::Read });
+                self.threads[t].footprint.push(Access::new(life, Mode::Read));
             }
         }
         Ok(at)
@@ -480,7 +484,7 @@ impl<'p> Machine<'p> {
             let thread = &mut self.threads[t];
             thread.pending = Pending::End;
             thread.footprint.clear();
-            thread.footprint.push(Access { at: Location::sync(thread.callback), mode: Mode::Release });
+            thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Release));
             self.add_cpu(t, true);
             return;
         }
@@ -849,7 +853,7 @@ impl<'p> Machine<'p> {
                     && let Ok(at) = self.link.mem.check(addr, 1)
                     && self.link.mem.visibility(at, 1).freed
                 {
-                    self.threads[t].footprint.push(Access { at: Location::life(addr), mode: Mode::Write });
+                    self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
                 }
             }
             if !self.threads[t].footprint.is_empty() {

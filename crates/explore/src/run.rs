@@ -219,8 +219,8 @@ impl<'p> Run<'p> {
                 if self.strategy(&mut dpor, options, outcome, half, options.executions / 2) {
                     return;
                 }
-                let left: Vec<String> = ["time", "executions"].map(str::to_owned).to_vec();
-                left.iter().for_each(|b| drop(outcome.bounds.remove(b)));
+                outcome.bounds.remove("time");
+                outcome.bounds.remove("executions");
                 for bound in 0..=options.preemptions.min(u32::from(u16::MAX)) {
                     let mut dpor = Dpor::new(Some(bound as u16));
                     if !self.strategy(&mut dpor, options, outcome, deadline, options.executions) {

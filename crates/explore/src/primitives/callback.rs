@@ -29,7 +29,7 @@ impl Machine<'_> {
     pub(super) fn callback_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         let result = match self.callback_object(t, prim, site) {
             Some((0, _)) | None => {
-                self.threads[t].footprint.push(Access { at: Location::named(0x3000_0000), mode: Mode::Acquire });
+                self.threads[t].footprint.push(Access::new(Location::named(0x3000_0000), Mode::Acquire));
                 Ok(())
             }
             Some((object, memory)) => {
@@ -38,7 +38,7 @@ impl Machine<'_> {
                     Prim::IsPending(_) | Prim::KthreadShouldStop => Mode::Read,
                     _ => Mode::Write,
                 };
-                let access = Access { at: if memory { Location::sync(object) } else { Location(object) }, mode };
+                let access = Access::new(if memory { Location::sync(object) } else { Location(object) }, mode);
                 if memory {
                     self.synchronises(t, object, access)
                 } else {
@@ -257,7 +257,7 @@ impl Machine<'_> {
                 if self.threads[t].phase == 0 && self.concurrent() {
                     self.threads[target].should_stop = true;
                     self.threads[target].sleeping = false;
-                    self.event.footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+                    self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
                     self.threads[t].phase = 1;
                     let mut no = false;
                     return self.primitive(t, prim, site, 0, &mut no);

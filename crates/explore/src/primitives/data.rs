@@ -69,14 +69,14 @@ impl Machine<'_> {
             Ok(at) => {
                 let object = self.link.mem.object_of(at);
                 if self.link.mem.visibility(at, 1).freed {
-                    self.threads[t].footprint.push(Access { at: Location::life(object.addr), mode: Mode::Write });
+                    self.threads[t].footprint.push(Access::new(Location::life(object.addr), Mode::Write));
                     self.add_cpu(t, false);
                 }
                 Ok(())
             }
             Err(bad) => {
                 if let (Bad::Freed, Some(object)) = (bad, self.link.mem.find(addr)) {
-                    self.threads[t].footprint.push(Access { at: Location::life(object.addr), mode: Mode::Write });
+                    self.threads[t].footprint.push(Access::new(Location::life(object.addr), Mode::Write));
                 }
                 Err(Wrong::Access(bad, addr, true))
             }

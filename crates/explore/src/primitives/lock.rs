@@ -16,6 +16,8 @@ pub struct LockOp {
     pub give: Option<LockEffect>,
     pub context: [Option<CtxEffect>; 4],
     pub sleeps: bool,
+    /// Waits until the lock is free; else it only tries.
+    pub waits: bool,
 }
 
 impl Prim {
@@ -38,7 +40,8 @@ impl Prim {
             *slot = Some(*effect);
         }
         let sleeps = matches!(entry.sleeps, Sleeps::Always);
-        Some(Prim::Lock(LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps }))
+        let waits = entry.acquires.first().is_some_and(|a| a.success == Success::Always || a.success == Success::Zero && sleeps);
+        Some(Prim::Lock(LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps, waits }))
     }
 
     /// A plain lock operation for a fixed argument, for tables that are not the kernel's.
@@ -49,6 +52,7 @@ impl Prim {
             give: (!take).then_some(effect),
             context: [None; 4],
             sleeps: take && success == Success::Always && !kind.spins(),
+            waits: success == Success::Always,
         })
     }
 }
@@ -71,12 +75,9 @@ impl Machine<'_> {
         let changes = op.context.iter().flatten().any(|c| !matches!(c.part, CtxPart::Rcu | CtxPart::PagefaultOff));
         let mut result = Ok(());
         if let Some(take) = op.take {
-            let mode = match (take.success, take.mode) {
-                (Success::Always, LockMode::Exclusive) => Mode::Acquire,
-                (Success::Always, LockMode::Shared) => Mode::AcquireShared,
-                // An interruptible acquisition waits as well; only a trylock does not.
-                (Success::Zero, LockMode::Exclusive) => Mode::Acquire,
-                (Success::Zero, LockMode::Shared) => Mode::AcquireShared,
+            let mode = match (op.waits, take.mode) {
+                (true, LockMode::Exclusive) => Mode::Acquire,
+                (true, LockMode::Shared) => Mode::AcquireShared,
                 _ => Mode::Write,
             };
             let (key, memory) = self.lock_key(t, take.lock, site);
@@ -94,7 +95,7 @@ impl Machine<'_> {
             for effect in op.context.iter().flatten().filter(|c| c.part == CtxPart::Bh) {
                 let mode = if effect.enter { Mode::Acquire } else { Mode::Release };
                 if self.threads[t].context.bh == i32::from(!effect.enter) {
-                    self.threads[t].footprint.push(Access { at: Location::named(0x4000_0000 + cpu), mode });
+                    self.threads[t].footprint.push(Access::new(Location::named(0x4000_0000 + cpu), mode));
                 }
             }
         }
@@ -108,7 +109,7 @@ impl Machine<'_> {
     }
 
     fn lock_access(&mut self, t: usize, key: u64, memory: bool, mode: Mode) -> Result<(), Wrong> {
-        let access = Access { at: Machine::location(key, memory), mode };
+        let access = Access::new(Machine::location(key, memory), mode);
         if memory {
             return self.synchronises(t, key, access);
         }
@@ -127,7 +128,7 @@ impl Machine<'_> {
             }
         }
         let Some(take) = op.take else { return true };
-        if !matches!(take.success, Success::Always | Success::Zero) {
+        if !op.waits {
             return true;
         }
         let (key, memory) = self.lock_key(t, take.lock, site);

@@ -15,7 +15,7 @@ impl Machine<'_> {
         if object == 0 {
             return Ok(());
         }
-        let result = self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Write });
+        let result = self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write));
         self.add_cpu(t, false);
         result
     }

@@ -10,26 +10,26 @@ use crate::thread::{Level, Status};
 impl Machine<'_> {
     pub(super) fn pthread_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         let object = self.arg(t, site, 0) as u64;
-        let sync = |mode| Access { at: Location::sync(object), mode };
+        let sync = |mode| Access::new(Location::sync(object), mode);
         match prim {
             Prim::PthreadJoin => {
                 // Waits for a thread alone; what the thread did is ordered before by the join itself.
-                self.threads[t].footprint.push(Access { at: Location::named(0x5000_0000 + (object as u32 & 0xff)), mode: Mode::ReleaseShared });
+                self.threads[t].footprint.push(Access::new(Location::named(0x5000_0000 + (object as u32 & 0xff)), Mode::ReleaseShared));
                 Ok(())
             }
             Prim::CondWait => {
                 let mutex = self.arg(t, site, 1) as u64;
                 if self.threads[t].phase == 0 {
                     self.synchronises(t, object, sync(Mode::Write))?;
-                    return self.synchronises(t, mutex, Access { at: Location::sync(mutex), mode: Mode::Release });
+                    return self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Release));
                 }
-                self.threads[t].footprint.push(Access { at: Location::wake(t), mode: Mode::Acquire });
-                self.synchronises(t, mutex, Access { at: Location::sync(mutex), mode: Mode::Acquire })
+                self.threads[t].footprint.push(Access::new(Location::wake(t), Mode::Acquire));
+                self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Acquire))
             }
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
             Prim::SemInit => self.synchronises(t, object, sync(Mode::Write)),
             _ => {
-                self.threads[t].footprint.push(Access { at: Location::named(0x5100_0000), mode: Mode::Acquire });
+                self.threads[t].footprint.push(Access::new(Location::named(0x5100_0000), Mode::Acquire));
                 Ok(())
             }
         }
@@ -107,7 +107,7 @@ impl Machine<'_> {
                 let woken: Vec<usize> = queue.drain(..count).map(|w| w.thread).collect();
                 for target in woken {
                     self.threads[target].sleeping = false;
-                    self.event.footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+                    self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
                 }
                 Flow::Next(0)
             }

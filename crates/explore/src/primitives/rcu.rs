@@ -26,9 +26,9 @@ impl Machine<'_> {
                 CtxPart::PagefaultOff => continue,
             };
             if effect.enter && depth == 0 {
-                self.threads[t].footprint.push(Access { at: Location::rcu(0, false), mode: Mode::Read });
+                self.threads[t].footprint.push(Access::new(Location::rcu(0, false), Mode::Read));
             } else if !effect.enter && depth <= 1 {
-                self.threads[t].footprint.push(Access { at: Location::rcu(0, true), mode: Mode::Release });
+                self.threads[t].footprint.push(Access::new(Location::rcu(0, true), Mode::Release));
             }
         }
     }
@@ -37,10 +37,10 @@ impl Machine<'_> {
         let domain = self.domain(t, prim, site);
         let (begin, end) = (Location::rcu(domain, false), Location::rcu(domain, true));
         let access = match prim {
-            Prim::Synchronize { .. } | Prim::RcuBarrier if self.threads[t].phase > 0 => Access { at: end, mode: Mode::Acquire },
-            Prim::SrcuLock => Access { at: begin, mode: Mode::Read },
-            Prim::SrcuUnlock => Access { at: end, mode: Mode::Release },
-            _ => Access { at: begin, mode: Mode::Write },
+            Prim::Synchronize { .. } | Prim::RcuBarrier if self.threads[t].phase > 0 => Access::new(end, Mode::Acquire),
+            Prim::SrcuLock => Access::new(begin, Mode::Read),
+            Prim::SrcuUnlock => Access::new(end, Mode::Release),
+            _ => Access::new(begin, Mode::Write),
         };
         self.threads[t].footprint.push(access);
         self.add_cpu(t, false);

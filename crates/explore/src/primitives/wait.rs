@@ -14,15 +14,15 @@ const FOREVER: i64 = i64::MAX;
 impl Machine<'_> {
     pub(super) fn wait_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         let object = self.arg(t, site, 0) as u64;
-        let own = |mode| Access { at: Location::wake(t), mode };
+        let own = |mode| Access::new(Location::wake(t), mode);
         let result = match prim {
             Prim::PrepareToWait { .. } => {
                 self.threads[t].footprint.push(own(Mode::Write));
-                self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Write })
+                self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write))
             }
-            Prim::FinishWait => self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Write }),
-            Prim::WakeQueue { .. } => self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Write }),
-            Prim::QueueActive | Prim::CompletionDone => self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Read }),
+            Prim::FinishWait => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write)),
+            Prim::WakeQueue { .. } => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write)),
+            Prim::QueueActive | Prim::CompletionDone => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Read)),
             Prim::SetState => {
                 self.threads[t].footprint.push(own(Mode::Write));
                 Ok(())
@@ -34,15 +34,15 @@ impl Machine<'_> {
             }
             Prim::WakeTask => {
                 let target = self.world.tasks.get(&object).copied().unwrap_or(t);
-                self.threads[t].footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+                self.threads[t].footprint.push(Access::new(Location::wake(target), Mode::Release));
                 Ok(())
             }
-            Prim::Complete { .. } => self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Release }),
+            Prim::Complete { .. } => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Release)),
             Prim::WaitCompletion { timed } => {
                 let mode = if timed { Mode::Write } else { Mode::Acquire };
-                self.synchronises(t, object, Access { at: Location::sync(object), mode })
+                self.synchronises(t, object, Access::new(Location::sync(object), mode))
             }
-            _ => self.synchronises(t, object, Access { at: Location::sync(object), mode: Mode::Write }),
+            _ => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write)),
         };
         self.add_cpu(t, matches!(prim, Prim::Schedule { .. } | Prim::WaitCompletion { .. }));
         result
@@ -55,7 +55,7 @@ impl Machine<'_> {
     fn wake(&mut self, target: usize) -> bool {
         let was = self.threads[target].sleeping;
         self.threads[target].sleeping = false;
-        self.event.footprint.push(Access { at: Location::wake(target), mode: Mode::Release });
+        self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
         was
     }
 

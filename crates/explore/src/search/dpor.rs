@@ -39,7 +39,7 @@ pub struct Dpor {
     clocks: Vec<[u32; N]>,
     threads: [[u32; N]; N],
     locations: FxHashMap<Location, u32>,
-    history: Vec<Vec<(u32, Mode)>>,
+    history: Vec<Vec<(u32, Mode, u8)>>,
     used: Vec<u32>,
     bound: Option<u16>,
     cut_by_bound: bool,
@@ -92,10 +92,10 @@ impl Dpor {
         for access in footprint {
             let id = self.location(access.at);
             for at in (0..self.history[id].len()).rev() {
-                let (event, mode) = self.history[id][at];
-                if mode.conflicts(access.mode) {
+                let (event, mode, bytes) = self.history[id][at];
+                if access.conflicts(mode, bytes) {
                     join(&mut joined, &self.clocks[event as usize]);
-                    if mode.covers() {
+                    if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
                 }
@@ -105,20 +105,20 @@ impl Dpor {
             let id = self.location(access.at);
             let mut cover = before;
             for at in (0..self.history[id].len()).rev() {
-                let (event, mode) = self.history[id][at];
-                if !mode.conflicts(access.mode) {
+                let (event, mode, bytes) = self.history[id][at];
+                if !access.conflicts(mode, bytes) {
                     continue;
                 }
                 let owner = usize::from(self.nodes[event as usize].thread);
                 if cover[owner] > event || owner == thread {
-                    if mode.covers() {
+                    if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
                 } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.nodes[event as usize].allowed & (1 << thread) != 0) {
                     self.race(event as usize, thread, position, &joined);
                     let clock = self.clocks[event as usize];
                     join(&mut cover, &clock);
-                    if mode.covers() {
+                    if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
                 }
@@ -263,7 +263,7 @@ impl Strategy for Dpor {
             if self.history[id].is_empty() {
                 self.used.push(id as u32);
             }
-            self.history[id].push((position as u32, access.mode));
+            self.history[id].push((position as u32, access.mode, access.bytes));
         }
         let last = position + 1 == self.nodes.len();
         let node = &mut self.nodes[position];
