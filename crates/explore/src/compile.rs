@@ -6,7 +6,7 @@
 use crate::code::*;
 use crate::link::Linker;
 use cuthere_base::{Loc, Symbol};
-use cuthere_cfront::layout;
+use crate::sizes::{field, size_of};
 use cuthere_cfront::resolve;
 use cuthere_cfront::types::{RecordId, Ty, TyKind};
 use cuthere_ir::func::*;
@@ -74,7 +74,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn size(&self, ty: Ty) -> u32 {
-        layout::size_of(self.link.program, ty).unwrap_or(0).min(1 << 28) as u32
+        size_of(self.link.program, ty) as u32
     }
 
     fn place_locals(&mut self) {
@@ -416,7 +416,7 @@ impl Compiler<'_, '_, '_> {
                     TyKind::Record(id) => Some(*id),
                     _ => None,
                 });
-                let Some((bits, width)) = record.and_then(|r| field(self.link, r, name)) else { return Place::Unknown };
+                let Some((bits, width)) = record.and_then(|r| field(self.link.program, r, name)) else { return Place::Unknown };
                 match width {
                     None => Place::Mem { addr, off: off.saturating_add((bits / 8) as i32) },
                     Some(width) => {
@@ -480,7 +480,7 @@ impl Compiler<'_, '_, '_> {
             }
             ExprKind::ContainerOf { ptr, record, field: name } => {
                 let a = self.value(ptr);
-                match record.and_then(|r| field(self.link, r, name)) {
+                match record.and_then(|r| field(self.link.program, r, name)) {
                     Some((bits, _)) => self.offset(a, -((bits / 8) as i32)),
                     None => self.unsupported("container_of with an unknown type"),
                 }
@@ -610,14 +610,8 @@ fn shape_of(link: &Linker<'_>, ty: Ty) -> Shape {
         TyKind::Float { size } => Shape::Aggregate(u32::from(size)),
         TyKind::Pointer { .. } | TyKind::Function { .. } => Shape::Int(IntTy::ULONG),
         TyKind::Enum(_) => Shape::Int(IntTy { size: 4, signed: true }),
-        TyKind::Array { .. } | TyKind::Record(_) => Shape::Aggregate(layout::size_of(link.program, ty).unwrap_or(0).min(1 << 28) as u32),
+        TyKind::Array { .. } | TyKind::Record(_) => Shape::Aggregate(size_of(link.program, ty) as u32),
         TyKind::Builtin(_) => Shape::Aggregate(24),
         TyKind::Unknown => Shape::Int(IntTy::LONG),
     }
-}
-
-/// Offset in bits and bit-field width of a member.
-pub fn field(link: &Linker<'_>, record: RecordId, name: Symbol) -> Option<(u64, Option<u32>)> {
-    let width = resolve::find_field(link.program, record, name)?.bits;
-    Some((layout::field_bit_offset(link.program, record, name)?, width))
 }

@@ -8,6 +8,9 @@ use crate::machine::{Machine, Preemption};
 use crate::thread::{Level, Pending, Status, Thread};
 use cuthere_kernel::LockKind;
 
+/// The first of the locations that stand for the bh locks of the CPUs.
+pub(crate) const BH_LOCK: u32 = 0x4000_0000;
+
 impl Machine<'_> {
     pub fn rt(&self) -> bool {
         self.options.preemption == Preemption::Rt
@@ -28,6 +31,21 @@ impl Machine<'_> {
         }
         let write = change || matches!(self.options.preemption, Preemption::None | Preemption::Voluntary);
         self.threads[t].footprint.push(Access::new(Location::cpu(cpu), if write { Mode::Write } else { Mode::Read }));
+    }
+
+    /// The lock that softirqs and disabled bottom halves share on a CPU of the real-time kernel, where it has one.
+    pub(crate) fn add_bh_lock(&mut self, t: usize, mode: Mode) {
+        if self.rt() && self.options.bh_lock && self.threads[t].level == Level::Softirq {
+            let at = Location::named(BH_LOCK + self.threads[t].cpu);
+            self.threads[t].footprint.push(Access::new(at, mode));
+        }
+    }
+
+    /// Whether nobody else of the CPU is in a section with bottom halves disabled.
+    pub(crate) fn bh_free(&self, t: usize) -> bool {
+        let cpu = self.threads[t].cpu;
+        let inside = |u: &Thread| u.context.bh > 0 || u.level == Level::Softirq;
+        !self.threads.iter().enumerate().any(|(n, u)| n != t && u.cpu == cpu && u.active() && inside(u))
     }
 
     /// Learns which CPUs have several threads.

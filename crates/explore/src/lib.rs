@@ -17,6 +17,7 @@ mod run;
 mod scenario;
 mod schedule;
 mod search;
+mod sizes;
 mod thread;
 pub mod witness;
 

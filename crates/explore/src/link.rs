@@ -8,10 +8,10 @@ use crate::code::{Code, FnId, IntTy};
 use crate::compile::compile;
 use crate::memory::{CPUS, Memory};
 use crate::primitives::Prim;
+use crate::sizes::{field, size_of};
 use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::ast::{Ast, DeclId};
 use cuthere_cfront::expand::Part;
-use cuthere_cfront::layout;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::parser;
 use cuthere_cfront::program::{NameSpace, Program};
@@ -222,6 +222,14 @@ impl<'p> Linker<'p> {
         if let Some(&addr) = self.globals.get(&(from, name)) {
             return addr;
         }
+        if from == self.scenario && !self.program.outline(from).items.iter().any(|i| i.name == name && i.kind == ItemKind::Variable) {
+            let owner = self.scope.iter().copied().find(|&f| !self.variables(f, name).is_empty());
+            if let Some(owner) = owner {
+                let addr = self.global(owner, name, size);
+                self.globals.insert((from, name), addr);
+                return addr;
+            }
+        }
         let init = self.definition(from, name);
         let key = (init.as_ref().filter(|i| i.is_static).map(|i| i.file), name);
         let addr = match self.by_global.get(&key) {
@@ -229,8 +237,7 @@ impl<'p> Linker<'p> {
             None => {
                 let size = init
                     .as_ref()
-                    .and_then(|i| layout::size_of(self.program, i.ty))
-                    .map_or(size, |s| s.min(1 << 24) as u32)
+                    .map_or(size, |i| size_of(self.program, i.ty).min(1 << 24) as u32)
                     .max(size);
                 let size = if size == 0 { 256 } else { size };
                 let addr = self.mem.add_global(vec![0; size as usize]);
@@ -324,7 +331,7 @@ impl<'p> Linker<'p> {
             for (off, bits) in places {
                 let size = match bits {
                     Some(_) => 8,
-                    None => layout::size_of(self.program, entry.ty).unwrap_or(8).min(8) as usize,
+                    None => size_of(self.program, entry.ty).min(8) as usize,
                 };
                 let Some(image) = self.mem.image_mut(addr) else { return };
                 if image.len() < off + size {
@@ -372,7 +379,7 @@ impl<'p> Linker<'p> {
                 base.wrapping_add(off as u64) as i64
             }
             ConstValue::Compound { ty, entries } => {
-                let size = layout::size_of(self.program, *ty).unwrap_or(8).clamp(1, 1 << 24);
+                let size = size_of(self.program, *ty).clamp(1, 1 << 24);
                 let object = self.mem.add_global(vec![0; size as usize]);
                 self.fill(object, file, *ty, entries);
                 if matches!(self.program.types.kind(entry.ty), TyKind::Record(_) | TyKind::Array { .. }) {
@@ -404,7 +411,7 @@ impl<'p> Linker<'p> {
                         TyKind::Record(id) => *id,
                         _ => record?,
                     };
-                    let (bits, width) = crate::compile::field(self, record, name)?;
+                    let (bits, width) = field(self.program, record, name)?;
                     ty = cuthere_cfront::resolve::find_field(self.program, record, name)?.ty;
                     for at in &mut all {
                         at.0 += (bits / 8) as usize;
@@ -413,7 +420,7 @@ impl<'p> Linker<'p> {
                 }
                 PathStep::Index { lo, hi } => {
                     ty = self.program.types.pointee(ty)?;
-                    let size = layout::size_of(self.program, ty)?;
+                    let size = size_of(self.program, ty);
                     if hi.saturating_sub(lo) > 4096 || all.len() > 4096 {
                         return None;
                     }
@@ -430,9 +437,9 @@ impl<'p> Linker<'p> {
         let files = self.scope.iter().copied().chain([self.scenario]);
         for file in files {
             let record = cuthere_cfront::resolve::record_for_tag(self.program, file, cuthere_cfront::ast::TagKind::Struct, tag);
-            if let Some((bits, _)) = crate::compile::field(self, record, name) {
+            if let Some((bits, _)) = field(self.program, record, name) {
                 let ty = cuthere_cfront::resolve::find_field(self.program, record, name)?.ty;
-                let size = layout::size_of(self.program, ty).unwrap_or(8).min(8) as u8;
+                let size = size_of(self.program, ty).min(8) as u8;
                 return Some((bits / 8, IntTy { size, signed: false }));
             }
         }
@@ -445,7 +452,7 @@ impl<'p> Linker<'p> {
         let files = self.scope.iter().copied().chain([self.scenario]);
         files.into_iter().find_map(|file| {
             let record = cuthere_cfront::resolve::record_for_tag(self.program, file, cuthere_cfront::ast::TagKind::Struct, tag);
-            layout::layout(self.program, record).map(|l| l.size)
+            cuthere_cfront::layout::layout(self.program, record).map(|l| l.size)
         })
     }
 

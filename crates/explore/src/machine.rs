@@ -207,6 +207,7 @@ impl<'p> Machine<'p> {
         if thread.waits_for != 0 {
             thread.footprint.push(Access::new(Location::rcu(0, true), Mode::Acquire));
         }
+        self.add_bh_lock(t, Mode::Acquire);
         self.add_cpu(t, true);
     }
 
@@ -228,11 +229,11 @@ impl<'p> Machine<'p> {
 
     fn begin(&mut self, t: usize, id: FnId, args: &[i64]) {
         self.threads[t].status = Status::Ready;
-        self.push_frame(t, id, args, None, 0, Then::Nothing);
+        self.push_frame(t, id, args, None, 0);
     }
 
     /// Enters a function. `false`: it has no body; its result is 0.
-    pub fn push_frame(&mut self, t: usize, id: FnId, args: &[i64], dst: Option<Reg>, dst_size: u32, then: Then) -> bool {
+    pub fn push_frame(&mut self, t: usize, id: FnId, args: &[i64], dst: Option<Reg>, dst_size: u32) -> bool {
         let Some(code) = self.link.code(id) else { return false };
         if self.threads[t].frames.len() >= FRAMES_MAX {
             self.bounds.insert("recursion");
@@ -276,7 +277,7 @@ impl<'p> Machine<'p> {
                 }
             }
         }
-        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, then });
+        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new() });
         true
     }
 
@@ -437,6 +438,7 @@ impl<'p> Machine<'p> {
     /// Does a thread's pending operation and runs on to its next one.
     pub fn step(&mut self, t: usize, choice: u16) {
         self.events += 1;
+        self.threads[t].steps += 1;
         self.event.thread = t;
         self.event.spawned = 0;
         self.event.killed = 0;
@@ -485,6 +487,7 @@ impl<'p> Machine<'p> {
             thread.pending = Pending::End;
             thread.footprint.clear();
             thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Release));
+            self.add_bh_lock(t, Mode::Release);
             self.add_cpu(t, true);
             return;
         }
@@ -492,6 +495,7 @@ impl<'p> Machine<'p> {
             let thread = &mut self.threads[t];
             thread.pending = Pending::End;
             thread.footprint.clear();
+            self.add_bh_lock(t, Mode::Release);
             self.add_cpu(t, true);
             return;
         }
@@ -660,8 +664,22 @@ impl<'p> Machine<'p> {
         if !self.concurrent() {
             return true;
         }
-        self.threads[t].visits += 1;
-        if self.threads[t].visits > self.options.unroll.saturating_mul(50) {
+        let limit = self.options.unroll;
+        let steps = self.threads[t].steps;
+        let Some(frame) = self.threads[t].frames.last_mut() else { return true };
+        let count = match frame.loops.iter_mut().find(|l| l.0 == pc as u32) {
+            Some(entry) => {
+                if entry.2 != steps {
+                    (entry.1, entry.2) = (entry.1 + 1, steps);
+                }
+                entry.1
+            }
+            None => {
+                frame.loops.push((pc as u32, 0, steps));
+                0
+            }
+        };
+        if count > limit {
             self.save(t, pc);
             self.bounds.insert("unroll");
             self.cut(t);
@@ -807,7 +825,7 @@ impl<'p> Machine<'p> {
                 }
                 self.advance_past(t);
                 let n = site.args.len().min(16);
-                if self.push_frame(t, id, &args[..n], site.dst, site.dst_size, Then::Nothing) {
+                if self.push_frame(t, id, &args[..n], site.dst, site.dst_size) {
                     Flow::Called
                 } else {
                     self.unadvance(t);
@@ -843,7 +861,7 @@ impl<'p> Machine<'p> {
     /// Returns from a function. `false`: the thread stopped or ended.
     fn leave(&mut self, t: usize, v: i64, size: u32, granted: &mut bool) -> bool {
         let Some(frame) = self.threads[t].frames.last() else { return false };
-        let (slots, regs, dst, dst_size, then) = (frame.slots as usize, frame.regs as usize, frame.dst, frame.dst_size, frame.then);
+        let (slots, regs, dst, dst_size) = (frame.slots as usize, frame.regs as usize, frame.dst, frame.dst_size);
         let code = frame.code.clone();
         let own: Vec<u64> = if code.slots.is_empty() { Vec::new() } else { self.threads[t].slots[slots..].to_vec() };
         if self.concurrent() && !own.is_empty() && !*granted && self.stop_at.is_none() {
@@ -891,9 +909,6 @@ impl<'p> Machine<'p> {
         thread.frames.pop();
         thread.regs.truncate(regs);
         thread.slots.truncate(slots);
-        if let Then::FreeObject(addr) = then {
-            self.free_now(t, addr);
-        }
         match self.threads[t].frames.last() {
             Some(caller) => {
                 if let Some(d) = dst

@@ -214,9 +214,9 @@ impl<'p> Run<'p> {
         match options.strategy {
             StrategyKind::Dpor => {
                 // Without a bound on preemptions first; where that does not end, within the bound.
-                let half = started + options.time / 2;
+                let first = started + options.time / 5;
                 let mut dpor = Dpor::new(None);
-                if self.strategy(&mut dpor, options, outcome, half, options.executions / 2) {
+                if self.strategy(&mut dpor, options, outcome, first, options.executions) {
                     return;
                 }
                 outcome.bounds.remove("time");
@@ -363,7 +363,7 @@ impl<'p> Run<'p> {
         m.link.mem.concurrent = false;
         for (id, arg) in finally {
             m.threads[0].status = Status::Ready;
-            m.push_frame(0, id, &[arg], None, 0, crate::thread::Then::Nothing);
+            m.push_frame(0, id, &[arg], None, 0);
             m.advance(0, false);
         }
     }

@@ -67,7 +67,11 @@ impl<'s> WithScenario<'s> {
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         let headers = if plain { PLAIN_HEADERS } else { KERNEL_HEADERS };
         let mut added: Vec<(String, Vec<u8>)> = headers.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect();
-        added.push((name.clone(), text.as_bytes().to_vec()));
+        let mut whole = text.to_owned();
+        if let Some(base) = base {
+            declare_macro_variables(base, text, &mut whole);
+        }
+        added.push((name.clone(), whole.into_bytes()));
         added.sort();
         WithScenario { base, count: base.map_or(0, |b| b.len() as u32), added, name, plain }
     }
@@ -77,6 +81,25 @@ impl<'s> WithScenario<'s> {
         let file = self.find(&self.name).unwrap_or(FileId(0));
         ScenarioSource { file, plain: self.plain }
     }
+}
+
+/// Repeats, behind the scenario's own text, the variables that the source files it includes define through macros
+/// (`static DEFINE_PER_CPU(int, x);`), so that the scenario can name them: only the declaring file sees through such a macro.
+fn declare_macro_variables(base: &dyn Source, text: &str, out: &mut String) {
+    for line in text.lines() {
+        let Some(rest) = line.trim_start().strip_prefix('#').map(str::trim_start).and_then(|l| l.strip_prefix("include")) else { continue };
+        let Some(path) = rest.trim().strip_prefix('"').and_then(|p| p.split('"').next()).filter(|p| p.ends_with(".c")) else { continue };
+        let Some(bytes) = base.find(path).and_then(|f| base.read(f).ok()) else { continue };
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let word = line.strip_prefix("static ").unwrap_or(line);
+            let known = ["DEFINE_", "LIST_HEAD(", "HLIST_HEAD(", "DECLARE_"].iter().any(|p| word.starts_with(p));
+            if known && line.trim_end().ends_with(");") {
+                out.push('\n');
+                out.push_str(line);
+            }
+        }
+    }
+    out.push('\n');
 }
 
 impl Source for WithScenario<'_> {

@@ -50,16 +50,8 @@ pub struct Frame {
     /// Where the caller wants the result: a register of its frame.
     pub dst: Option<Reg>,
     pub dst_size: u32,
-    /// Called by the engine for its own purpose; what it returns goes nowhere.
-    pub then: Then,
-}
-
-/// What the engine does when a function it called returns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Then {
-    Nothing,
-    /// The result, if not zero, means that the wake-up is done (unused by plain calls).
-    FreeObject(u64),
+    /// Backward jumps: where, how often with an operation in between, and at how many operations last.
+    pub loops: Vec<(u32, u32, u32)>,
 }
 
 /// A lock that a thread holds.
@@ -121,8 +113,8 @@ pub struct Thread {
     pub result: i64,
     /// It may be waiting for ever (kernel threads that serve).
     pub daemon: bool,
-    /// How often each backward jump was taken in a row.
-    pub visits: u32,
+    /// Scheduling points passed.
+    pub steps: u32,
 }
 
 impl Thread {
@@ -155,7 +147,7 @@ impl Thread {
             name: cuthere_base::Symbol::EMPTY,
             result: 0,
             daemon: false,
-            visits: 0,
+            steps: 0,
         }
     }
 

@@ -95,7 +95,7 @@ impl Machine<'_> {
             for effect in op.context.iter().flatten().filter(|c| c.part == CtxPart::Bh) {
                 let mode = if effect.enter { Mode::Acquire } else { Mode::Release };
                 if self.threads[t].context.bh == i32::from(!effect.enter) {
-                    self.threads[t].footprint.push(Access::new(Location::named(0x4000_0000 + cpu), mode));
+                    self.threads[t].footprint.push(Access::new(Location::named(crate::cpu::BH_LOCK + cpu), mode));
                 }
             }
         }
@@ -119,11 +119,7 @@ impl Machine<'_> {
 
     pub(super) fn lock_ready(&self, t: usize, op: LockOp, site: &CallSite) -> bool {
         if self.options.bh_lock && self.rt() && op.context.iter().flatten().any(|c| c.part == CtxPart::Bh && c.enter) && self.threads[t].context.bh == 0 {
-            let cpu = self.threads[t].cpu;
-            let busy = self.threads.iter().enumerate().any(|(n, u)| {
-                n != t && u.cpu == cpu && u.active() && (u.context.bh > 0 || u.level == crate::thread::Level::Softirq)
-            });
-            if busy {
+            if !self.bh_free(t) {
                 return false;
             }
         }

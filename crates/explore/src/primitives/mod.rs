@@ -199,7 +199,10 @@ impl Machine<'_> {
         let thread = &self.threads[t];
         match thread.pending {
             Pending::Memory | Pending::End => true,
-            Pending::Start => thread.waits_for == 0 && self.start_ready(t),
+            Pending::Start => {
+                let bh = thread.level != Level::Softirq || !self.rt() || !self.options.bh_lock || self.bh_free(t);
+                bh && thread.waits_for == 0 && self.start_ready(t)
+            }
             Pending::Call => {
                 let Some(frame) = thread.frames.last() else { return false };
                 let Some(crate::code::Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return true };

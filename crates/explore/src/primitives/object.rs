@@ -7,7 +7,6 @@ use crate::code::CallSite;
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
-use crate::thread::Then;
 
 impl Machine<'_> {
     pub(super) fn object_footprint(&mut self, t: usize, _prim: Prim, site: &CallSite) -> Result<(), Wrong> {
@@ -45,7 +44,7 @@ impl Machine<'_> {
         }
         let Some(release) = self.release_function(object) else { return Flow::Next(0) };
         self.advance_past(t);
-        if self.push_frame(t, release, &[object as i64], None, 0, Then::Nothing) {
+        if self.push_frame(t, release, &[object as i64], None, 0) {
             return Flow::Called;
         }
         self.unadvance(t);

@@ -1,0 +1,100 @@
+//! Sizes and offsets, also where a type is known only in part: a member of unknown size counts as one pointer. All code of one run sees the
+//! same layout, so that what is stored is found again; only `sizeof` differs from the machine's.
+
+use cuthere_base::Symbol;
+use cuthere_cfront::ast::TagKind;
+use cuthere_cfront::layout;
+use cuthere_cfront::program::Program;
+use cuthere_cfront::resolve;
+use cuthere_cfront::types::{RecordId, Ty, TyKind};
+
+const DEPTH_MAX: u32 = 24;
+const SIZE_MAX: u64 = 1 << 28;
+
+/// The size of a type in bytes; 0 for what has none.
+pub fn size_of(program: &Program<'_>, ty: Ty) -> u64 {
+    rough_size(program, ty, 0).0.min(SIZE_MAX)
+}
+
+fn rough_size(program: &Program<'_>, ty: Ty, depth: u32) -> (u64, u64) {
+    if let (Some(size), Some(align)) = (layout::size_of(program, ty), layout::align_of(program, ty)) {
+        return (size, align.max(1));
+    }
+    if depth > DEPTH_MAX {
+        return (8, 8);
+    }
+    match *program.types.kind(ty) {
+        TyKind::Array { of, len } => {
+            let (size, align) = rough_size(program, of, depth + 1);
+            (size.saturating_mul(len.unwrap_or(0)).min(SIZE_MAX), align)
+        }
+        TyKind::Record(record) => {
+            let found = resolve::record(program, record);
+            if found.fields.is_empty() {
+                return if found.complete { (0, 1) } else { (8, 8) };
+            }
+            rough_layout(program, record, None, depth).1
+        }
+        TyKind::Unknown => (8, 8),
+        _ => (0, 1),
+    }
+}
+
+/// The offset of the field at a position in bits, and size and alignment of the whole.
+fn rough_layout(program: &Program<'_>, record: RecordId, wanted: Option<u32>, depth: u32) -> (u64, (u64, u64)) {
+    let found = resolve::record(program, record);
+    let (mut at, mut align, mut bits, mut offset) = (0u64, 1u64, 0u64, 0);
+    for (n, field) in found.fields.iter().enumerate() {
+        let (size, own) = rough_size(program, field.ty, depth + 1);
+        let own = if field.packed || found.packed { 1 } else { own }.max(u64::from(field.align.unwrap_or(1)));
+        align = align.max(own);
+        let mut place = 0;
+        if found.kind != TagKind::Union {
+            if let Some(width) = field.bits {
+                let unit = size.max(1) * 8;
+                let start = at * 8 + bits;
+                let start = if width == 0 || start / unit != (start + u64::from(width) - 1) / unit { start.next_multiple_of(unit) } else { start };
+                place = start;
+                (at, bits) = ((start + u64::from(width)) / 8, (start + u64::from(width)) % 8);
+            } else {
+                if bits > 0 {
+                    (at, bits) = (at + 1, 0);
+                }
+                at = at.next_multiple_of(own);
+                place = at * 8;
+                at = (at + size).min(SIZE_MAX);
+            }
+        } else {
+            at = at.max(size);
+        }
+        if wanted == Some(n as u32) {
+            offset = place;
+        }
+    }
+    if bits > 0 {
+        at += 1;
+    }
+    let align = align.max(u64::from(found.align.unwrap_or(1)));
+    (offset, (at.next_multiple_of(align), align))
+}
+
+/// Offset in bits and bit-field width of a member, those of anonymous members included.
+pub fn field(program: &Program<'_>, record: RecordId, name: Symbol) -> Option<(u64, Option<u32>)> {
+    let found = resolve::find_field(program, record, name)?;
+    if let Some(bits) = layout::field_bit_offset(program, record, name) {
+        return Some((bits, found.bits));
+    }
+    let mut inside = record;
+    let mut bits = 0u64;
+    for &index in &found.path {
+        bits += match layout::layout(program, inside).and_then(|l| l.bits.get(index as usize).copied()) {
+            Some(known) => known,
+            None => rough_layout(program, inside, Some(index), 0).0,
+        };
+        let field = resolve::record(program, inside).fields.get(index as usize)?;
+        if let TyKind::Record(next) = *program.types.kind(field.ty) {
+            inside = next;
+        }
+    }
+    Some((bits, found.bits))
+}
