@@ -76,7 +76,6 @@ pub(crate) struct Weigh {
     pub outside: bool,
     /// In code that runs once at boot, in tests, or in user space.
     pub boot: bool,
-    pub in_callee: bool,
 }
 
 /// How callers treat results, over everything that was read.
@@ -108,8 +107,10 @@ pub(crate) fn weigh(w: &Weigh, habits: &Habits) -> (Confidence, Option<String>) 
     let mut confidence = match w.why {
         NullWhy::Allocation => Confidence::High,
         _ if w.outside => Confidence::High,
-        NullWhy::Model | NullWhy::Literal if most(85, 5) => Confidence::High,
-        NullWhy::Model | NullWhy::Literal if most(50, 2) => Confidence::Medium,
+        _ if most(85, 5) => Confidence::High,
+        _ if most(45, 1) => Confidence::Medium,
+        // Too few uses to speak of a habit: the model's word stands, a body's `return NULL` needs another reason.
+        NullWhy::Model if all < 6 => Confidence::Medium,
         _ => Confidence::Low,
     };
     if w.boot {
@@ -259,7 +260,7 @@ impl NullDeref {
                 locks: words::locks(path.state),
                 context: words::context(path.state),
                 identity: format!("{callee} {name}"),
-                weigh: Some(Weigh { giver, why, outside, boot, in_callee: event.callee.is_some() }),
+                weigh: Some(Weigh { giver, why, outside, boot }),
             },
         );
     }

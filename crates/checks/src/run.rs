@@ -134,12 +134,13 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
 
     progress.stage("paths", bodies.funcs.len() as u64);
     let summaries = bodies.funcs.iter().map(|_| OnceLock::new()).collect();
-    let world = World {
+    let mut world = World {
         program: &program,
         model,
         funcs: bodies.funcs,
         callees: links.callees,
         summaries,
+        drafts: Default::default(),
         entrances: links.entrances,
         gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
         gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
@@ -148,7 +149,7 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
     let watcher = Watcher {
         checks: (0..CHECKS.len()).filter(|&i| options.only.is_empty() || options.only.iter().any(|o| o == CHECKS[i].info.id)).collect(),
     };
-    let reports = analyse(&world, &watcher, &|n| progress.advance(n));
+    let reports = analyse(&mut world, &watcher, &|n| progress.advance(n));
     stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
     lap(&mut stats, "paths");
 
@@ -178,12 +179,9 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
             findings.push(finding(&world, &claim));
         }
     }
-    findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()).then(b.confidence.cmp(&a.confidence)));
-    // Several ways into the same place are one defect: the surest is kept.
-    findings.sort_by(|a, b| (&a.file, a.line, a.column, &a.check, &a.function).cmp(&(&b.file, b.line, b.column, &b.check, &b.function)).then(b.confidence.cmp(&a.confidence)));
-    findings.dedup_by(|later, earlier| {
-        later.check == earlier.check && later.file == earlier.file && later.line == earlier.line && later.column == earlier.column && later.function == earlier.function
-    });
+    // Several paths to the same defect are one finding: the surest is kept.
+    findings.sort_by(|a, b| (a.sort_key().0, a.line, a.column, &a.fingerprint).cmp(&(b.sort_key().0, b.line, b.column, &b.fingerprint)).then(b.confidence.cmp(&a.confidence)));
+    findings.dedup_by(|later, earlier| later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column);
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     lap(&mut stats, "findings");
     Outcome { findings, stats }

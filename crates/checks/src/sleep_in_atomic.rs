@@ -71,7 +71,11 @@ impl Eye for SleepInAtomic {
             return;
         }
         let Some(cause) = cause(path) else { return };
-        let mut hits: Vec<&SleepHit> = event.sleeps.iter().collect();
+        let s = path.state;
+        let only_irqs = s.ctx.irq > 0 && s.ctx.preempt <= 0 && s.ctx.bh <= 0 && s.ctx.rcu <= 0 && s.locks.iter().all(|l| !l.kind.spins());
+        // The scheduler itself may be entered with interrupts off, as return-to-user code does.
+        let scheduler = |h: &SleepHit| matches!(h.via, SleepVia::Primitive(name) if name.as_str() == "schedule");
+        let mut hits: Vec<&SleepHit> = event.sleeps.iter().filter(|h| !(only_irqs && scheduler(h))).collect();
         hits.sort_by_key(|h| (guarded(h), h.indirect, h.modes.min(2), h.depth));
         match cause {
             Cause::Here(op, what) => {
@@ -193,7 +197,7 @@ impl SleepInAtomic {
                 assumes,
                 locks: words::locks(path.state),
                 context,
-                identity: format!("{callee} entered"),
+                identity: format!("{callee} entered in {}", path.world.path(path.func)),
                 weigh: None,
             },
         );

@@ -1,7 +1,7 @@
 //! Runs the path engine over all functions, callees first.
 //!
-//! Functions that call each other in a circle are run one after the other in the order of their ids; where one needs the summary of another
-//! that is not there yet, that call is taken for harmless. Levels of the graph are parallel; results do not depend on how many threads there are.
+//! Functions that call each other in a circle are run twice, one after the other in the order of their ids: first with calls whose summary is
+//! not there yet taken for harmless, then with the first round's summaries. Circles of more than [`CIRCLE_MAX`] functions run once. Levels of the graph are parallel; results do not depend on how many threads there are.
 
 use crate::exec::{Engine, Observer, StartState};
 use crate::summary::{Ctx, FuncId};
@@ -22,8 +22,14 @@ pub trait Watch: Sync {
 pub type Reports<R> = Vec<(FuncId, Vec<R>)>;
 
 /// Fills in all summaries and collects the observers' reports, sorted by function.
-pub fn analyse<W: Watch>(world: &World<'_>, watch: &W, progress: &(dyn Fn(u64) + Sync)) -> Reports<W::Report> {
+pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u64) + Sync)) -> Reports<W::Report> {
     let levels = levels(world);
+    for component in levels.iter().flatten() {
+        if circle(world, component) {
+            world.drafts.extend(component.iter().map(|f| (*f, std::sync::OnceLock::new())));
+        }
+    }
+    let world = &*world;
     let mut reports = Vec::new();
     thread_local! { static ENGINE: RefCell<Engine> = RefCell::default(); }
     for level in levels {
@@ -32,6 +38,14 @@ pub fn analyse<W: Watch>(world: &World<'_>, watch: &W, progress: &(dyn Fn(u64) +
             .with_max_len(64)
             .map(|component| {
                 let mut out = Vec::new();
+                if world.drafts.contains_key(&component[0]) {
+                    for &f in component {
+                        let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut crate::exec::Blind));
+                        if let Some(draft) = world.drafts.get(&f) {
+                            let _ = draft.set(summary);
+                        }
+                    }
+                }
                 for &f in component {
                     let start = world.entrances.get(&f).and_then(|e| strictest(e)).map_or_else(StartState::default, |e| start_state(&e.context));
                     let mut eye = watch.start(world, f);
@@ -50,6 +64,16 @@ pub fn analyse<W: Watch>(world: &World<'_>, watch: &W, progress: &(dyn Fn(u64) +
     }
     reports.sort_by_key(|r| r.0);
     reports
+}
+
+/// Larger circles are mostly chance meetings through function pointers.
+const CIRCLE_MAX: usize = 64;
+
+fn circle(world: &World<'_>, component: &[FuncId]) -> bool {
+    match component {
+        [one] => world.callees[one.index()].iter().any(|(_, c)| c.list().contains(one)),
+        many => many.len() <= CIRCLE_MAX,
+    }
 }
 
 /// The entrance that forbids most; certain ones before those that are only sometimes so.

@@ -3,6 +3,7 @@
 use crate::digest::*;
 use cuthere_base::Symbol;
 use cuthere_cfront::types::{Ty, TyKind, Types};
+use cuthere_kernel::Model;
 use cuthere_ir::{CallWhy, Callee, ExprId, ExprKind, Func, OpKind, Term};
 use rustc_hash::FxHashMap;
 
@@ -23,7 +24,7 @@ pub struct Digester {
 
 impl Digester {
     /// The digest of `func`, whose types are in `types`.
-    pub fn digest(&mut self, func: &Func, types: &Types) -> Digest {
+    pub fn digest(&mut self, func: &Func, types: &Types, model: &Model) -> Digest {
         self.map.clear();
         self.exprs.clear();
         self.of.clear();
@@ -38,7 +39,7 @@ impl Digester {
             let start = self.ops.len() as u32;
             self.accessed.clear();
             for op in func.block_ops(block) {
-                self.op(func, op);
+                self.op(func, op, model);
             }
             let term = self.term(func, &block.term, block);
             self.blocks.push(DBlock { ops: (start, self.ops.len() as u32), term, loc: block.loc, origin: block.origin });
@@ -199,7 +200,7 @@ impl Digester {
         }
     }
 
-    fn op(&mut self, func: &Func, op: &cuthere_ir::Op) {
+    fn op(&mut self, func: &Func, op: &cuthere_ir::Op, model: &Model) {
         match op.kind {
             OpKind::Store { place, value } => {
                 let (place, value) = (self.of[place.index()], self.of[value.index()]);
@@ -223,7 +224,17 @@ impl Digester {
             }
             OpKind::Call { dst, callee, args, why } => {
                 let args = self.range(func, args);
-                self.eval_args(args);
+                match callee {
+                    Callee::Direct(name) if model.entry(name).is_some_and(|e| !e.unevaluated.is_empty()) => {
+                        let skipped = &model.entry(name).expect("just found").unevaluated;
+                        for i in args.0..args.1 {
+                            if !skipped.contains(&((i - args.0) as u8)) {
+                                self.accesses(self.args[i as usize], Symbol::EMPTY, 0);
+                            }
+                        }
+                    }
+                    _ => self.eval_args(args),
+                }
                 let target = match callee {
                     Callee::Direct(name) => Target::Name(name),
                     Callee::Indirect(e) => {

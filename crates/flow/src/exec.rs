@@ -618,7 +618,17 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         match state.fact(self.nodes, value).meet(fact) {
             None => false,
             Some(_) if matches!(self.nodes.get(value), Node::Int(_) | Node::Str | Node::Addr(_) | Node::Function(_)) => true,
-            Some(_) => state.learn(value, fact),
+            Some(_) => {
+                if !state.learn(value, fact) {
+                    return false;
+                }
+                // Comparisons known to be true or false must still hold.
+                let nodes = &*self.nodes;
+                state.facts.iter().all(|&(node, known)| match nodes.get(node) {
+                    Node::Bin(op, a, b) if a == value || b == value => state.compare(nodes, op, a, b).meet(known).is_some(),
+                    _ => true,
+                })
+            }
         }
     }
 
@@ -1405,6 +1415,10 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
     }
 
     fn entry_sleep(&mut self, entry: &Entry, values: &[NodeId], state: &State, hits: &mut SmallVec<[SleepHit; 2]>) {
+        // What ends a section is not where it went wrong.
+        if !entry.releases.is_empty() {
+            return;
+        }
         let mut guard = Guard::new();
         let arg = |i: u8| values.get(i as usize).copied();
         let sleeps = match entry.sleeps {
@@ -1416,6 +1430,8 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                     guard.push((p, Test::AnyBit(self.world.gfp_reclaim)));
                     true
                 }
+                // A mask left out is GFP_KERNEL.
+                None => true,
                 _ => false,
             },
             Sleeps::IfBit(i, mask) => match arg(i).map(|v| self.bits(v, mask, state, 0)) {
@@ -1703,9 +1719,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 match outcomes.iter_mut().find(|o| key(o)) {
                     Some(o) => {
                         o.ret = o.ret.join(e.ret);
-                        if o.guard != e.guard {
-                            o.guard.clear();
-                        }
+                        weaken(&mut o.guard, &e.guard);
                     }
                     None => outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx }),
                 }
@@ -1840,6 +1854,20 @@ fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(Node
         Node::Int(_) | Node::Str | Node::Addr(_) | Node::Function(_) => false,
         _ => true,
     }
+}
+
+/// Keeps what holds in both.
+fn weaken(guard: &mut Guard, other: &Guard) {
+    guard.retain(|(p, t)| match t {
+        Test::Fact(x) => other.iter().any(|(q, u)| match u {
+            Test::Fact(y) if q == p => {
+                *x = x.join(*y);
+                *x != Fact::TOP
+            }
+            _ => false,
+        }),
+        _ => other.contains(&(*p, *t)),
+    });
 }
 
 /// Whether no arguments satisfy both.

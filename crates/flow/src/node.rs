@@ -141,6 +141,8 @@ impl Nodes {
                     Some(root) => at = root,
                     None => return at,
                 },
+                // The structure around a NULL member pointer is as bad as NULL.
+                Node::Container(inner, _, _) => at = inner,
                 _ => return at,
             }
         }

@@ -67,7 +67,7 @@ pub fn read(program: &Program<'_>, model: &Model, progress: &(dyn Fn(u64) + Sync
         .map_init(
             || (BodyReader::new(cx), Digester::default()),
             |(reader, digester), &file| {
-                let out = read_file(program, reader, digester, file);
+                let out = read_file(program, model, reader, digester, file);
                 progress(1);
                 out
             },
@@ -82,7 +82,7 @@ pub fn read(program: &Program<'_>, model: &Model, progress: &(dyn Fn(u64) + Sync
     all
 }
 
-fn read_file(program: &Program<'_>, reader: &mut BodyReader<'_>, digester: &mut Digester, file: FileId) -> Bodies {
+fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, digester: &mut Digester, file: FileId) -> Bodies {
     let mut out = Bodies::default();
     let source = program.source.path(file).ends_with(".c");
     let mut last: Option<(u32, u32)> = None;
@@ -96,7 +96,7 @@ fn read_file(program: &Program<'_>, reader: &mut BodyReader<'_>, digester: &mut 
                     let loc = func.gaps.first().map_or(item.loc, |g| g.loc);
                     out.incomplete.push(Incomplete { file, function: item.name, loc, reason });
                 }
-                let mut digest = digester.digest(&func, &program.types);
+                let mut digest = digester.digest(&func, &program.types, model);
                 // The outline's word counts: the numbering of functions rests on it.
                 digest.name = item.name;
                 digest.file = file;

@@ -115,6 +115,11 @@ impl State {
         }
     }
 
+    /// What an operator gives for what is known of its operands.
+    pub fn compare(&self, nodes: &Nodes, op: cuthere_ir::BinOp, a: NodeId, b: NodeId) -> Fact {
+        self.bin_fact(nodes, op, a, b)
+    }
+
     fn bin_fact(&self, nodes: &Nodes, op: cuthere_ir::BinOp, a: NodeId, b: NodeId) -> Fact {
         use cuthere_ir::BinOp::*;
         match op {

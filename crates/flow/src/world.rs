@@ -26,6 +26,8 @@ pub struct World<'a> {
     /// Per function: the operations that call functions of the tree, sorted by operation.
     pub callees: Vec<Box<[(u32, Callees)]>>,
     pub summaries: Vec<OnceLock<Summary>>,
+    /// First approximations for functions that call each other in a circle.
+    pub drafts: FxHashMap<FuncId, OnceLock<Summary>>,
     pub entrances: FxHashMap<FuncId, Vec<Entrance>>,
     /// Mask of the GFP bit that allows direct reclaim.
     pub gfp_reclaim: i64,
@@ -57,7 +59,7 @@ impl<'a> World<'a> {
     }
 
     pub fn summary(&self, id: FuncId) -> Option<&Summary> {
-        self.summaries[id.index()].get()
+        self.summaries[id.index()].get().or_else(|| self.drafts.get(&id).and_then(OnceLock::get))
     }
 
     /// What the call operation of a function reaches in the tree.

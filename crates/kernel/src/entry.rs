@@ -249,6 +249,8 @@ pub struct Entry {
     pub managed: bool,
     /// The result is an error-checked look-up: it fails by a key that the caller got from elsewhere.
     pub lookup: bool,
+    /// Arguments of a macro that only give a type or a size (`kzalloc_obj(*p)`): nothing in them is loaded.
+    pub unevaluated: Vec<u8>,
     /// The result was chosen by somebody outside the kernel (a netlink attribute, a user's argument, a device's answer).
     pub outside: bool,
     /// Arguments that are freed; `true`: only after a grace period.

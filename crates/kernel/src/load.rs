@@ -245,6 +245,7 @@ fn entry(row: EntryRow) -> Entry {
         managed: row.managed,
         lookup: row.lookup,
         outside: row.outside,
+        unevaluated: row.unevaluated.clone(),
         frees: row.frees.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
         refs: row.refs.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
         returns_ref: row.returns_ref,

@@ -77,6 +77,8 @@ pub(crate) struct EntryRow {
     pub null_ok: Vec<u8>,
     #[serde(default)]
     pub assigns: Vec<u8>,
+    #[serde(default)]
+    pub unevaluated: Vec<u8>,
     pub interior: Option<u8>,
     #[serde(default)]
     pub asserts: Vec<W<Assert>>,
