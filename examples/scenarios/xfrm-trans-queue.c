@@ -4,6 +4,7 @@
  */
 #include <cuthere.h>
 #include "net/xfrm/xfrm_input.c"
+#include "net/core/skbuff.c"
 
 static atomic_t queued, delivered;
 

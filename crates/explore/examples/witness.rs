@@ -100,6 +100,12 @@ fn main() {
     match format.as_str() {
         "json" => println!("{}", witness::json(&outcome, &options)),
         "html" => println!("{}", witness::html(&outcome, &options)),
+        "trace" => {
+            for step in &outcome.trace {
+                let mark = if step.write { 'w' } else { 'r' };
+                println!("{} {:>3} {:x} {mark} {}:{} {}", step.thread, step.event, step.addr, step.place.function, step.place.line, step.text);
+            }
+        }
         _ if quiet => {}
         _ => print!("{}", witness::text(&outcome, &options)),
     }

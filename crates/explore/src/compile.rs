@@ -11,6 +11,9 @@ use cuthere_cfront::resolve;
 use cuthere_cfront::types::{RecordId, Ty, TyKind};
 use cuthere_ir::func::*;
 
+/// What stands for an address that nothing is known about. Using it ends the execution as not understood, not as a fault.
+pub const UNKNOWN_ADDRESS: u64 = 0xffff_c0de_0000_0000;
+
 /// How a value of a type is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Shape {
@@ -489,7 +492,10 @@ impl Compiler<'_, '_, '_> {
                 let size = i64::from(self.size(ty));
                 self.constant(size)
             }
-            ExprKind::Opaque => self.constant(0),
+            ExprKind::Opaque => {
+                let pointer = matches!(self.link.program.types.kind(expr.ty), TyKind::Pointer { .. } | TyKind::Unknown | TyKind::Function { .. });
+                self.constant(if pointer { UNKNOWN_ADDRESS as i64 } else { 0 })
+            }
         }
     }
 

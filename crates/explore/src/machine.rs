@@ -4,6 +4,7 @@
 //! two decisions only invisible things happen. Faults stop the thread, not the execution: what the others do is still explored.
 
 use crate::code::*;
+use crate::compile::UNKNOWN_ADDRESS;
 use crate::event::*;
 use crate::fault::{Fault, FaultKind};
 use crate::link::{FnKind, Linker};
@@ -69,6 +70,8 @@ pub struct Recorded {
     pub visible: bool,
     pub addr: u64,
     pub write: bool,
+    /// Part of building the start state.
+    pub setup: bool,
 }
 
 /// What an instruction leads to.
@@ -320,6 +323,12 @@ impl<'p> Machine<'p> {
 
     pub(crate) fn bad(&mut self, t: usize, bad: Bad, addr: u64, write: bool) {
         let what = if write { "write to" } else { "read of" };
+        if addr.wrapping_sub(UNKNOWN_ADDRESS - (1 << 24)) < 1 << 25 {
+            let place = crate::run::place_of(self, self.site(t));
+            self.unsupported.insert(format!("{}:{}: a value that nothing is known about is used as an address", place.file, place.line));
+            self.cut(t);
+            return;
+        }
         match bad {
             Bad::Null => self.fault(t, FaultKind::NullDeref, addr, format!("{what} address {addr:#x}")),
             Bad::Wild => self.fault(t, FaultKind::WildAccess, addr, format!("{what} address {addr:#x}, where nothing is")),
@@ -426,10 +435,11 @@ impl<'p> Machine<'p> {
     pub(crate) fn note(&mut self, t: usize, addr: u64, write: bool) {
         let site = self.site(t);
         let depth = self.threads[t].frames.len() as u16;
+        let setup = !self.concurrent();
         if let Some(record) = &mut self.record
             && record.len() < 200_000
         {
-            record.push(Recorded { site, depth, visible: true, addr, write });
+            record.push(Recorded { site, depth, visible: true, addr, write, setup });
         }
     }
 
@@ -795,6 +805,10 @@ impl<'p> Machine<'p> {
                 let addr = self.threads[t].regs[regs + usize::from(r)] as u64;
                 match self.link.function_at(addr) {
                     Some(id) => id,
+                    None if addr == UNKNOWN_ADDRESS => {
+                        self.unknown_calls.insert("an unknown function pointer");
+                        return Flow::Next(0);
+                    }
                     None => {
                         let kind = if addr < 4096 { FaultKind::NullDeref } else { FaultKind::WildAccess };
                         self.fault(t, kind, addr, format!("call of address {addr:#x}"));
@@ -807,12 +821,11 @@ impl<'p> Machine<'p> {
         match info.kind {
             FnKind::Prim(prim) => self.primitive(t, prim, site, regs, granted),
             FnKind::Unknown => {
-                if site.dst.is_some() {
-                    let name = info.name.as_str();
+                let name = info.name.as_str();
+                // Tracing changes nothing.
+                if !name.starts_with("trace_") {
                     self.unknown_calls.insert(name);
                 }
-                self.advance_past(t);
-                self.unadvance(t);
                 Flow::Next(0)
             }
             FnKind::Body(_) => {
@@ -838,10 +851,11 @@ impl<'p> Machine<'p> {
     fn note_call(&mut self, t: usize) {
         let site = self.site(t);
         let depth = self.threads[t].frames.len() as u16;
+        let setup = !self.concurrent();
         if let Some(record) = &mut self.record
             && record.len() < 200_000
         {
-            record.push(Recorded { site, depth, visible: false, addr: 0, write: false });
+            record.push(Recorded { site, depth, visible: false, addr: 0, write: false, setup });
         }
     }
 

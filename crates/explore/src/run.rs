@@ -74,6 +74,16 @@ pub struct FoundFault {
     pub schedule: Schedule,
     /// The fault in the words of places.
     pub place: Place,
+    /// The calls it happened in, innermost first.
+    pub stack: Vec<Place>,
+    pub allocated: Option<(Place, String)>,
+    pub freed: Option<(Place, String)>,
+    pub other: Option<Place>,
+    /// Locks held, and where they were taken.
+    pub held: Vec<(String, Place)>,
+    pub thread: String,
+    pub cpu: u32,
+    pub context: &'static str,
 }
 
 /// A place in the source.
@@ -390,9 +400,32 @@ impl<'p> Run<'p> {
                 Some(s) => s.clone(),
                 None => made.get_or_insert_with(|| self.schedule()).clone(),
             };
-            outcome.faults.push(FoundFault { fault, schedule, place });
+            let found = self.describe(fault, schedule, place);
+            outcome.faults.push(found);
         }
         outcome.faults.sort_by(|a, b| (a.fault.kind, &a.place).cmp(&(b.fault.kind, &b.place)));
+    }
+
+    fn describe(&self, fault: Fault, schedule: Schedule, place: Place) -> FoundFault {
+        let by = |site: Site| (self.place(site), self.thread_name(usize::from(site.thread)));
+        let thread = usize::from(fault.site.thread);
+        FoundFault {
+            stack: fault.stack.iter().map(|&s| self.place(s)).collect(),
+            allocated: fault.allocated.filter(|s| s.function != u32::MAX).map(by),
+            freed: fault.freed.filter(|s| s.function != u32::MAX).map(by),
+            other: fault.other.map(|s| self.place(s)),
+            held: fault.held.iter().map(|(name, s)| (name.clone(), self.place(*s))).collect(),
+            thread: self.thread_name(thread),
+            cpu: self.machine.threads.get(thread).map_or(0, |t| t.cpu),
+            context: self.machine.threads.get(thread).map_or("task", |t| context_name(t.level)),
+            fault,
+            schedule,
+            place,
+        }
+    }
+
+    fn thread_name(&self, t: usize) -> String {
+        self.machine.threads.get(t).map_or(String::new(), |u| u.name.as_str().to_owned())
     }
 
     /// Follows a schedule, recording what happens.
@@ -447,6 +480,9 @@ impl<'p> Run<'p> {
     fn show(&mut self, outcome: &mut Outcome) {
         let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
         for r in records {
+            if r.site.thread == 0 && r.setup {
+                continue;
+            }
             let text = line_text(&self.machine, r.site);
             let place = self.place(r.site);
             outcome.trace.push(TraceStep {
@@ -461,11 +497,7 @@ impl<'p> Run<'p> {
             });
         }
         for thread in &self.machine.threads {
-            let context = match thread.level {
-                Level::Task => "task",
-                Level::Softirq => "softirq",
-                Level::Hardirq => "hardirq",
-            };
+            let context = context_name(thread.level);
             outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
         }
     }
@@ -494,6 +526,14 @@ impl<'p> Run<'p> {
         } else {
             OutcomeKind::Unknown
         };
+    }
+}
+
+fn context_name(level: Level) -> &'static str {
+    match level {
+        Level::Task => "task",
+        Level::Softirq => "softirq",
+        Level::Hardirq => "hardirq",
     }
 }
 

@@ -83,6 +83,38 @@ impl<'s> WithScenario<'s> {
     }
 }
 
+/// `struct kfifo MACRO(…);`, whose braces come from the macro, becomes `struct kfifo { struct MACRO(…); };`: the same members, in a form
+/// in which an outline sees a definition. Lines stay where they are.
+fn brace_macro_records(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let is_one = |line: &[u8]| -> Option<(usize, usize)> {
+        let rest = line.strip_prefix(b"struct ")?;
+        let name = rest.iter().position(|b| *b == b' ')?;
+        let word = rest.get(name + 1..)?;
+        let open = word.iter().position(|b| *b == b'(')?;
+        let upper = open > 2 && word[..open].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+        (upper && line.trim_ascii_end().ends_with(b");")).then_some((7 + name, line.trim_ascii_end().len()))
+    };
+    if !bytes.split(|b| *b == b'\n').any(|l| is_one(l).is_some()) {
+        return bytes;
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 64);
+    for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
+        if n > 0 {
+            out.push(b'\n');
+        }
+        match is_one(line) {
+            Some((name, end)) => {
+                out.extend_from_slice(&line[..name]);
+                out.extend_from_slice(b" { struct");
+                out.extend_from_slice(&line[name..end]);
+                out.extend_from_slice(b" };");
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Repeats, behind the scenario's own text, the variables that the source files it includes define through macros
 /// (`static DEFINE_PER_CPU(int, x);`), so that the scenario can name them: only the declaring file sees through such a macro.
 fn declare_macro_variables(base: &dyn Source, text: &str, out: &mut String) {
@@ -124,7 +156,12 @@ impl Source for WithScenario<'_> {
     fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
         match file.0.checked_sub(self.count) {
             Some(n) => self.added.get(n as usize).map(|f| Cow::Borrowed(&f.1[..])).ok_or_else(|| "no such file".to_owned()),
-            None => self.base.map_or_else(|| Err("no such file".to_owned()), |b| b.read(file)),
+            None => {
+                let Some(base) = self.base else { return Err("no such file".to_owned()) };
+                let bytes = base.read(file)?;
+                let path = base.path(file);
+                Ok(if path.ends_with(".h") { brace_macro_records(bytes) } else { bytes })
+            }
         }
     }
 }

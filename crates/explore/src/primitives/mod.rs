@@ -92,6 +92,8 @@ pub enum Prim {
     ListAddValid,
     ListDelValid,
     Held(bool),
+    StaticKey,
+    InitLock,
     Bug,
     Warn,
     // Scenarios.
@@ -451,6 +453,15 @@ impl Machine<'_> {
             Prim::Bug => {
                 self.fault(t, FaultKind::Assertion, 0, format!("{}() reached", site.name.as_str()));
                 Flow::Dead
+            }
+            Prim::InitLock => {
+                self.world.locks.remove(&(a(self, 0) as u64));
+                Flow::Next(0)
+            }
+            // The jump is taken if the key's state differs from what is expected.
+            Prim::StaticKey => {
+                let enabled = self.read_int(a(self, 0) as u64, IntTy { size: 4, signed: true }).is_some_and(|n| n > 0);
+                Flow::Next(i64::from(enabled != (a(self, 1) != 0)))
             }
             Prim::Warn => Flow::Next(1),
             Prim::Thread(level) => {

@@ -143,6 +143,17 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "__list_del_entry_valid __list_del_entry_valid_or_report", Prim::ListDelValid);
     add(&mut t, "lockdep_assert_held lockdep_assert_held_write lockdep_assert_held_read assert_spin_locked", Prim::Held(false));
     add(&mut t, "lockdep_assert_not_held", Prim::Held(true));
+    add(&mut t, "arch_static_branch arch_static_branch_jump", Prim::StaticKey);
+    add(
+        &mut t,
+        "__mutex_init mutex_init __init_rwsem __rwlock_init __raw_spin_lock_init __spin_lock_init __rt_spin_lock_init rt_mutex_init
+         __rt_mutex_init mutex_destroy __mutex_rt_init mutex_rt_init rt_mutex_base_init spin_lock_init raw_spin_lock_init rwlock_init init_rwsem
+         seqlock_init lockdep_init_mutex",
+        Prim::InitLock,
+    );
+    add(&mut t, "sema_init", Prim::SemInit);
+    add(&mut t, "static_key_false", Prim::Give(0));
+    add(&mut t, "static_key_true", Prim::Give(1));
     add(&mut t, "BUG BUG_ON VM_BUG_ON panic __builtin_trap", Prim::Bug);
     add(&mut t, "WARN_ON WARN_ON_ONCE WARN WARN_ONCE VM_WARN_ON VM_WARN_ON_ONCE RCU_LOCKDEP_WARN", Prim::Warn);
     add(
@@ -153,6 +164,12 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
          printk _printk __dynamic_pr_debug dump_stack local_bh_blocked _dev_err _dev_info _dev_warn _dev_printk netdev_err netdev_warn netdev_info
          __netdev_printk netdev_dbg pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg
          cpu_relax smp_mb__before_atomic smp_mb__after_atomic prefetch prefetchw rcu_sleep_check rcu_read_lock_held rcu_is_watching
+         BUILD_BUG_ON BUILD_BUG_ON_MSG BUILD_BUG_ON_INVALID BUILD_BUG_ON_NOT_POWER_OF_2 compiletime_assert static_assert _Static_assert
+         BUILD_BUG MAYBE_BUILD_BUG_ON __bad_percpu_size __bad_size_call_parameter __xchg_wrong_size __cmpxchg_wrong_size
+         scsi_host_get dev_set_name device_set_wakeup_capable transport_setup_device transport_add_device transport_remove_device
+         transport_configure_device transport_destroy_device dev_printk _dev_alert _dev_crit _dev_emerg _dev_notice __warn_printk
+         lock_set_class lockdep_set_notrack_class lockdep_init_map_waits rcu_lockdep_current_cpu_online warn_slowpath_fmt vprintk
+         snprintf scnprintf sprintf flush_signals kobject_uevent kobject_uevent_env sysfs_remove_link
          fortify_panic debug_rcu_head_queue lockdep_assert_irqs_disabled lockdep_assert_irqs_enabled
          lockdep_assert_in_softirq lockdep_register_key lockdep_unregister_key touch_softlockup_watchdog module_put mod_delayed_noop",
         Prim::Give(0),
@@ -174,6 +191,9 @@ fn memory(t: &mut Table) {
     add(t, "kcalloc kvcalloc kcalloc_node kcalloc_noprof kvcalloc_noprof", new(true, Size::Product(0, 1)));
     add(t, "kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_noprof", new(false, Size::Cache(0)));
     add(t, "kmem_cache_zalloc", new(true, Size::Cache(0)));
+    add(t, "__get_free_pages __get_free_page get_zeroed_page", new(true, Size::Fixed(65536)));
+    add(t, "free_pages free_page", Prim::Free(0));
+    add(t, "alloc_workqueue create_workqueue create_singlethread_workqueue", new(true, Size::Fixed(64)));
     add(t, "kmemdup kmemdup_noprof", new(false, Size::Copy(0, 1)));
     add(t, "devm_kzalloc", new(true, Size::Argument(1)));
     add(t, "devm_kmalloc", new(false, Size::Argument(1)));
