@@ -54,6 +54,8 @@ pub(crate) struct Claim {
     pub confidence: Confidence,
     /// The operation that the claim is about: one claim per check and operation is kept, the surest.
     pub op: u32,
+    /// The operation that the defect starts from, where one cause shows at several operations: the first in the source is kept. `u32::MAX`: none.
+    pub cause: u32,
     /// The function and place that the finding is reported at.
     pub at: (FuncId, Loc),
     pub message: String,

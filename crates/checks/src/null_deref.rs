@@ -183,6 +183,7 @@ impl Eye for NullDeref {
                 check: self.index,
                 confidence: Confidence::Medium,
                 op: event.deref_op,
+                cause: u32::MAX,
                 at: (path.func, op.loc),
                 message: format!("`{text}` is dereferenced before it is tested for NULL"),
                 steps,
@@ -253,6 +254,7 @@ impl NullDeref {
                 check: self.index,
                 confidence: Confidence::Medium,
                 op: event.op,
+                cause: op,
                 at: (path.func, event.loc),
                 message,
                 steps,
@@ -292,7 +294,13 @@ impl NullDeref {
                 return;
             }
             let steps = self.access_steps(path, event, &name);
-            claim(claims, self.known_claim(path, event, &name, Confidence::Low, steps, Vec::new()));
+            // Behind a loop that may have run zero times it is most often a search that is known to find something.
+            let confidence = if passes_loop(path) || event.callee.is_some() || words::is_test_code(path.world.path(path.func)) {
+                Confidence::Low
+            } else {
+                Confidence::Medium
+            };
+            claim(claims, self.known_claim(path, event, &name, confidence, steps, vec![format!("`{name}` was set to NULL and not since")]));
             return;
         };
         let mut steps = vec![At { func: path.func, loc, text: format!("`{text}` is {}", if taken { "true" } else { "false" }) }];
@@ -312,6 +320,7 @@ impl NullDeref {
             check: self.index,
             confidence,
             op: event.op,
+            cause: u32::MAX,
             at: (path.func, event.loc),
             message: format!("`{name}` is NULL on this path and is dereferenced"),
             steps,
@@ -322,6 +331,24 @@ impl NullDeref {
             weigh: None,
         }
     }
+}
+
+/// Whether the path left a loop.
+fn passes_loop(path: &Path<'_, '_>) -> bool {
+    let d = path.digest;
+    let mut at = path.state.trail;
+    while at != 0 {
+        let step = path.trail[at as usize];
+        let mut head = matches!(d.blocks[step.block as usize].term, cuthere_flow::digest::DTerm::LoopBranch { .. });
+        for later in &d.blocks[step.block as usize..] {
+            later.term.successors(|s| head |= s == step.block);
+        }
+        if head {
+            return true;
+        }
+        at = step.parent;
+    }
+    false
 }
 
 fn mentions(text: &str, name: &str) -> bool {

@@ -93,7 +93,10 @@ impl Watch for Watcher {
     }
 
     fn finish(&self, world: &World<'_>, mut eyes: Eyes) -> Vec<Report> {
-        let mut out: Vec<Report> = std::mem::take(&mut eyes.claims).into_iter().map(|c| Report::Claim(Box::new(c))).collect();
+        let mut claims = std::mem::take(&mut eyes.claims);
+        claims.sort_by_key(|c| (c.check, c.cause, c.at.1, c.op));
+        claims.dedup_by(|later, first| later.cause != u32::MAX && later.check == first.check && later.cause == first.cause);
+        let mut out: Vec<Report> = claims.into_iter().map(|c| Report::Claim(Box::new(c))).collect();
         for eye in &mut eyes.eyes {
             out.extend(eye.uses(world, eyes.func).into_iter().map(Report::Use));
         }
@@ -164,11 +167,15 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
     let wanted = |path: &str| {
         options.paths.is_empty() || options.paths.iter().any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
     };
+    let items: Vec<bool> = (0..world.funcs.len() as u32).map(|n| program.function_ref(n).is_none_or(|r| program.item(r).active)).collect();
     let mut findings = Vec::new();
     for (_, list) in reports {
         for report in list {
             let Report::Claim(mut claim) = report else { continue };
             if !wanted(world.path(claim.at.0)) {
+                continue;
+            }
+            if !items[claim.at.0.index()] && in_no_setting(&program, world.func(claim.at.0)) {
                 continue;
             }
             if let Some(w) = &claim.weigh {
@@ -201,6 +208,26 @@ fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Options) -> Prog
         })
         .collect();
     Program::build_partial(source, config, shapes, &roots)
+}
+
+/// Whether a function stands inside `#if 0`: it exists under no setting at all.
+fn in_no_setting(program: &Program<'_>, func: &cuthere_flow::digest::Digest) -> bool {
+    let Ok(text) = program.text(func.file) else { return false };
+    let mut open: Vec<bool> = Vec::new();
+    for line in text.bytes.split(|b| *b == b'\n').take(func.loc.line as usize) {
+        let line = line.trim_ascii();
+        let Some(directive) = line.strip_prefix(b"#").map(<[u8]>::trim_ascii) else { continue };
+        if directive.starts_with(b"if") {
+            open.push(directive.strip_prefix(b"if").is_some_and(|c| c.trim_ascii().first() == Some(&b'0')));
+        } else if directive.starts_with(b"el") {
+            if let Some(last) = open.last_mut() {
+                *last = false;
+            }
+        } else if directive.starts_with(b"endif") {
+            open.pop();
+        }
+    }
+    open.contains(&true)
 }
 
 fn gap(program: &Program<'_>, i: &Incomplete) -> Gap {

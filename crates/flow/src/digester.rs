@@ -100,7 +100,11 @@ impl Digester {
                 _ => DExpr::Addr(self.of[of(p)]),
             },
             ExprKind::Function(name) => DExpr::Function(name),
-            ExprKind::Int(value) => DExpr::Int(value),
+            // 32-bit constants are kept sign-extended, so that `-1` and `0xffffffff` are one value.
+            ExprKind::Int(value) => match (types.kind(ty), u32::try_from(value)) {
+                (TyKind::Int { size: 4, .. }, Ok(v)) => DExpr::Int(i64::from(v as i32)),
+                _ => DExpr::Int(value),
+            },
             ExprKind::Str(_) => DExpr::Str,
             ExprKind::Float | ExprKind::SizeOf(_) | ExprKind::Opaque => DExpr::Opaque(index),
             ExprKind::Unary(op, a) => DExpr::Un(op, self.of[of(a)]),

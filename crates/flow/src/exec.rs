@@ -30,6 +30,8 @@ pub struct SleepHit {
     pub indirect: u8,
     /// See [`SleepSite::modes`].
     pub modes: u8,
+    /// See [`SleepSite::defers`].
+    pub defers: bool,
     /// Of how many possible targets how many sleep.
     pub share: (u16, u16),
 }
@@ -266,7 +268,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             });
             let env = &s.env;
             s.facts.retain(|f| match nodes.get(f.0) {
-                Node::Fresh(..) | Node::Phi(..) => env.iter().any(|e| e.1 == f.0),
+                Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, f.0),
                 _ => matters(nodes, shape, f.0, block, env, 0),
             });
         }
@@ -280,7 +282,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 continue;
             }
             // Above the cap it is merged with the one that differs least; if none agrees in property, it may stay up to a point.
-            let nearest = (0..kept.len()).filter(|&i| kept[i].same_property(&s)).min_by_key(|&i| kept[i].distance(&s));
+            let nearest = (0..kept.len()).filter(|&i| kept[i].same_property(&s)).min_by_key(|&i| kept[i].distance(&s, self.nodes));
             match nearest {
                 Some(i) => kept[i].join(&s, self.nodes, block),
                 None if kept.len() < 3 * cap => kept.push(s),
@@ -338,7 +340,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             let nodes = &*self.nodes;
             let env = &state.env;
             state.facts.retain(|f| match nodes.get(f.0) {
-                Node::Fresh(..) | Node::Phi(..) => env.iter().any(|e| e.1 == f.0),
+                Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, f.0),
                 _ => true,
             });
             self.pending[to as usize].push(state);
@@ -365,6 +367,13 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             DTerm::Goto(to) => self.send(block, *to, state),
             DTerm::Branch { cond, then, els } => {
                 let value = self.eval(*cond, &state);
+                // A warning that changes nothing is an assertion: what follows is judged as if it held.
+                if !b.origin.is_empty() && self.only_warns(*then, *els) {
+                    let mut held = state.clone();
+                    if self.assume(&mut held, value, false, 0) {
+                        return self.send(block, *els, held);
+                    }
+                }
                 self.note_tests(block, value, &state);
                 match state.fact(self.nodes, value).truth() {
                     Some(true) => self.send(block, *then, state),
@@ -452,6 +461,21 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             }
             DTerm::Unreachable => usize::MAX,
         }
+    }
+
+    /// Whether a block does nothing but report a failed assertion and goes on where the other branch goes.
+    fn only_warns(&self, then: u32, els: u32) -> bool {
+        let b = &self.d.blocks[then as usize];
+        let (_, ops) = self.d.block_ops(b);
+        b.term == DTerm::Goto(els)
+            && ops.iter().all(|op| match op.kind {
+                DOpKind::Call { target: Target::Name(name), .. } => {
+                    self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth) || matches!(e.sleeps, Sleeps::Never) && e.acquires.is_empty() && e.releases.is_empty())
+                }
+                DOpKind::Access { .. } => true,
+                _ => false,
+            })
+            && ops.iter().any(|op| matches!(op.kind, DOpKind::Call { target: Target::Name(name), .. } if self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth))))
     }
 
     fn cursor(&mut self, args: (u32, u32), index: u8, state: &State) -> Option<NodeId> {
@@ -963,6 +987,14 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         Some(own)
     }
 
+    /// Whether the conditions of a guard that name one value are known to hold, not only possible.
+    fn proven(&self, guard: &Guard, args: &[NodeId], state: &State) -> bool {
+        guard.iter().all(|(param, test)| match (test, args.get(*param as usize)) {
+            (Test::Fact(fact), Some(&arg)) if fact.value().is_some() => state.fact(self.nodes, arg).value() == fact.value(),
+            _ => true,
+        })
+    }
+
     // ---- calls ----
 
     #[allow(clippy::too_many_arguments)]
@@ -1174,7 +1206,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             state.learn(result, fact);
         }
         if let Some(null) = &summary.ret.null {
-            let possible = null.guards.iter().any(|g| self.translate(g, values, &state).is_some());
+            let possible = null.guards.iter().any(|g| self.proven(g, values, &state) && self.translate(g, values, &state).is_some());
             if !possible {
                 state.learn(result, Fact::NON_ZERO);
             }
@@ -1381,9 +1413,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         let callees = world.callees(self.func, index);
         if !state.asked && (state.ctx.pagefault <= 0 || entry.is_some_and(|e| !e.faults)) {
             if let Some(entry) = entry {
-                if !(entry.defers_in_interrupt && (state.ctx.bh > 0 || state.ctx.irq > 0)) {
-                    self.entry_sleep(entry, values, state, &mut hits);
-                }
+                self.entry_sleep(entry, values, state, &mut hits);
             } else if let Some(callees) = callees {
                 self.tree_sleep(callees, values, state, &mut hits);
             }
@@ -1392,9 +1422,10 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 && let Some(known) = world.model.ops_field(record, field)
                 && known.may_sleep == Some(true)
             {
-                hits.push(SleepHit { via: SleepVia::Ops(record, field), guards: SmallVec::from_elem(Guard::new(), 1), depth: 0, indirect: 1, modes: 0, share: (1, 1) });
+                hits.push(SleepHit { via: SleepVia::Ops(record, field), guards: SmallVec::from_elem(Guard::new(), 1), depth: 0, indirect: 1, modes: 0, defers: false, share: (1, 1) });
             }
         }
+        hits.retain(|h| !(h.defers && (state.ctx.bh > 0 || state.ctx.irq > 0)));
         // The state a call is seen in decides whether callers may be told: a lock of theirs that was dropped first is none.
         let dropped = state.released.iter().any(|r| r.kind.spins())
             || state.ctx.preempt < self.entry_ctx.preempt
@@ -1461,7 +1492,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             Sleeps::Unknown | Sleeps::Never => false,
         };
         if sleeps {
-            hits.push(SleepHit { via: SleepVia::Primitive(entry.name), guards: SmallVec::from_elem(guard, 1), depth: 0, indirect: 0, modes: 0, share: (1, 1) });
+            hits.push(SleepHit { via: SleepVia::Primitive(entry.name), guards: SmallVec::from_elem(guard, 1), depth: 0, indirect: 0, modes: 0, defers: entry.defers_in_interrupt, share: (1, 1) });
         }
     }
 
@@ -1489,7 +1520,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 if list.len() > 1 && !hits.is_empty() {
                     break;
                 }
-                hits.push(SleepHit { via: SleepVia::Function(f, i as u8), guards, depth: site.depth + 1, indirect: site.indirect + indirect, modes: site.modes, share: (0, 0) });
+                hits.push(SleepHit { via: SleepVia::Function(f, i as u8), guards, depth: site.depth + 1, indirect: site.indirect + indirect, modes: site.modes, defers: site.defers, share: (0, 0) });
                 if hits.len() >= 4 {
                     break;
                 }
@@ -1525,7 +1556,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             return;
         }
         if self.sleeps.len() < 24 {
-            self.sleeps.push((index, SleepSite { loc, via: hit.via, guards, depth: hit.depth, indirect: hit.indirect, modes }));
+            self.sleeps.push((index, SleepSite { loc, via: hit.via, guards, depth: hit.depth, indirect: hit.indirect, modes, defers: hit.defers }));
         }
     }
 
@@ -1728,10 +1759,30 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             // likely a correlation that was lost here: the function is taken for balanced.
             let told_apart = outcomes.iter().enumerate().all(|(i, a)| outcomes[..i].iter().all(|b| a.ret.meet(b.ret).is_none() || contradict(&a.guard, &b.guard)));
             if outcomes.len() > 4 || !told_apart {
+                // What some way gives back is taken for given back, what only some way takes for not taken: callers are left with less to hold.
+                let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
+                let mut ctx = Ctx::default();
+                for o in &outcomes {
+                    for l in o.locks.iter().filter(|l| !l.taken) {
+                        if !locks.iter().any(|k| k.place == l.place && k.class == l.class) {
+                            locks.push(l.clone());
+                        }
+                    }
+                    ctx = Ctx {
+                        preempt: ctx.preempt.min(o.ctx.preempt),
+                        bh: ctx.bh.min(o.ctx.bh),
+                        irq: ctx.irq.min(o.ctx.irq),
+                        rcu: ctx.rcu.min(o.ctx.rcu),
+                        pagefault: ctx.pagefault.min(o.ctx.pagefault),
+                    };
+                }
                 outcomes.clear();
+                if !locks.is_empty() || !ctx.is_zero() {
+                    outcomes.push(Outcome { ret: Fact::TOP, guard: Guard::new(), locks, ctx });
+                }
             }
             summary.outcomes = outcomes;
-        } else if !self.d.ret_void && !self.truncated {
+        } else if !self.d.ret_void && !self.d.ret_ptr && !self.truncated {
             summary.outcomes = answers(&exits);
         }
         summary
@@ -1824,11 +1875,21 @@ fn add_guard(guards: &mut SmallVec<[Guard; 1]>, guard: Guard) {
     }
     guards.retain(|g| !guard.iter().all(|i| g.contains(i)));
     if guards.len() >= 3 {
+        // What all of them ask for remains.
+        let mut common = guard;
+        for g in guards.iter() {
+            weaken(&mut common, g);
+        }
         guards.clear();
-        guards.push(Guard::new());
+        guards.push(common);
     } else {
         guards.push(guard);
     }
+}
+
+/// Whether some place holds the value, or a pointer computed from it.
+fn holds(nodes: &Nodes, env: &[(NodeId, NodeId)], value: NodeId) -> bool {
+    env.iter().any(|e| e.1 == value || nodes.pointer_root(e.1) == value || nodes.root(e.0) == Some(value))
 }
 
 /// Whether knowledge of a value can still matter in or after a block.
@@ -1850,7 +1911,7 @@ fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(Node
         }
         Node::Un(_, v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Truth(v) => matters(nodes, shape, v, block, env, depth + 1),
         Node::Bin(_, a, b) => matters(nodes, shape, a, block, env, depth + 1) || matters(nodes, shape, b, block, env, depth + 1),
-        Node::Fresh(..) | Node::Phi(..) => env.iter().any(|e| e.1 == value),
+        Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, value),
         Node::Int(_) | Node::Str | Node::Addr(_) | Node::Function(_) => false,
         _ => true,
     }

@@ -200,7 +200,8 @@ impl State {
     }
 
     /// In how many places and facts two states differ.
-    pub fn distance(&self, other: &State) -> usize {
+    /// A place that holds a constant in one of them, and a value that is zero in one only, weigh more: they are what later tests ask for.
+    pub fn distance(&self, other: &State, nodes: &Nodes) -> usize {
         fn differ<V: PartialEq>(a: &[(NodeId, V)], b: &[(NodeId, V)]) -> usize {
             let (mut i, mut j, mut n) = (0, 0, 0);
             while i < a.len() && j < b.len() {
@@ -215,7 +216,17 @@ impl State {
             }
             n + (a.len() - i) + (b.len() - j)
         }
-        differ(&self.env, &other.env) * 2 + differ(&self.facts, &other.facts)
+        let constants = self
+            .env
+            .iter()
+            .filter(|e| other.written(e.0).is_some_and(|v| v != e.1 && (matches!(nodes.get(v), Node::Int(_)) || matches!(nodes.get(e.1), Node::Int(_)))))
+            .count();
+        let zeros = self
+            .facts
+            .iter()
+            .filter(|f| other.facts.binary_search_by_key(&f.0, |g| g.0).is_ok_and(|i| other.facts[i].1.is_zero() != f.1.is_zero()))
+            .count();
+        differ(&self.env, &other.env) * 2 + differ(&self.facts, &other.facts) + 6 * (constants + zeros)
     }
 
     /// Equal but for evidence.

@@ -53,6 +53,8 @@ pub struct SleepSite {
     /// Conditions on the state of objects (flags, modes, counters in memory) that have to hold on the way from this function down: the caller
     /// may know that they do not.
     pub modes: u8,
+    /// The primitive sleeps only outside of interrupts and defers its work inside (`vfree`).
+    pub defers: bool,
 }
 
 /// A place relative to the caller: a parameter or global, then members; a `Deref` between them is written as the empty symbol.
