@@ -34,6 +34,13 @@ static int transmit(struct iscsi_task *task)
 	return 0;
 }
 
+static int make_room(struct iscsi_task *task, uint8_t opcode)
+{
+	task->hdr = kzalloc(sizeof(struct iscsi_hdr), GFP_ATOMIC);
+	task->hdr_max = sizeof(struct iscsi_hdr);
+	return 0;
+}
+
 static void abort_command(void *unused)
 {
 	iscsi_eh_abort(command);
@@ -56,12 +63,14 @@ void scenario(void)
 	struct scsi_target *target = kzalloc(sizeof(*target), GFP_KERNEL);
 
 	transport.xmit_task = transmit;
+	transport.alloc_pdu = make_room;
 	host->transportt = template;
 	spin_lock_init(&ihost->lock);
 	cls_session = iscsi_session_setup(&transport, host, 16, 0, sizeof(struct iscsi_task), 1, 0);
 	session = cls_session->dd_data;
 	cls_conn = iscsi_conn_setup(cls_session, 0, 0);
 	session->leadconn = cls_conn->dd_data;
+	session->leadconn->c_stage = ISCSI_CONN_STARTED;
 	session->state = ISCSI_STATE_LOGGED_IN;
 
 	target->dev.parent = &cls_session->dev;

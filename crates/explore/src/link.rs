@@ -169,7 +169,11 @@ impl<'p> Linker<'p> {
             Some(item) if self.program.item(item).active || from != self.scenario => Some(item),
             other => self.scope.iter().find_map(|&f| self.defined_in(f, name)).or(other),
         };
-        found.map_or(FnKind::Unknown, FnKind::Body)
+        match found {
+            Some(item) => FnKind::Body(item),
+            None if self.plain => FnKind::Unknown,
+            None => Prim::without_body(name.as_str()).map_or(FnKind::Unknown, FnKind::Prim),
+        }
     }
 
     /// The instructions of a function with a body.

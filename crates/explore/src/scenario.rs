@@ -182,7 +182,10 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
             }
             match model.entry(name) {
                 Some(entry) => Prim::named(text, false).is_some() || Prim::of_entry(entry).is_some(),
-                None => true,
+                None => {
+                    let kept = ["__builtin", "IS_", "BUILD_BUG", "likely", "unlikely", "offsetof", "static_assert", "_Static", "compiletime"];
+                    kept.iter().any(|k| text.starts_with(k)) && text != "offsetofend" || Prim::named(text, false).is_some()
+                }
             }
         }
         _ => !plain,

@@ -93,6 +93,10 @@ pub enum Prim {
     ListDelValid,
     Held(bool),
     StaticKey,
+    Swap(u8),
+    Scan(Scan),
+    /// `*a2 = a0 op a1`; gives whether that overflows a `size_t`.
+    Overflow(char),
     InitLock,
     Bug,
     Warn,
@@ -114,6 +118,20 @@ pub enum Prim {
     C11Compare,
 }
 
+/// Questions about the bits of a word, which the kernel asks in assembly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scan {
+    /// Position of the lowest set bit.
+    Lowest,
+    /// The same counted from 1; 0: none.
+    First,
+    LowestZero,
+    Highest,
+    /// The same counted from 1; 0: none.
+    Last(u8),
+    Count(u8),
+}
+
 /// How an allocation's size is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Size {
@@ -133,6 +151,11 @@ impl Prim {
     /// A primitive known by name.
     pub fn named(name: &str, plain: bool) -> Option<Prim> {
         names::find(name, plain)
+    }
+
+    /// What is done for a function of the kernel whose body is not known.
+    pub fn without_body(name: &str) -> Option<Prim> {
+        names::fallback(name)
     }
 }
 
@@ -453,6 +476,33 @@ impl Machine<'_> {
             Prim::Bug => {
                 self.fault(t, FaultKind::Assertion, 0, format!("{}() reached", site.name.as_str()));
                 Flow::Dead
+            }
+            Prim::Swap(size) => {
+                let v = a(self, 0) as u64;
+                Flow::Next((v.swap_bytes() >> (64 - 8 * u32::from(size))) as i64)
+            }
+            Prim::Scan(scan) => {
+                let v = a(self, 0) as u64;
+                let narrow = |v: u64, size: u8| if size == 4 { v & 0xffff_ffff } else { v };
+                Flow::Next(match scan {
+                    Scan::Lowest => i64::from(v.trailing_zeros() & 63),
+                    Scan::First => if v as u32 == 0 { 0 } else { i64::from(v.trailing_zeros()) + 1 },
+                    Scan::LowestZero => i64::from((!v).trailing_zeros() & 63),
+                    Scan::Highest => i64::from(63 - (v | 1).leading_zeros()),
+                    Scan::Last(size) => i64::from(64 - narrow(v, size).leading_zeros()),
+                    Scan::Count(size) => i64::from(narrow(v, size).count_ones()),
+                })
+            }
+            Prim::Overflow(op) => {
+                let (x, y, to) = (a(self, 0) as u64, a(self, 1) as u64, a(self, 2) as u64);
+                let (v, over) = match op {
+                    '+' => x.overflowing_add(y),
+                    '-' => x.overflowing_sub(y),
+                    _ => x.overflowing_mul(y),
+                };
+                let size = self.room(to) as u8;
+                self.write_int(to, IntTy { size: if size >= 8 { 8 } else { 4 }, signed: false }, v as i64);
+                Flow::Next(i64::from(over))
             }
             Prim::InitLock => {
                 self.world.locks.remove(&(a(self, 0) as u64));

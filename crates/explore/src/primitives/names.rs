@@ -1,7 +1,7 @@
 //! Names of primitives. What the kernel model describes as a lock or a context change needs no row here.
 
 use super::state::CallbackKind::{Kthread, Tasklet, Timer, Work};
-use super::{AtomicOp, Prim, Size};
+use super::{AtomicOp, Prim, Scan, Size};
 use crate::thread::Level;
 use cuthere_kernel::{LockKind, LockMode, Sleeps, Success};
 use rustc_hash::FxHashMap;
@@ -24,6 +24,17 @@ static SHARED: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "strncmp __builtin_strncmp", Prim::StringCompare { bounded: true });
     add(&mut t, "__builtin_expect likely unlikely", Prim::Argument(0));
     add(&mut t, "__builtin_prefetch __builtin_ia32_pause barrier mb rmb wmb smp_mb smp_rmb smp_wmb", Prim::Give(0));
+    add(&mut t, "__builtin_bswap16 __fswab16 __arch_swab16 __swab16", Prim::Swap(2));
+    add(&mut t, "__builtin_bswap32 __fswab32 __arch_swab32 __swab32", Prim::Swap(4));
+    add(&mut t, "__builtin_bswap64 __fswab64 __arch_swab64 __swab64", Prim::Swap(8));
+    add(&mut t, "__builtin_add_overflow", Prim::Overflow('+'));
+    add(&mut t, "__builtin_sub_overflow", Prim::Overflow('-'));
+    add(&mut t, "__builtin_mul_overflow", Prim::Overflow('*'));
+    add(&mut t, "__builtin_ctzl __builtin_ctzll __builtin_ctz", Prim::Scan(Scan::Lowest));
+    add(&mut t, "__builtin_ffs", Prim::Scan(Scan::First));
+    add(&mut t, "__builtin_popcount", Prim::Scan(Scan::Count(4)));
+    add(&mut t, "__builtin_popcountl __builtin_popcountll", Prim::Scan(Scan::Count(8)));
+    add(&mut t, "__builtin_types_compatible_p", Prim::Give(0));
     // Scenarios.
     add(&mut t, "cuthere_task", Prim::Thread(Level::Task));
     add(&mut t, "cuthere_softirq", Prim::Thread(Level::Softirq));
@@ -128,6 +139,16 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "might_sleep __might_sleep might_fault __might_resched", Prim::MaySleep(Sleeps::Always));
     add(&mut t, "msleep usleep_range ssleep fsleep msleep_interruptible usleep_range_state", Prim::MaySleep(Sleeps::Always));
     add(&mut t, "cond_resched __cond_resched yield cond_resched_lock", Prim::Yield);
+    add(&mut t, "__ffs variable__ffs", Prim::Scan(Scan::Lowest));
+    add(&mut t, "ffs variable_ffs", Prim::Scan(Scan::First));
+    add(&mut t, "ffz variable_ffz", Prim::Scan(Scan::LowestZero));
+    add(&mut t, "__fls", Prim::Scan(Scan::Highest));
+    add(&mut t, "fls", Prim::Scan(Scan::Last(4)));
+    add(&mut t, "fls64 fls_long", Prim::Scan(Scan::Last(8)));
+    add(&mut t, "__arch_hweight32 __sw_hweight32", Prim::Scan(Scan::Count(4)));
+    add(&mut t, "__arch_hweight64 __sw_hweight64", Prim::Scan(Scan::Count(8)));
+    add(&mut t, "BUILD_BUG_ON_ZERO __same_type __must_be_array", Prim::Give(0));
+    add(&mut t, "typecheck", Prim::Give(1));
     wait(&mut t);
     callbacks(&mut t);
     add(&mut t, "this_cpu_ptr raw_cpu_ptr get_cpu_ptr __this_cpu_ptr", Prim::ThisCpu);
@@ -169,6 +190,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
          scsi_host_get dev_set_name device_set_wakeup_capable transport_setup_device transport_add_device transport_remove_device
          transport_configure_device transport_destroy_device dev_printk _dev_alert _dev_crit _dev_emerg _dev_notice __warn_printk
          lock_set_class lockdep_set_notrack_class lockdep_init_map_waits rcu_lockdep_current_cpu_online warn_slowpath_fmt vprintk
+         init_wait_entry init_wait_func default_wake_function autoremove_wake_function kmemleak_alloc kmemleak_free
          snprintf scnprintf sprintf flush_signals kobject_uevent kobject_uevent_env sysfs_remove_link
          fortify_panic debug_rcu_head_queue lockdep_assert_irqs_disabled lockdep_assert_irqs_enabled
          lockdep_assert_in_softirq lockdep_register_key lockdep_unregister_key touch_softlockup_watchdog module_put mod_delayed_noop",
@@ -288,6 +310,25 @@ pub fn find(name: &str, plain: bool) -> Option<Prim> {
         return PLAIN.get(name).copied().or_else(|| nondeterministic(name));
     }
     KERNEL.get(name).copied().or_else(|| AtomicOp::named(name).map(Prim::Atomic))
+}
+
+/// Functions of the rest of the kernel that matter to nobody who did not include their source: what is done where no body is known.
+static FALLBACK: LazyLock<Table> = LazyLock::new(|| {
+    let mut t = Table::default();
+    add(&mut t, "kfree_skb kfree_skb_reason sk_skb_reason_drop consume_skb dev_kfree_skb __kfree_skb free_netdev", Prim::Free(0));
+    add(
+        &mut t,
+        "net_ratelimit __ratelimit printk_ratelimit ___ratelimit dev_put netdev_put linkwatch_fire_event netif_carrier_on netif_carrier_off
+         wake_up_bit add_device_randomness get_random_bytes local_clock ktime_get jiffies_to_msecs __msecs_to_jiffies
+         rcu_note_context_switch audit_log netlink_broadcast nlmsg_notify fsnotify put_pid __put_task_struct capable ns_capable",
+        Prim::Give(0),
+    );
+    t
+});
+
+/// The primitive for a function without a body.
+pub fn fallback(name: &str) -> Option<Prim> {
+    FALLBACK.get(name).copied()
 }
 
 /// Values that the verification suites leave open: zero or one.
