@@ -1,0 +1,77 @@
+//! The seam between reviewing and analysing: a tree and some paths in, findings out.
+
+use cuthere_base::{FileId, Finding, Source};
+use cuthere_cfront::program::Config;
+use cuthere_kernel::Model;
+use cuthere_tree::Tree;
+use std::borrow::Cow;
+
+/// What an analysis found and what it rests on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Analysis {
+    pub findings: Vec<Finding>,
+    pub functions: u64,
+    /// Functions read whole.
+    pub functions_complete: u64,
+}
+
+impl From<Vec<Finding>> for Analysis {
+    fn from(findings: Vec<Finding>) -> Analysis {
+        Analysis { findings, ..Analysis::default() }
+    }
+}
+
+/// Finds defects in parts of a tree.
+pub trait Analyser {
+    /// The findings of the files in `paths`, which are files of the tree. Equal input gives equal output.
+    fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis;
+    /// Ids of the checks it runs, sorted.
+    fn checks(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The real analysis.
+pub struct Engine<'a> {
+    pub model: &'a Model,
+    pub config: Config,
+    /// Ids of checks; empty: all.
+    pub only: Vec<String>,
+    pub bh_lock: bool,
+    pub progress: &'a dyn cuthere_checks::Progress,
+}
+
+impl Analyser for Engine<'_> {
+    fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis {
+        if paths.is_empty() {
+            return Analysis::default();
+        }
+        let options =
+            cuthere_checks::Options { only: self.only.clone(), paths: paths.to_vec(), config: self.config.clone(), bh_lock: self.bh_lock };
+        let outcome = cuthere_checks::run(&TreeSource(tree), self.model, &options, self.progress);
+        Analysis { findings: outcome.findings, functions: outcome.stats.functions, functions_complete: outcome.stats.functions_complete }
+    }
+
+    fn checks(&self) -> Vec<String> {
+        let known = cuthere_checks::registry().iter().map(|check| check.id.to_owned());
+        known.filter(|id| self.only.is_empty() || self.only.contains(id)).collect()
+    }
+}
+
+/// A [`Tree`] as the analysis sees files.
+pub struct TreeSource<'a>(pub &'a Tree);
+
+impl Source for TreeSource<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn path(&self, file: FileId) -> &str {
+        self.0.path(file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        self.0.find(path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        self.0.read(file).map_err(|error| error.to_string())
+    }
+}

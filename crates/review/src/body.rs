@@ -1,0 +1,179 @@
+//! A function's text looked at without parsing it: which functions it calls where, with which arguments, and what variables are set from.
+//! Comments, strings and preprocessor lines are blanked first. Good enough to point at a line; never the ground of a finding.
+
+use crate::locate::Definition;
+use crate::words;
+
+/// A call in a function's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Call {
+    pub callee: String,
+    /// In the file, from 1.
+    pub line: u32,
+    /// The arguments as written.
+    pub arguments: Vec<String>,
+    /// The variable that the result is assigned to.
+    pub target: Option<String>,
+}
+
+/// Text of a body larger than this is cut.
+const MAX_BODY: usize = 1 << 18;
+/// Calls looked at.
+const MAX_CALLS: usize = 4096;
+/// Nesting of parentheses followed.
+const MAX_DEPTH: u32 = 200;
+
+/// The calls in the order of the text.
+pub(crate) fn calls(definition: &Definition) -> Vec<Call> {
+    let text = blanked(definition);
+    let first = definition.body_line();
+    let newlines: Vec<usize> = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect();
+    let line = |at: usize| first + newlines.partition_point(|n| *n < at) as u32;
+    let call = |(at, callee): (usize, &str)| Call {
+        callee: callee.to_owned(),
+        line: line(at),
+        arguments: arguments(text.get(at + callee.len()..).unwrap_or_default()),
+        target: target(text.get(..at).unwrap_or_default()),
+    };
+    words::called(&text).take(MAX_CALLS).map(call).collect()
+}
+
+/// The names of the parameters in order.
+pub(crate) fn parameters(definition: &Definition) -> Vec<String> {
+    let function = &definition.function;
+    let head = definition.text.get(function.span.start..function.body.start).unwrap_or_default();
+    let head = String::from_utf8_lossy(head);
+    let Some(at) = words::called(&head).find(|(_, word)| *word == function.name).map(|(at, word)| at + word.len()) else {
+        return Vec::new();
+    };
+    let name = |argument: &String| words::identifiers(argument.split('[').next().unwrap_or_default()).last().map(|w| w.1.to_owned());
+    arguments(head.get(at..).unwrap_or_default()).iter().filter_map(name).collect()
+}
+
+/// Whether the function tests the variable for NULL, or at all, before a line.
+pub(crate) fn tests(definition: &Definition, variable: &str, from: u32, to: u32) -> bool {
+    let text = blanked(definition);
+    let first = definition.body_line();
+    let lines = text.lines().enumerate().map(|(n, l)| (first + n as u32, l)).filter(|(n, _)| *n >= from && *n <= to);
+    for (_, line) in lines {
+        let packed: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        let forms = [format!("!{variable}"), format!("if({variable})"), format!("({variable}&&"), format!("IS_ERR_OR_NULL({variable})")];
+        let compared = [format!("{variable}==NULL"), format!("{variable}!=NULL"), format!("{variable}?")];
+        if forms.iter().chain(&compared).any(|form| packed.contains(form.as_str())) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The body with everything but code blanked; line ends stay.
+fn blanked(definition: &Definition) -> String {
+    let body = definition.text.get(definition.function.body.clone()).unwrap_or_default();
+    let body = body.get(..body.len().min(MAX_BODY)).unwrap_or_default();
+    let mut out = Vec::with_capacity(body.len());
+    let mut at = 0;
+    let mut fresh = true;
+    while let Some(byte) = body.get(at).copied() {
+        let rest = body.get(at..).unwrap_or_default();
+        let len = match byte {
+            b'/' if rest.starts_with(b"/*") => memchr::memmem::find(rest.get(2..).unwrap_or_default(), b"*/").map_or(rest.len(), |n| n + 4),
+            b'/' if rest.starts_with(b"//") => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+            b'"' | b'\'' => quoted(rest, byte),
+            b'#' if fresh => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+            _ => 0,
+        };
+        if len == 0 {
+            fresh = byte == b'\n' || (fresh && byte.is_ascii_whitespace());
+            out.push(if byte.is_ascii() { byte } else { b' ' });
+            at += 1;
+        } else {
+            out.extend(rest.iter().take(len).map(|b| if *b == b'\n' { b'\n' } else { b' ' }));
+            at += len;
+        }
+    }
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn quoted(rest: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while let Some(byte) = rest.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'\n' => return at,
+            b if *b == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    rest.len()
+}
+
+/// The arguments of the parenthesis that the text begins with.
+fn arguments(text: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut depth = 0u32;
+    for c in text.chars().take(1 << 14) {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && !c.is_whitespace() || depth > MAX_DEPTH {
+            break;
+        }
+        if depth == 1 && c == '(' && out.len() == 1 && out.iter().all(String::is_empty) {
+            continue;
+        }
+        if depth == 1 && c == ',' {
+            out.push(String::new());
+        } else if depth > 0
+            && let Some(last) = out.last_mut()
+        {
+            last.push(c);
+        }
+    }
+    out.iter().map(|a| a.trim().to_owned()).collect()
+}
+
+/// The variable that stands before `=` at the end of the text.
+fn target(before: &str) -> Option<String> {
+    let rest = before.trim_end().strip_suffix('=')?;
+    if rest.ends_with(['=', '!', '<', '>', '+', '-', '|', '&', '^', '*', '/', '%']) {
+        return None;
+    }
+    let rest = rest.trim_end();
+    let start = rest.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
+    let name = rest.get(start..)?;
+    let member = rest.get(..start)?.trim_end().ends_with(['>', '.']);
+    (!name.is_empty() && !member).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outline::Outliner;
+    use cuthere_cfront::shapes::Shapes;
+
+    fn definition(text: &str) -> Definition {
+        let function = Outliner::new(Shapes::default()).functions(text.as_bytes()).pop().expect("a function");
+        Definition { file: "a.c".into(), function, text: text.as_bytes().into() }
+    }
+
+    #[test]
+    fn calls_have_lines_arguments_and_targets() {
+        let d = definition(
+            "int f(struct a *one, int two[])\n{\n\t/* g(1) */\n#define H h(2)\n\tstruct b *p = get(one,\n\t\t\t  sum(1, 2));\n\n\tif (!p)\n\t\treturn put(\"x(y)\");\n}\n",
+        );
+        let got: Vec<_> = calls(&d).into_iter().map(|c| (c.callee, c.line, c.arguments, c.target)).collect();
+        let text = |words: &[&str]| words.iter().map(|w| w.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            got,
+            [
+                ("get".to_owned(), 5, text(&["one", "sum(1, 2)"]), Some("p".to_owned())),
+                ("sum".to_owned(), 6, text(&["1", "2"]), None),
+                ("put".to_owned(), 9, text(&[""]), None),
+            ]
+        );
+        assert_eq!(parameters(&d), ["one", "two"]);
+        assert!(tests(&d, "p", 6, 9) && !tests(&d, "p", 1, 6) && !tests(&d, "q", 1, 20));
+    }
+}

@@ -1,0 +1,354 @@
+//! Which call of a crash report is to blame, by the report's kind.
+//!
+//! * A call that sleeps: the innermost function that is neither part of the complaint nor, by the kernel model, a primitive that sleeps;
+//!   the call in it that leads to the primitive.
+//! * A NULL pointer: followed outwards from the bad access through the arguments of the calls, to the call whose result it is.
+//! * Anything else: the function that the report is about and what it calls there.
+//!
+//! Works on text, function by function; a static finding of the same sort in the same functions outweighs that.
+
+use crate::body::{Call as Site, calls, parameters, tests};
+use crate::claim;
+use crate::explain::{Call, Found, frames, plain};
+use crate::locate::{Definition, locate};
+use crate::words;
+use cuthere_base::{Finding, Symbol};
+use cuthere_kernel::entry::Sleeps;
+use cuthere_splat::{Context, Frame, Splat};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Calls followed inside one file to reach the next frame.
+const MAX_INLINE: usize = 4;
+/// Callees whose bodies are looked up to find which one leads on.
+const MAX_CALLEES: usize = 96;
+
+/// The innermost frames that belong to the code that misused the kernel's services, in one part of the tree. Library code passes on what
+/// it was given.
+pub(crate) fn own_frames<'s>(splat: &'s Splat, found: &Found<'_>) -> Vec<&'s Frame> {
+    let all: Vec<&Frame> = frames(splat).collect();
+    let start = blamed(splat, found).unwrap_or(0);
+    let folder = |f: &Frame| found.definition(&f.function).map(|d| words::folder(&d.file).to_owned());
+    let library = |f: &Frame| folder(f).is_none_or(|f| ["lib", "arch", "include"].iter().any(|l| f.split('/').next() == Some(l)));
+    let own: Vec<&Frame> = all.into_iter().skip(start).skip_while(|f| library(f)).collect();
+    let home = own.first().and_then(|f| folder(f));
+    own.into_iter().take_while(|f| folder(f) == home).collect()
+}
+
+fn sleeps(found: &Found<'_>, function: &str) -> bool {
+    let entry = found.options.model.entry(Symbol::intern(function));
+    entry.is_some_and(|e| !matches!(e.sleeps, Sleeps::Unknown | Sleeps::Never | Sleeps::OnRt))
+}
+
+fn is_service(found: &Found<'_>, function: &str) -> bool {
+    let name = plain(function);
+    let bare = name.trim_start_matches('_');
+    cuthere_splat::is_skipped(function, &["preempt", "schedule"]) || sleeps(found, name) || sleeps(found, bare)
+}
+
+/// Whether the sort of the report is about a call that sleeps.
+fn is_sleep(splat: &Splat) -> bool {
+    claim::kind_of(splat.kind, &splat.title) == Some("sleep in atomic context")
+}
+
+fn is_null(splat: &Splat) -> bool {
+    claim::kind_of(splat.kind, &splat.title) == Some("null dereference")
+}
+
+/// Index of the frame whose function is to blame.
+fn blamed(splat: &Splat, found: &Found<'_>) -> Option<usize> {
+    let all: Vec<&Frame> = frames(splat).collect();
+    if is_sleep(splat) {
+        return all.iter().position(|f| !is_service(found, &f.function));
+    }
+    let named = splat.function.as_ref().and_then(|name| all.iter().position(|f| same_name(&f.function, name)));
+    named.or_else(|| all.iter().position(|f| !cuthere_splat::is_skipped(&f.function, &[])))
+}
+
+fn same_name(frame: &str, name: &str) -> bool {
+    plain(frame) == name || cuthere_splat::canonical(frame) == name
+}
+
+/// The last frame of the blamed function's part of the tree, and the one that called into it.
+pub(crate) fn entry(splat: &Splat, found: &Found<'_>) -> Option<(usize, usize)> {
+    let all: Vec<&Frame> = frames(splat).collect();
+    let start = blamed(splat, found)?;
+    let first = all.get(start)?;
+    let part = |f: &Frame| found.definition(&f.function).map(|d| words::folder(&d.file).to_owned());
+    let home = part(first);
+    let inside = |f: &Frame| f.module == first.module && (f.module.is_some() || part(f) == home);
+    let inner = start + all.get(start..)?.iter().take_while(|f| inside(f)).count().max(1) - 1;
+    Some((inner, (inner + 1).min(all.len().saturating_sub(1))))
+}
+
+/// The context as the report shows it.
+pub(crate) fn context(splat: &Splat) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    match splat.context {
+        Some(Context::Task) => parts.push("in a task".into()),
+        Some(Context::Softirq) => parts.push("in a softirq".into()),
+        Some(Context::Hardirq) => parts.push("in a hard interrupt".into()),
+        Some(Context::Nmi) => parts.push("in an NMI".into()),
+        None => {}
+    }
+    if splat.irqs_disabled == Some(true) {
+        parts.push("interrupts disabled".into());
+    }
+    if let Some(count) = splat.preempt_count.filter(|c| *c > 0) {
+        parts.push(format!("preempt_count {count:#x}"));
+    } else if splat.in_atomic == Some(true) {
+        parts.push("atomic".into());
+    }
+    let rcu = splat.held_locks.iter().filter(|l| l.class.starts_with("rcu_read_lock")).count();
+    if splat.rcu_depth.is_some_and(|d| d > 0) || rcu > 0 {
+        parts.push("inside an RCU read-side section".into());
+    }
+    if !splat.held_locks.is_empty() {
+        parts.push(words::count(splat.held_locks.len(), "lock") + " held");
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The call to blame.
+pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Option<Call> {
+    if is_null(splat)
+        && let Some(call) = by_finding(splat, found, findings).or_else(|| null_source(splat, found))
+    {
+        return Some(call);
+    }
+    let all: Vec<&Frame> = frames(splat).collect();
+    let at = blamed(splat, found)?;
+    let frame = all.get(at)?;
+    let inner = at.checked_sub(1).and_then(|n| all.get(n)).map(|f| plain(&f.function).to_owned());
+    let function = plain(&frame.function).to_owned();
+    let mut call = Call {
+        function: function.clone(),
+        callee: None,
+        file: None,
+        line: None,
+        text: None,
+        primitive: inner.clone(),
+        context: context(splat),
+        why: vec![format!("the innermost function of the stack that is no part of the complaint is `{function}`")],
+    };
+    let Some(definition) = found.definition(&frame.function) else {
+        call.callee = inner;
+        return Some(call);
+    };
+    call.file = Some(definition.file.clone());
+    call.line = Some(definition.function.name_line);
+    let chosen = inner.as_ref().and_then(|inner| {
+        let direct = site(definition, frame, inner).map(|s| (s, format!("it calls `{inner}`")));
+        direct.or_else(|| if is_sleep(splat) { sleeping(definition, frame, inner, found, findings) } else { None })
+    });
+    // A fault in the function itself: what is inlined there is a call in the source.
+    let chosen = chosen.or_else(|| {
+        let inlined = at == 0 && frame.offset.is_some() && !is_sleep(splat);
+        let sites = calls(definition);
+        let site = if inlined { nearest(definition, frame, sites.iter().collect()) } else { None }?;
+        Some((site, "the fault is in the function itself; by its offset this call, inlined, is the nearest in the source".to_owned()))
+    });
+    match chosen {
+        Some((site, why)) => {
+            call.line = Some(site.line);
+            call.text = Some(definition.line_text(site.line));
+            call.callee = Some(site.callee);
+            call.why.push(why);
+        }
+        None => call.callee = inner.filter(|_| is_sleep(splat)),
+    }
+    Some(call)
+}
+
+/// The call in a function that reaches `inner`, by name; of several the one that the frame's offset is nearest to.
+pub(crate) fn site(definition: &Definition, frame: &Frame, inner: &str) -> Option<Site> {
+    let all = calls(definition);
+    let bare = inner.trim_start_matches('_');
+    let exact: Vec<&Site> = all.iter().filter(|c| c.callee == inner).collect();
+    let loose = || all.iter().filter(|c| c.callee.trim_start_matches('_') == bare).collect::<Vec<_>>();
+    let sites = if exact.is_empty() { loose() } else { exact };
+    nearest(definition, frame, sites)
+}
+
+/// The site whose line stands in the function about where the offset stands in its code.
+fn nearest(definition: &Definition, frame: &Frame, sites: Vec<&Site>) -> Option<Site> {
+    if let Some(line) = frame.line.filter(|l| definition.function.contains(*l))
+        && let Some(site) = sites.iter().find(|s| s.line == line)
+    {
+        return Some((*site).clone());
+    }
+    let from = u64::from(definition.body_line());
+    let lines = u64::from(definition.function.end_line).saturating_sub(from);
+    let guess = match (frame.offset, frame.size) {
+        (Some(offset), Some(size)) if size > 0 => from + lines.saturating_mul(offset.min(size)) / size,
+        _ => from,
+    };
+    sites.into_iter().min_by_key(|s| (u64::from(s.line).abs_diff(guess), s.line)).cloned()
+}
+
+/// The call that leads to a primitive which sleeps, where the stack does not name it since its frame was inlined or its call the last.
+fn sleeping(definition: &Definition, frame: &Frame, inner: &str, found: &Found<'_>, findings: &[Finding]) -> Option<(Site, String)> {
+    let all = calls(definition);
+    let said = |c: &&Site| {
+        let at = |line: u32, function: &str, file: &str| line == c.line && function == definition.function.name && file == definition.file;
+        let about = findings.iter().filter(|f| claim::finds(&f.check, "sleep in atomic context"));
+        about.into_iter().any(|f| at(f.line, &f.function, &f.file) || f.steps.iter().any(|s| at(s.line, &s.function, &s.file)))
+    };
+    let known = |c: &&Site| sleeps(found, &c.callee);
+    let both: Vec<&Site> = all.iter().filter(known).filter(said).collect();
+    if let Some(site) = nearest(definition, frame, both) {
+        let why = format!("`{}` sleeps, and a static finding names this call", site.callee);
+        return Some((site, why));
+    }
+    // Which of the callees has a call of the inner function in its own body?
+    let names: BTreeMap<String, _> = all.iter().map(|c| (c.callee.clone(), Default::default())).take(MAX_CALLEES).collect();
+    let bodies = locate(found.tree, &names, &found.options.arch, found.outliner);
+    let bare = inner.trim_start_matches('_');
+    let leads = |c: &&Site| {
+        let body = bodies.get(&c.callee).and_then(|d| d.first());
+        body.is_some_and(|d| calls(d).iter().any(|c| c.callee.trim_start_matches('_') == bare))
+    };
+    let sites: Vec<&Site> = all.iter().filter(leads).collect();
+    if let Some(site) = nearest(definition, frame, sites) {
+        let why = format!("of what it calls, `{}` leads to `{inner}`", site.callee);
+        return Some((site, why));
+    }
+    let site = nearest(definition, frame, all.iter().filter(known).collect())?;
+    let why = format!("`{}` sleeps; the offset in the stack is nearest to it", site.callee);
+    Some((site, why))
+}
+
+/// A static finding of the same sort whose evidence passes through the stack: its claim names the call.
+fn by_finding(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Option<Call> {
+    let stack: Vec<&str> = frames(splat).map(|f| plain(&f.function)).collect();
+    let sort = claim::kind_of(splat.kind, &splat.title)?;
+    let rank = |f: &Finding| stack.iter().position(|s| *s == f.function || f.steps.iter().any(|step| step.function == *s));
+    let fits = findings.iter().filter(|f| claim::finds(&f.check, sort)).filter_map(|f| Some((rank(f)?, f)));
+    let mut candidates: Vec<(usize, &Finding)> = fits.collect();
+    candidates.sort_by(|a, b| {
+        (a.0, std::cmp::Reverse(a.1.confidence), a.1.sort_key()).cmp(&(b.0, std::cmp::Reverse(b.1.confidence), b.1.sort_key()))
+    });
+    for (_, finding) in candidates {
+        // The step that gets the pointer: a call on its line that the claim or the step names.
+        for step in &finding.steps {
+            let Some(definition) = found.definition(&step.function).filter(|d| d.file == step.file) else { continue };
+            let named =
+                |c: &Site| words::has_word(step.text.as_bytes(), &c.callee) || words::has_word(finding.message.as_bytes(), &c.callee);
+            let Some(site) = calls(definition).into_iter().find(|c| c.line == step.line && c.target.is_some() && named(c)) else {
+                continue;
+            };
+            return Some(Call {
+                function: step.function.clone(),
+                file: Some(step.file.clone()),
+                line: Some(step.line),
+                text: Some(definition.line_text(step.line)),
+                primitive: frames(splat).next().map(|f| plain(&f.function).to_owned()),
+                context: context(splat),
+                why: vec![format!("a static finding ({}) in the stack's functions says where the pointer comes from", finding.check)],
+                callee: Some(site.callee),
+            });
+        }
+    }
+    None
+}
+
+/// The call whose result is the NULL pointer: followed from the bad access outwards.
+fn null_source(splat: &Splat, found: &Found<'_>) -> Option<Call> {
+    let all: Vec<&Frame> = frames(splat).collect();
+    let start = all.iter().position(|f| !cuthere_splat::is_skipped(&f.function, &["fault"]))?;
+    let mut inner: Option<String> = None;
+    // What the outer function hands in: the argument's number, once the inner function's own parameter is known.
+    for frame in all.iter().skip(start).take(16) {
+        let Some(definition) = found.definition(&frame.function) else {
+            inner = Some(plain(&frame.function).to_owned());
+            continue;
+        };
+        let (variables, outwards) = match &inner {
+            None => (untested_results(definition), !parameters(definition).is_empty()),
+            Some(inner) => handed_in(definition, inner, found),
+        };
+        if let Some((site, variable, used)) = variables.into_iter().next() {
+            let function = definition.function.name.clone();
+            return Some(Call {
+                file: Some(definition.file.clone()),
+                line: Some(site.line),
+                text: Some(definition.line_text(site.line)),
+                primitive: Some(plain(&all.get(start)?.function).to_owned()),
+                context: context(splat),
+                why: vec![
+                    format!("`{variable}` is what `{}` returned, and is not tested before {used}", site.callee),
+                    format!("`{function}` is the innermost function of the stack where such a pointer begins"),
+                ],
+                callee: Some(site.callee),
+                function,
+            });
+        }
+        if !outwards {
+            return None;
+        }
+        inner = Some(plain(&frame.function).to_owned());
+    }
+    None
+}
+
+/// Results of calls that the function dereferences without a test: the call, the variable, and where it is used.
+fn untested_results(definition: &Definition) -> Vec<(Site, String, String)> {
+    let text = definition.text.get(definition.function.body.clone()).unwrap_or_default();
+    let mut out = Vec::new();
+    for site in calls(definition) {
+        let Some(variable) = site.target.clone() else { continue };
+        let member = format!("{variable}->");
+        if memchr::memmem::find(text, member.as_bytes()).is_some() && !tests(definition, &variable, site.line, definition.function.end_line)
+        {
+            out.push((site, variable, "it is dereferenced".to_owned()));
+        }
+    }
+    out
+}
+
+/// Results of calls that the function hands, untested, to a call that leads to `inner` through functions of its own file; and whether it
+/// hands on what it was given itself, so that its caller is to be asked.
+fn handed_in(definition: &Definition, inner: &str, found: &Found<'_>) -> (Vec<(Site, String, String)>, bool) {
+    let bare = inner.trim_start_matches('_');
+    let all = calls(definition);
+    let file: Vec<Definition> = found
+        .outliner
+        .functions(&definition.text)
+        .into_iter()
+        .map(|function| Definition { file: definition.file.clone(), function, text: definition.text.clone() })
+        .collect();
+    let leading = all.iter().filter(|c| leads_to(&c.callee, bare, &file, &mut BTreeSet::new(), MAX_INLINE));
+    let own: Vec<String> = parameters(definition);
+    let mut out = Vec::new();
+    let mut outwards = false;
+    for call in leading {
+        for argument in &call.arguments {
+            outwards |= words::identifiers(argument).any(|(_, w)| own.iter().any(|p| p == w));
+            let Some((_, variable)) = words::identifiers(argument).find(|(_, w)| !own.iter().any(|p| p == w)) else { continue };
+            let set = all.iter().rev().find(|c| c.target.as_deref() == Some(variable) && c.line <= call.line);
+            if let Some(set) = set.filter(|s| !tests(definition, variable, s.line, call.line)) {
+                out.push((set.clone(), variable.to_owned(), format!("`{}` gets it", call.callee)));
+            }
+        }
+    }
+    (out, outwards)
+}
+
+/// Whether a function leads to a call of `bare`: it is one, or calls one, or calls a function of the same file that does. A helper in a
+/// header often wraps the function that the stack names, so a name that ends alike counts.
+fn leads_to(callee: &str, bare: &str, file: &[Definition], seen: &mut BTreeSet<String>, depth: usize) -> bool {
+    let name = callee.trim_start_matches('_');
+    if name == bare || (name.len() > 4 && bare.len() > 4 && alike(name, bare)) {
+        return true;
+    }
+    if depth == 0 || !seen.insert(callee.to_owned()) {
+        return false;
+    }
+    let Some(definition) = file.iter().find(|d| d.function.name == callee) else { return false };
+    calls(definition).iter().any(|c| leads_to(&c.callee, bare, file, seen, depth - 1))
+}
+
+/// `cpumask_weight` and `bitmap_weight`: the same last word after an underscore, of some length.
+fn alike(a: &str, b: &str) -> bool {
+    let last = |s: &str| s.rsplit_once('_').map(|(_, l)| l.to_owned()).filter(|l| l.len() >= 4);
+    last(a).is_some() && last(a) == last(b)
+}

@@ -1,0 +1,395 @@
+//! Crash reports mapped to source: which call is to blame, how it was reached, which locks were held and where they were taken, and which
+//! static findings agree.
+//!
+//! Functions are found by name; offsets into machine code are hints at best, since there is no image of the kernel. What kind of call is
+//! looked for depends on the report's kind ([`crate::culprit`]). Refuses to guess silently: each choice says why it was made.
+
+use crate::analyser::Analyser;
+use crate::body::calls;
+use crate::claim;
+use crate::culprit;
+use crate::locate::{Definition, Hint, locate};
+use crate::outline::Outliner;
+use crate::words;
+use cuthere_base::{Confidence, Finding};
+use cuthere_kernel::Model;
+use cuthere_splat::{Frame, HeldLock, Splat};
+use cuthere_tree::Tree;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the explanation rests on beside the tree.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub model: Model,
+    /// The architecture whose files count.
+    pub arch: String,
+    /// Findings below are left out.
+    pub confidence: Confidence,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { model: Model::builtin(), arch: "x86".to_owned(), confidence: Confidence::Low }
+    }
+}
+
+/// The call that a report leads to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Call {
+    /// The function that makes it.
+    pub function: String,
+    pub callee: Option<String>,
+    pub file: Option<String>,
+    /// Of the call; of the function where the call is not found.
+    pub line: Option<u32>,
+    /// The source line.
+    pub text: Option<String>,
+    /// The function deeper down that the kernel complained in.
+    pub primitive: Option<String>,
+    /// The context it was made in.
+    pub context: Option<String>,
+    /// Why this one, one fact each.
+    pub why: Vec<String>,
+}
+
+impl Call {
+    pub(crate) fn text(&self) -> String {
+        let callee = self.callee.as_ref().map(|c| format!("`{c}` in ")).unwrap_or_default();
+        let place = match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!(" ({file}:{line})"),
+            _ => " (not found in this tree)".to_owned(),
+        };
+        format!("{callee}`{}`{place}", self.function)
+    }
+}
+
+/// One call on the way from the entry to the complaint.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Link {
+    pub function: String,
+    pub file: Option<String>,
+    /// Of the call to the next function; of the definition where that is not found.
+    pub line: Option<u32>,
+    /// The call's name in the source, where it was found.
+    pub calls: Option<String>,
+    pub text: Option<String>,
+    pub module: Option<String>,
+}
+
+impl Link {
+    pub(crate) fn text(&self) -> String {
+        let place = match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{file}:{line} "),
+            _ => String::new(),
+        };
+        let calls = self.calls.as_ref().map(|c| format!(" calls `{c}`")).unwrap_or_default();
+        format!("{place}`{}`{calls}", self.function)
+    }
+}
+
+/// A held lock with its place in the source.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Held {
+    pub class: String,
+    /// The function that took it.
+    pub function: Option<String>,
+    pub file: Option<String>,
+    /// Of the call that took it; of the definition where that is not found.
+    pub line: Option<u32>,
+    pub text: Option<String>,
+}
+
+impl Held {
+    pub(crate) fn text(&self) -> String {
+        let function = self.function.as_ref().map(|f| format!(", taken in `{f}`")).unwrap_or_default();
+        let place = match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!(" ({file}:{line})"),
+            _ => String::new(),
+        };
+        format!("{}{function}{place}", self.class)
+    }
+}
+
+/// A frame of the stack and its definition.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Source {
+    pub function: String,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    /// Further definitions of the name that were not chosen.
+    pub others: u32,
+}
+
+/// One report, explained.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explained {
+    #[serde(flatten)]
+    pub splat: Splat,
+    /// What the kernel complains about, in a sentence.
+    pub claim: Option<String>,
+    pub call: Option<Call>,
+    /// From the entry to the complaint.
+    pub chain: Vec<Link>,
+    pub held: Vec<Held>,
+    /// How the code was entered.
+    pub entered: Option<String>,
+    /// The reliable frames, innermost first, with their definitions.
+    pub source: Vec<Source>,
+}
+
+/// A static finding in functions of a report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Related {
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// It is of the report's sort and about the call's function.
+    pub agrees: bool,
+}
+
+/// All of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explanation {
+    pub splats: Vec<Explained>,
+    /// The call that most reports lead to.
+    pub call: Option<Call>,
+    /// The chain of the first report that leads there.
+    pub chain: Vec<Link>,
+    pub findings: Vec<Related>,
+    pub notes: Vec<String>,
+}
+
+/// Reports explained in one go; more are left out with a note.
+const MAX_SPLATS: usize = 64;
+/// Frames of one report that are mapped.
+const MAX_FRAMES: usize = 256;
+/// Folders that are analysed.
+const MAX_FOLDERS: usize = 4;
+/// Files of one folder that are analysed.
+const MAX_FILES: usize = 128;
+
+/// A symbol's name in the source: without what the compiler added.
+pub(crate) fn plain(function: &str) -> &str {
+    match function.find('.') {
+        Some(0) | None => function,
+        Some(dot) => function.get(..dot).unwrap_or(function),
+    }
+}
+
+/// What is known while one call is to be found.
+pub(crate) struct Found<'a> {
+    pub tree: &'a Tree,
+    pub options: &'a Options,
+    pub outliner: &'a Outliner,
+    pub definitions: &'a BTreeMap<String, Vec<Definition>>,
+}
+
+impl Found<'_> {
+    pub fn definition(&self, function: &str) -> Option<&Definition> {
+        self.definitions.get(plain(function)).and_then(|all| all.first())
+    }
+}
+
+/// Explains reports by a tree.
+pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: &Options) -> Explanation {
+    let mut notes = Vec::new();
+    if splats.is_empty() {
+        notes.push("no crash report in the input".to_owned());
+    }
+    if splats.len() > MAX_SPLATS {
+        notes.push(format!("only the first {MAX_SPLATS} of {} reports are explained", splats.len()));
+    }
+    let splats: Vec<&Splat> = splats.iter().take(MAX_SPLATS).collect();
+    let outliner = Outliner::new(options.model.shapes());
+    let mut wanted: BTreeMap<String, Hint> = BTreeMap::new();
+    for splat in &splats {
+        let more = splat.other_stacks.iter().flat_map(|s| s.frames.iter().take(32));
+        for frame in frames(splat).chain(splat.alloc_stack.iter().take(32)).chain(splat.free_stack.iter().take(32)).chain(more) {
+            let hint = wanted.entry(plain(&frame.function).to_owned()).or_default();
+            hint.module = hint.module.take().or_else(|| frame.module.clone());
+            hint.file = hint.file.take().or_else(|| frame.file.clone());
+        }
+        for name in splat.held_locks.iter().filter_map(|lock| lock.acquired_at.as_ref()) {
+            wanted.entry(plain(name).to_owned()).or_default();
+        }
+    }
+    let definitions = locate(tree, &wanted, &options.arch, &outliner);
+    if !wanted.is_empty() && definitions.is_empty() {
+        notes.push("none of the functions in the reports is in this tree".to_owned());
+    }
+    let found = Found { tree, options, outliner: &outliner, definitions: &definitions };
+    let findings = analysed(&splats, &found, analyser);
+    let explained: Vec<Explained> = splats.iter().map(|splat| one(splat, &found, &findings)).collect();
+    let chosen = main_call(&explained);
+    let related = relate(&explained, findings, options.confidence);
+    Explanation {
+        call: chosen.and_then(|n| explained.get(n)).and_then(|e| e.call.clone()),
+        chain: chosen.and_then(|n| explained.get(n)).map(|e| e.chain.clone()).unwrap_or_default(),
+        splats: explained,
+        findings: related,
+        notes,
+    }
+}
+
+/// The frames that were called for certain, innermost first.
+pub(crate) fn frames(splat: &Splat) -> impl Iterator<Item = &Frame> {
+    splat.frames.iter().filter(|f| !f.unreliable).take(MAX_FRAMES)
+}
+
+/// The findings of the folders that the reports' own functions are in.
+fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> Vec<Finding> {
+    let mut folders: Vec<String> = Vec::new();
+    let mut first: BTreeSet<String> = BTreeSet::new();
+    for splat in splats {
+        for frame in culprit::own_frames(splat, found).into_iter().take(3) {
+            let Some(definition) = found.definition(&frame.function) else { continue };
+            let folder = words::folder(&definition.file).to_owned();
+            if !folders.contains(&folder) && folders.len() < MAX_FOLDERS {
+                folders.push(folder);
+            }
+            first.insert(definition.file.clone());
+        }
+    }
+    let inside = |path: &str| path.ends_with(".c") && folders.iter().any(|f| words::folder(path) == f);
+    let mut paths: Vec<String> = first.iter().filter(|p| inside(p)).cloned().collect();
+    for path in found.tree.paths().iter().filter(|p| inside(p) && !first.contains(&***p)) {
+        if paths.len() >= MAX_FILES {
+            break;
+        }
+        paths.push(path.to_string());
+    }
+    paths.sort();
+    if paths.is_empty() { Vec::new() } else { analyser.analyse(found.tree, &paths).findings }
+}
+
+fn one(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Explained {
+    let call = culprit::call(splat, found, findings);
+    let source = frames(splat).map(|frame| {
+        let all = found.definitions.get(plain(&frame.function)).map_or(&[][..], Vec::as_slice);
+        let definition = all.first();
+        Source {
+            function: frame.function.clone(),
+            file: definition.map(|d| d.file.clone()),
+            line: definition.map(|d| d.function.name_line),
+            others: all.len().saturating_sub(1) as u32,
+        }
+    });
+    Explained {
+        claim: claimed(splat),
+        chain: chain(splat, found, call.as_ref()),
+        held: splat.held_locks.iter().map(|lock| held(lock, found)).collect(),
+        entered: entered(splat, found),
+        source: source.collect(),
+        call,
+        splat: splat.clone(),
+    }
+}
+
+/// The calls from the outermost frame of the same part of the tree (and the one that entered it) to the innermost.
+fn chain(splat: &Splat, found: &Found<'_>, call: Option<&Call>) -> Vec<Link> {
+    let frames: Vec<&Frame> = frames(splat).collect();
+    let entry = culprit::entry(splat, found).map_or(frames.len(), |(_, outer)| outer + 1);
+    let mut out: Vec<Link> = Vec::new();
+    for at in (0..entry.min(frames.len())).rev() {
+        let Some(frame) = frames.get(at) else { continue };
+        let is_culprit = call.is_some_and(|c| c.function == plain(&frame.function));
+        let inner = at.checked_sub(1).and_then(|n| frames.get(n));
+        let definition = found.definition(&frame.function);
+        let site = definition.zip(inner).and_then(|(d, inner)| culprit::site(d, frame, plain(&inner.function)));
+        let mut link = Link {
+            function: plain(&frame.function).to_owned(),
+            file: definition.map(|d| d.file.clone()),
+            line: definition.map(|d| d.function.name_line),
+            calls: None,
+            text: None,
+            module: frame.module.clone(),
+        };
+        if let (true, Some(call)) = (is_culprit, call) {
+            (link.line, link.calls, link.text) = (call.line, call.callee.clone(), call.text.clone());
+        } else if let (Some(definition), Some(site)) = (definition, site) {
+            (link.line, link.calls) = (Some(site.line), Some(site.callee.clone()));
+            link.text = Some(definition.line_text(site.line));
+        }
+        out.push(link);
+    }
+    out
+}
+
+fn held(lock: &HeldLock, found: &Found<'_>) -> Held {
+    let function = lock.acquired_at.as_ref().map(|f| plain(f).to_owned());
+    let definition = function.as_ref().and_then(|f| found.definition(f));
+    let class = lock.class.as_str();
+    let member = words::identifiers(class).last().map(|w| w.1).unwrap_or_default();
+    let taken = definition.and_then(|d| {
+        let takes = |callee: &str| callee.contains("lock") || callee.contains("begin") || callee.contains("down");
+        let all = calls(d);
+        let by_name = all.iter().find(|c| c.callee == class).cloned();
+        let by_member = all.iter().find(|c| takes(&c.callee) && c.arguments.iter().any(|a| words::has_word(a.as_bytes(), member))).cloned();
+        by_name.or(by_member).filter(|_| !member.is_empty())
+    });
+    Held {
+        class: class.to_owned(),
+        file: definition.map(|d| d.file.clone()),
+        line: taken.as_ref().map(|c| c.line).or(definition.map(|d| d.function.name_line)),
+        text: definition.zip(taken.as_ref()).map(|(d, c)| d.line_text(c.line)),
+        function,
+    }
+}
+
+fn entered(splat: &Splat, found: &Found<'_>) -> Option<String> {
+    let frames: Vec<&Frame> = frames(splat).collect();
+    let mut parts = Vec::new();
+    if let Some((inner, outer)) = culprit::entry(splat, found)
+        && let (Some(inner), Some(outer)) = (frames.get(inner), frames.get(outer))
+        && outer.function != inner.function
+    {
+        parts.push(format!("`{}` called from `{}`", plain(&inner.function), plain(&outer.function)));
+    }
+    if let Some(work) = &splat.workqueue {
+        parts.push(format!("by the work item `{}`", plain(work)));
+    }
+    if let Some(context) = culprit::context(splat) {
+        parts.push(context);
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The kernel's complaint in a sentence.
+fn claimed(splat: &Splat) -> Option<String> {
+    let kind = claim::kind_of(splat.kind, &splat.title)?;
+    let context = culprit::context(splat).map(|c| format!(" ({c})")).unwrap_or_default();
+    Some(format!("the kernel complains of: {kind}{context}"))
+}
+
+/// The report whose call most reports lead to; of equal ones the first.
+fn main_call(explained: &[Explained]) -> Option<usize> {
+    let name = |e: &Explained| e.call.as_ref().map(|c| (c.function.clone(), c.callee.clone()));
+    let mut votes: BTreeMap<(String, Option<String>), (usize, std::cmp::Reverse<usize>)> = BTreeMap::new();
+    for (nth, e) in explained.iter().enumerate() {
+        if let Some(name) = name(e) {
+            votes.entry(name).or_insert((0, std::cmp::Reverse(nth))).0 += 1;
+        }
+    }
+    votes.into_values().max().map(|(_, nth)| nth.0)
+}
+
+fn relate(explained: &[Explained], findings: Vec<Finding>, least: Confidence) -> Vec<Related> {
+    let mut out: Vec<Related> = Vec::new();
+    for finding in findings.into_iter().filter(|f| f.confidence >= least) {
+        let functions: BTreeSet<&str> = finding.steps.iter().map(|s| s.function.as_str()).chain([finding.function.as_str()]).collect();
+        let (mut near, mut agrees) = (false, false);
+        for e in explained {
+            let Some(call) = &e.call else { continue };
+            let at_call = functions.contains(call.function.as_str());
+            let in_stack = e.source.iter().any(|s| plain(&s.function) == finding.function);
+            let sort = claim::kind_of(e.splat.kind, &e.splat.title).is_some_and(|kind| claim::finds(&finding.check, kind));
+            agrees |= at_call && sort;
+            near |= at_call || (in_stack && sort);
+        }
+        if near {
+            out.push(Related { finding, agrees });
+        }
+    }
+    out.sort_by(|a, b| (!a.agrees, a.finding.sort_key()).cmp(&(!b.agrees, b.finding.sort_key())));
+    out
+}

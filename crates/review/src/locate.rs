@@ -1,0 +1,177 @@
+//! Where functions that are known by name alone are defined: one search through the tree for all of them, then the outlines of the files
+//! that look right. Of several definitions the likeliest is chosen, by module, by symbolised file name, by nearness to the others.
+
+use crate::outline::{Function, Lines, Outliner};
+use crate::words;
+use aho_corasick::{AhoCorasick, MatchKind};
+use cuthere_base::FileId;
+use cuthere_tree::Tree;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Names looked for at once.
+const MAX_NAMES: usize = 1024;
+/// Definitions kept of one name.
+const MAX_SAME: usize = 64;
+/// A header this large is generated tables.
+const MAX_HEADER: u64 = 1 << 20;
+
+/// A function found in the tree.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Definition {
+    pub file: String,
+    pub function: Function,
+    /// The whole file.
+    pub text: Arc<[u8]>,
+}
+
+impl Definition {
+    /// The line that the body begins on.
+    pub fn body_line(&self) -> u32 {
+        let head = self.text.get(self.function.span.start..self.function.body.start).unwrap_or_default();
+        self.function.line + memchr::memchr_iter(b'\n', head).count() as u32
+    }
+
+    /// A line of the file, trimmed.
+    pub fn line_text(&self, line: u32) -> String {
+        let text = Lines::new(&self.text).text(&self.text, line).unwrap_or_default();
+        String::from_utf8_lossy(text).trim().to_owned()
+    }
+}
+
+/// What is known of the place beside the name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Hint {
+    pub module: Option<String>,
+    pub file: Option<String>,
+}
+
+/// All definitions of the names, the likeliest first.
+pub(crate) fn locate(tree: &Tree, wanted: &BTreeMap<String, Hint>, arch: &str, outliner: &Outliner) -> BTreeMap<String, Vec<Definition>> {
+    let names: Vec<&String> = wanted.keys().filter(|n| n.len() > 1 && n.bytes().all(words::is_word)).take(MAX_NAMES).collect();
+    let mut patterns: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
+    let calls: Vec<(usize, &str)> = names.iter().enumerate().filter_map(|(n, name)| Some((n, system_call(name)?))).collect();
+    patterns.extend(calls.iter().map(|(_, call)| (*call).to_owned()));
+    if patterns.is_empty() {
+        return BTreeMap::new();
+    }
+    // Longest first, so that a name does not hide behind one that it begins with.
+    let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns) else { return BTreeMap::new() };
+    let files: Vec<FileId> = (0..tree.len() as u32).map(FileId).filter(|id| is_kernel(tree.path(*id), arch, tree.size_hint(*id))).collect();
+    let found: Vec<Vec<(String, Definition)>> = files
+        .into_par_iter()
+        .map(|id| {
+            let Ok(text) = tree.read(id) else { return Vec::new() };
+            let mut here: BTreeSet<&str> = BTreeSet::new();
+            for hit in search.find_iter(&text[..]) {
+                let number = hit.pattern().as_usize();
+                let name = match number.checked_sub(names.len()) {
+                    None => names.get(number).map(|n| n.as_str()).filter(|_| is_definition(&text, hit.start(), hit.end())),
+                    Some(nth) => calls.get(nth).and_then(|c| names.get(c.0)).map(|n| n.as_str()).filter(|_| in_define(&text, hit.start())),
+                };
+                here.extend(name);
+            }
+            if here.is_empty() {
+                return Vec::new();
+            }
+            let functions = outliner.functions(&text);
+            let whole: Arc<[u8]> = Arc::from(&text[..]);
+            let mut out = Vec::new();
+            for name in here {
+                let customary = system_call(name).map(|call| format!("sys_{call}"));
+                let matching = functions.iter().filter(|f| f.name == name || customary.as_ref() == Some(&f.name));
+                out.extend(
+                    matching.map(|f| {
+                        (name.to_owned(), Definition { file: tree.path(id).to_owned(), function: f.clone(), text: whole.clone() })
+                    }),
+                );
+            }
+            out
+        })
+        .collect();
+    let mut all: BTreeMap<String, Vec<Definition>> = BTreeMap::new();
+    for (name, definition) in found.into_iter().flatten() {
+        let same = all.entry(name).or_default();
+        if same.len() < MAX_SAME {
+            same.push(definition);
+        }
+    }
+    // Folders of names that have one definition draw the others.
+    let sure: BTreeSet<String> = all.values().filter(|d| d.len() == 1).flatten().map(|d| words::folder(&d.file).to_owned()).collect();
+    for (name, definitions) in &mut all {
+        let hint = wanted.get(name).cloned().unwrap_or_default();
+        definitions.sort_by_cached_key(|d| (std::cmp::Reverse(weigh(d, &hint, &sure)), d.file.clone(), d.function.line));
+    }
+    all
+}
+
+fn weigh(definition: &Definition, hint: &Hint, sure: &BTreeSet<String>) -> u32 {
+    let path = definition.file.as_str();
+    let by_file = hint.file.as_ref().is_some_and(|file| file.ends_with(path) || path.ends_with(file.as_str()));
+    let same = |part: &str, module: &str| part.replace('-', "_") == module.replace('-', "_");
+    let by_module = hint.module.as_ref().is_some_and(|module| path.split('/').any(|part| same(part.trim_end_matches(".c"), module)));
+    let near = sure.contains(words::folder(path));
+    8 * u32::from(by_file) + 4 * u32::from(by_module) + 2 * u32::from(near) + u32::from(path.ends_with(".c"))
+}
+
+/// The system call that an entry stub is of: `__x64_sys_bind` is of `bind`.
+fn system_call(name: &str) -> Option<&str> {
+    const STUBS: &[&str] =
+        &["__x64_sys_", "__ia32_sys_", "__arm64_sys_", "__riscv_sys_", "__s390x_sys_", "__se_sys_", "__do_sys_", "SyS_", "SYSC_", "sys_"];
+    STUBS.iter().find_map(|stub| name.strip_prefix(stub)).filter(|rest| !rest.is_empty())
+}
+
+fn is_kernel(path: &str, arch: &str, size: u64) -> bool {
+    let code = path.ends_with(".c") || (path.ends_with(".h") && size <= MAX_HEADER);
+    let mut parts = path.split('/');
+    code && match parts.next() {
+        Some("tools" | "samples" | "Documentation" | "scripts" | "usr") => false,
+        Some("arch") => parts.next() == Some(arch),
+        _ => true,
+    }
+}
+
+/// Whether the name at these bytes heads a definition: it is a whole word on a line that begins in column 0, and `{` follows its
+/// parameters.
+fn is_definition(text: &[u8], start: usize, end: usize) -> bool {
+    let line = text.get(..start).and_then(|t| memchr::memrchr(b'\n', t)).map_or(0, |at| at + 1);
+    let first = text.get(line).copied().unwrap_or(b' ');
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    if !words::is_word(first) || before.is_some_and(|b| words::is_word(*b)) {
+        return false;
+    }
+    let rest = text.get(end..).unwrap_or_default();
+    let rest = rest.get(..rest.len().min(4096)).unwrap_or_default();
+    let Some(open) = rest.iter().position(|b| !b.is_ascii_whitespace()).filter(|at| rest.get(*at) == Some(&b'(')) else { return false };
+    let mut depth = 0u32;
+    for byte in rest.get(open..).unwrap_or_default() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            b'{' if depth == 0 => return true,
+            b';' | b'=' | b'}' if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn in_define(text: &[u8], start: usize) -> bool {
+    let line = text.get(..start).and_then(|t| memchr::memrchr(b'\n', t)).map_or(0, |at| at + 1);
+    text.get(line..start).is_some_and(|head| memchr::memmem::find(head, b"SYSCALL_DEFINE").is_some() && head.ends_with(b"("))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_are_told_from_calls_and_prototypes() {
+        let text =
+            b"int foo(int a);\nint foo(int a)\n{\n\tfoo(1);\n}\nint x = foo(2);\nstatic void\nfoo (void) __must_hold(x)\n{\n}\nafoo(1) {\n";
+        let hits: Vec<usize> = memchr::memmem::find_iter(text, b"foo").filter(|at| is_definition(text, *at, at + 3)).collect();
+        assert_eq!(hits.len(), 2, "{hits:?}");
+        assert_eq!(system_call("__x64_sys_bind"), Some("bind"));
+    }
+}

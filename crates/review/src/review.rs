@@ -1,0 +1,442 @@
+//! The review itself: which series, which states of the tree, which findings changed from one to the next.
+
+use crate::analyser::{Analyser, Analysis};
+use crate::claim;
+use crate::compare::{Comparison, How, compare, same_mistake};
+use crate::lay::{Laid, Sheet, is_in};
+use crate::outline::Outliner;
+use crate::scope::{Bounds, scope};
+use crate::touched::Changes;
+use crate::types::{Change, Claim, FailedHunk, HunkReport, PatchReview, Place, Remark, Review, Scope, Sibling, Spot, Verdict};
+use crate::words;
+use cuthere_base::{Confidence, Finding};
+use cuthere_cfront::shapes::Shapes;
+use cuthere_mail::{Patch, Series, Thread};
+use cuthere_tree::{PatchOutcome, Tree, TreeError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to review and how.
+#[derive(Clone)]
+pub struct Options {
+    /// This version of the series instead of the newest.
+    pub version: Option<u32>,
+    /// Findings below are left out.
+    pub confidence: Confidence,
+    /// States of the tree that are analysed at most; a longer series is looked at as a whole.
+    pub max_states: usize,
+    /// Macros of the kernel model that the reading of outlines needs.
+    pub shapes: Shapes,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { version: None, confidence: Confidence::Medium, max_states: 33, shapes: Shapes::default() }
+    }
+}
+
+/// Siblings listed for one patch.
+const MAX_SIBLINGS: usize = 16;
+
+/// The series to review: the version asked for, else the newest; of several, the one with the most patches, then the last.
+pub fn select(thread: &Thread, version: Option<u32>) -> Option<Series> {
+    let fits = |s: &&Series| version.is_none_or(|v| s.version == v) && s.patches.iter().any(|p| !p.diff.is_empty());
+    let best = thread.series.iter().enumerate().filter(|(_, s)| fits(s)).max_by_key(|(nth, s)| {
+        let own = s.patches.iter().filter(|p| !p.diff.is_empty() && !p.quoted).count();
+        (s.newest, s.version, own, s.patches.len(), *nth)
+    });
+    if let Some((_, series)) = best {
+        return Some(series.clone());
+    }
+    if version.is_some() {
+        return None;
+    }
+    // No patch by its subject: the first message with a diff, quoted or not.
+    let (nth, message) = thread.messages.iter().enumerate().find(|(_, m)| !m.diffs.is_empty())?;
+    let patch = Patch {
+        message: nth,
+        index: 1,
+        total: 1,
+        subject: message.subject_info.clean.clone(),
+        version: 1,
+        author: message.from.clone(),
+        body: message.body.clone(),
+        hunks: message.diffs.iter().map(|d| d.hunks).sum(),
+        diff: message.diffs.clone(),
+        ..Patch::default()
+    };
+    let subject = patch.subject.clone();
+    Some(Series { subject, version: 1, total: 1, author: message.from.clone(), patches: vec![patch], newest: true, ..Series::default() })
+}
+
+/// Reviews the newest series of a thread, or the version asked for. An error is one of the tree; everything else is said in the result.
+/// A thread without a patch gives a review without patches.
+pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Options) -> Result<Review, TreeError> {
+    let Some(series) = select(thread, options.version) else { return Ok(nothing(options.version)) };
+    let mut patches: Vec<&Patch> = series.patches.iter().collect();
+    patches.sort_by_key(|p| p.index);
+    let mut notes = Vec::new();
+    let mut sheets: Vec<Sheet> = patches.iter().map(|p| Sheet::new(p, p.index)).collect();
+    let states = states(tree, &mut sheets, &mut notes)?;
+    let outliner = Outliner::new(options.shapes.clone());
+    let mut worker = Worker { analyser, options, outliner, scope: Scope::default(), folders: BTreeSet::new(), cut: false };
+    let mut reviews = Vec::new();
+    let mut failed_hunks = Vec::new();
+    for ((patch, sheet), state) in patches.iter().zip(&sheets).zip(&states.patches) {
+        let (review, failed) = opening(thread, patch, sheet, state);
+        reviews.push(review);
+        failed_hunks.extend(failed);
+    }
+    let whole = worker.series(&patches, &states, &mut reviews, &mut notes);
+    state_gaps(&series, &reviews, &mut notes);
+    worker.scope.folders = worker.folders.iter().cloned().collect();
+    worker.scope.checks = analyser.checks();
+    if worker.cut {
+        notes.push("not everything that uses what the series changes was analysed: a bound on files was reached".to_owned());
+    }
+    let of = |change: Change| whole.iter().filter(|r| r.change == change).cloned().collect::<Vec<_>>();
+    Ok(Review {
+        subject: series.subject.clone(),
+        version: series.version,
+        total: series.total.max(patches.len() as u32),
+        author: series.author.header(),
+        newest: series.newest,
+        missing: series.missing.clone(),
+        base_commit: series.base_commit.clone(),
+        already_applied: states.all_in,
+        introduced: of(Change::Introduced),
+        fixed: of(Change::Fixed),
+        remaining: of(Change::Remaining),
+        nearby: of(Change::Nearby),
+        patches: reviews,
+        failed_hunks,
+        scenarios: Vec::new(),
+        scope: worker.scope,
+        notes,
+    })
+}
+
+fn nothing(version: Option<u32>) -> Review {
+    let note = match version {
+        Some(version) => format!("no version {version} of a patch series is in the thread"),
+        None => "no patch is in the thread".to_owned(),
+    };
+    Review {
+        subject: String::new(),
+        version: 0,
+        total: 0,
+        author: String::new(),
+        newest: false,
+        missing: Vec::new(),
+        base_commit: None,
+        already_applied: false,
+        patches: Vec::new(),
+        introduced: Vec::new(),
+        fixed: Vec::new(),
+        remaining: Vec::new(),
+        nearby: Vec::new(),
+        failed_hunks: Vec::new(),
+        scenarios: Vec::new(),
+        scope: Scope::default(),
+        notes: vec![note],
+    }
+}
+
+/// The tree before the series and after each patch.
+struct States {
+    base: Tree,
+    patches: Vec<State>,
+    all_in: bool,
+}
+
+struct State {
+    /// After the patch.
+    tree: Tree,
+    /// What became of it on the tree as given.
+    outcome: PatchOutcome,
+    /// What became of it on the tree before the series.
+    placed: PatchOutcome,
+    already: bool,
+}
+
+fn states(tree: Tree, sheets: &mut [Sheet], notes: &mut Vec<String>) -> Result<States, TreeError> {
+    let mut on_tree: Vec<Laid> = Vec::with_capacity(sheets.len());
+    for sheet in sheets.iter_mut() {
+        let last = on_tree.last().map_or(&tree, |laid| &laid.tree);
+        on_tree.push(sheet.lay(last)?);
+    }
+    let already: Vec<bool> = on_tree.iter().map(|laid| is_in(&laid.outcome)).collect();
+    if !already.contains(&true) {
+        let patches =
+            on_tree.into_iter().map(|laid| State { tree: laid.tree, placed: laid.outcome.clone(), outcome: laid.outcome, already: false });
+        return Ok(States { base: tree, patches: patches.collect(), all_in: false });
+    }
+    // The state before the series is made by taking back what is in, the last first.
+    let mut base = tree;
+    for (sheet, _) in sheets.iter().zip(&already).rev().filter(|(_, already)| **already) {
+        let back = sheet.take_back(&base)?;
+        let (all, undone) = back.outcome.hunk_counts();
+        if undone < all {
+            let (n, all) = (all - undone, words::count(all, "hunk"));
+            notes.push(format!("patch {}: {n} of {all} could not be taken back from the tree, which was changed there since", sheet.index));
+        }
+        base = back.tree;
+    }
+    let mut patches: Vec<State> = Vec::with_capacity(sheets.len());
+    for ((sheet, laid), already) in sheets.iter_mut().zip(on_tree).zip(already.iter().copied()) {
+        let last = patches.last().map_or(&base, |state| &state.tree);
+        let again = sheet.lay(last)?;
+        patches.push(State { tree: again.tree, placed: again.outcome, outcome: laid.outcome, already });
+    }
+    let all_in = already.iter().all(|a| *a);
+    let which = if all_in { "the series is in the tree already (or reversed)".to_owned() } else { listed(&already, sheets) };
+    notes.push(format!("{which}: \"before\" is the tree with it taken back"));
+    Ok(States { base, patches, all_in })
+}
+
+fn listed(already: &[bool], sheets: &[Sheet]) -> String {
+    let numbers: Vec<String> = sheets.iter().zip(already).filter(|(_, a)| **a).map(|(s, _)| s.index.to_string()).collect();
+    format!("of the series, patch {} is in the tree already", numbers.join(", "))
+}
+
+/// A patch's review with everything but the findings.
+fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> (PatchReview, Vec<FailedHunk>) {
+    let hunks = sheet.reports(&state.outcome, &state.placed);
+    let failed = hunks.iter().filter(|h| h.result == "failed").count() as u32;
+    let files: BTreeSet<String> = state.placed.files.iter().map(|f| f.path.clone()).collect();
+    let mut notes = Vec::new();
+    if sheet.ignore_blanks {
+        let why = if sheet.damaged { "the mail's tabs were turned into blanks" } else { "most hunks did not apply as they are" };
+        notes.push(format!("{why}; the patch was applied with differences in blanks ignored"));
+    }
+    if state.already {
+        notes.push("the patch is in the tree already".to_owned());
+    }
+    if patch.quoted {
+        notes.push("the patch itself is not in the thread; it was read from a reply that quotes it".to_owned());
+    }
+    notes.extend(state.outcome.notes.iter().map(|note| format!("line {} of the diff: {}", note.line, note.text)));
+    let review = PatchReview {
+        index: patch.index,
+        total: patch.total,
+        subject: patch.subject.clone(),
+        message: patch.message,
+        message_id: thread.messages.get(patch.message).map(|m| m.id.clone()).unwrap_or_default(),
+        applied: hunks.len() as u32 - failed,
+        failed,
+        hunks,
+        already_applied: state.already,
+        blanks_ignored: sheet.ignore_blanks,
+        damage: patch.diff.iter().flat_map(|d| d.damage.iter().cloned()).collect(),
+        files: files.into_iter().collect(),
+        functions: Vec::new(),
+        findings: Vec::new(),
+        claim: None,
+        notes,
+    };
+    (review, sheet.failures(&state.tree, &state.outcome))
+}
+
+fn state_gaps(series: &Series, reviews: &[PatchReview], notes: &mut Vec<String>) {
+    if !series.missing.is_empty() {
+        let missing: Vec<String> = series.missing.iter().map(u32::to_string).collect();
+        notes.push(format!("patch {} of {} is not in the thread and was not applied", missing.join(", "), series.total));
+    }
+    if !series.newest {
+        notes.push(format!("version {} is not the newest that the thread knows of", series.version));
+    }
+    let (failed, all) = reviews.iter().fold((0, 0), |(f, a), r| (f + r.failed as usize, a + r.hunks.len()));
+    if failed > 0 {
+        notes.push(format!("{failed} of {} did not apply; what the series does there was not looked at", words::count(all, "hunk")));
+    }
+}
+
+/// Does the analysing.
+struct Worker<'a> {
+    analyser: &'a dyn Analyser,
+    options: &'a Options,
+    outliner: Outliner,
+    scope: Scope,
+    folders: BTreeSet<String>,
+    cut: bool,
+}
+
+impl Worker<'_> {
+    /// Compares the states patch by patch, and the first with the last.
+    fn series(&mut self, patches: &[&Patch], states: &States, reviews: &mut [PatchReview], notes: &mut Vec<String>) -> Vec<Remark> {
+        let paths = |reviews: &[PatchReview]| -> BTreeSet<String> { reviews.iter().flat_map(|r| r.files.iter().cloned()).collect() };
+        let old_names = states.patches.iter().flat_map(|s| &s.placed.files).filter_map(|f| f.old_path.clone());
+        let all_paths: BTreeSet<String> = paths(reviews).into_iter().chain(old_names).collect();
+        let last = states.patches.last().map_or(&states.base, |s| &s.tree);
+        let whole = Changes::between(&states.base, last, all_paths.iter().map(String::as_str), &self.outliner);
+        let outliner = &self.outliner;
+        let trees: Vec<&Tree> = [&states.base].into_iter().chain(states.patches.iter().map(|s| &s.tree)).collect();
+        let steps = trees.iter().zip(trees.iter().skip(1));
+        let each: Vec<Changes> = steps.map(|(a, b)| Changes::between(a, b, all_paths.iter().map(String::as_str), outliner)).collect();
+        // What one patch does and a later one takes back is looked at as well.
+        let mut touched = whole.clone();
+        each.iter().for_each(|changes| touched.merge(changes));
+        let (files, cut) = scope(&states.base, last, &touched, Bounds::default());
+        self.cut |= cut;
+        self.folders.extend(files.iter().map(|f| words::folder(f).to_owned()));
+        self.scope.files = files.len() as u64;
+        let before = self.analyse(&states.base, &files);
+        let mut trees: Vec<(&Tree, bool)> = states.patches.iter().map(|s| (&s.tree, true)).collect();
+        if trees.len() + 1 > self.options.max_states {
+            notes.push(format!("the series has {} patches; it was analysed as a whole, not patch by patch", trees.len()));
+            let count = trees.len();
+            trees.iter_mut().enumerate().for_each(|(nth, tree)| tree.1 = nth + 1 == count);
+        }
+        let mut current = before.clone();
+        for (((nth, (tree, analysed)), patch), changes) in trees.iter().enumerate().zip(patches).zip(&each) {
+            let Some(review) = reviews.get_mut(nth) else { break };
+            review.functions = changes.functions().into_iter().map(str::to_owned).collect();
+            if *analysed {
+                let changes = if trees.len() + 1 > self.options.max_states { &whole } else { changes };
+                let after = if changes.files.is_empty() { current.clone() } else { self.analyse(tree, &files) };
+                let comparison = compare(&current, &after, changes);
+                let said = claim::read(patch);
+                review.findings = self.remarks(&comparison, changes, said.as_ref(), review.index, &review.hunks);
+                review.claim = said.map(|said| verdict(said, &review.findings, &after, changes, self.options.confidence));
+                current = after;
+            }
+        }
+        self.whole(&before, &current, &whole, reviews)
+    }
+
+    fn analyse(&mut self, tree: &Tree, files: &[String]) -> Vec<Finding> {
+        let there: Vec<String> = files.iter().filter(|f| tree.find(f).is_some()).cloned().collect();
+        if there.is_empty() {
+            return Vec::new();
+        }
+        let Analysis { mut findings, functions, functions_complete } = self.analyser.analyse(tree, &there);
+        self.scope.functions = self.scope.functions.max(functions);
+        self.scope.functions_complete = self.scope.functions_complete.max(functions_complete);
+        findings.retain(|f| there.binary_search(&f.file).is_ok());
+        findings
+    }
+
+    /// What one patch has to do with each finding.
+    fn remarks(
+        &self,
+        comparison: &Comparison,
+        changes: &Changes,
+        said: Option<&claim::Said>,
+        patch: u32,
+        hunks: &[HunkReport],
+    ) -> Vec<Remark> {
+        let wanted = |f: &&Finding| f.confidence >= self.options.confidence;
+        let remark =
+            |finding: &Finding, change, hunk| Remark { finding: finding.clone(), change, patch, hunk, moved_from: None, claimed: false };
+        let mut out = Vec::new();
+        for finding in comparison.introduced.iter().filter(wanted) {
+            out.push(remark(finding, Change::Introduced, spot(finding, changes, hunks, false)));
+        }
+        for finding in comparison.fixed.iter().filter(wanted) {
+            out.push(remark(finding, Change::Fixed, spot(finding, changes, hunks, true)));
+        }
+        for kept in comparison.kept.iter().filter(|k| wanted(&&k.after) || wanted(&&k.before)) {
+            let finding = &kept.after;
+            let moved = kept.how == How::Moved;
+            let places = finding.steps.iter().map(|s| (s.file.as_str(), s.function.as_str()));
+            let own = (finding.file.as_str(), finding.function.as_str());
+            let touched = moved || places.chain([own]).any(|(file, function)| changes.touches(file, function));
+            if touched {
+                let mut remark = remark(finding, Change::Remaining, spot(finding, changes, hunks, false));
+                if moved {
+                    let from = &kept.before;
+                    remark.moved_from = Some(Place { file: from.file.clone(), line: from.line, function: from.function.clone() });
+                }
+                let own_touched = moved || changes.touches(&finding.file, &finding.function);
+                remark.claimed = own_touched && said.is_some_and(|s| !s.kinds.is_empty() && s.is_about(&finding.check));
+                out.push(remark);
+            } else if changes.files.contains_key(&finding.file) {
+                out.push(remark(finding, Change::Nearby, None));
+            }
+        }
+        // A claim that is seen fixed is not held to what else is there of its sort.
+        let fixed: BTreeSet<String> = out.iter().filter(|r| r.change == Change::Fixed).map(|r| r.finding.check.clone()).collect();
+        for remark in out.iter_mut().filter(|r| r.claimed && r.moved_from.is_none()) {
+            remark.claimed = !fixed.contains(&remark.finding.check);
+        }
+        out.sort_by(|a, b| (a.change, a.finding.sort_key()).cmp(&(b.change, b.finding.sort_key())));
+        out
+    }
+
+    /// The series as a whole: the first state against the last. What a remark belongs to is taken from the patch that made it.
+    fn whole(&self, before: &[Finding], after: &[Finding], changes: &Changes, reviews: &[PatchReview]) -> Vec<Remark> {
+        let comparison = compare(before, after, changes);
+        let mut out = self.remarks(&comparison, changes, None, 0, &[]);
+        let mut made: BTreeMap<(Change, &str), Vec<&Remark>> = BTreeMap::new();
+        for remark in reviews.iter().flat_map(|r| &r.findings) {
+            made.entry((remark.change, &remark.finding.fingerprint)).or_default().push(remark);
+        }
+        for remark in &mut out {
+            let found = made.get(&(remark.change, remark.finding.fingerprint.as_str())).and_then(|all| all.last());
+            if let Some(found) = found {
+                remark.patch = found.patch;
+                remark.hunk.clone_from(&found.hunk);
+                remark.claimed = found.claimed;
+                remark.moved_from = remark.moved_from.take().or_else(|| found.moved_from.clone());
+            } else if let Some(patch) = reviews.iter().rev().find(|r| r.files.contains(&remark.finding.file)) {
+                remark.patch = patch.index;
+            }
+        }
+        out
+    }
+}
+
+/// The hunk that a finding is about: the one that holds its place or a step on a line the patch made; else any that holds a step; else
+/// one in the same function.
+fn spot(finding: &Finding, changes: &Changes, hunks: &[HunkReport], before: bool) -> Option<Spot> {
+    let line_now = |file: &str, line: u32| if before { changes.new_line(file, line) } else { line };
+    let own = (finding.file.as_str(), finding.line);
+    // The place itself first, then the steps from the last to the first.
+    let places: Vec<(&str, u32)> = [own].into_iter().chain(finding.steps.iter().rev().map(|s| (s.file.as_str(), s.line))).collect();
+    let holding = |file: &str, line: u32| {
+        let line = line_now(file, line);
+        let holds = |h: &&HunkReport| h.line > 0 && h.file == file && line >= h.line && line < h.line.saturating_add(h.new_lines.max(1));
+        hunks.iter().find(holds).map(|h| Spot { file: h.file.clone(), hunk: h.hunk })
+    };
+    let changed = |(file, line): &(&str, u32)| if before { changed_before(changes, file, *line) } else { changes.is_new(file, *line) };
+    let made = places.iter().filter(|p| changed(p)).find_map(|(file, line)| holding(file, *line));
+    made.or_else(|| places.iter().find_map(|(file, line)| holding(file, *line))).or_else(|| {
+        let functions = || [finding.function.as_str()].into_iter().chain(finding.steps.iter().rev().map(|s| s.function.as_str()));
+        let named =
+            |h: &HunkReport, f: &str| words::has_word(h.header.as_bytes(), f) || h.lines.iter().any(|l| words::has_word(l.as_bytes(), f));
+        functions().find_map(|f| hunks.iter().find(|h| h.line > 0 && named(h, f))).map(|h| Spot { file: h.file.clone(), hunk: h.hunk })
+    })
+}
+
+fn changed_before(changes: &Changes, file: &str, line: u32) -> bool {
+    changes.files.get(file).is_some_and(|f| f.hunks.iter().any(|((from, to), _)| (*from..*to).contains(&line)))
+}
+
+/// Holds a claim to what was found.
+fn verdict(said: claim::Said, findings: &[Remark], after: &[Finding], changes: &Changes, least: Confidence) -> Claim {
+    let about = |r: &&Remark| said.is_about(&r.finding.check);
+    let touched = |f: &Finding| {
+        let places = f.steps.iter().map(|s| (s.file.as_str(), s.function.as_str())).chain([(f.file.as_str(), f.function.as_str())]);
+        places.into_iter().any(|(file, function)| changes.touches(file, function))
+    };
+    let fixed: Vec<&Remark> = findings.iter().filter(|r| r.change == Change::Fixed && touched(&r.finding)).filter(about).collect();
+    let still: Vec<&Remark> = findings.iter().filter(|r| r.change == Change::Remaining).filter(about).collect();
+    let verdict = if still.iter().any(|r| r.moved_from.is_some()) {
+        Verdict::Moved
+    } else if !fixed.is_empty() {
+        Verdict::Fixed
+    } else if still.iter().any(|r| r.claimed) {
+        Verdict::StillThere
+    } else {
+        Verdict::NotSeen
+    };
+    let mut siblings: Vec<Sibling> = Vec::new();
+    for fixed in fixed {
+        let of = &fixed.finding;
+        let same = |f: &&Finding| f.confidence >= least && (f.file != of.file || f.function != of.function) && same_mistake(of, f);
+        siblings.extend(after.iter().filter(same).map(|f| Sibling { of: of.fingerprint.clone(), finding: f.clone() }));
+    }
+    siblings.sort_by(|a, b| a.finding.sort_key().cmp(&b.finding.sort_key()));
+    siblings.dedup_by(|a, b| a.finding == b.finding);
+    siblings.truncate(MAX_SIBLINGS);
+    Claim { by: said.by, kinds: said.kinds, fixes: said.fixes, verdict, siblings }
+}

@@ -1,0 +1,194 @@
+//! A review and an explanation as text for a terminal. Everything that comes from mail or source is made printable.
+
+use crate::explain::Explanation;
+use crate::types::{Change, PatchReview, Remark, Review, Verdict};
+use crate::words::count;
+use cuthere_base::{Confidence, Finding};
+use cuthere_mail::printable_line as printable;
+use std::fmt::{self, Write};
+
+/// Findings nearby that are listed; more are counted.
+const MOST_NEARBY: usize = 10;
+
+/// The review. `verbose` also shows the evidence of what was there before.
+pub fn review_text(review: &Review, verbose: bool) -> String {
+    let mut out = String::new();
+    // Writing to a `String` cannot fail.
+    let _ = write_review(&mut out, review, verbose);
+    out
+}
+
+fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result {
+    if !review.subject.is_empty() {
+        let version = if review.version > 1 { format!(" v{}", review.version) } else { String::new() };
+        writeln!(
+            out,
+            "series{version}: {} ({})",
+            printable(&review.subject),
+            count(review.patches.len(), "patch").replace("patchs", "patches")
+        )?;
+    }
+    for patch in &review.patches {
+        write_patch(out, review, patch)?;
+    }
+    let claimed = |r: &&Remark| r.claimed || r.moved_from.is_some();
+    let (still, there): (Vec<&Remark>, Vec<&Remark>) = review.remaining.iter().partition(claimed);
+    section(out, "introduced", &review.introduced.iter().collect::<Vec<_>>(), true)?;
+    section(out, "still there", &still, true)?;
+    section(out, "fixed", &review.fixed.iter().collect::<Vec<_>>(), verbose)?;
+    section(out, "there before, in what this touches", &there, verbose)?;
+    let most = if verbose { usize::MAX } else { MOST_NEARBY };
+    section(out, "there before, nearby", &review.nearby.iter().take(most).collect::<Vec<_>>(), false)?;
+    if review.nearby.len() > most {
+        writeln!(out, "  … and {} more", review.nearby.len() - most)?;
+    }
+    for scenario in &review.scenarios {
+        writeln!(out, "\nscenario: {scenario}")?;
+    }
+    writeln!(out)?;
+    review.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))?;
+    let scope = &review.scope;
+    let checks = if scope.checks.is_empty() { String::new() } else { format!("; checks: {}", scope.checks.join(", ")) };
+    writeln!(
+        out,
+        "{} introduced, {} fixed, {} still there; looked at {} in {}{checks}",
+        review.introduced.len(),
+        review.fixed.len(),
+        review.remaining.len(),
+        count(scope.files as usize, "file"),
+        count(scope.folders.len(), "folder"),
+    )
+}
+
+fn write_patch(out: &mut String, review: &Review, patch: &PatchReview) -> fmt::Result {
+    let number = if patch.total > 1 { format!(" {}/{}", patch.index, patch.total) } else { String::new() };
+    writeln!(out, "\npatch{number}: {}", printable(&patch.subject))?;
+    let mut hunks = format!("{} of {} in", patch.applied, count(patch.hunks.len(), "hunk"));
+    let with = |what: &str, n: usize| if n == 0 { String::new() } else { format!(", {n} {what}") };
+    hunks += &with("with an offset", patch.hunks.iter().filter(|h| h.offset != 0).count());
+    hunks += &with("with fuzz", patch.hunks.iter().filter(|h| h.fuzz > 0).count());
+    hunks += &with("there already", patch.hunks.iter().filter(|h| h.result == "already-applied").count());
+    writeln!(out, "  hunks: {hunks}")?;
+    for failed in review.failed_hunks.iter().filter(|f| f.patch == patch.index) {
+        let which = if failed.hunk == 0 { "the file".to_owned() } else { format!("hunk {}", failed.hunk) };
+        writeln!(out, "  failed: {}: {which}: {}", printable(&failed.file), printable(&failed.reason))?;
+        if !failed.header.is_empty() {
+            writeln!(out, "    {}", printable(&failed.header))?;
+        }
+        if let Some(nearest) = &failed.nearest {
+            writeln!(out, "    nearest match at line {} ({} %):", nearest.line, nearest.similarity)?;
+            nearest.text.lines().take(4).try_for_each(|line| writeln!(out, "      | {}", printable(&line.replace('\t', "        "))))?;
+        }
+    }
+    if let Some(claim) = &patch.claim {
+        let kinds = if claim.kinds.is_empty() { "something".to_owned() } else { claim.kinds.join(", ") };
+        let verdict = match claim.verdict {
+            Verdict::Fixed => "fixed",
+            Verdict::StillThere => "still there",
+            Verdict::Moved => "moved, still there",
+            Verdict::NotSeen => "shows neither before nor after",
+        };
+        writeln!(out, "  claims to fix {kinds} ({}): {verdict}", claim.by.join(", "))?;
+        for sibling in &claim.siblings {
+            writeln!(out, "  same mistake elsewhere: {}", one_line(&sibling.finding))?;
+        }
+    }
+    patch.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", printable(note)))?;
+    // What a later patch of the series takes back does not show in the whole.
+    let lasting = |r: &&Remark| !review.introduced.iter().any(|w| w.finding.fingerprint == r.finding.fingerprint);
+    for remark in patch.findings.iter().filter(|r| r.change == Change::Introduced).filter(lasting) {
+        writeln!(out, "  introduced, and gone with a later patch: {}", one_line(&remark.finding))?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut String, title: &str, remarks: &[&Remark], whole: bool) -> fmt::Result {
+    if remarks.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}:")?;
+    for remark in remarks {
+        if !whole {
+            writeln!(out, "  {}", one_line(&remark.finding))?;
+            continue;
+        }
+        write_finding(out, &remark.finding, "  ")?;
+        if let Some(from) = &remark.moved_from {
+            writeln!(out, "     = moved from: {}:{} in `{}`", printable(&from.file), from.line, printable(&from.function))?;
+        }
+        if let Some(spot) = &remark.hunk {
+            writeln!(out, "     = patch: {}, hunk {} of {}", remark.patch, spot.hunk, printable(&spot.file))?;
+        }
+    }
+    Ok(())
+}
+
+fn level(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::High => "error",
+        Confidence::Medium => "warning",
+        Confidence::Low => "note",
+    }
+}
+
+fn one_line(finding: &Finding) -> String {
+    let Finding { check, file, line, function, message, .. } = finding;
+    let level = level(finding.confidence);
+    format!("{level}[{check}]: {} ({}:{line} in `{}`)", printable(message), printable(file), printable(function))
+}
+
+/// A finding with its steps, one line each.
+pub(crate) fn write_finding(out: &mut String, finding: &Finding, indent: &str) -> fmt::Result {
+    writeln!(out, "{indent}{}[{}]: {}", level(finding.confidence), printable(&finding.check), printable(&finding.message))?;
+    writeln!(out, "{indent}  --> {}:{}:{} in `{}`", printable(&finding.file), finding.line, finding.column, printable(&finding.function))?;
+    for (nth, step) in finding.steps.iter().enumerate() {
+        let thread = step.thread.as_ref().map(|t| format!("[{}] ", printable(t))).unwrap_or_default();
+        let place = format!("{}:{} in `{}`", printable(&step.file), step.line, printable(&step.function));
+        writeln!(out, "{indent}  ({}) {thread}{place}: {}", nth + 1, printable(&step.text))?;
+    }
+    if !finding.context.is_empty() {
+        writeln!(out, "{indent}   = context: {}", printable(&finding.context))?;
+    }
+    if !finding.locks.is_empty() {
+        writeln!(out, "{indent}   = locks held: {}", printable(&finding.locks.join(", ")))?;
+    }
+    finding.assumes.iter().try_for_each(|fact| writeln!(out, "{indent}   = assumes: {}", printable(fact)))
+}
+
+/// The explanation of crash reports.
+pub fn explanation_text(explanation: &Explanation) -> String {
+    let mut out = String::new();
+    let _ = write_explanation(&mut out, explanation);
+    out
+}
+
+fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result {
+    for (nth, splat) in explanation.splats.iter().enumerate() {
+        writeln!(out, "{}{}", if nth > 0 { "\n" } else { "" }, printable(&splat.splat.title))?;
+        if let Some(claim) = &splat.claim {
+            writeln!(out, "  {}", printable(claim))?;
+        }
+        if let Some(call) = &splat.call {
+            writeln!(out, "  the call: {}", printable(&call.text()))?;
+            call.why.iter().try_for_each(|why| writeln!(out, "    {}", printable(why)))?;
+        }
+        for link in &splat.chain {
+            writeln!(out, "    {}", printable(&link.text()))?;
+        }
+        for lock in &splat.held {
+            writeln!(out, "  held: {}", printable(&lock.text()))?;
+        }
+        if let Some(entered) = &splat.entered {
+            writeln!(out, "  entered: {}", printable(entered))?;
+        }
+        if let Some(why) = &splat.splat.corrupted {
+            writeln!(out, "  the report is not whole: {}", printable(why))?;
+        }
+    }
+    for finding in &explanation.findings {
+        let agrees = if finding.agrees { "agrees" } else { "in the same functions" };
+        writeln!(out, "\n{agrees}:")?;
+        write_finding(out, &finding.finding, "  ")?;
+    }
+    explanation.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))
+}

@@ -1,0 +1,138 @@
+//! What differs between two states of the tree: files, lines, and the functions that these lines are in.
+//!
+//! The two texts are compared rather than the patch read, so that offsets, fuzz, ignored blanks and reversed patches need no thought.
+
+use crate::outline::{Function, Outliner};
+use cuthere_tree::Tree;
+use imara_diff::{Algorithm, Diff, InternedInput};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A file that differs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct ChangedFile {
+    /// Line ranges before and after, from 1, ends exclusive; either may be empty and then stands between lines.
+    pub hunks: Vec<((u32, u32), (u32, u32))>,
+    /// Names of the functions before and after.
+    pub before: BTreeSet<String>,
+    pub after: BTreeSet<String>,
+    /// Those that the differing lines are in, by their names before and after.
+    pub touched: BTreeSet<String>,
+    /// Names of touched functions that other files can call.
+    pub global: BTreeSet<String>,
+}
+
+/// All files that differ.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Changes {
+    pub files: BTreeMap<String, ChangedFile>,
+}
+
+impl Changes {
+    /// Compares these files of two trees.
+    pub fn between<'p>(before: &Tree, after: &Tree, paths: impl IntoIterator<Item = &'p str>, outliner: &Outliner) -> Changes {
+        let mut files = BTreeMap::new();
+        for path in paths {
+            let text = |tree: &Tree| tree.read_path(path).ok().flatten().map(|bytes| bytes.into_owned());
+            let (old, new) = (text(before), text(after));
+            if old != new {
+                files.insert(path.to_owned(), changed(&old.unwrap_or_default(), &new.unwrap_or_default(), outliner));
+            }
+        }
+        Changes { files }
+    }
+
+    /// Adds what another change touches; lines are not kept up to date.
+    pub fn merge(&mut self, other: &Changes) {
+        for (path, file) in &other.files {
+            let own = self.files.entry(path.clone()).or_default();
+            own.touched.extend(file.touched.iter().cloned());
+            own.global.extend(file.global.iter().cloned());
+        }
+    }
+
+    pub fn touches(&self, file: &str, function: &str) -> bool {
+        self.files.get(file).is_some_and(|f| f.touched.contains(function))
+    }
+
+    /// The line after the change that a line before it has become, or where it was.
+    pub fn new_line(&self, file: &str, line: u32) -> u32 {
+        let Some(changed) = self.files.get(file) else { return line };
+        let mut shift = 0i64;
+        for ((old_from, old_to), (new_from, new_to)) in &changed.hunks {
+            if line < *old_from {
+                break;
+            }
+            if line < *old_to {
+                return (*new_from).max(1);
+            }
+            shift = i64::from(*new_to) - i64::from(*old_to);
+        }
+        (i64::from(line) + shift).clamp(1, i64::from(u32::MAX)) as u32
+    }
+
+    /// Whether the line is one that the change made.
+    pub fn is_new(&self, file: &str, line: u32) -> bool {
+        self.files.get(file).is_some_and(|f| f.hunks.iter().any(|(_, (from, to))| (*from..*to).contains(&line)))
+    }
+
+    pub fn functions(&self) -> BTreeSet<&str> {
+        self.files.values().flat_map(|f| f.touched.iter().map(String::as_str)).collect()
+    }
+}
+
+fn changed(old: &[u8], new: &[u8], outliner: &Outliner) -> ChangedFile {
+    let input = InternedInput::new(old, new);
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    let line = |index: u32| index.saturating_add(1);
+    let hunks: Vec<_> = diff
+        .hunks()
+        .map(|hunk| ((line(hunk.before.start), line(hunk.before.end)), (line(hunk.after.start), line(hunk.after.end))))
+        .collect();
+    let (before, after) = (outliner.functions(old), outliner.functions(new));
+    let mut result = ChangedFile {
+        before: before.iter().map(|f| f.name.clone()).collect(),
+        after: after.iter().map(|f| f.name.clone()).collect(),
+        ..ChangedFile::default()
+    };
+    for (old_range, new_range) in &hunks {
+        for function in within(&before, *old_range).chain(within(&after, *new_range)) {
+            result.touched.insert(function.name.clone());
+            if !function.is_static {
+                result.global.insert(function.name.clone());
+            }
+        }
+    }
+    result.hunks = hunks;
+    result
+}
+
+/// The functions that a range of lines overlaps. An empty range stands before its line and touches only what it is inside of.
+fn within(functions: &[Function], (from, to): (u32, u32)) -> impl Iterator<Item = &Function> {
+    functions.iter().filter(move |f| if from == to { f.line < from && from <= f.end_line } else { f.line < to && from <= f.end_line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cuthere_cfront::shapes::Shapes;
+
+    const OLD: &str = "int a(void)\n{\n\treturn 1;\n}\n\nstatic int b(void)\n{\n\tone();\n\treturn 2;\n}\n";
+    const NEW: &str = "int a(void)\n{\n\treturn 1;\n}\n\nstatic int c(void)\n{\n\tfour();\n}\n\nstatic int b(void)\n{\n\treturn 2;\n}\n";
+
+    #[test]
+    fn only_functions_with_changed_lines_are_touched() {
+        let changed = changed(OLD.as_bytes(), NEW.as_bytes(), &Outliner::new(Shapes::default()));
+        assert_eq!(changed.touched.iter().map(String::as_str).collect::<Vec<_>>(), ["b", "c"]);
+        assert!(changed.global.is_empty());
+        assert!(changed.after.contains("c") && !changed.before.contains("c"));
+    }
+
+    #[test]
+    fn lines_are_followed_through_the_change() {
+        let file = changed(OLD.as_bytes(), NEW.as_bytes(), &Outliner::new(Shapes::default()));
+        let changes = Changes { files: [("x.c".to_owned(), file)].into() };
+        assert_eq!((changes.new_line("x.c", 3), changes.new_line("x.c", 9), changes.new_line("y.c", 9)), (3, 13, 9));
+        assert!(changes.is_new("x.c", 8) && !changes.is_new("x.c", 13));
+    }
+}

@@ -1,0 +1,219 @@
+//! Where crash reports lead in a small tree.
+
+mod common;
+
+use common::{Fake, Folder};
+use cuthere_base::Finding;
+use cuthere_review::explain::{Explanation, Options};
+use cuthere_review::{Analyser, Analysis, explain, explanation_text};
+use cuthere_tree::Tree;
+
+const DRIVER: &str = "\
+static void gadget_account(struct gadget *g)
+{
+	if (g->slow)
+		gadget_wait_all(g);
+	g->ticks++;
+}
+
+/* Never calls gadget_wait_all(). */
+static netdev_tx_t gadget_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct gadget *g = netdev_priv(dev);
+
+	rcu_read_lock();
+	spin_lock(&g->lock);
+	gadget_account(g);
+	spin_unlock(&g->lock);
+	rcu_read_unlock();
+	return 0;
+}
+";
+
+const CORE: &str = "\
+void gadget_wait_all(struct gadget *g)
+{
+	mutex_lock(&g->config);
+}
+
+int core_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	local_bh_disable();
+	rcu_read_lock_bh();
+	return dev->ops->xmit(skb, dev);
+}
+";
+
+const LOOKUP: &str = "\
+static int gadget_size(struct gadget *g)
+{
+	return bit_weight(g->bits, 64);
+}
+
+int gadget_get_doit(struct info *info)
+{
+	struct gadget *g;
+	int id = info->id;
+
+	g = gadget_get_by_id(id);
+	if (id < 0)
+		return -1;
+	return gadget_size(g);
+}
+
+int gadget_put_doit(struct info *info)
+{
+	struct gadget *g = gadget_get_by_id(info->id);
+
+	if (!g)
+		return -1;
+	return gadget_size(g);
+}
+";
+
+const LIB: &str = "\
+unsigned int __bit_weight(const unsigned long *bits, unsigned int n)
+{
+	return bits[0];
+}
+";
+
+fn tree() -> Folder {
+    Folder::new(&[
+        ("drivers/gadget/xmit.c", DRIVER),
+        ("drivers/gadget/lookup.c", LOOKUP),
+        ("net/gcore/dev.c", CORE),
+        ("lib/bits.c", LIB),
+        ("tools/testing/fake.c", "void gadget_account(struct gadget *g)\n{\n}\n"),
+        ("arch/mips/gadget.c", "void core_start_xmit(void)\n{\n}\n"),
+    ])
+}
+
+const SLEEP: &str = "\
+BUG: sleeping function called from invalid context at kernel/locking/mutex.c:1
+in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 43, name: kworker/1:1
+preempt_count: 201, expected: 0
+RCU nest depth: 1, expected: 0
+2 locks held by kworker/1:1/43:
+ #0: ffff888000000001 (rcu_read_lock_bh){....}-{1:3}, at: core_start_xmit+0x20/0x60
+ #1: ffff888000000002 (&g->lock){+...}-{3:3}, at: gadget_xmit+0x40/0x90 [gadget]
+CPU: 1 UID: 0 PID: 43 Comm: kworker/1:1 Not tainted 6.15.0 #1
+Call Trace:
+ <TASK>
+ dump_stack_lvl+0x6f/0xa0
+ __might_resched+0x26a/0x380
+ __mutex_lock+0x113/0x1be0
+ ? gadget_size+0x1/0x10 [gadget]
+ gadget_account.isra.0+0x1d/0x60 [gadget]
+ gadget_xmit+0x50/0x90 [gadget]
+ core_start_xmit+0x30/0x60
+ ret_from_fork+0x31/0x70
+ </TASK>
+";
+
+const NULL: &str = "\
+Oops: general protection fault, probably for non-canonical address 0xdffffc0000000006: 0000 [#1] SMP KASAN
+KASAN: null-ptr-deref in range [0x0000000000000030-0x0000000000000037]
+CPU: 0 UID: 0 PID: 100 Comm: fuzz Not tainted 6.19.0 #1
+RIP: 0010:__bit_weight+0x30/0x90
+Call Trace:
+ <TASK>
+ gadget_get_doit+0x60/0x100
+ genl_family_rcv_msg_doit+0x1/0x20
+ </TASK>
+";
+
+fn explained(text: &str, analyser: &dyn Analyser) -> Explanation {
+    explain(&cuthere_splat::read(text), &tree().tree(), analyser, &Options::default())
+}
+
+struct Silent;
+
+impl Analyser for Silent {
+    fn analyse(&self, _: &Tree, _: &[String]) -> Analysis {
+        Analysis::default()
+    }
+}
+
+#[test]
+fn a_sleeping_call_is_found_though_its_frame_is_missing() {
+    let explanation = explained(SLEEP, &Silent);
+    let call = explanation.call.as_ref().expect("a call");
+    assert_eq!((call.function.as_str(), call.callee.as_deref()), ("gadget_account", Some("gadget_wait_all")));
+    assert_eq!((call.file.as_deref(), call.line), (Some("drivers/gadget/xmit.c"), Some(4)));
+    assert_eq!(call.primitive.as_deref(), Some("__mutex_lock"));
+    assert!(call.why.iter().any(|w| w == "of what it calls, `gadget_wait_all` leads to `__mutex_lock`"), "{:?}", call.why);
+    assert!(call.context.as_ref().is_some_and(|c| c.contains("RCU") && c.contains("2 locks held")), "{:?}", call.context);
+}
+
+#[test]
+fn the_chain_runs_from_the_entry_to_the_complaint() {
+    let explanation = explained(SLEEP, &Silent);
+    let chain: Vec<_> = explanation.chain.iter().map(|l| (l.function.as_str(), l.calls.as_deref(), l.line)).collect();
+    assert_eq!(
+        chain[..3],
+        [
+            ("core_start_xmit", None, Some(6)),
+            ("gadget_xmit", Some("gadget_account"), Some(15)),
+            ("gadget_account", Some("gadget_wait_all"), Some(4)),
+        ]
+    );
+    let first = explanation.splats.first().expect("one");
+    assert!(first.entered.as_ref().is_some_and(|e| e.starts_with("`gadget_xmit` called from `core_start_xmit`")), "{:?}", first.entered);
+    let files: Vec<_> = first.source.iter().filter_map(|s| s.file.as_deref()).collect();
+    assert!(!files.iter().any(|f| f.starts_with("tools/") || f.starts_with("arch/mips")), "{files:?}");
+}
+
+#[test]
+fn held_locks_lead_to_the_lines_that_took_them() {
+    let explanation = explained(SLEEP, &Silent);
+    let held: Vec<_> = explanation.splats.iter().flat_map(|s| &s.held).map(|h| (h.class.as_str(), h.file.as_deref(), h.line)).collect();
+    assert_eq!(held, [("rcu_read_lock_bh", Some("net/gcore/dev.c"), Some(9)), ("&g->lock", Some("drivers/gadget/xmit.c"), Some(14))]);
+    let text = explanation_text(&explanation);
+    assert!(text.contains("the call: `gadget_wait_all` in `gadget_account` (drivers/gadget/xmit.c:4)"), "{text}");
+    assert!(text.contains("held: &g->lock, taken in `gadget_xmit` (drivers/gadget/xmit.c:14)"), "{text}");
+}
+
+#[test]
+fn a_null_pointer_is_followed_to_the_call_that_returned_it() {
+    let explanation = explained(NULL, &Silent);
+    let call = explanation.call.as_ref().expect("a call");
+    assert_eq!((call.function.as_str(), call.callee.as_deref()), ("gadget_get_doit", Some("gadget_get_by_id")));
+    assert_eq!(
+        (call.file.as_deref(), call.line, call.primitive.as_deref()),
+        (Some("drivers/gadget/lookup.c"), Some(11), Some("__bit_weight"))
+    );
+}
+
+#[test]
+fn findings_of_the_same_sort_in_the_same_functions_agree() {
+    struct One;
+    impl Analyser for One {
+        fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis {
+            assert_eq!(paths, ["drivers/gadget/lookup.c", "drivers/gadget/xmit.c"]);
+            let sample = common::bad();
+            let folder = Folder::new(&[("drivers/gadget/xmit.c", &sample)]);
+            let mut found = Fake.analyse(&folder.tree(), &["drivers/gadget/xmit.c".to_owned()]).findings;
+            assert!(tree.len() > 1);
+            let other: Vec<Finding> =
+                found.iter().map(|f| Finding { function: "elsewhere".into(), steps: Vec::new(), ..f.clone() }).collect();
+            found.iter_mut().for_each(|f| f.function = "gadget_account".into());
+            found.extend(other);
+            found.into()
+        }
+    }
+    let explanation = explained(SLEEP, &One);
+    let related: Vec<_> = explanation.findings.iter().map(|r| (r.finding.function.as_str(), r.agrees)).collect();
+    assert_eq!(related, [("gadget_account", true)]);
+    let json = serde_json::to_value(&explanation).expect("plain data");
+    assert!(["splats", "call", "chain", "findings"].iter().all(|name| json.get(*name).is_some_and(|v| !v.is_null())));
+    assert_eq!(json.pointer("/splats/0/kind").and_then(|k| k.as_str()), Some("sleeping-function"));
+}
+
+#[test]
+fn a_report_of_another_kernel_is_said_to_be_one() {
+    let explanation = explained(&SLEEP.replace("gadget", "widget").replace("core_start", "shell_start"), &Silent);
+    assert_eq!(explanation.notes, ["none of the functions in the reports is in this tree"]);
+    assert_eq!(explanation.call.as_ref().map(|c| (c.function.as_str(), c.line)), Some(("widget_account", None)));
+    assert!(explained("all is well", &Silent).notes.iter().any(|n| n == "no crash report in the input"));
+}
