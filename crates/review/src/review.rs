@@ -34,6 +34,8 @@ impl Default for Options {
     }
 }
 
+/// Patches of a series that are looked at.
+const MAX_PATCHES: usize = 512;
 /// Siblings listed for one patch.
 const MAX_SIBLINGS: usize = 16;
 
@@ -75,18 +77,25 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
     let mut patches: Vec<&Patch> = series.patches.iter().collect();
     patches.sort_by_key(|p| p.index);
     let mut notes = Vec::new();
+    if patches.len() > MAX_PATCHES {
+        notes.push(format!("only the first {MAX_PATCHES} of {} patches were looked at", patches.len()));
+        patches.truncate(MAX_PATCHES);
+    }
     let mut sheets: Vec<Sheet> = patches.iter().map(|p| Sheet::new(p, p.index)).collect();
-    let states = states(tree, &mut sheets, &mut notes)?;
+    let keep = patches.len() < options.max_states;
+    if !keep {
+        notes.push(format!("the series has {} patches; it was analysed as a whole, not patch by patch", patches.len()));
+    }
+    let states = states(tree, &mut sheets, keep, &mut notes)?;
     let outliner = Outliner::new(options.shapes.clone());
     let mut worker = Worker { analyser, options, outliner, scope: Scope::default(), folders: BTreeSet::new(), cut: false };
     let mut reviews = Vec::new();
     let mut failed_hunks = Vec::new();
     for ((patch, sheet), state) in patches.iter().zip(&sheets).zip(&states.patches) {
-        let (review, failed) = opening(thread, patch, sheet, state);
-        reviews.push(review);
-        failed_hunks.extend(failed);
+        reviews.push(opening(thread, patch, sheet, state));
+        failed_hunks.extend(state.failed.iter().cloned());
     }
-    let whole = worker.series(&patches, &states, &mut reviews, &mut notes);
+    let whole = worker.series(&patches, &states, &mut reviews);
     state_gaps(&series, &reviews, &mut notes);
     worker.scope.folders = worker.folders.iter().cloned().collect();
     worker.scope.checks = analyser.checks();
@@ -149,8 +158,9 @@ struct States {
 }
 
 struct State {
-    /// After the patch.
-    tree: Tree,
+    /// After the patch; of a long series only the last is kept.
+    tree: Option<Tree>,
+    failed: Vec<FailedHunk>,
     /// What became of it on the tree as given.
     outcome: PatchOutcome,
     /// What became of it on the tree before the series.
@@ -158,17 +168,41 @@ struct State {
     already: bool,
 }
 
-fn states(tree: Tree, sheets: &mut [Sheet], notes: &mut Vec<String>) -> Result<States, TreeError> {
-    let mut on_tree: Vec<Laid> = Vec::with_capacity(sheets.len());
-    for sheet in sheets.iter_mut() {
-        let last = on_tree.last().map_or(&tree, |laid| &laid.tree);
-        on_tree.push(sheet.lay(last)?);
+impl States {
+    /// After the whole series.
+    fn last(&self) -> &Tree {
+        self.patches.iter().rev().find_map(|s| s.tree.as_ref()).unwrap_or(&self.base)
     }
-    let already: Vec<bool> = on_tree.iter().map(|laid| is_in(&laid.outcome)).collect();
+}
+
+/// Lays the sheets one after the other. Keeps each state of a short series, and the last one of a long series.
+fn lay_all(tree: &Tree, sheets: &mut [Sheet], keep: bool) -> Result<Vec<(Option<Tree>, PatchOutcome, Vec<FailedHunk>)>, TreeError> {
+    let mut out: Vec<(Option<Tree>, PatchOutcome, Vec<FailedHunk>)> = Vec::with_capacity(sheets.len());
+    let mut current = tree.clone();
+    for sheet in sheets.iter_mut() {
+        let Laid { tree, outcome } = sheet.lay(&current)?;
+        let failed = sheet.failures(&tree, &outcome);
+        current = tree;
+        out.push((keep.then(|| current.clone()), outcome, failed));
+    }
+    if let Some(last) = out.last_mut() {
+        last.0 = Some(current);
+    }
+    Ok(out)
+}
+
+fn states(tree: Tree, sheets: &mut [Sheet], keep: bool, notes: &mut Vec<String>) -> Result<States, TreeError> {
+    let on_tree = lay_all(&tree, sheets, keep)?;
+    let already: Vec<bool> = on_tree.iter().map(|laid| is_in(&laid.1)).collect();
     if !already.contains(&true) {
-        let patches =
-            on_tree.into_iter().map(|laid| State { tree: laid.tree, placed: laid.outcome.clone(), outcome: laid.outcome, already: false });
-        return Ok(States { base: tree, patches: patches.collect(), all_in: false });
+        let state = |(tree, outcome, failed): (Option<Tree>, PatchOutcome, _)| State {
+            tree,
+            failed,
+            placed: outcome.clone(),
+            outcome,
+            already: false,
+        };
+        return Ok(States { base: tree, patches: on_tree.into_iter().map(state).collect(), all_in: false });
     }
     // The state before the series is made by taking back what is in, the last first.
     let mut base = tree;
@@ -181,12 +215,10 @@ fn states(tree: Tree, sheets: &mut [Sheet], notes: &mut Vec<String>) -> Result<S
         }
         base = back.tree;
     }
-    let mut patches: Vec<State> = Vec::with_capacity(sheets.len());
-    for ((sheet, laid), already) in sheets.iter_mut().zip(on_tree).zip(already.iter().copied()) {
-        let last = patches.last().map_or(&base, |state| &state.tree);
-        let again = sheet.lay(last)?;
-        patches.push(State { tree: again.tree, placed: again.outcome, outcome: laid.outcome, already });
-    }
+    let again = lay_all(&base, sheets, keep)?;
+    let both = again.into_iter().zip(on_tree).zip(already.iter().copied());
+    let patches =
+        both.map(|(((tree, placed, _), (_, outcome, failed)), already)| State { tree, failed, outcome, placed, already }).collect();
     let all_in = already.iter().all(|a| *a);
     let which = if all_in { "the series is in the tree already (or reversed)".to_owned() } else { listed(&already, sheets) };
     notes.push(format!("{which}: \"before\" is the tree with it taken back"));
@@ -199,7 +231,7 @@ fn listed(already: &[bool], sheets: &[Sheet]) -> String {
 }
 
 /// A patch's review with everything but the findings.
-fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> (PatchReview, Vec<FailedHunk>) {
+fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> PatchReview {
     let hunks = sheet.reports(&state.outcome, &state.placed);
     let failed = hunks.iter().filter(|h| h.result == "failed").count() as u32;
     let files: BTreeSet<String> = state.placed.files.iter().map(|f| f.path.clone()).collect();
@@ -233,7 +265,7 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> (Pat
         claim: None,
         notes,
     };
-    (review, sheet.failures(&state.tree, &state.outcome))
+    review
 }
 
 fn state_gaps(series: &Series, reviews: &[PatchReview], notes: &mut Vec<String>) {
@@ -262,43 +294,38 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     /// Compares the states patch by patch, and the first with the last.
-    fn series(&mut self, patches: &[&Patch], states: &States, reviews: &mut [PatchReview], notes: &mut Vec<String>) -> Vec<Remark> {
+    fn series(&mut self, patches: &[&Patch], states: &States, reviews: &mut [PatchReview]) -> Vec<Remark> {
         let paths = |reviews: &[PatchReview]| -> BTreeSet<String> { reviews.iter().flat_map(|r| r.files.iter().cloned()).collect() };
         let old_names = states.patches.iter().flat_map(|s| &s.placed.files).filter_map(|f| f.old_path.clone());
         let all_paths: BTreeSet<String> = paths(reviews).into_iter().chain(old_names).collect();
-        let last = states.patches.last().map_or(&states.base, |s| &s.tree);
-        let whole = Changes::between(&states.base, last, all_paths.iter().map(String::as_str), &self.outliner);
-        let outliner = &self.outliner;
-        let trees: Vec<&Tree> = [&states.base].into_iter().chain(states.patches.iter().map(|s| &s.tree)).collect();
-        let steps = trees.iter().zip(trees.iter().skip(1));
-        let each: Vec<Changes> = steps.map(|(a, b)| Changes::between(a, b, all_paths.iter().map(String::as_str), outliner)).collect();
+        let last = states.last();
+        let paths = || all_paths.iter().map(String::as_str);
+        let whole = Changes::between(&states.base, last, paths(), &self.outliner);
+        // From each kept state to the next, with the number of the patch that led there.
+        let mut steps: Vec<(usize, &Tree, Changes)> = Vec::new();
+        let mut previous = &states.base;
+        for (nth, tree) in states.patches.iter().enumerate().filter_map(|(nth, s)| Some((nth, s.tree.as_ref()?))) {
+            steps.push((nth, tree, Changes::between(previous, tree, paths(), &self.outliner)));
+            previous = tree;
+        }
         // What one patch does and a later one takes back is looked at as well.
         let mut touched = whole.clone();
-        each.iter().for_each(|changes| touched.merge(changes));
+        steps.iter().for_each(|(_, _, changes)| touched.merge(changes));
         let (files, cut) = scope(&states.base, last, &touched, Bounds::default());
         self.cut |= cut;
         self.folders.extend(files.iter().map(|f| words::folder(f).to_owned()));
         self.scope.files = files.len() as u64;
         let before = self.analyse(&states.base, &files);
-        let mut trees: Vec<(&Tree, bool)> = states.patches.iter().map(|s| (&s.tree, true)).collect();
-        if trees.len() + 1 > self.options.max_states {
-            notes.push(format!("the series has {} patches; it was analysed as a whole, not patch by patch", trees.len()));
-            let count = trees.len();
-            trees.iter_mut().enumerate().for_each(|(nth, tree)| tree.1 = nth + 1 == count);
-        }
         let mut current = before.clone();
-        for (((nth, (tree, analysed)), patch), changes) in trees.iter().enumerate().zip(patches).zip(&each) {
-            let Some(review) = reviews.get_mut(nth) else { break };
+        for (nth, tree, changes) in &steps {
+            let (Some(review), Some(patch)) = (reviews.get_mut(*nth), patches.get(*nth)) else { break };
             review.functions = changes.functions().into_iter().map(str::to_owned).collect();
-            if *analysed {
-                let changes = if trees.len() + 1 > self.options.max_states { &whole } else { changes };
-                let after = if changes.files.is_empty() { current.clone() } else { self.analyse(tree, &files) };
-                let comparison = compare(&current, &after, changes);
-                let said = claim::read(patch);
-                review.findings = self.remarks(&comparison, changes, said.as_ref(), review.index, &review.hunks);
-                review.claim = said.map(|said| verdict(said, &review.findings, &after, changes, self.options.confidence));
-                current = after;
-            }
+            let after = if changes.files.is_empty() { current.clone() } else { self.analyse(tree, &files) };
+            let comparison = compare(&current, &after, changes);
+            let said = claim::read(patch);
+            review.findings = self.remarks(&comparison, changes, said.as_ref(), review.index, &review.hunks);
+            review.claim = said.map(|said| verdict(said, &review.findings, &after, changes, self.options.confidence));
+            current = after;
         }
         self.whole(&before, &current, &whole, reviews)
     }
@@ -328,10 +355,10 @@ impl Worker<'_> {
         let remark =
             |finding: &Finding, change, hunk| Remark { finding: finding.clone(), change, patch, hunk, moved_from: None, claimed: false };
         let mut out = Vec::new();
-        for finding in comparison.introduced.iter().filter(wanted) {
+        for finding in comparison.introduced.iter().filter(wanted).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Introduced, spot(finding, changes, hunks, false)));
         }
-        for finding in comparison.fixed.iter().filter(wanted) {
+        for finding in comparison.fixed.iter().filter(wanted).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Fixed, spot(finding, changes, hunks, true)));
         }
         for kept in comparison.kept.iter().filter(|k| wanted(&&k.after) || wanted(&&k.before)) {

@@ -3,6 +3,8 @@
 //! The two texts are compared rather than the patch read, so that offsets, fuzz, ignored blanks and reversed patches need no thought.
 
 use crate::outline::{Function, Outliner};
+use crate::words;
+use cuthere_base::Finding;
 use cuthere_tree::Tree;
 use imara_diff::{Algorithm, Diff, InternedInput};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,8 @@ pub(crate) struct ChangedFile {
     pub touched: BTreeSet<String>,
     /// Names of touched functions that other files can call.
     pub global: BTreeSet<String>,
+    /// Lines outside all functions differ: declarations, macros, tables.
+    pub outside: bool,
 }
 
 /// All files that differ.
@@ -47,11 +51,29 @@ impl Changes {
             let own = self.files.entry(path.clone()).or_default();
             own.touched.extend(file.touched.iter().cloned());
             own.global.extend(file.global.iter().cloned());
+            own.outside |= file.outside;
         }
     }
 
     pub fn touches(&self, file: &str, function: &str) -> bool {
         self.files.get(file).is_some_and(|f| f.touched.contains(function))
+    }
+
+    /// Whether the finding can have come or gone by this change: its evidence passes through, or names, a function that is touched, or
+    /// more than functions changed. Else it is an accident of the analysis, such as a custom that is now a little more or less common.
+    pub fn explains(&self, finding: &Finding) -> bool {
+        if self.files.values().any(|f| f.outside) {
+            return true;
+        }
+        let names = self.functions();
+        let functions = finding.steps.iter().map(|s| s.function.as_str()).chain([finding.function.as_str()]);
+        let texts = finding
+            .steps
+            .iter()
+            .map(|s| s.text.as_str())
+            .chain([finding.message.as_str()])
+            .chain(finding.assumes.iter().map(String::as_str));
+        functions.into_iter().any(|f| names.contains(f)) || texts.into_iter().any(|t| words::identifiers(t).any(|(_, w)| names.contains(w)))
     }
 
     /// The line after the change that a line before it has become, or where it was.
@@ -96,6 +118,9 @@ fn changed(old: &[u8], new: &[u8], outliner: &Outliner) -> ChangedFile {
         ..ChangedFile::default()
     };
     for (old_range, new_range) in &hunks {
+        let inside =
+            |functions: &[Function], (from, to): (u32, u32)| from == to || functions.iter().any(|f| f.line <= from && to <= f.end_line + 1);
+        result.outside |= !inside(&before, *old_range) || !inside(&after, *new_range);
         for function in within(&before, *old_range).chain(within(&after, *new_range)) {
             result.touched.insert(function.name.clone());
             if !function.is_static {

@@ -177,3 +177,33 @@ fn json_has_the_promised_names() {
     assert_eq!(patch.pointer("/findings/0/check").and_then(|s| s.as_str()), Some("sleep-in-atomic"));
     assert_eq!(json.pointer("/introduced/0/fingerprint").and_then(|s| s.as_str()), Some("drivers/gadget/gadget.c:gadget_tick:mutex_lock"));
 }
+
+#[test]
+fn a_long_series_is_looked_at_as_a_whole() {
+    let first = mail("[PATCH 1/2] gadget: count ticks", "", &diff(FILE, CLEAN, &bad()));
+    let second = mail("[PATCH 2/2] gadget: count more", "", &diff(FILE, &bad(), &twice(&bad())));
+    let folder = Folder::new(&[(FILE, CLEAN)]);
+    let options = Options { max_states: 2, ..Options::default() };
+    let review = review(&thread(&[first, second]), folder.tree(), &Fake, &options).expect("a tree");
+    assert_eq!(review.introduced.len(), 2);
+    assert!(review.notes.iter().any(|n| n.contains("as a whole")), "{:?}", review.notes);
+}
+
+#[test]
+fn a_finding_that_the_change_cannot_explain_is_not_blamed_on_it() {
+    /// Sees more the more often `count` is written.
+    struct Custom;
+    impl cuthere_review::Analyser for Custom {
+        fn analyse(&self, tree: &cuthere_tree::Tree, paths: &[String]) -> cuthere_review::Analysis {
+            let text = tree.read_path(FILE).expect("readable").expect("there").into_owned();
+            let all = Fake.analyse(tree, paths);
+            if String::from_utf8_lossy(&text).contains("+= 1") { all } else { Default::default() }
+        }
+    }
+    let old = twice(CLEAN);
+    let new = old.replace("\tg->count++;\n", "\tg->count += 1;\n");
+    let folder = Folder::new(&[(FILE, &old)]);
+    let thread = thread(&[mail("[PATCH] gadget: spell it out", "", &diff(FILE, &old, &new))]);
+    let review = review(&thread, folder.tree(), &Custom, &Options::default()).expect("a tree");
+    assert_eq!((review.introduced.len(), review.patches.first().map(|p| p.functions.clone())), (0, Some(vec!["gadget_tick".to_owned()])));
+}
