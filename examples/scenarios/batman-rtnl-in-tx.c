@@ -37,9 +37,12 @@ void scenario(void)
 	mesh = kzalloc(sizeof(*mesh) + NETDEV_ALIGN + sizeof(*bat_priv), GFP_KERNEL);
 	mesh->_tx = kzalloc(sizeof(struct netdev_queue), GFP_KERNEL);
 	port = kzalloc(sizeof(*port), GFP_KERNEL);
+	port->pcpu_refcnt = alloc_percpu(int);
 	bat_priv = netdev_priv(mesh);
 	INIT_LIST_HEAD(&batadv_hardif_list);
 	atomic_set(&bat_priv->mesh_state, BATADV_MESH_ACTIVE);
+
+	bat_priv->bat_counters = __alloc_percpu(sizeof(u64) * BATADV_CNT_NUM, 8);
 
 	packet = kzalloc(sizeof(*packet), GFP_KERNEL);
 	packet->head = kzalloc(256, GFP_KERNEL);

@@ -301,7 +301,9 @@ impl<'p> Machine<'p> {
     /// Records a fault; the thread does not go on.
     pub fn fault(&mut self, t: usize, kind: FaultKind, addr: u64, detail: impl Into<String>) {
         let object = self.link.mem.find(addr).filter(|o| o.kind == Kind::Heap || o.kind == Kind::Stack);
-        let held = self.threads[t].held.iter().map(|h| (h.name.as_str().to_owned(), h.site)).collect();
+        let mut held: Vec<(String, Site)> = self.threads[t].held.iter().map(|h| (h.name.as_str().to_owned(), h.site)).collect();
+        held.extend(self.threads[t].sections.iter().map(|(part, site)| (section_name(*part).to_owned(), *site)));
+        held.sort_by_key(|h| h.1.event);
         let fault = Fault {
             kind,
             site: self.site(t),
@@ -949,6 +951,19 @@ impl<'p> Machine<'p> {
     /// The function's compiled form, for messages.
     pub fn code_of(&self, site: Site) -> Option<&Rc<Code>> {
         self.link.compiled(site.function)
+    }
+}
+
+fn section_name(part: cuthere_kernel::CtxPart) -> &'static str {
+    use cuthere_kernel::CtxPart::*;
+    match part {
+        Preempt => "preemption disabled",
+        Bh => "bottom halves disabled",
+        Irq | IrqSave => "interrupts disabled",
+        Rcu => "rcu_read_lock",
+        RcuBh => "rcu_read_lock_bh",
+        RcuSched => "rcu_read_lock_sched",
+        PagefaultOff => "page faults disabled",
     }
 }
 

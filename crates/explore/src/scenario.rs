@@ -160,7 +160,15 @@ impl Source for WithScenario<'_> {
                 let Some(base) = self.base else { return Err("no such file".to_owned()) };
                 let bytes = base.read(file)?;
                 let path = base.path(file);
-                Ok(if path.ends_with(".h") { brace_macro_records(bytes) } else { bytes })
+                Ok(match path {
+                    // The option's value is an address, which the default configuration has no number for.
+                    "include/linux/poison.h" => {
+                        let text = String::from_utf8_lossy(&bytes).replace("_AC(CONFIG_ILLEGAL_POINTER_VALUE, UL)", "0xdead000000000000UL");
+                        Cow::Owned(text.into_bytes())
+                    }
+                    _ if path.ends_with(".h") => brace_macro_records(bytes),
+                    _ => bytes,
+                })
             }
         }
     }
@@ -213,7 +221,8 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
              this_cpu_ptr raw_cpu_ptr per_cpu_ptr get_cpu_ptr alloc_percpu alloc_percpu_gfp smp_processor_id raw_smp_processor_id
              wake_up wake_up_all wake_up_nr wake_up_interruptible wake_up_interruptible_all wake_up_locked wake_up_interruptible_sync
              init_waitqueue_head might_sleep cond_resched kthread_run kthread_create init_completion kfree_rcu kvfree_rcu synchronize_net
-             lockdep_assert_held WARN_ON WARN_ON_ONCE BUG_ON BUG WARN WARN_ONCE ASSERT_RTNL lockdep_is_held barrier smp_mb smp_rmb smp_wmb
+             this_cpu_inc __this_cpu_inc this_cpu_dec __this_cpu_dec this_cpu_add __this_cpu_add this_cpu_sub this_cpu_write __this_cpu_write
+             raw_cpu_inc raw_cpu_dec raw_cpu_add lockdep_assert_held WARN_ON WARN_ON_ONCE BUG_ON BUG WARN WARN_ONCE ASSERT_RTNL lockdep_is_held barrier smp_mb smp_rmb smp_wmb
              memcpy memset memmove memcmp pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg printk
              kmalloc kzalloc kcalloc kmalloc_array kvmalloc kvzalloc kmem_cache_alloc kmem_cache_zalloc vmalloc vzalloc kmemdup kvcalloc",
         );

@@ -86,6 +86,8 @@ pub struct Thread {
     pub footprint: Footprint,
     pub context: Context,
     pub held: Vec<Held>,
+    /// Sections of the context it is in, and where they began.
+    pub sections: Vec<(cuthere_kernel::CtxPart, Site)>,
     /// Saved interrupt state of `irqsave` sections, innermost last.
     pub saved_irq: Vec<bool>,
     /// Whether it has set itself to sleep: it does so at the next `schedule()`.
@@ -130,6 +132,7 @@ impl Thread {
             footprint: Footprint::new(),
             context: Context::default(),
             held: Vec::new(),
+            sections: Vec::new(),
             saved_irq: Vec::new(),
             sleeping: false,
             ops: 0,

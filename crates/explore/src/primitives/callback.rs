@@ -34,7 +34,7 @@ impl Machine<'_> {
             }
             Some((object, memory)) => {
                 let mode = match prim {
-                    Prim::Flush(_) => Mode::Acquire,
+                    Prim::Flush(_) | Prim::Cancel { sync: true, .. } | Prim::FreeIrq => Mode::Acquire,
                     Prim::IsPending(_) | Prim::KthreadShouldStop => Mode::Read,
                     _ => Mode::Write,
                 };

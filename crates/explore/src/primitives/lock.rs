@@ -234,7 +234,13 @@ impl Machine<'_> {
 
     pub(crate) fn change_context(&mut self, t: usize, effect: CtxEffect) {
         let by = if effect.enter { 1 } else { -1 };
+        let here = self.site(t);
         let thread = &mut self.threads[t];
+        if effect.enter {
+            thread.sections.push((effect.part, here));
+        } else if let Some(at) = thread.sections.iter().rposition(|s| s.0 == effect.part) {
+            thread.sections.remove(at);
+        }
         let c = &mut thread.context;
         match effect.part {
             CtxPart::Preempt | CtxPart::RcuSched => c.preempt = (c.preempt + by).max(0),

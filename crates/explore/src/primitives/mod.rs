@@ -95,6 +95,8 @@ pub enum Prim {
     StaticKey,
     Swap(u8),
     Scan(Scan),
+    /// The running CPU's copy of `*a0` is set (`=`), added to (`+`), subtracted from (`-`), or counted (`i`, `d`).
+    PerCpuChange(char),
     /// `*a2 = a0 op a1`; gives whether that overflows a `size_t`.
     Overflow(char),
     InitLock,
@@ -278,6 +280,10 @@ impl Machine<'_> {
             Prim::TryExchange => {
                 self.uses(t, a(self, 1), u32::from(site.pointee.size), true)?;
                 self.uses(t, a(self, 0), u32::from(site.pointee.size), true)
+            }
+            Prim::PerCpuChange(_) => {
+                let addr = self.link.mem.percpu(a(self, 0), self.threads[t].cpu);
+                self.uses(t, addr, u32::from(site.pointee.size), true)
             }
             Prim::Atomic(op) => self.uses(t, a(self, op.pointer), u32::from(op.size), op.writes()),
             Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
@@ -476,6 +482,28 @@ impl Machine<'_> {
             Prim::Bug => {
                 self.fault(t, FaultKind::Assertion, 0, format!("{}() reached", site.name.as_str()));
                 Flow::Dead
+            }
+            Prim::PerCpuChange(how) => {
+                let addr = self.link.mem.percpu(a(self, 0) as u64, self.threads[t].cpu);
+                let ty = site.pointee;
+                let at = match self.link.mem.check(addr, u32::from(ty.size)) {
+                    Ok(at) => at,
+                    Err(bad) => {
+                        self.bad(t, bad, addr, true);
+                        return Flow::Dead;
+                    }
+                };
+                self.link.mem.touch(at, u32::from(ty.size), t as u8, true);
+                let old = self.link.mem.read(at, ty);
+                let new = match how {
+                    '=' => a(self, 1),
+                    '+' => old.wrapping_add(a(self, 1)),
+                    '-' => old.wrapping_sub(a(self, 1)),
+                    'i' => old.wrapping_add(1),
+                    _ => old.wrapping_sub(1),
+                };
+                self.link.mem.write(at, ty, new);
+                Flow::Next(0)
             }
             Prim::Swap(size) => {
                 let v = a(self, 0) as u64;

@@ -139,6 +139,11 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "might_sleep __might_sleep might_fault __might_resched", Prim::MaySleep(Sleeps::Always));
     add(&mut t, "msleep usleep_range ssleep fsleep msleep_interruptible usleep_range_state", Prim::MaySleep(Sleeps::Always));
     add(&mut t, "cond_resched __cond_resched yield cond_resched_lock", Prim::Yield);
+    add(&mut t, "this_cpu_write __this_cpu_write raw_cpu_write", Prim::PerCpuChange('='));
+    add(&mut t, "this_cpu_add __this_cpu_add raw_cpu_add", Prim::PerCpuChange('+'));
+    add(&mut t, "this_cpu_sub __this_cpu_sub raw_cpu_sub", Prim::PerCpuChange('-'));
+    add(&mut t, "this_cpu_inc __this_cpu_inc raw_cpu_inc", Prim::PerCpuChange('i'));
+    add(&mut t, "this_cpu_dec __this_cpu_dec raw_cpu_dec", Prim::PerCpuChange('d'));
     add(&mut t, "__ffs variable__ffs", Prim::Scan(Scan::Lowest));
     add(&mut t, "ffs variable_ffs", Prim::Scan(Scan::First));
     add(&mut t, "ffz variable_ffz", Prim::Scan(Scan::LowestZero));

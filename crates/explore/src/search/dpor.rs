@@ -115,7 +115,9 @@ impl Dpor {
                         break;
                     }
                 } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.nodes[event as usize].allowed & (1 << thread) != 0) {
-                    self.race(event as usize, thread, position, &joined);
+                    if !self.race(event as usize, thread, position, &joined) {
+                        continue;
+                    }
                     let clock = self.clocks[event as usize];
                     join(&mut cover, &clock);
                     if mode.covers() && bytes & access.bytes == access.bytes {
@@ -127,8 +129,9 @@ impl Dpor {
         self.threads[thread] = joined;
     }
 
-    /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so.
-    fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32; N]) {
+    /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so. `false`: the
+    /// operation had to wait for `event`, so there is nothing to reverse.
+    fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32; N]) -> bool {
         let owner = usize::from(self.nodes[event].thread);
         self.first = [u32::MAX; N];
         let mut initials = 0u32;
@@ -147,6 +150,9 @@ impl Dpor {
         }
         if seen & (1 << thread) == 0 && !self.after(seen, clock) {
             initials |= 1 << thread;
+        }
+        if initials == 1 << thread && self.nodes[event].enabled & initials == 0 && seen == 0 {
+            return false;
         }
         let starts = if self.bound.is_some() {
             let mut start = event;
@@ -169,6 +175,7 @@ impl Dpor {
                 node.backtrack |= if own != 0 { own } else { 1 << wanted.trailing_zeros() };
             }
         }
+        true
     }
 
     /// Whether an event with this clock lies after the first event of one of these threads.
