@@ -56,6 +56,8 @@ pub(crate) struct Claim {
     pub op: u32,
     /// The operation that the defect starts from, where one cause shows at several operations: the first in the source is kept. `u32::MAX`: none.
     pub cause: u32,
+    /// Paths were merged on the way here.
+    pub merged: bool,
     /// The function and place that the finding is reported at.
     pub at: (FuncId, Loc),
     pub message: String,

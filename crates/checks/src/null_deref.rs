@@ -26,7 +26,7 @@
 //! ## Confidence
 //!
 //! * **high**: an allocation outside of boot code; a look-up whose key came from outside; a result that nearly all other callers test;
-//!   a dereference after a test on the same path found NULL.
+//!   a dereference right after a test found NULL.
 //! * **medium**: most other callers test it; a pointer that is tested after it was dereferenced.
 //! * **low**: others do not test it either.
 //!
@@ -76,6 +76,8 @@ pub(crate) struct Weigh {
     pub outside: bool,
     /// In code that runs once at boot, in tests, or in user space.
     pub boot: bool,
+    /// This very result is tested in this function, and paths were merged before the use.
+    pub tested_here: bool,
 }
 
 /// How callers treat results, over everything that was read.
@@ -105,6 +107,8 @@ pub(crate) fn weigh(w: &Weigh, habits: &Habits) -> (Confidence, Option<String>) 
     let said = format!("{tested} of {all} uses of this result are tested for NULL");
     let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
     let mut confidence = match w.why {
+        // The result is tested, and paths were merged since: the test and the use may belong together.
+        _ if w.tested_here => Confidence::Low,
         NullWhy::Allocation => Confidence::High,
         _ if w.outside => Confidence::High,
         _ if most(85, 5) => Confidence::High,
@@ -184,6 +188,7 @@ impl Eye for NullDeref {
                 confidence: Confidence::Medium,
                 op: event.deref_op,
                 cause: u32::MAX,
+                merged: path.state.merged,
                 at: (path.func, op.loc),
                 message: format!("`{text}` is dereferenced before it is tested for NULL"),
                 steps,
@@ -255,6 +260,7 @@ impl NullDeref {
                 confidence: Confidence::Medium,
                 op: event.op,
                 cause: op,
+                merged: path.state.merged,
                 at: (path.func, event.loc),
                 message,
                 steps,
@@ -262,7 +268,7 @@ impl NullDeref {
                 locks: words::locks(path.state),
                 context: words::context(path.state),
                 identity: format!("{callee} {name}"),
-                weigh: Some(Weigh { giver, why, outside, boot }),
+                weigh: Some(Weigh { giver, why, outside, boot, tested_here: false }),
             },
         );
     }
@@ -275,6 +281,7 @@ impl NullDeref {
             None => pointer_name(path, event, None, Symbol::EMPTY),
         };
         let mut at = path.state.trail;
+        let last = at;
         let mut tested = None;
         while at != 0 {
             let step = path.trail[at as usize];
@@ -282,13 +289,13 @@ impl NullDeref {
             if let cuthere_flow::digest::DTerm::Branch { cond, .. } = block.term
                 && mentions(&d.text(cond), &name)
             {
-                tested = Some((block.loc, d.text(cond), step.taken, block.origin));
+                tested = Some((block.loc, d.text(cond), step.taken, block.origin, at == last));
                 break;
             }
             at = step.parent;
         }
         let literal = matches!(path.nodes.get(event.value), Node::Int(_));
-        let Some((loc, text, taken, origin)) = tested else {
+        let Some((loc, text, taken, origin, fresh)) = tested else {
             // NULL by assignment only: the path decides, and the engine merges paths.
             if !literal {
                 return;
@@ -307,7 +314,8 @@ impl NullDeref {
         steps.extend(self.access_steps(path, event, &name));
         let confidence = if !origin.is_empty() || literal || words::is_test_code(path.world.path(path.func)) {
             Confidence::Low
-        } else if event.callee.is_some() || event.argument.is_some() {
+        } else if event.callee.is_some() || event.argument.is_some() || !fresh || path.state.merged {
+            // Decisions in between may be tied to the test in ways that are not seen.
             Confidence::Medium
         } else {
             Confidence::High
@@ -321,6 +329,7 @@ impl NullDeref {
             confidence,
             op: event.op,
             cause: u32::MAX,
+            merged: path.state.merged,
             at: (path.func, event.loc),
             message: format!("`{name}` is NULL on this path and is dereferenced"),
             steps,
@@ -351,8 +360,13 @@ fn passes_loop(path: &Path<'_, '_>) -> bool {
     false
 }
 
+/// Whether the text names the pointer as a whole word.
 fn mentions(text: &str, name: &str) -> bool {
-    !name.is_empty() && text.contains(name)
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    !name.is_empty()
+        && text.match_indices(name).any(|(i, _)| {
+            !text[..i].chars().next_back().is_some_and(|c| word(c) || c == '.' || c == '>') && !text[i + name.len()..].chars().next().is_some_and(|c| word(c) || c == '.' || c == '-')
+        })
 }
 
 /// The pointer as the reader knows it: as written, or the variable that took the result.

@@ -94,12 +94,16 @@ impl Watch for Watcher {
 
     fn finish(&self, world: &World<'_>, mut eyes: Eyes) -> Vec<Report> {
         let mut claims = std::mem::take(&mut eyes.claims);
+        let uses: Vec<Use> = eyes.eyes.iter_mut().flat_map(|eye| eye.uses(world, eyes.func)).collect();
+        for c in claims.iter_mut().filter(|c| c.merged) {
+            if let Some(w) = &mut c.weigh {
+                w.tested_here = uses.iter().any(|u| u.op == c.cause && u.tested);
+            }
+        }
         claims.sort_by_key(|c| (c.check, c.cause, c.at.1, c.op));
         claims.dedup_by(|later, first| later.cause != u32::MAX && later.check == first.check && later.cause == first.cause);
         let mut out: Vec<Report> = claims.into_iter().map(|c| Report::Claim(Box::new(c))).collect();
-        for eye in &mut eyes.eyes {
-            out.extend(eye.uses(world, eyes.func).into_iter().map(Report::Use));
-        }
+        out.extend(uses.into_iter().map(Report::Use));
         out
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the path engine over all functions, callees first.
 //!
-//! Functions that call each other in a circle are run twice, one after the other in the order of their ids: first with calls whose summary is
+//! Functions that call each other in a circle are run twice, one after the other, as a depth-first walk leaves them: first with calls whose summary is
 //! not there yet taken for harmless, then with the first round's summaries. Circles of more than [`CIRCLE_MAX`] functions run once. Levels of the graph are parallel; results do not depend on how many threads there are.
 
 use crate::exec::{Engine, Observer, StartState};
@@ -116,6 +116,9 @@ fn levels(world: &World<'_>) -> Vec<Vec<Vec<FuncId>>> {
     let mut stack: Vec<u32> = Vec::new();
     let mut work: Vec<(u32, usize)> = Vec::new();
     let mut next = 0u32;
+    // The order in which functions are left: callees before callers wherever there is no circle.
+    let mut left = vec![0u32; n];
+    let mut count = 0u32;
     let mut out: Vec<Vec<Vec<FuncId>>> = Vec::new();
     for root in 0..n as u32 {
         if index[root as usize] != NONE {
@@ -145,6 +148,8 @@ fn levels(world: &World<'_>) -> Vec<Vec<Vec<FuncId>>> {
                 continue;
             }
             work.pop();
+            left[v] = count;
+            count += 1;
             if let Some(&(parent, _)) = work.last() {
                 low[parent as usize] = low[parent as usize].min(low[v]);
             }
@@ -168,7 +173,7 @@ fn levels(world: &World<'_>) -> Vec<Vec<Vec<FuncId>>> {
                         break;
                     }
                 }
-                members.sort_unstable();
+                members.sort_unstable_by_key(|&m| left[m as usize]);
                 for &m in &members {
                     level[m as usize] = deepest;
                 }

@@ -368,10 +368,12 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             DTerm::Branch { cond, then, els } => {
                 let value = self.eval(*cond, &state);
                 // A warning that changes nothing is an assertion: what follows is judged as if it held.
-                if !b.origin.is_empty() && self.only_warns(*then, *els) {
-                    let mut held = state.clone();
-                    if self.assume(&mut held, value, false, 0) {
-                        return self.send(block, *els, held);
+                for (warns, other, truth) in [(*then, *els, false), (*els, *then, true)] {
+                    if self.only_warns(warns) {
+                        let mut held = state.clone();
+                        if self.assume(&mut held, value, truth, 0) {
+                            return self.send(block, other, held);
+                        }
                     }
                 }
                 self.note_tests(block, value, &state);
@@ -463,19 +465,15 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         }
     }
 
-    /// Whether a block does nothing but report a failed assertion and goes on where the other branch goes.
-    fn only_warns(&self, then: u32, els: u32) -> bool {
-        let b = &self.d.blocks[then as usize];
+    /// Whether a block does nothing but report a failed assertion (`WARN_ON`) and goes on.
+    fn only_warns(&self, block: u32) -> bool {
+        let b = &self.d.blocks[block as usize];
         let (_, ops) = self.d.block_ops(b);
-        b.term == DTerm::Goto(els)
-            && ops.iter().all(|op| match op.kind {
-                DOpKind::Call { target: Target::Name(name), .. } => {
-                    self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth) || matches!(e.sleeps, Sleeps::Never) && e.acquires.is_empty() && e.releases.is_empty())
-                }
-                DOpKind::Access { .. } => true,
-                _ => false,
-            })
-            && ops.iter().any(|op| matches!(op.kind, DOpKind::Call { target: Target::Name(name), .. } if self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth))))
+        let warns = |op: &DOp| match op.kind {
+            DOpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth)),
+            _ => false,
+        };
+        matches!(b.term, DTerm::Goto(_)) && ops.iter().any(warns) && ops.iter().all(|op| warns(op) || matches!(op.kind, DOpKind::Access { .. }))
     }
 
     fn cursor(&mut self, args: (u32, u32), index: u8, state: &State) -> Option<NodeId> {

@@ -42,6 +42,8 @@ pub struct State {
     pub asked: bool,
     /// Pointers dereferenced so far that were not known to be non-NULL before, with the operation.
     pub derefs: SmallVec<[(NodeId, u32); 4]>,
+    /// Paths that differed were merged into this one: what one knew of the other's choices is lost.
+    pub merged: bool,
     /// The last decision taken; index into the trail.
     pub trail: u32,
     /// Loop heads whose later rounds this state stands for.
@@ -290,6 +292,7 @@ impl State {
         });
         self.env = env;
         self.facts = facts;
+        self.merged = true;
     }
 }
 
