@@ -57,7 +57,7 @@ impl Closure {
     }
 }
 
-const KEPT: usize = 4;
+const KEPT: usize = 8;
 
 thread_local! {
     static RECENT: RefCell<(u64, Vec<Closure>)> = const { RefCell::new((0, Vec::new())) };

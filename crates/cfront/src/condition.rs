@@ -64,7 +64,10 @@ impl Conditions<'_> {
             Lookup::Defined(None) => self.options.known_value(name),
             Lookup::Undefined => None,
             Lookup::Unknown => {
-                self.options.config_value(name).or_else(|| self.options.predefined(name)).or_else(|| self.options.known_value(name))
+                // The kernel's own headers set these unless a C library's came first.
+                let uapi = || name.starts_with("__UAPI_DEF_").then_some(1);
+                let options = self.options;
+                options.config_value(name).or_else(|| options.predefined(name)).or_else(|| options.known_value(name)).or_else(uapi)
             }
         };
         value.unwrap_or(0).into()

@@ -3,15 +3,19 @@
 //! Expansion follows C's rules (C17 6.10.3): arguments are expanded before they are substituted unless `#` or `##` touches them, the result is
 //! rescanned together with what follows, and a macro is not expanded inside its own expansion. Bounded by a token budget.
 
+mod cache;
+mod substitute;
+
 use crate::lexer::{Lexer, clean};
-use crate::macros::{Found, MacroBody, NONE};
-use crate::outline::ItemRef;
+use crate::macros::{Found, MacroBody};
+use crate::outline::{ItemKind, ItemRef};
 use crate::program::{FileText, Program};
 use crate::token::{Punct, Tok, Token};
+use cache::{Cache, Class, Classes, MEMORY, Memory, WORDS};
 use cuthere_base::{FileId, Loc, Symbol};
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
-use std::sync::{Arc, LazyLock};
+use std::rc::Rc;
+use std::sync::Arc;
+use substitute::substitute;
 
 /// Which part of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,26 +32,6 @@ const TOKENS_MAX: usize = 2_000_000;
 /// Steps of expansion in one item.
 const STEPS_MAX: usize = 8_000_000;
 const DEPTH_MAX: usize = 200;
-
-struct Words {
-    config: Vec<(Symbol, bool)>,
-    line: Symbol,
-    file: Symbol,
-    counter: Symbol,
-    pragma: Symbol,
-    va_opt: Symbol,
-    defined: Symbol,
-}
-
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
-    config: ["IS_ENABLED", "IS_BUILTIN", "IS_REACHABLE", "IS_MODULE"].map(|n| (Symbol::intern(n), n != "IS_MODULE")).to_vec(),
-    line: Symbol::intern("__LINE__"),
-    file: Symbol::intern("__FILE__"),
-    counter: Symbol::intern("__COUNTER__"),
-    pragma: Symbol::intern("_Pragma"),
-    va_opt: Symbol::intern("__VA_OPT__"),
-    defined: Symbol::intern("defined"),
-});
 
 /// A token under expansion.
 #[derive(Clone, Copy, Debug)]
@@ -68,47 +52,6 @@ struct Stream {
     of: Symbol,
 }
 
-/// What one thread keeps from item to item of one file.
-#[derive(Default)]
-struct Cache {
-    program: u64,
-    file: Option<FileId>,
-    /// Definitions from included files by name. Own ones depend on the place.
-    found: FxHashMap<Symbol, Option<Arc<MacroBody>>>,
-    /// Spare vectors.
-    spare: Vec<Vec<Tk>>,
-    used: u64,
-}
-
-/// How many files' look-ups a thread remembers: a source and the headers whose declarations its bodies need.
-const CACHES: usize = 12;
-
-thread_local! {
-    static CACHE: RefCell<(u64, Vec<Cache>)> = const { RefCell::new((0, Vec::new())) };
-}
-
-fn cache_of<'c>(all: &'c mut (u64, Vec<Cache>), program: u64, file: FileId) -> &'c mut Cache {
-    let (clock, caches) = all;
-    *clock += 1;
-    let i = match caches.iter().position(|c| c.program == program && c.file == Some(file)) {
-        Some(i) => i,
-        None => {
-            let i = if caches.len() < CACHES {
-                caches.push(Cache::default());
-                caches.len() - 1
-            } else {
-                (0..caches.len()).min_by_key(|&i| caches[i].used).unwrap_or(0)
-            };
-            caches[i].program = program;
-            caches[i].file = Some(file);
-            caches[i].found.clear();
-            i
-        }
-    };
-    caches[i].used = *clock;
-    &mut caches[i]
-}
-
 struct Expander<'e, 's> {
     program: &'e Program<'s>,
     file: FileId,
@@ -125,7 +68,11 @@ struct Expander<'e, 's> {
     counter: i64,
     failed: Option<&'static str>,
     cache: &'e mut Cache,
+    classes: &'e mut Classes,
+    spare: &'e mut Vec<Vec<Tk>>,
     own_macros: bool,
+    /// The name of the item that is read, and where its declarator ends: up to there it is no macro.
+    declares: (Symbol, u32),
 }
 
 impl<'s> Program<'s> {
@@ -137,59 +84,54 @@ impl<'s> Program<'s> {
             Part::Signature => (it.lo, it.body_lo),
             Part::Body => (it.body_lo, it.body_hi),
         };
+        // A function that is declared is declared even if the configuration makes a macro of its name. `NAME(args) { … }` is a use of a macro.
+        let declares = match it.kind {
+            ItemKind::Function if !text.starts_with_word(it.lo, it.name) => (it.name, it.body_lo),
+            ItemKind::Prototype if !text.starts_with_word(it.lo, it.name) => (it.name, it.hi),
+            _ => (Symbol::EMPTY, 0),
+        };
         let outline = self.outline(item.file);
         if it.active {
-            self.range_tokens(item.file, lo, hi, &outline.inactive, text, out)
+            self.expand_range(item.file, (lo, hi), &outline.inactive, text, declares, out)
         } else {
             let inactive = outline.inactive_for_item(&text.bytes, it, self.options(item.file), &|_| crate::condition::Lookup::Unknown);
-            self.range_tokens(item.file, lo, hi, &inactive, text, out)
+            self.expand_range(item.file, (lo, hi), &inactive, text, declares, out)
         }
     }
 
     /// The preprocessed tokens of a byte range of a file.
-    pub fn range_tokens(&self, file: FileId, lo: u32, hi: u32, inactive: &[(u32, u32)], text: &FileText, out: &mut Vec<Token>) -> Result<(), String> {
+    pub fn range_tokens(
+        &self,
+        file: FileId,
+        lo: u32,
+        hi: u32,
+        inactive: &[(u32, u32)],
+        text: &FileText,
+        out: &mut Vec<Token>,
+    ) -> Result<(), String> {
+        self.expand_range(file, (lo, hi), inactive, text, (Symbol::EMPTY, 0), out)
+    }
+
+    fn expand_range(
+        &self,
+        file: FileId,
+        (lo, hi): (u32, u32),
+        inactive: &[(u32, u32)],
+        text: &FileText,
+        declares: (Symbol, u32),
+        out: &mut Vec<Token>,
+    ) -> Result<(), String> {
         if hi as usize > text.bytes.len() || lo > hi {
             out.push(Token { kind: Tok::Eof, text: Symbol::EMPTY, loc: Loc::NONE, origin: Symbol::EMPTY });
             return Err("the file changed while it was read".to_owned());
         }
-        CACHE.with_borrow_mut(|all| {
-            let cache = cache_of(all, self.id, file);
-            let own_macros = !self.outline(file).macros.is_empty();
-            let mut e = Expander {
-                program: self,
-                file,
-                text,
-                lexer: Lexer::new(&text.bytes, lo as usize, hi as usize, text.line_of(lo)),
-                inactive,
-                inactive_at: inactive.partition_point(|r| r.1 <= lo),
-                streams: Vec::new(),
-                floor: 0,
-                ahead: None,
-                disabled: Vec::new(),
-                steps: 0,
-                counter: 0,
-                failed: None,
-                cache,
-                own_macros,
-            };
-            let start = out.len();
-            loop {
-                let t = e.next();
-                if t.kind == Tok::Eof {
-                    break;
-                }
-                out.push(Token { kind: t.kind, text: t.text, loc: t.loc, origin: t.origin });
-                if out.len() - start > TOKENS_MAX {
-                    e.failed = Some("macros expand to more than two million tokens");
-                    break;
-                }
-            }
-            let line = text.line_of(hi.saturating_sub(1).max(lo));
-            out.push(Token { kind: Tok::Eof, text: Symbol::EMPTY, loc: Loc::new(line, 1), origin: Symbol::EMPTY });
-            match e.failed {
-                Some(reason) => Err(reason.to_owned()),
-                None => Ok(()),
-            }
+        MEMORY.with_borrow_mut(|memory| {
+            let mut e = Expander::new(self, file, text, memory, (lo, hi));
+            e.inactive = inactive;
+            e.inactive_at = inactive.partition_point(|r| r.1 <= lo);
+            e.own_macros = !self.outline(file).macros.is_empty();
+            e.declares = declares;
+            e.all(out)
         })
     }
 
@@ -212,12 +154,18 @@ impl<'s> Program<'s> {
 
     /// Expands a text as if it stood at the end of `from`.
     pub fn snippet_tokens(&self, from: FileId, text: &FileText, out: &mut Vec<Token>) -> Result<(), String> {
-        let mut cache = Cache { program: self.id, file: Some(from), ..Cache::default() };
-        let mut e = Expander {
-            program: self,
-            file: from,
+        Expander::new(self, from, text, &mut Memory::default(), (0, text.bytes.len() as u32)).all(out)
+    }
+}
+
+impl<'e, 's> Expander<'e, 's> {
+    fn new(program: &'e Program<'s>, file: FileId, text: &'e FileText, memory: &'e mut Memory, (lo, hi): (u32, u32)) -> Self {
+        let (cache, classes, spare) = memory.of(program.id, file);
+        Expander {
+            program,
+            file,
             text,
-            lexer: Lexer::new(&text.bytes, 0, text.bytes.len(), 1),
+            lexer: Lexer::new(&text.bytes, lo as usize, hi as usize, text.line_of(lo)),
             inactive: &[],
             inactive_at: 0,
             streams: Vec::new(),
@@ -227,20 +175,65 @@ impl<'s> Program<'s> {
             steps: 0,
             counter: 0,
             failed: None,
-            cache: &mut cache,
+            cache,
+            classes,
+            spare,
             own_macros: false,
-        };
+            declares: (Symbol::EMPTY, 0),
+        }
+    }
+
+    /// Everything to the end.
+    fn all(&mut self, out: &mut Vec<Token>) -> Result<(), String> {
+        let start = out.len();
         loop {
-            let t = e.next();
+            let t = self.next();
             out.push(Token { kind: t.kind, text: t.text, loc: t.loc, origin: t.origin });
             if t.kind == Tok::Eof {
                 break;
             }
-            if out.len() > TOKENS_MAX {
-                return Err("macros expand to more than two million tokens".to_owned());
+            if out.len() - start > TOKENS_MAX {
+                self.failed = Some("macros expand to more than two million tokens");
+                out.push(Token { kind: Tok::Eof, text: Symbol::EMPTY, loc: t.loc, origin: Symbol::EMPTY });
+                break;
             }
         }
-        e.failed.map_or(Ok(()), |r| Err(r.to_owned()))
+        self.failed.map_or(Ok(()), |reason| Err(reason.to_owned()))
+    }
+}
+
+/// Whether what follows a `#` makes a directive: nothing, a line's number or a known word.
+fn is_directive(rest: &[u8]) -> bool {
+    let rest = &rest[rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()..];
+    let word = &rest[..rest.iter().take_while(|b| crate::lexer::is_ident(**b)).count()];
+    match word {
+        [] => rest.first().is_none_or(|b| matches!(b, b'\n' | b'\r' | b'/' | b'\\')),
+        [first, ..] if first.is_ascii_digit() => true,
+        _ => matches!(
+            word,
+            b"if"
+                | b"ifdef"
+                | b"ifndef"
+                | b"elif"
+                | b"elifdef"
+                | b"elifndef"
+                | b"else"
+                | b"endif"
+                | b"define"
+                | b"undef"
+                | b"include"
+                | b"include_next"
+                | b"import"
+                | b"line"
+                | b"error"
+                | b"warning"
+                | b"pragma"
+                | b"ident"
+                | b"sccs"
+                | b"assert"
+                | b"unassert"
+                | b"embed"
+        ),
     }
 }
 
@@ -278,16 +271,19 @@ impl Expander<'_, '_> {
             {
                 self.disabled.remove(i);
             }
-            let mut tokens = stream.tokens;
+            self.recycle(stream.tokens);
+        }
+    }
+
+    fn recycle(&mut self, mut tokens: Vec<Tk>) {
+        if self.spare.len() < 64 && tokens.capacity() < 1 << 14 {
             tokens.clear();
-            if self.cache.spare.len() < 64 {
-                self.cache.spare.push(tokens);
-            }
+            self.spare.push(tokens);
         }
     }
 
     fn spare(&mut self) -> Vec<Tk> {
-        self.cache.spare.pop().unwrap_or_default()
+        self.spare.pop().unwrap_or_default()
     }
 
     fn source_token(&mut self) -> Tk {
@@ -308,8 +304,13 @@ impl Expander<'_, '_> {
                 continue;
             }
             if raw.kind == Tok::Punct(Punct::Hash) && raw.first {
+                let known = is_directive(&self.text.bytes[raw.hi as usize..]);
                 self.lexer.skip_line();
-                continue;
+                if known {
+                    continue;
+                }
+                let loc = Loc::new(raw.line, 1);
+                return Tk { kind: Tok::Unknown, text: Symbol::intern("#"), loc, origin: Symbol::EMPTY, space: true, painted: false };
             }
             let loc = Loc::new(raw.line, self.lexer.col(raw.lo));
             let text = match raw.kind {
@@ -347,16 +348,17 @@ impl Expander<'_, '_> {
 
     /// Expands the name if it is a macro (`None`: its expansion is to be read now), else gives it back.
     fn step(&mut self, mut t: Tk) -> Option<Tk> {
-        let program = self.program;
-        if program.shapes.names.contains_key(&t.text) {
+        let class = self.classes.get(self.program, t.text);
+        if class == Class::Plain || t.text == self.declares.0 && self.streams.is_empty() && self.lexer.at as u32 <= self.declares.1 {
             return Some(t);
         }
-        if WORDS.config.iter().any(|w| w.0 == t.text) {
+        if class == Class::Special && WORDS.config.iter().any(|w| w.0 == t.text) {
             return self.builtin(t);
         }
         let body = match self.definition(t.text) {
             Some(body) => body,
-            None => return self.builtin(t),
+            None if class == Class::Special => return self.builtin(t),
+            None => return Some(t),
         };
         if self.disabled.contains(&t.text) {
             t.painted = true;
@@ -380,28 +382,10 @@ impl Expander<'_, '_> {
             }
         };
         // Arguments that stand alone in the body are expanded first.
-        let mut expanded: Vec<Vec<Tk>> = Vec::with_capacity(args.len());
+        let mut expanded: Vec<Option<Vec<Tk>>> = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
-            let i = i as u16;
-            let mut plain = false;
-            let mut pasted = false;
-            for (n, b) in body.tokens.iter().enumerate() {
-                if b.param == i && !b.stringify {
-                    let after_paste = n > 0 && body.tokens[n - 1].paste;
-                    if b.paste || after_paste {
-                        pasted = true;
-                    } else {
-                        plain = true;
-                    }
-                }
-            }
-            let _ = pasted;
-            let simple = arg.iter().all(|t| t.kind != Tok::Ident);
-            if plain && !simple {
-                expanded.push(self.expand_list(arg)?);
-            } else {
-                expanded.push(arg.clone());
-            }
+            let wanted = body.alone.get(i) == Some(&true) && arg.iter().any(|t| t.kind == Tok::Ident && !t.painted);
+            expanded.push(if wanted { Some(self.expand_list(arg)?) } else { None });
         }
         let mut tokens = self.spare();
         substitute(&body, &args, &expanded, t.loc, origin, t.space, &mut tokens);
@@ -410,6 +394,7 @@ impl Expander<'_, '_> {
             self.failed = Some("macros expand to more than two million tokens");
             return None;
         }
+        args.into_iter().chain(expanded.into_iter().flatten()).for_each(|list| self.recycle(list));
         self.push(tokens, t.text);
         None
     }
@@ -423,12 +408,12 @@ impl Expander<'_, '_> {
         }
     }
 
-    fn definition(&mut self, name: Symbol) -> Option<Arc<MacroBody>> {
+    fn definition(&mut self, name: Symbol) -> Option<Rc<Arc<MacroBody>>> {
         let program = self.program;
         if self.own_macros {
             let own = self.own(name);
             if let Some(found) = own {
-                return program.macro_body(found, Some((self.file, self.text)));
+                return program.macro_body(found, Some((self.file, self.text))).map(Rc::new);
             }
         }
         if let Some(known) = self.cache.found.get(&name) {
@@ -439,7 +424,7 @@ impl Expander<'_, '_> {
             Found::Listed(r) if r.file == self.file && self.own_macros => Found::No,
             other => other,
         };
-        let body = program.macro_body(found, None);
+        let body = program.macro_body(found, None).map(Rc::new);
         self.cache.found.insert(name, body.clone());
         body
     }
@@ -466,11 +451,10 @@ impl Expander<'_, '_> {
         let int = |t: Tk, v: i64| Tk { kind: Tok::Int, text: Symbol::intern(&v.to_string()), ..t };
         if name.starts_with("CONFIG_") {
             if let Some(v) = self.program.options(self.file).config_value(name) {
-                return Some(int(t, v));
+                // A negative value stands for an address written in hexadecimal, and may be pasted to a suffix.
+                let text = if v < 0 { format!("{v:#x}") } else { v.to_string() };
+                return Some(Tk { kind: Tok::Int, text: Symbol::intern(&text), ..t });
             }
-            return Some(t);
-        }
-        if !name.starts_with("IS_") && !name.starts_with('_') {
             return Some(t);
         }
         let words = &*WORDS;
@@ -501,7 +485,6 @@ impl Expander<'_, '_> {
             let _ = self.collect(1);
             return None;
         }
-        let _ = (words.va_opt, words.defined);
         Some(t)
     }
 
@@ -550,7 +533,7 @@ impl Expander<'_, '_> {
 
     /// Reads arguments after `(` up to the matching `)`; the last of `max` takes the commas too.
     fn collect(&mut self, max: usize) -> Result<Vec<Vec<Tk>>, &'static str> {
-        let mut args: Vec<Vec<Tk>> = vec![Vec::new()];
+        let mut args: Vec<Vec<Tk>> = vec![self.spare()];
         let mut depth = 0u32;
         let mut count = 0usize;
         loop {
@@ -569,7 +552,7 @@ impl Expander<'_, '_> {
                     depth -= 1;
                 }
                 Tok::Punct(Punct::Comma) if depth == 0 && args.len() < max => {
-                    args.push(Vec::new());
+                    args.push(self.spare());
                     continue;
                 }
                 _ => {}
@@ -595,8 +578,10 @@ impl Expander<'_, '_> {
         let floor = std::mem::replace(&mut self.floor, self.streams.len() + 1);
         // The floor is one below the new stream, and never zero, so that the source is not read.
         self.streams.push(Stream { tokens: Vec::new(), at: 0, of: Symbol::EMPTY });
-        self.streams.push(Stream { tokens: tokens.to_vec(), at: 0, of: Symbol::EMPTY });
-        let mut out = Vec::with_capacity(tokens.len());
+        let mut copy = self.spare();
+        copy.extend_from_slice(tokens);
+        self.streams.push(Stream { tokens: copy, at: 0, of: Symbol::EMPTY });
+        let mut out = self.spare();
         loop {
             let t = self.next();
             if t.kind == Tok::Eof || self.failed.is_some() {
@@ -617,169 +602,4 @@ impl Expander<'_, '_> {
         self.steps += out.len() / 8;
         Some(out)
     }
-}
-
-/// Puts arguments into a macro's body.
-fn substitute(body: &MacroBody, args: &[Vec<Tk>], expanded: &[Vec<Tk>], loc: Loc, origin: Symbol, space: bool, out: &mut Vec<Tk>) {
-    let tokens = &body.tokens;
-    let mut i = 0;
-    let make = |kind, text, space| Tk { kind, text, loc, origin, space, painted: false };
-    let va_opt = WORDS.va_opt;
-    while i < tokens.len() {
-        let b = &tokens[i];
-        if out.len() > TOKENS_MAX + 1 {
-            return;
-        }
-        let first = out.is_empty();
-        let lead = if first { space } else { b.space };
-        // `__VA_OPT__(…)`: kept if the variable arguments are not empty.
-        if b.kind == Tok::Ident && b.text == va_opt && body.variadic && tokens.get(i + 1).is_some_and(|n| n.kind == Tok::Punct(Punct::LParen)) {
-            let present = args.last().is_some_and(|a| !a.is_empty());
-            let mut depth = 0;
-            let mut j = i + 1;
-            while j < tokens.len() {
-                match tokens[j].kind {
-                    Tok::Punct(Punct::LParen) => depth += 1,
-                    Tok::Punct(Punct::RParen) => {
-                        depth -= 1;
-                        if depth == 0 {
-                            break;
-                        }
-                    }
-                    _ => {}
-                }
-                j += 1;
-            }
-            if present {
-                let inner = MacroBody { tokens: tokens[(i + 2).min(j)..j.min(tokens.len())].to_vec(), ..body.clone() };
-                let mut part = Vec::new();
-                substitute(&inner, args, expanded, loc, origin, lead, &mut part);
-                out.extend(part);
-            }
-            i = j + 1;
-            continue;
-        }
-        if b.stringify {
-            let text = args.get(b.param as usize).map_or(String::new(), |a| spell(a));
-            let mut quoted = String::with_capacity(text.len() + 2);
-            quoted.push('"');
-            for c in text.chars() {
-                if c == '"' || c == '\\' {
-                    quoted.push('\\');
-                }
-                quoted.push(c);
-            }
-            quoted.push('"');
-            out.push(make(Tok::Str, Symbol::intern(&quoted), lead));
-            i += 1;
-            continue;
-        }
-        let mut paste = b.paste;
-        // The left side of this token's place.
-        if b.param != NONE {
-            let after_paste = i > 0 && tokens[i - 1].paste;
-            let raw = paste || after_paste;
-            let list = if raw { args.get(b.param as usize) } else { expanded.get(b.param as usize) };
-            if let Some(list) = list {
-                for (n, t) in list.iter().enumerate() {
-                    out.push(Tk { loc, origin, space: if n == 0 { lead } else { t.space }, ..*t });
-                }
-            }
-            // GNU `, ## args`: without arguments the comma goes too.
-            if after_paste
-                && body.variadic
-                && b.param as usize + 1 == body.params.len()
-                && i >= 1
-                && tokens[i - 1].kind == Tok::Punct(Punct::Comma)
-            {
-                let empty = args.get(b.param as usize).is_none_or(|a| a.is_empty());
-                if empty && out.last().is_some_and(|t| t.kind == Tok::Punct(Punct::Comma)) {
-                    out.pop();
-                }
-                i += 1;
-                continue;
-            }
-        } else {
-            out.push(make(b.kind, b.text, lead));
-        }
-        // Paste to the right, as often as it goes on.
-        while paste && i + 1 < tokens.len() {
-            let n = &tokens[i + 1];
-            let gnu_comma = b_is_comma(&tokens[i]) && body.variadic && n.param as usize + 1 == body.params.len();
-            if gnu_comma {
-                break;
-            }
-            let left_empty = tokens[i].param != NONE && args.get(tokens[i].param as usize).is_none_or(|a| a.is_empty()) && i == first_of_chain(tokens, i);
-            let right: Vec<Tk> = if n.param != NONE {
-                args.get(n.param as usize).cloned().unwrap_or_default()
-            } else {
-                vec![make(n.kind, n.text, n.space)]
-            };
-            let mut right = right.into_iter();
-            if let Some(first_right) = right.next() {
-                if left_empty || out.is_empty() {
-                    out.push(Tk { loc, origin, ..first_right });
-                } else if let Some(left) = out.pop() {
-                    glue(left, first_right, loc, origin, out);
-                }
-                for t in right {
-                    out.push(Tk { loc, origin, ..t });
-                }
-            }
-            paste = n.paste;
-            i += 1;
-        }
-        i += 1;
-    }
-}
-
-fn b_is_comma(b: &crate::macros::BodyToken) -> bool {
-    b.kind == Tok::Punct(Punct::Comma)
-}
-
-fn first_of_chain(tokens: &[crate::macros::BodyToken], i: usize) -> usize {
-    let mut at = i;
-    while at > 0 && tokens[at - 1].paste {
-        at -= 1;
-    }
-    at
-}
-
-/// Joins two tokens into one by their spelling; both if that is no token.
-fn glue(left: Tk, right: Tk, loc: Loc, origin: Symbol, out: &mut Vec<Tk>) {
-    let mut text = spelling(&left).to_owned();
-    text.push_str(spelling(&right));
-    let mut lexer = Lexer::new(text.as_bytes(), 0, text.len(), 1);
-    let raw = lexer.next();
-    if raw.hi as usize == text.len() && raw.kind != Tok::Eof {
-        let symbol = match raw.kind {
-            Tok::Punct(_) => Symbol::EMPTY,
-            _ => Symbol::intern(&text),
-        };
-        out.push(Tk { kind: raw.kind, text: symbol, loc, origin, space: left.space, painted: false });
-    } else {
-        out.push(Tk { loc, origin, ..left });
-        out.push(Tk { loc, origin, ..right });
-    }
-}
-
-fn spelling(t: &Tk) -> &'static str {
-    match t.kind {
-        Tok::Punct(p) => p.as_str(),
-        _ => t.text.as_str(),
-    }
-}
-
-fn spell(tokens: &[Tk]) -> String {
-    let mut out = String::new();
-    for (i, t) in tokens.iter().enumerate() {
-        if i > 0 && t.space {
-            out.push(' ');
-        }
-        out.push_str(spelling(t));
-        if out.len() > 1 << 20 {
-            break;
-        }
-    }
-    out
 }

@@ -98,7 +98,11 @@ impl<'s> Resolver<'s> {
             .or_else(|| find(format!("arch/{arch}/include/{text}")))
             .or_else(|| find(format!("arch/{arch}/include/uapi/{text}")))
             .or_else(|| find(format!("include/uapi/{text}")))
-            .or_else(|| text.strip_prefix("asm/").and_then(|rest| find(format!("include/asm-generic/{rest}")).or_else(|| find(format!("include/uapi/asm-generic/{rest}")))))
+            .or_else(|| {
+                text.strip_prefix("asm/").and_then(|rest| {
+                    find(format!("include/asm-generic/{rest}")).or_else(|| find(format!("include/uapi/asm-generic/{rest}")))
+                })
+            })
             .or_else(|| find(text.to_owned()))
     }
 

@@ -5,25 +5,26 @@
 //! as a [`shapes::Shapes`] table. No I/O: bytes come from a [`cuthere_base::Source`].
 
 pub mod ast;
-pub mod outline;
-pub mod program;
-pub mod shapes;
-pub mod token;
-pub mod types;
-pub mod parser;
+pub mod bulk;
 pub mod closure;
+pub mod condition;
+pub mod config;
+pub mod consteval;
 pub mod expand;
 pub mod include_graph;
+pub mod layout;
 pub mod lexer;
 pub mod macros;
 pub mod names;
-pub mod scan;
-pub mod config;
-pub mod condition;
-pub mod consteval;
-pub mod layout;
+pub mod outline;
+pub mod parser;
+pub mod program;
 pub mod resolve;
-pub mod typing;
 #[cfg(test)]
 mod resolve_tests;
-pub mod bulk;
+pub mod scan;
+pub mod shapes;
+mod text;
+pub mod token;
+pub mod types;
+pub mod typing;

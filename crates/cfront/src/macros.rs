@@ -5,7 +5,7 @@ use crate::outline::{ItemRef, MacroDef};
 use crate::program::{FileText, Program};
 use crate::token::{Punct, Tok};
 use cuthere_base::{FileId, Symbol};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// One token of a macro body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +33,8 @@ pub struct MacroBody {
     /// The last parameter takes all remaining arguments.
     pub variadic: bool,
     pub tokens: Vec<BodyToken>,
+    /// Per parameter: somewhere it stands without `#` and `##`, so that the argument is expanded first.
+    pub alone: Vec<bool>,
 }
 
 impl MacroBody {
@@ -48,7 +50,11 @@ impl MacroBody {
                     Tok::Ident => body.params.push(Symbol::intern(&clean(text, &raw))),
                     Tok::Punct(Punct::Ellipsis) => {
                         // `args...` names the rest; a lone `...` is `__VA_ARGS__`.
-                        let named = text[..raw.lo as usize].iter().rev().find(|b| !b.is_ascii_whitespace()).is_some_and(|&b| crate::lexer::is_ident(b));
+                        let named = text[..raw.lo as usize]
+                            .iter()
+                            .rev()
+                            .find(|b| !b.is_ascii_whitespace())
+                            .is_some_and(|&b| crate::lexer::is_ident(b));
                         if !named || body.params.is_empty() {
                             body.params.push(Symbol::intern("__VA_ARGS__"));
                         }
@@ -89,6 +95,17 @@ impl MacroBody {
             body.tokens.push(BodyToken { kind: raw.kind, text, space: raw.space, param, stringify, paste: false });
             stringify = false;
         }
+        body.alone = vec![false; body.params.len()];
+        for (n, token) in body.tokens.iter().enumerate() {
+            let pasted = token.paste || n > 0 && body.tokens[n - 1].paste;
+            if let Some(alone) = body.alone.get_mut(token.param as usize)
+                && !token.stringify
+                && !pasted
+            {
+                *alone = true;
+            }
+        }
+        body.tokens.shrink_to_fit();
         body
     }
 }
@@ -125,7 +142,13 @@ impl Program<'_> {
             }
         }
         crate::closure::with(self, from, |closure| {
-            let best = all.iter().filter_map(|r| closure.rank(r.file).map(|rank| (rank, std::cmp::Reverse(r.item), *r))).min_by_key(|b| (b.0, b.1));
+            let visible = all.iter().filter_map(|r| closure.rank(r.file).map(|rank| (rank, std::cmp::Reverse(r.item), *r)));
+            // A header's helper that it undefines itself is not seen by who includes it.
+            let helper = |r: &ItemRef| {
+                let outline = &self.files[r.file.index()];
+                outline.undefs.iter().any(|u| u.0 == name && outline.macros.get(r.item as usize).is_some_and(|m| u.1 > m.lo))
+            };
+            let best = visible.filter(|b| !helper(&b.2)).min_by_key(|b| (b.0, b.1));
             if let Some((_, _, r)) = best {
                 return Found::Listed(r);
             }
@@ -154,18 +177,15 @@ impl Program<'_> {
         match found {
             Found::No => None,
             Found::Listed(r) => {
-                let outline = &self.files[r.file.index()];
-                let slots = self.bodies[r.file.index()].get_or_init(|| outline.macros.iter().map(|_| OnceLock::new()).collect());
-                let slot = slots.get(r.item as usize)?;
-                if let Some(body) = slot.get() {
-                    return Some(body.clone());
+                if let Some(body) = self.bodies.get(&r) {
+                    return Some(body);
                 }
                 let text = match own {
                     Some((file, text)) if file == r.file => text.clone(),
                     _ => self.text(r.file).ok()?,
                 };
-                let def = &outline.macros[r.item as usize];
-                Some(slot.get_or_init(|| Arc::new(MacroBody::parse(&text.bytes, def))).clone())
+                let def = self.files[r.file.index()].macros.get(r.item as usize)?;
+                Some(self.bodies.get_or_insert(r, || Arc::new(MacroBody::parse(&text.bytes, def))))
             }
             Found::Bulk(file, lo) => {
                 let text = self.text(file).ok()?;

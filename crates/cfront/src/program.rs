@@ -7,14 +7,16 @@
 use crate::config::Options;
 use crate::include_graph::{Domain, Resolver, arch_of, common_dirs, domain_of};
 use crate::macros::MacroBody;
-use crate::names::Names;
+use crate::names::{Names, Table};
 use crate::outline::{FileOutline, Item, ItemKind, ItemRef};
 use crate::shapes::Shapes;
-use crate::types::Types;
+pub use crate::text::FileText;
+use crate::text::Texts;
+use crate::types::{Sharded, Types};
 use cuthere_base::{FileId, Source, Symbol};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// How conditionals are decided.
 #[derive(Clone, Debug)]
@@ -44,28 +46,6 @@ pub enum NameSpace {
     Tag,
 }
 
-/// A file's bytes with the offsets of its lines.
-#[derive(Clone, Debug)]
-pub struct FileText {
-    pub bytes: Arc<[u8]>,
-    /// Offset of each line's first byte.
-    lines: Arc<[u32]>,
-}
-
-impl FileText {
-    pub fn new(bytes: Arc<[u8]>) -> FileText {
-        let mut lines = Vec::with_capacity(bytes.len() / 24 + 1);
-        lines.push(0);
-        lines.extend(memchr::memchr_iter(b'\n', &bytes).map(|p| p as u32 + 1));
-        FileText { bytes, lines: lines.into() }
-    }
-
-    /// The line of an offset, from 1.
-    pub fn line_of(&self, offset: u32) -> u32 {
-        self.lines.partition_point(|&start| start <= offset) as u32
-    }
-}
-
 /// A tree read by outline.
 pub struct Program<'s> {
     pub source: &'s dyn Source,
@@ -80,8 +60,10 @@ pub struct Program<'s> {
     function_base: Vec<u32>,
     /// Per file: the items that are functions.
     function_items: Vec<Box<[u32]>>,
-    texts: Vec<OnceLock<Result<FileText, String>>>,
-    pub(crate) bodies: Vec<OnceLock<Box<[OnceLock<Arc<MacroBody>>]>>>,
+    texts: Texts,
+    pub(crate) bodies: Sharded<ItemRef, Arc<MacroBody>>,
+    /// Which hashes of names the unindexed `#define` lists have: one bit per remainder.
+    bulk_names: Box<[u64]>,
     options: FxHashMap<String, Options>,
     pub(crate) id: u64,
 }
@@ -127,7 +109,13 @@ impl<'s> Program<'s> {
         Program::finish(source, config, shapes, files, reader.options)
     }
 
-    fn finish(source: &'s dyn Source, config: Config, shapes: Shapes, files: Vec<FileOutline>, options: FxHashMap<String, Options>) -> Program<'s> {
+    fn finish(
+        source: &'s dyn Source,
+        config: Config,
+        shapes: Shapes,
+        files: Vec<FileOutline>,
+        options: FxHashMap<String, Options>,
+    ) -> Program<'s> {
         let resolver = Resolver::new(source, &config.arch);
         let resolved: Vec<(Box<[FileId]>, bool)> = files
             .par_iter()
@@ -159,6 +147,7 @@ impl<'s> Program<'s> {
         function_base.push(total);
         let names = Names::new(&files);
         let count = files.len();
+        let bulk_names = bulk_filter(&files);
         Program {
             source,
             config,
@@ -170,8 +159,9 @@ impl<'s> Program<'s> {
             missing,
             function_base,
             function_items,
-            texts: (0..count).map(|_| OnceLock::new()).collect(),
-            bodies: (0..count).map(|_| OnceLock::new()).collect(),
+            texts: Texts::new(count),
+            bodies: Sharded::new(),
+            bulk_names,
             options,
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         }
@@ -206,7 +196,30 @@ impl<'s> Program<'s> {
         if self.source.path(file).ends_with(".c") {
             return read();
         }
-        self.texts[file.index()].get_or_init(read).clone()
+        self.texts.get(file, read)
+    }
+
+    /// Gives back what only reading needs: texts, macros and their bodies. Declarations, functions and types stay; what is read
+    /// after this is read without macros.
+    pub fn release_texts(&mut self) {
+        self.texts = Texts::new(self.files.len());
+        self.bodies = Sharded::new();
+        self.bulk_names = Box::default();
+        self.names.macros = Table::default();
+        for outline in &mut self.files {
+            outline.macros = Vec::new();
+            outline.undefs = Vec::new();
+            outline.inactive = Vec::new();
+            outline.bulk = None;
+        }
+        // What threads remember is no longer true.
+        self.id = NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether an unindexed `#define` list may hold the name. Seldom wrong, and only towards yes.
+    pub(crate) fn may_be_bulk(&self, name: &str) -> bool {
+        let bit = crate::bulk::name_hash(name.as_bytes()) as usize;
+        !self.bulk_names.is_empty() && self.bulk_names[bit / 64 % self.bulk_names.len()] >> (bit % 64) & 1 != 0
     }
 
     // ---- functions by number ----
@@ -253,7 +266,8 @@ impl<'s> Program<'s> {
         }
         let weigh = |r: &ItemRef| {
             let item = self.item(*r);
-            let declared_only = matches!(item.kind, ItemKind::Prototype) || (item.kind == ItemKind::Variable && !self.source.path(r.file).ends_with(".c"));
+            let declared_only =
+                matches!(item.kind, ItemKind::Prototype) || (item.kind == ItemKind::Variable && !self.source.path(r.file).ends_with(".c"));
             (!item.active, declared_only, r.item)
         };
         if let Some(own) = all.iter().filter(|r| r.file == from).min_by_key(|r| weigh(r)) {
@@ -344,6 +358,21 @@ impl<'s> Program<'s> {
     }
 }
 
+fn bulk_filter(files: &[FileOutline]) -> Box<[u64]> {
+    let lists = || files.iter().filter_map(|f| f.bulk.as_ref());
+    let count: usize = lists().map(|b| b.len()).sum();
+    if count == 0 {
+        return Box::default();
+    }
+    // Eight bits or more for each name.
+    let mut bits = vec![0u64; (count / 8 + 1).next_power_of_two().min(1 << 20)].into_boxed_slice();
+    for &(hash, _) in lists().flat_map(|b| b.entries()) {
+        let bit = hash as usize;
+        bits[bit / 64 % bits.len()] |= 1 << (bit % 64);
+    }
+    bits
+}
+
 /// Reads and outlines single files.
 struct Reader<'s> {
     source: &'s dyn Source,
@@ -368,7 +397,8 @@ impl<'s> Reader<'s> {
 
     fn outline(&self, file: FileId, shapes: &Shapes) -> FileOutline {
         let arch = arch_of(self.source.path(file)).unwrap_or(&self.default_arch);
-        let options = self.options.get(arch).or_else(|| self.options.get(&self.default_arch)).expect("the chosen architecture always has options");
+        let options =
+            self.options.get(arch).or_else(|| self.options.get(&self.default_arch)).expect("the chosen architecture always has options");
         match self.source.read(file) {
             Ok(text) => crate::scan::scan(&text, options, shapes, &|_| crate::condition::Lookup::Unknown),
             Err(reason) => FileOutline { notes: vec![(cuthere_base::Loc::NONE, reason)], ..FileOutline::default() },

@@ -200,12 +200,15 @@ fn with_item<T>(program: &Program<'_>, at: ItemRef, f: impl FnOnce(&Ast, &[DeclI
 
 /// The tokens of a declaration; of a function only its signature. What cannot be read gives none.
 fn declaration_tokens(program: &Program<'_>, at: ItemRef, tokens: &mut Vec<Token>) {
+    // Headers' texts are kept by the program.
     let kept = WORKSHOP.with(|w| w.text.borrow().as_ref().filter(|t| t.0 == program.id && t.1 == at.file).map(|t| t.2.clone()));
     let text = match kept {
         Some(text) => text,
         None => {
             let Ok(text) = program.text(at.file) else { return };
-            WORKSHOP.with(|w| *w.text.borrow_mut() = Some((program.id, at.file, text.clone())));
+            if program.source.path(at.file).ends_with(".c") {
+                WORKSHOP.with(|w| *w.text.borrow_mut() = Some((program.id, at.file, text.clone())));
+            }
             text
         }
     };
@@ -245,8 +248,40 @@ fn end_of_attributes(bytes: &[u8], at: u32) -> u32 {
 
 // --- names at file level
 
+/// Answers of [`ordinary`] for the file asked about last.
+#[derive(Default)]
+struct Answers {
+    asked: Option<(u64, FileId)>,
+    known: FxHashMap<Symbol, Option<Ordinary>>,
+}
+
+thread_local! {
+    static ANSWERS: RefCell<Answers> = RefCell::default();
+}
+
 /// What an ordinary name means in a file; `None`: nobody knows it.
 pub fn ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ordinary> {
+    // In the middle of reading another item an answer may be cut short: it is not one to keep.
+    if WORKSHOP.with(|w| !w.active.borrow().is_empty()) {
+        return find_ordinary(program, from, name);
+    }
+    let asked = Some((program.id, from));
+    let kept = ANSWERS.with_borrow(|a| if a.asked == asked { a.known.get(&name).cloned() } else { None });
+    if let Some(kept) = kept {
+        return kept;
+    }
+    let found = find_ordinary(program, from, name);
+    ANSWERS.with_borrow_mut(|a| {
+        if a.asked != asked {
+            a.known.clear();
+            a.asked = asked;
+        }
+        a.known.insert(name, found.clone());
+    });
+    found
+}
+
+fn find_ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ordinary> {
     if let Some(at) = program.lookup(from, NameSpace::Ordinary, name) {
         return ordinary_item(program, at);
     }

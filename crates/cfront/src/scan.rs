@@ -230,6 +230,7 @@ impl Scan<'_, '_> {
                 .map(|m| (name_hash(&self.text[m.name_lo as usize..m.name_hi as usize]), m.name_lo))
                 .collect();
             entries.sort_unstable();
+            entries.shrink_to_fit();
             let inactive = macros.iter().filter(|m| !m.undef && !m.active).map(|m| m.name_lo).collect();
             outline.bulk = Some(BulkMacros { entries, inactive });
             macros.retain(|m| m.undef);
@@ -255,7 +256,10 @@ impl Scan<'_, '_> {
         outline.items = self.out.items;
         outline.items.sort_by_key(|i| i.lo);
         outline.items.shrink_to_fit();
+        outline.undefs.shrink_to_fit();
+        outline.includes.shrink_to_fit();
         outline.inactive = self.out.inactive;
+        outline.inactive.shrink_to_fit();
         outline.notes = self.out.notes;
         outline
     }

@@ -10,9 +10,10 @@ use crate::resolve::{EnumValues, FieldRef, Ordinary};
 use cuthere_base::{FileId, Symbol};
 use parking_lot::RwLock;
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A resolved type. Id 0 is `TyKind::Unknown` in every table.
@@ -153,7 +154,7 @@ const SHARDS: usize = 16;
 pub(crate) struct Sharded<K, V>(Box<[RwLock<FxHashMap<K, V>>]>);
 
 impl<K: Hash + Eq + Clone, V: Clone> Sharded<K, V> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Sharded((0..SHARDS).map(|_| RwLock::new(FxHashMap::default())).collect())
     }
 
@@ -175,8 +176,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Sharded<K, V> {
     }
 }
 
+const RECENT: usize = 1 << 10;
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// What this thread interned lately, with the table's number.
+    static RECENTLY: RefCell<Vec<(u64, TyKind, Ty)>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The table of types and records of one program; shared between threads.
 pub struct Types {
+    id: u64,
     kinds: Append<TyKind>,
     ids: Sharded<TyKind, Ty>,
     records: Append<Slot>,
@@ -199,6 +209,7 @@ impl Types {
     /// A table with nothing but the unknown type.
     pub fn new() -> Types {
         let types = Types {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             kinds: Append::new(),
             ids: Sharded::new(),
             records: Append::new(),
@@ -215,6 +226,24 @@ impl Types {
 
     /// The type of this kind.
     pub fn intern(&self, kind: TyKind) -> Ty {
+        if matches!(kind, TyKind::Function { .. }) {
+            return self.intern_shared(kind);
+        }
+        let slot = (FxBuildHasher.hash_one(&kind) >> 32) as usize % RECENT;
+        let known = RECENTLY.with_borrow(|r| r.get(slot).filter(|r| r.0 == self.id && r.1 == kind).map(|r| r.2));
+        known.unwrap_or_else(|| {
+            let ty = self.intern_shared(kind.clone());
+            RECENTLY.with_borrow_mut(|r| {
+                if r.is_empty() {
+                    r.resize(RECENT, (0, TyKind::Unknown, Ty::UNKNOWN));
+                }
+                r[slot] = (self.id, kind, ty);
+            });
+            ty
+        })
+    }
+
+    fn intern_shared(&self, kind: TyKind) -> Ty {
         self.ids.get_or_insert(kind.clone(), || Ty(self.kinds.push(kind)))
     }
 

@@ -165,6 +165,11 @@ const ATTRIBUTES: &[&str] = &[
     "__section__",
     "__initdata_or_module",
     "__noendbr",
+    "__bitwise",
+    "__bitwise__",
+    "__nocast",
+    "__private",
+    "__safe",
 ];
 
 static CLASSES: LazyLock<FxHashMap<&'static [u8], Class>> = LazyLock::new(|| {
