@@ -175,9 +175,12 @@ impl States {
     }
 }
 
+/// The tree after a patch, if it is kept; what became of the patch; what was left out.
+type Kept = (Option<Tree>, PatchOutcome, Vec<FailedHunk>);
+
 /// Lays the sheets one after the other. Keeps each state of a short series, and the last one of a long series.
-fn lay_all(tree: &Tree, sheets: &mut [Sheet], keep: bool) -> Result<Vec<(Option<Tree>, PatchOutcome, Vec<FailedHunk>)>, TreeError> {
-    let mut out: Vec<(Option<Tree>, PatchOutcome, Vec<FailedHunk>)> = Vec::with_capacity(sheets.len());
+fn lay_all(tree: &Tree, sheets: &mut [Sheet], keep: bool) -> Result<Vec<Kept>, TreeError> {
+    let mut out: Vec<Kept> = Vec::with_capacity(sheets.len());
     let mut current = tree.clone();
     for sheet in sheets.iter_mut() {
         let Laid { tree, outcome } = sheet.lay(&current)?;
@@ -195,13 +198,7 @@ fn states(tree: Tree, sheets: &mut [Sheet], keep: bool, notes: &mut Vec<String>)
     let on_tree = lay_all(&tree, sheets, keep)?;
     let already: Vec<bool> = on_tree.iter().map(|laid| is_in(&laid.1)).collect();
     if !already.contains(&true) {
-        let state = |(tree, outcome, failed): (Option<Tree>, PatchOutcome, _)| State {
-            tree,
-            failed,
-            placed: outcome.clone(),
-            outcome,
-            already: false,
-        };
+        let state = |(tree, outcome, failed): Kept| State { tree, failed, placed: outcome.clone(), outcome, already: false };
         return Ok(States { base: tree, patches: on_tree.into_iter().map(state).collect(), all_in: false });
     }
     // The state before the series is made by taking back what is in, the last first.
@@ -247,7 +244,7 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
         notes.push("the patch itself is not in the thread; it was read from a reply that quotes it".to_owned());
     }
     notes.extend(state.outcome.notes.iter().map(|note| format!("line {} of the diff: {}", note.line, note.text)));
-    let review = PatchReview {
+    PatchReview {
         index: patch.index,
         total: patch.total,
         subject: patch.subject.clone(),
@@ -264,8 +261,7 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
         findings: Vec::new(),
         claim: None,
         notes,
-    };
-    review
+    }
 }
 
 fn state_gaps(series: &Series, reviews: &[PatchReview], notes: &mut Vec<String>) {
