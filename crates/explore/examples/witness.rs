@@ -77,8 +77,7 @@ fn main() {
     let base = match &tree {
         Some(dir) => {
             let opened = Tree::open_dir(Path::new(dir), &OpenOptions::default());
-            let patches: Vec<PatchText> =
-                patches.iter().map(|p| PatchText::new(p.clone(), std::fs::read(p).unwrap_or_default())).collect();
+            let patches: Vec<PatchText> = patches.iter().map(|p| PatchText::new(p.clone(), std::fs::read(p).unwrap_or_default())).collect();
             match opened.and_then(|t| t.with_patches(&patches)) {
                 Ok((tree, _)) => Some(Files(tree)),
                 Err(error) => return eprintln!("{dir}: {error}"),
@@ -103,7 +102,10 @@ fn main() {
         "trace" => {
             for step in &outcome.trace {
                 let mark = if step.write { 'w' } else { 'r' };
-                println!("{} {:>3} {:x} {mark} {}:{} {}", step.thread, step.event, step.addr, step.place.function, step.place.line, step.text);
+                println!(
+                    "{} {:>3} {:x} {mark} {}:{} {}",
+                    step.thread, step.event, step.addr, step.place.function, step.place.line, step.text
+                );
             }
         }
         _ if quiet => {}

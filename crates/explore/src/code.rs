@@ -64,42 +64,146 @@ pub struct CallSite {
 /// One instruction.
 #[derive(Clone, Copy, Debug)]
 pub enum Ins {
-    Const { d: Reg, v: i64 },
-    Mov { d: Reg, s: Reg },
+    Const {
+        d: Reg,
+        v: i64,
+    },
+    Mov {
+        d: Reg,
+        s: Reg,
+    },
     /// The address of a local in memory.
-    Local { d: Reg, slot: u16 },
-    Fit { d: Reg, s: Reg, ty: IntTy },
+    Local {
+        d: Reg,
+        slot: u16,
+    },
+    Fit {
+        d: Reg,
+        s: Reg,
+        ty: IntTy,
+    },
     /// `d = s != 0`, or its negation.
-    Truth { d: Reg, s: Reg, not: bool },
-    Neg { d: Reg, s: Reg, ty: IntTy },
-    BitNot { d: Reg, s: Reg, ty: IntTy },
+    Truth {
+        d: Reg,
+        s: Reg,
+        not: bool,
+    },
+    Neg {
+        d: Reg,
+        s: Reg,
+        ty: IntTy,
+    },
+    BitNot {
+        d: Reg,
+        s: Reg,
+        ty: IntTy,
+    },
     /// Arithmetic; the result is made to fit `ty`.
-    Bin { op: BinOp, d: Reg, a: Reg, b: Reg, ty: IntTy },
-    Cmp { op: BinOp, d: Reg, a: Reg, b: Reg, ty: IntTy },
+    Bin {
+        op: BinOp,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        ty: IntTy,
+    },
+    Cmp {
+        op: BinOp,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        ty: IntTy,
+    },
     /// `d = a + b * scale + off`.
-    Index { d: Reg, a: Reg, b: Reg, scale: i32 },
-    AddConst { d: Reg, a: Reg, v: i32 },
+    Index {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        scale: i32,
+    },
+    AddConst {
+        d: Reg,
+        a: Reg,
+        v: i32,
+    },
     /// `d = (a - b) / size`.
-    PtrDiff { d: Reg, a: Reg, b: Reg, size: u32 },
-    Select { d: Reg, c: Reg, t: Reg, e: Reg },
-    Load { d: Reg, a: Reg, off: i32, ty: IntTy },
-    Store { a: Reg, s: Reg, off: i32, ty: IntTy },
+    PtrDiff {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        size: u32,
+    },
+    Select {
+        d: Reg,
+        c: Reg,
+        t: Reg,
+        e: Reg,
+    },
+    Load {
+        d: Reg,
+        a: Reg,
+        off: i32,
+        ty: IntTy,
+    },
+    Store {
+        a: Reg,
+        s: Reg,
+        off: i32,
+        ty: IntTy,
+    },
     /// A bit-field of `width` bits from bit `bit` of the integer at the address.
-    LoadBits { d: Reg, a: Reg, off: i32, bit: u8, width: u8, signed: bool },
-    StoreBits { a: Reg, s: Reg, off: i32, bit: u8, width: u8 },
-    Copy { d: Reg, s: Reg, size: u32 },
-    Zero { a: Reg, size: u32 },
+    LoadBits {
+        d: Reg,
+        a: Reg,
+        off: i32,
+        bit: u8,
+        width: u8,
+        signed: bool,
+    },
+    StoreBits {
+        a: Reg,
+        s: Reg,
+        off: i32,
+        bit: u8,
+        width: u8,
+    },
+    Copy {
+        d: Reg,
+        s: Reg,
+        size: u32,
+    },
+    Zero {
+        a: Reg,
+        size: u32,
+    },
     /// The local's storage starts anew.
-    Declare { slot: u16 },
-    Jump { to: u32 },
-    Branch { c: Reg, then: u32, els: u32 },
-    Switch { v: Reg, table: u32 },
-    Call { site: u32 },
-    Ret { s: Option<Reg>, size: u32 },
+    Declare {
+        slot: u16,
+    },
+    Jump {
+        to: u32,
+    },
+    Branch {
+        c: Reg,
+        then: u32,
+        els: u32,
+    },
+    Switch {
+        v: Reg,
+        table: u32,
+    },
+    Call {
+        site: u32,
+    },
+    Ret {
+        s: Option<Reg>,
+        size: u32,
+    },
     /// One of several targets of a computed goto; not supported beyond the first.
     Unreachable,
     /// Something that could not be read; index into `Code::notes`.
-    Unsupported { note: u32 },
+    Unsupported {
+        note: u32,
+    },
 }
 
 /// A local that lives in memory.
@@ -108,7 +212,6 @@ pub struct Slot {
     pub size: u32,
     /// Address of the one object of a `static` local, else 0.
     pub fixed: u64,
-    pub name: Symbol,
 }
 
 /// A parameter: in a register, or copied into a slot.
@@ -118,6 +221,9 @@ pub enum Param {
     Scalar { slot: u16, ty: IntTy },
     Aggregate { slot: u16, size: u32 },
 }
+
+/// First and last value, and where they go.
+pub type Case = (i64, i64, u32);
 
 /// A function ready to run.
 #[derive(Debug, Default)]
@@ -134,6 +240,7 @@ pub struct Code {
     /// The outermost macro of each instruction.
     pub origins: Vec<Symbol>,
     pub sites: Vec<CallSite>,
-    pub switches: Vec<(Vec<(i64, i64, u32)>, u32)>,
+    /// Case ranges with their targets, and the default.
+    pub switches: Vec<(Vec<Case>, u32)>,
     pub notes: Vec<String>,
 }

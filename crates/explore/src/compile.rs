@@ -5,10 +5,10 @@
 
 use crate::code::*;
 use crate::link::Linker;
-use cuthere_base::{Loc, Symbol};
 use crate::sizes::{field, size_of};
+use cuthere_base::{Loc, Symbol};
 use cuthere_cfront::resolve;
-use cuthere_cfront::types::{RecordId, Ty, TyKind};
+use cuthere_cfront::types::{Ty, TyKind};
 use cuthere_ir::func::*;
 
 /// What stands for an address that nothing is known about. Using it ends the execution as not understood, not as a fault.
@@ -97,7 +97,7 @@ impl Compiler<'_, '_, '_> {
             let home = if in_memory {
                 let size = self.size(local.ty).max(if matches!(shape, Shape::Aggregate(_)) { 0 } else { 8 });
                 let fixed = if local.kind == LocalKind::Static { self.link.static_local(self.f, LocalId(n as u32), size) } else { 0 };
-                self.code.slots.push(Slot { size: size.max(1), fixed, name: local.name });
+                self.code.slots.push(Slot { size: size.max(1), fixed });
                 Home::Slot(self.code.slots.len() as u16 - 1)
             } else {
                 self.next += 1;
@@ -283,10 +283,8 @@ impl Compiler<'_, '_, '_> {
         for &arg in args {
             regs.push(self.value(arg));
         }
-        let pointee = args
-            .first()
-            .and_then(|&a| self.link.program.types.pointee(self.f.expr(a).ty))
-            .map_or(IntTy::LONG, |ty| self.scalar_inside(ty));
+        let pointee =
+            args.first().and_then(|&a| self.link.program.types.pointee(self.f.expr(a).ty)).map_or(IntTy::LONG, |ty| self.scalar_inside(ty));
         let mut site = CallSite { target, args: regs, dst: None, dst_size: 0, dst_ty: IntTy::LONG, pointee, name };
         let mut after = None;
         if let Some(local) = dst {
@@ -426,7 +424,12 @@ impl Compiler<'_, '_, '_> {
                         let unit = u64::from(self.int(expr.ty).size.max(1)) * 8;
                         let start = bits / unit * unit;
                         let start = if bits - start + u64::from(width) > unit { bits / 8 * 8 } else { start };
-                        Place::Bits { addr, off: off.saturating_add((start / 8) as i32), bit: (bits - start) as u8, width: width.min(64) as u8 }
+                        Place::Bits {
+                            addr,
+                            off: off.saturating_add((start / 8) as i32),
+                            bit: (bits - start) as u8,
+                            width: width.min(64) as u8,
+                        }
                     }
                 }
             }
@@ -459,7 +462,9 @@ impl Compiler<'_, '_, '_> {
     fn value(&mut self, e: ExprId) -> Reg {
         let expr = *self.f.expr(e);
         match expr.kind {
-            ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Deref(_) | ExprKind::Field { .. } | ExprKind::Index { .. } => self.address(e),
+            ExprKind::Local(_) | ExprKind::Global(_) | ExprKind::Deref(_) | ExprKind::Field { .. } | ExprKind::Index { .. } => {
+                self.address(e)
+            }
             ExprKind::Load(p) => self.load(p, expr.ty),
             ExprKind::Addr(p) => self.address(p),
             ExprKind::Function(name) => {
@@ -493,7 +498,8 @@ impl Compiler<'_, '_, '_> {
                 self.constant(size)
             }
             ExprKind::Opaque => {
-                let pointer = matches!(self.link.program.types.kind(expr.ty), TyKind::Pointer { .. } | TyKind::Unknown | TyKind::Function { .. });
+                let pointer =
+                    matches!(self.link.program.types.kind(expr.ty), TyKind::Pointer { .. } | TyKind::Unknown | TyKind::Function { .. });
                 self.constant(if pointer { UNKNOWN_ADDRESS as i64 } else { 0 })
             }
         }

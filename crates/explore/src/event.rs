@@ -56,11 +56,12 @@ impl Mode {
     #[inline]
     pub fn conflicts(self, other: Mode) -> bool {
         use Mode::*;
-        match (self, other) {
-            (Read, Read) | (Release | ReleaseShared, Release | ReleaseShared) => false,
-            (AcquireShared | ReleaseShared, AcquireShared | ReleaseShared) => false,
-            _ => true,
-        }
+        !matches!(
+            (self, other),
+            (Read, Read)
+                | (Release | ReleaseShared, Release | ReleaseShared)
+                | (AcquireShared | ReleaseShared, AcquireShared | ReleaseShared)
+        )
     }
 
     /// Whether `later` could also have come before `self`.

@@ -239,10 +239,7 @@ impl<'p> Linker<'p> {
         let addr = match self.by_global.get(&key) {
             Some(&addr) => addr,
             None => {
-                let size = init
-                    .as_ref()
-                    .map_or(size, |i| size_of(self.program, i.ty).min(1 << 24) as u32)
-                    .max(size);
+                let size = init.as_ref().map_or(size, |i| size_of(self.program, i.ty).min(1 << 24) as u32).max(size);
                 let size = if size == 0 { 256 } else { size };
                 let addr = self.mem.add_global(vec![0; size as usize]);
                 self.by_global.insert(key, addr);
@@ -302,7 +299,11 @@ impl<'p> Linker<'p> {
     fn variables(&self, file: FileId, name: Symbol) -> Vec<ItemRef> {
         let items = self.program.outline(file).items.iter().enumerate();
         items
-            .filter(|(_, i)| i.active && (i.name == name && i.kind == ItemKind::Variable || i.kind == ItemKind::MacroUse && self.mentions(file, i.lo, i.hi, name)))
+            .filter(|(_, i)| {
+                i.active
+                    && (i.name == name && i.kind == ItemKind::Variable
+                        || i.kind == ItemKind::MacroUse && self.mentions(file, i.lo, i.hi, name))
+            })
             .map(|(n, _)| ItemRef { file, item: n as u32 })
             .collect()
     }

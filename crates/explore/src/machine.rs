@@ -44,20 +44,11 @@ pub struct MachineOptions {
     pub events: u32,
     /// How often one thread goes round loops with visible operations.
     pub unroll: u32,
-    pub races: bool,
 }
 
 impl Default for MachineOptions {
     fn default() -> Self {
-        MachineOptions {
-            preemption: Preemption::Full,
-            bh_lock: false,
-            interrupts: 2,
-            instructions: 2_000_000,
-            events: 20_000,
-            unroll: 200,
-            races: false,
-        }
+        MachineOptions { preemption: Preemption::Full, bh_lock: false, interrupts: 2, instructions: 2_000_000, events: 20_000, unroll: 200 }
     }
 }
 
@@ -578,7 +569,12 @@ impl<'p> Machine<'p> {
                     Ins::AddConst { d, a, v } => r!(d) = r!(a).wrapping_add(i64::from(v)),
                     Ins::PtrDiff { d, a, b, size } => r!(d) = r!(a).wrapping_sub(r!(b)) / i64::from(size.max(1)),
                     Ins::Select { d, c, t: then, e } => r!(d) = if r!(c) != 0 { r!(then) } else { r!(e) },
-                    Ins::Load { .. } | Ins::Store { .. } | Ins::LoadBits { .. } | Ins::StoreBits { .. } | Ins::Copy { .. } | Ins::Zero { .. } => {
+                    Ins::Load { .. }
+                    | Ins::Store { .. }
+                    | Ins::LoadBits { .. }
+                    | Ins::StoreBits { .. }
+                    | Ins::Copy { .. }
+                    | Ins::Zero { .. } => {
                         self.save(t, pc);
                         if !self.memory_ins(t, ins, regs, &mut granted) {
                             return;
@@ -907,7 +903,8 @@ impl<'p> Machine<'p> {
         }
         *granted = false;
         if size > 0 && dst.is_some() && dst_size == size {
-            let base = self.threads[t].frames.len().checked_sub(2).and_then(|n| self.threads[t].frames.get(n)).map_or(0, |f| f.regs as usize);
+            let base =
+                self.threads[t].frames.len().checked_sub(2).and_then(|n| self.threads[t].frames.get(n)).map_or(0, |f| f.regs as usize);
             let to = dst.map_or(0, |d| self.threads[t].regs[base + usize::from(d)]) as u64;
             if let (Ok(to), Ok(from)) = (self.link.mem.check(to, size), self.link.mem.check(v as u64, size)) {
                 self.link.mem.copy(to, from, size);

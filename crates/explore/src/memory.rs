@@ -202,7 +202,8 @@ impl Memory {
         self.bytes.resize(start + rounded, fill);
         self.touched.resize((start + rounded) / 8, 0);
         let learned = if self.learned.index.is_empty() { u32::MAX } else { self.learned.index.get(&addr).copied().unwrap_or(u32::MAX) };
-        let object = Object { addr, start: start as u32, size: size as u32, learned, state: State::Live, kind, alloc: site, free: NONE.free };
+        let object =
+            Object { addr, start: start as u32, size: size as u32, learned, state: State::Live, kind, alloc: site, free: NONE.free };
         let objects = &mut self.spaces[space];
         if objects.len() == slot as usize {
             objects.push(object);
@@ -223,7 +224,7 @@ impl Memory {
                 _ => addr,
             };
         }
-        addr.wrapping_add(u64::from(cpu) * (GLOBAL_SLOTS / u64::from(CPUS)) << SLOT_BITS)
+        addr.wrapping_add((u64::from(cpu) * (GLOBAL_SLOTS / u64::from(CPUS))) << SLOT_BITS)
     }
 
     fn materialise(&mut self, slot: u64) -> bool {
@@ -319,7 +320,8 @@ impl Memory {
         }
         let known = &self.learned.objects[learned as usize];
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
-        let shared = if hi - lo < 8 { (lo..=hi).any(|g| known.granules.contains(&g)) } else { known.granules.iter().any(|g| (lo..=hi).contains(g)) };
+        let shared =
+            if hi - lo < 8 { (lo..=hi).any(|g| known.granules.contains(&g)) } else { known.granules.iter().any(|g| (lo..=hi).contains(g)) };
         Visibility { shared, freed: known.freed }
     }
 
@@ -430,12 +432,6 @@ impl Memory {
     pub fn fill(&mut self, at: Ref, size: u32, byte: u8) {
         let d = self.object(at).start as usize + at.off as usize;
         self.bytes[d..d + size as usize].fill(byte);
-    }
-
-    /// The bytes of a checked range.
-    pub fn bytes(&self, at: Ref, size: u32) -> &[u8] {
-        let d = self.object(at).start as usize + at.off as usize;
-        &self.bytes[d..d + size as usize]
     }
 }
 

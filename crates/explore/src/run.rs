@@ -151,10 +151,11 @@ pub struct TraceStep {
 
 struct Run<'p> {
     machine: Machine<'p>,
-    runs: Vec<(u8, u64)>,
-    choices: Vec<u16>,
-    arrivals: Vec<u64>,
+    /// Thread, operations and choice of each event of the execution.
+    steps: Vec<(u8, u32, Option<u16>)>,
     finished: u32,
+    /// The last search left executions out because of its bound.
+    bounded: bool,
     names: Vec<String>,
 }
 
@@ -189,11 +190,10 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
         bh_lock: options.bh_lock,
         interrupts: options.interrupts,
         unroll: options.unroll,
-        races: options.races,
         ..MachineOptions::default()
     };
     let machine = Machine::new(link, machine_options, start);
-    let mut run = Run { machine, runs: Vec::new(), choices: Vec::new(), arrivals: Vec::new(), finished: 0, names: Vec::new() };
+    let mut run = Run { machine, steps: Vec::new(), finished: 0, bounded: false, names: Vec::new() };
     match &options.replay {
         Some(schedule) => {
             let schedule = schedule.clone();
@@ -286,10 +286,13 @@ impl<'p> Run<'p> {
                 outcome.bounds.insert("executions".to_owned());
                 return false;
             }
-            if (outcome.executions + outcome.redundant) % 64 == 0 && Instant::now() >= deadline {
+            if (outcome.executions + outcome.redundant).is_multiple_of(64) && Instant::now() >= deadline {
                 outcome.bounds.insert("time".to_owned());
                 return false;
             }
+        }
+        if strategy.bounded() {
+            self.bounded = true;
         }
         if strategy.diverged() {
             outcome.unsupported.push("the engine did not repeat itself".to_owned());
@@ -300,8 +303,7 @@ impl<'p> Run<'p> {
     /// One execution. `false`: given up as equivalent to an earlier one.
     fn execution(&mut self, strategy: &mut dyn Strategy, blocked: &mut Vec<(usize, Footprint)>, outcome: &mut Outcome) -> bool {
         blocked.clear();
-        self.runs.clear();
-        self.choices.clear();
+        self.steps.clear();
         self.machine.reset();
         if !self.machine.faults.is_empty() && !self.machine.concurrent() {
             return true;
@@ -343,26 +345,22 @@ impl<'p> Run<'p> {
         let choices = self.machine.threads[t].choices;
         self.machine.step(t, choice);
         let done = self.machine.threads[t].ops - before;
-        if choices > 1 {
-            self.choices.push(choice);
-        }
-        match self.runs.last_mut() {
-            Some(run) if usize::from(run.0) == t => run.1 += done,
-            _ => self.runs.push((t as u8, done)),
-        }
+        self.steps.push((t as u8, done as u32, (choices > 1).then_some(choice)));
     }
 
     /// All threads have stopped: a deadlock, or the end and what must hold there.
     fn end(&mut self, blocked: &[(usize, Footprint)]) {
         let m = &mut self.machine;
-        let stuck: Vec<usize> = blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
+        let stuck: Vec<usize> =
+            blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
         let clean = m.faults.is_empty() && m.threads.iter().all(|t| t.status != Status::Cut);
         if !clean || m.assumed_away {
             return;
         }
         if let Some(&t) = stuck.first() {
             let waits = stuck.len();
-            let detail = if waits == 1 { "waits for what nobody will do".to_owned() } else { format!("{waits} threads wait for each other") };
+            let detail =
+                if waits == 1 { "waits for what nobody will do".to_owned() } else { format!("{waits} threads wait for each other") };
             m.fault(t, FaultKind::Deadlock, 0, detail);
             return;
         }
@@ -378,18 +376,29 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The arrivals of the threads of the last execution, for its schedule.
-    fn schedule(&self) -> Schedule {
-        let mut arrivals = Vec::new();
-        for (n, thread) in self.machine.threads.iter().enumerate() {
-            let later: u64 = self.runs.iter().filter(|r| usize::from(r.0) == n).map(|r| r.1).sum();
-            arrivals.push(thread.ops - later.min(thread.ops));
+    /// The schedule of the last execution up to an event.
+    fn schedule(&self, event: u32) -> Schedule {
+        let mut later = vec![0u64; self.machine.threads.len()];
+        for step in &self.steps {
+            if let Some(n) = later.get_mut(usize::from(step.0)) {
+                *n += u64::from(step.1);
+            }
         }
-        Schedule { arrivals, runs: self.runs.clone(), choices: self.choices.clone() }
+        let mut schedule = Schedule::default();
+        for (thread, later) in self.machine.threads.iter().zip(later) {
+            schedule.arrivals.push(thread.ops.saturating_sub(later));
+        }
+        for &(t, ops, choice) in self.steps.iter().take(event as usize) {
+            schedule.choices.extend(choice);
+            match schedule.runs.last_mut() {
+                Some(run) if run.0 == t => run.1 += u64::from(ops),
+                _ => schedule.runs.push((t, u64::from(ops))),
+            }
+        }
+        schedule
     }
 
     fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
-        let mut made = None;
         for fault in faults {
             let place = self.place(fault.site);
             let known = outcome.faults.iter().any(|f| f.fault.kind == fault.kind && f.place == place);
@@ -398,7 +407,7 @@ impl<'p> Run<'p> {
             }
             let schedule = match schedule {
                 Some(s) => s.clone(),
-                None => made.get_or_insert_with(|| self.schedule()).clone(),
+                None => self.schedule(fault.site.event),
             };
             let found = self.describe(fault, schedule, place);
             outcome.faults.push(found);
@@ -432,12 +441,13 @@ impl<'p> Run<'p> {
     fn replay(&mut self, schedule: &Schedule) -> Replay {
         let m = &mut self.machine;
         m.record = Some(Vec::new());
+        // What a search learns on its way is taken for granted.
+        (m.world.shared_cpus, m.world.rcu_used) = (u32::MAX, true);
         m.arrivals = Some(schedule.arrivals.clone());
         m.stop_at = None;
         m.reset();
         let mut choices = schedule.choices.iter();
         let mut result = Replay::Same;
-        self.runs.clear();
         'runs: for (n, &(t, ops)) in schedule.runs.iter().enumerate() {
             let t = usize::from(t);
             let Some(thread) = self.machine.threads.get(t) else {
@@ -510,8 +520,14 @@ impl<'p> Run<'p> {
         outcome.unknown_calls = unknown;
         outcome.unsupported.extend(m.unsupported.iter().cloned());
         let first = usize::from(!m.link.plain);
-        outcome.unfinished =
-            self.names.iter().enumerate().skip(first).filter(|(n, _)| self.finished & (1 << n) == 0).map(|(_, name)| name.clone()).collect();
+        outcome.unfinished = self
+            .names
+            .iter()
+            .enumerate()
+            .skip(first)
+            .filter(|(n, _)| self.finished & (1 << n) == 0)
+            .map(|(_, name)| name.clone())
+            .collect();
         let sampled = options.strategy != StrategyKind::Dpor;
         outcome.kind = if !outcome.faults.is_empty() {
             OutcomeKind::Fault

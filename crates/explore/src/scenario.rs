@@ -191,7 +191,8 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
             match model.entry(name) {
                 Some(entry) => Prim::named(text, false).is_some() || Prim::of_entry(entry).is_some(),
                 None => {
-                    let kept = ["__builtin", "IS_", "BUILD_BUG", "likely", "unlikely", "offsetof", "static_assert", "_Static", "compiletime"];
+                    let kept =
+                        ["__builtin", "IS_", "BUILD_BUG", "likely", "unlikely", "offsetof", "static_assert", "_Static", "compiletime"];
                     kept.iter().any(|k| text.starts_with(k)) && text != "offsetofend" || Prim::named(text, false).is_some()
                 }
             }
@@ -207,7 +208,9 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
     if plain {
         shapes.types.clear();
         shapes.constants.clear();
-        for (name, size, signed) in [("size_t", 8, false), ("ssize_t", 8, true), ("pthread_t", 8, false), ("intptr_t", 8, true), ("uintptr_t", 8, false)] {
+        for (name, size, signed) in
+            [("size_t", 8, false), ("ssize_t", 8, true), ("pthread_t", 8, false), ("intptr_t", 8, true), ("uintptr_t", 8, false)]
+        {
             shapes.types.insert(Symbol::intern(name), KnownType::Int { size, signed });
         }
         call(&mut shapes, "assert");

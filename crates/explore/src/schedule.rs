@@ -31,7 +31,9 @@ impl fmt::Display for ScheduleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ScheduleError::Empty => f.write_str("the replay string is empty"),
-            ScheduleError::Character(c, at) => write!(f, "the replay string has `{}` at position {}, which no replay string has", c.escape_default(), at + 1),
+            ScheduleError::Character(c, at) => {
+                write!(f, "the replay string has `{}` at position {}, which no replay string has", c.escape_default(), at + 1)
+            }
             ScheduleError::Version => f.write_str("the replay string is of another version, or none"),
             ScheduleError::Checksum => f.write_str("the replay string was altered or cut short: its checksum does not match"),
             ScheduleError::Truncated => f.write_str("the replay string ends too early"),

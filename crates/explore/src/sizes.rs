@@ -53,7 +53,8 @@ fn rough_layout(program: &Program<'_>, record: RecordId, wanted: Option<u32>, de
             if let Some(width) = field.bits {
                 let unit = size.max(1) * 8;
                 let start = at * 8 + bits;
-                let start = if width == 0 || start / unit != (start + u64::from(width) - 1) / unit { start.next_multiple_of(unit) } else { start };
+                let start =
+                    if width == 0 || start / unit != (start + u64::from(width) - 1) / unit { start.next_multiple_of(unit) } else { start };
                 place = start;
                 (at, bits) = ((start + u64::from(width)) / 8, (start + u64::from(width)) % 8);
             } else {

@@ -50,7 +50,8 @@ fn relevant(outcome: &Outcome) -> Vec<Line<'_>> {
         let mut out: Vec<&TraceStep> = Vec::new();
         for (n, step) in outcome.trace.iter().enumerate() {
             let here = about > 1 << 16 && object(step.addr) == object(about);
-            let keep = step.visible && (if strict { here && shared(step) } else { shared(step) || here }) || last.get(&step.thread) == Some(&n);
+            let keep =
+                step.visible && (if strict { here && shared(step) } else { shared(step) || here }) || last.get(&step.thread) == Some(&n);
             let again = out.last().is_some_and(|l| l.thread == step.thread && l.place == step.place);
             if keep && !again && step.place.line > 0 {
                 out.push(step);
@@ -107,8 +108,11 @@ fn cut(text: &str, width: usize) -> String {
     out
 }
 
-/// Cells of the diagram: column and text, top to bottom.
-fn cells(outcome: &Outcome) -> (Vec<String>, Vec<(usize, String, Option<Place>)>) {
+/// Column, text and place.
+type Cell = (usize, String, Option<Place>);
+
+/// Heads and cells of the diagram, top to bottom.
+fn cells(outcome: &Outcome) -> (Vec<String>, Vec<Cell>) {
     let lines = relevant(outcome);
     let cpus = columns(outcome, &lines);
     let mut threads: Vec<usize> = Vec::new();
@@ -122,9 +126,7 @@ fn cells(outcome: &Outcome) -> (Vec<String>, Vec<(usize, String, Option<Place>)>
     let heads = if by_cpu {
         cpus.iter().map(|c| format!("CPU {c}")).collect()
     } else {
-        let name = |t: &usize| {
-            outcome.threads.get(*t).map_or(String::new(), |i| format!("CPU {}: {} {}()", i.cpu, i.context, i.name))
-        };
+        let name = |t: &usize| outcome.threads.get(*t).map_or(String::new(), |i| format!("CPU {}: {} {}()", i.cpu, i.context, i.name));
         threads.iter().map(name).collect()
     };
     let mut out = Vec::new();
@@ -212,7 +214,7 @@ pub fn text(outcome: &Outcome, options: &Options) -> String {
         if !outcome.unknown_calls.is_empty() {
             let _ = writeln!(out, "  calls of unknown functions, taken to return 0: {}", outcome.unknown_calls.join(", "));
         }
-        if !outcome.unfinished.is_empty() {
+        if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
             let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
         }
     };
@@ -350,7 +352,8 @@ pub fn html(outcome: &Outcome, options: &Options) -> String {
         if outcome.faults.len() > 1 {
             out += "<p>Also:</p><ul>\n";
             for other in &outcome.faults[1..] {
-                let _ = writeln!(out, "<li>{} in {}: {}</li>", other.fault.kind.id(), escape(&at(&other.place)), escape(&other.fault.detail));
+                let _ =
+                    writeln!(out, "<li>{} in {}: {}</li>", other.fault.kind.id(), escape(&at(&other.place)), escape(&other.fault.detail));
             }
             out += "</ul>\n";
         }

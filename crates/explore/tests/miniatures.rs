@@ -50,7 +50,12 @@ fn faults(name: &str, kind: &str, function: &str) {
 
 fn silent(name: &str, executions: u64) {
     let outcome = run(name, &Options::default());
-    assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, executions), "{name}: {}", witness::text(&outcome, &Options::default()));
+    assert_eq!(
+        (outcome.kind, outcome.executions),
+        (OutcomeKind::None, executions),
+        "{name}: {}",
+        witness::text(&outcome, &Options::default())
+    );
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Machine<'_> {
 
     fn new_occurrence(&mut self, t: usize, object: u64, c: Callback, cpu: u32) {
         let level = match c.kind {
-            CallbackKind::Timer | CallbackKind::Tasklet | CallbackKind::Rcu => Level::Softirq,
+            CallbackKind::Timer | CallbackKind::Tasklet => Level::Softirq,
             CallbackKind::Irq => Level::Hardirq,
             CallbackKind::Work | CallbackKind::Kthread => Level::Task,
         };
@@ -205,7 +205,10 @@ impl Machine<'_> {
             }
             Prim::Cancel { sync, shutdown, .. } => {
                 let object = self.callback_object(t, prim, site).map_or(0, |o| o.0);
-                if sync && self.world.callbacks.get(&object).is_some_and(|c| c.kind == CallbackKind::Work) && !self.may_sleep(t, site.name.as_str()) {
+                if sync
+                    && self.world.callbacks.get(&object).is_some_and(|c| c.kind == CallbackKind::Work)
+                    && !self.may_sleep(t, site.name.as_str())
+                {
                     return Flow::Dead;
                 }
                 Flow::Next(i64::from(self.cancel(object, shutdown)))
@@ -216,7 +219,9 @@ impl Machine<'_> {
                 }
                 Flow::Next(0)
             }
-            Prim::IsPending(n) => Flow::Next(i64::from(self.world.callbacks.get(&(a(self, n) as u64)).is_some_and(|c| c.pending.is_some()))),
+            Prim::IsPending(n) => {
+                Flow::Next(i64::from(self.world.callbacks.get(&(a(self, n) as u64)).is_some_and(|c| c.pending.is_some())))
+            }
             Prim::RequestIrq { threaded } => {
                 let object = self.irq_key(t, site);
                 let data = a(self, if threaded { 5 } else { 4 });

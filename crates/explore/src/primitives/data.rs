@@ -9,6 +9,11 @@ use crate::memory::{Bad, Kind, POISON, State};
 
 const STRING_MAX: u64 = 1 << 16;
 
+/// What `kfree()` and its kin do nothing for.
+fn is_null_or_error(addr: u64) -> bool {
+    !(4096..=u64::MAX - 4096).contains(&addr)
+}
+
 impl Machine<'_> {
     pub(super) fn allocate(&mut self, t: usize, site: &CallSite, zero: bool, size: Size) -> Flow {
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
@@ -62,7 +67,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn free_footprint(&mut self, t: usize, addr: u64) -> Result<(), Wrong> {
-        if addr < 4096 || addr > u64::MAX - 4096 {
+        if is_null_or_error(addr) {
             return Ok(());
         }
         match self.link.mem.check(addr, 1) {
@@ -85,7 +90,7 @@ impl Machine<'_> {
 
     /// Frees an object; wrong frees are faults.
     pub(crate) fn free_now(&mut self, t: usize, addr: u64) {
-        if addr < 4096 || addr > u64::MAX - 4096 {
+        if is_null_or_error(addr) {
             return;
         }
         match self.link.mem.check(addr, 0) {
@@ -199,7 +204,7 @@ impl Machine<'_> {
 
     pub(super) fn list_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
-        let mut load = |m: &mut Self, addr: u64| -> Option<u64> {
+        let load = |m: &mut Self, addr: u64| -> Option<u64> {
             match m.link.mem.check(addr, 8) {
                 Ok(at) => {
                     m.link.mem.touch(at, 8, t as u8, false);

@@ -118,27 +118,24 @@ impl Machine<'_> {
     }
 
     pub(super) fn lock_ready(&self, t: usize, op: LockOp, site: &CallSite) -> bool {
-        if self.options.bh_lock && self.rt() && op.context.iter().flatten().any(|c| c.part == CtxPart::Bh && c.enter) && self.threads[t].context.bh == 0 {
-            if !self.bh_free(t) {
-                return false;
-            }
+        let disables_bh = op.context.iter().flatten().any(|c| c.part == CtxPart::Bh && c.enter);
+        if self.options.bh_lock && self.rt() && disables_bh && self.threads[t].context.bh == 0 && !self.bh_free(t) {
+            return false;
         }
         let Some(take) = op.take else { return true };
         if !op.waits {
             return true;
         }
-        let (key, memory) = self.lock_key(t, take.lock, site);
-        // An access that is wrong is done, and found out.
-        let _ = memory;
-        self.lock_free(t, key, take)
+        let (key, _) = self.lock_key(t, take.lock, site);
+        self.lock_free(key, take)
     }
 
-    fn lock_free(&self, t: usize, key: u64, take: LockEffect) -> bool {
+    fn lock_free(&self, key: u64, take: LockEffect) -> bool {
         let Some(lock) = self.world.locks.get(&key) else { return true };
         match (take.kind, take.mode) {
             (LockKind::Semaphore, _) => lock.taken < lock.initial,
-            (LockKind::SleepingOther | LockKind::Srcu, LockMode::Shared) | (_, LockMode::Shared) => lock.owner.is_none(),
-            _ => lock.owner.is_none() && lock.readers == 0 || lock.owner == Some(t as u8) && take.kind == LockKind::Sock && false,
+            (_, LockMode::Shared) => lock.owner.is_none(),
+            _ => lock.owner.is_none() && lock.readers == 0,
         }
     }
 
@@ -156,10 +153,15 @@ impl Machine<'_> {
             }
             // A spinlock of the real-time kernel sleeps.
             if self.rt() && matches!(take.kind, LockKind::Spin | LockKind::RwSpin) && self.concurrent() && self.rt_atomic(t) {
-                self.fault(t, FaultKind::SleepInAtomic, key, format!("{}() sleeps on PREEMPT_RT, called in atomic context", site.name.as_str()));
+                self.fault(
+                    t,
+                    FaultKind::SleepInAtomic,
+                    key,
+                    format!("{}() sleeps on PREEMPT_RT, called in atomic context", site.name.as_str()),
+                );
                 return Flow::Dead;
             }
-            done = self.lock_free(t, key, take);
+            done = self.lock_free(key, take);
             if done {
                 let here = self.site(t);
                 let lock = self.world.lock(key);

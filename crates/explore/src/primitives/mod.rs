@@ -40,44 +40,74 @@ pub enum Prim {
     /// `*a0 = a2 if *a0 == *a1`, else `*a1 = *a0`; gives whether.
     TryExchange,
     Atomic(AtomicOp),
-    Bit { set: Option<bool>, test: bool },
+    Bit {
+        set: Option<bool>,
+        test: bool,
+    },
     CopyMemory,
     SetMemory,
     CompareMemory,
     StringLength,
-    StringCompare { bounded: bool },
-    Allocate { zero: bool, size: Size },
+    StringCompare {
+        bounded: bool,
+    },
+    Allocate {
+        zero: bool,
+        size: Size,
+    },
     Free(u8),
-    FreeLater { srcu: bool },
+    FreeLater {
+        srcu: bool,
+    },
     CacheCreate,
     Lock(LockOp),
     MaySleep(Sleeps),
     Yield,
     InitQueue,
-    PrepareToWait { exclusive: bool },
+    PrepareToWait {
+        exclusive: bool,
+    },
     FinishWait,
-    WakeQueue { all: bool },
+    WakeQueue {
+        all: bool,
+    },
     QueueActive,
     SetState,
-    Schedule { timeout: Option<u8> },
+    Schedule {
+        timeout: Option<u8>,
+    },
     WakeTask,
     InitCompletion,
-    Complete { all: bool },
-    WaitCompletion { timed: bool },
+    Complete {
+        all: bool,
+    },
+    WaitCompletion {
+        timed: bool,
+    },
     TryCompletion,
     CompletionDone,
-    Synchronize { srcu: bool },
-    CallRcu { srcu: bool },
+    Synchronize {
+        srcu: bool,
+    },
+    CallRcu {
+        srcu: bool,
+    },
     RcuBarrier,
     SrcuLock,
     SrcuUnlock,
     Setup(CallbackKind, u8, u8, Option<u8>),
     Arm(CallbackKind, u8),
-    Cancel { object: u8, sync: bool, shutdown: bool },
+    Cancel {
+        object: u8,
+        sync: bool,
+        shutdown: bool,
+    },
     Flush(u8),
     FlushAll,
     IsPending(u8),
-    RequestIrq { threaded: bool },
+    RequestIrq {
+        threaded: bool,
+    },
     FreeIrq,
     KthreadRun,
     KthreadStop,
@@ -88,7 +118,9 @@ pub enum Prim {
     CpuNumber,
     Current,
     GetObject,
-    PutObject { delete: bool },
+    PutObject {
+        delete: bool,
+    },
     ListAddValid,
     ListDelValid,
     Held(bool),
@@ -111,7 +143,9 @@ pub enum Prim {
     PthreadCreate,
     PthreadJoin,
     CondWait,
-    CondSignal { all: bool },
+    CondSignal {
+        all: bool,
+    },
     SemInit,
     AtomicSection(bool),
     Assume,
@@ -191,6 +225,8 @@ impl Machine<'_> {
                     return Flow::Stop;
                 }
                 if let Some(Wrong::Access(bad, addr, write)) = wrong {
+                    self.threads[t].ops += 1;
+                    self.note(t, addr, write);
                     self.wrong_access(t, prim, bad, addr, write);
                     return Flow::Dead;
                 }
@@ -309,9 +345,12 @@ impl Machine<'_> {
                 n => self.uses(t, a(self, 0), n, true),
             },
             Prim::Free(n) => self.free_footprint(t, a(self, n)),
-            Prim::FreeLater { .. } | Prim::CallRcu { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier | Prim::SrcuLock | Prim::SrcuUnlock => {
-                self.rcu_footprint(t, prim, site)
-            }
+            Prim::FreeLater { .. }
+            | Prim::CallRcu { .. }
+            | Prim::Synchronize { .. }
+            | Prim::RcuBarrier
+            | Prim::SrcuLock
+            | Prim::SrcuUnlock => self.rcu_footprint(t, prim, site),
             Prim::Lock(op) => self.lock_footprint(t, op, site),
             Prim::Yield => {
                 self.add_cpu(t, true);
@@ -388,10 +427,17 @@ impl Machine<'_> {
         match prim {
             Prim::Give(v) => Flow::Next(v),
             Prim::Argument(n) => Flow::Next(a(self, n)),
-            Prim::StoreTo | Prim::Exchange | Prim::CompareExchange | Prim::TryExchange | Prim::Atomic(_) | Prim::Bit { .. } | Prim::C11Load | Prim::C11Compare => {
-                self.atomic_perform(t, prim, site)
+            Prim::StoreTo
+            | Prim::Exchange
+            | Prim::CompareExchange
+            | Prim::TryExchange
+            | Prim::Atomic(_)
+            | Prim::Bit { .. }
+            | Prim::C11Load
+            | Prim::C11Compare => self.atomic_perform(t, prim, site),
+            Prim::CopyMemory | Prim::SetMemory | Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => {
+                self.data_perform(t, prim, site)
             }
-            Prim::CopyMemory | Prim::SetMemory | Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),
             Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
             Prim::Free(n) => {
                 let addr = a(self, n) as u64;
@@ -408,9 +454,12 @@ impl Machine<'_> {
                     None => Flow::Next(0),
                 }
             }
-            Prim::FreeLater { .. } | Prim::CallRcu { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier | Prim::SrcuLock | Prim::SrcuUnlock => {
-                self.rcu_perform(t, prim, site)
-            }
+            Prim::FreeLater { .. }
+            | Prim::CallRcu { .. }
+            | Prim::Synchronize { .. }
+            | Prim::RcuBarrier
+            | Prim::SrcuLock
+            | Prim::SrcuUnlock => self.rcu_perform(t, prim, site),
             Prim::Lock(op) => self.lock_perform(t, op, site),
             Prim::MaySleep(how) => {
                 let sleeps = match how {
@@ -514,7 +563,13 @@ impl Machine<'_> {
                 let narrow = |v: u64, size: u8| if size == 4 { v & 0xffff_ffff } else { v };
                 Flow::Next(match scan {
                     Scan::Lowest => i64::from(v.trailing_zeros() & 63),
-                    Scan::First => if v as u32 == 0 { 0 } else { i64::from(v.trailing_zeros()) + 1 },
+                    Scan::First => {
+                        if v as u32 == 0 {
+                            0
+                        } else {
+                            i64::from(v.trailing_zeros()) + 1
+                        }
+                    }
                     Scan::LowestZero => i64::from((!v).trailing_zeros() & 63),
                     Scan::Highest => i64::from(63 - (v | 1).leading_zeros()),
                     Scan::Last(size) => i64::from(64 - narrow(v, size).leading_zeros()),

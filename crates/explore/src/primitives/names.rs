@@ -201,7 +201,11 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
          lockdep_assert_in_softirq lockdep_register_key lockdep_unregister_key touch_softlockup_watchdog module_put mod_delayed_noop",
         Prim::Give(0),
     );
-    add(&mut t, "lockdep_is_held lock_is_held rcu_read_lock_bh_held rcu_read_lock_any_held lockdep_rtnl_held try_module_get spin_is_locked", Prim::Give(1));
+    add(
+        &mut t,
+        "lockdep_is_held lock_is_held rcu_read_lock_bh_held rcu_read_lock_any_held lockdep_rtnl_held try_module_get spin_is_locked",
+        Prim::Give(1),
+    );
     t
 });
 
@@ -256,7 +260,11 @@ fn wait(t: &mut Table) {
     add(t, "init_completion reinit_completion __init_completion", Prim::InitCompletion);
     add(t, "complete complete_on_current_cpu", Prim::Complete { all: false });
     add(t, "complete_all", Prim::Complete { all: true });
-    add(t, "wait_for_completion wait_for_completion_io wait_for_completion_interruptible wait_for_completion_killable", Prim::WaitCompletion { timed: false });
+    add(
+        t,
+        "wait_for_completion wait_for_completion_io wait_for_completion_interruptible wait_for_completion_killable",
+        Prim::WaitCompletion { timed: false },
+    );
     add(
         t,
         "wait_for_completion_timeout wait_for_completion_interruptible_timeout wait_for_completion_killable_timeout wait_for_completion_io_timeout",
@@ -265,7 +273,11 @@ fn wait(t: &mut Table) {
     add(t, "try_wait_for_completion", Prim::TryCompletion);
     add(t, "completion_done", Prim::CompletionDone);
     add(t, "signal_pending signal_pending_state fatal_signal_pending need_resched freezing", Prim::Give(0));
-    add(t, "synchronize_rcu synchronize_net synchronize_sched synchronize_rcu_bh synchronize_rcu_expedited", Prim::Synchronize { srcu: false });
+    add(
+        t,
+        "synchronize_rcu synchronize_net synchronize_sched synchronize_rcu_bh synchronize_rcu_expedited",
+        Prim::Synchronize { srcu: false },
+    );
     add(t, "synchronize_srcu synchronize_srcu_expedited", Prim::Synchronize { srcu: true });
     add(t, "call_rcu call_rcu_hurry call_rcu_bh call_rcu_sched", Prim::CallRcu { srcu: false });
     add(t, "call_srcu", Prim::CallRcu { srcu: true });

@@ -53,7 +53,7 @@ impl Machine<'_> {
 
     /// `dev->release`, else its type's, else its class's.
     fn release_function(&mut self, object: u64) -> Option<crate::code::FnId> {
-        let mut at = |m: &mut Self, base: u64, tag: &str, member: &str| -> Option<u64> {
+        let at = |m: &mut Self, base: u64, tag: &str, member: &str| -> Option<u64> {
             let (off, ty) = m.link.member(tag, member)?;
             m.read_int(base.wrapping_add(off), ty).map(|v| v as u64).filter(|&v| v != 0)
         };

@@ -3,7 +3,6 @@
 //! A grace period waits for the sections that had begun before it. Sections are events only in programs that wait for grace periods.
 
 use super::lock::LockOp;
-use super::state::CallbackKind;
 use super::{Prim, Wrong};
 use crate::code::{CallSite, FnId};
 use crate::event::{Access, Location, Mode};
@@ -172,11 +171,6 @@ impl Machine<'_> {
         if id.0 == u32::MAX {
             self.free_now(t, arg as u64);
         }
-    }
-
-    #[allow(dead_code)]
-    fn kind_of_callback(&self, t: usize) -> Option<CallbackKind> {
-        self.world.callbacks.get(&self.threads[t].callback).map(|c| c.kind)
     }
 }
 

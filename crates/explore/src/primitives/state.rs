@@ -8,8 +8,6 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Lock {
     pub owner: Option<u8>,
-    /// How often its owner has taken it (recursive locks only).
-    pub depth: u32,
     pub readers: u32,
     /// Taken from a semaphore's count.
     pub taken: i32,
@@ -30,7 +28,6 @@ pub enum CallbackKind {
     Work,
     Tasklet,
     Irq,
-    Rcu,
     Kthread,
 }
 

@@ -240,7 +240,8 @@ impl Strategy for Dpor {
         if candidates == 0 {
             return None;
         }
-        let thread = if previous != u8::MAX && candidates & (1 << previous) != 0 { u32::from(previous) } else { candidates.trailing_zeros() };
+        let thread =
+            if previous != u8::MAX && candidates & (1 << previous) != 0 { u32::from(previous) } else { candidates.trailing_zeros() };
         node.thread = thread as u8;
         node.backtrack = 1 << thread;
         self.nodes.push(node);
