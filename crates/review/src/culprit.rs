@@ -25,13 +25,21 @@ const MAX_CALLEES: usize = 96;
 /// The innermost frames that belong to the code that misused the kernel's services, in one part of the tree. Library code passes on what
 /// it was given.
 pub(crate) fn own_frames<'s>(splat: &'s Splat, found: &Found<'_>) -> Vec<&'s Frame> {
-    let all: Vec<&Frame> = frames(splat).collect();
-    let start = blamed(splat, found).unwrap_or(0);
-    let folder = |f: &Frame| found.definition(&f.function).map(|d| words::folder(&d.file).to_owned());
-    let library = |f: &Frame| folder(f).is_none_or(|f| ["lib", "arch", "include"].iter().any(|l| f.split('/').next() == Some(l)));
-    let own: Vec<&Frame> = all.into_iter().skip(start).skip_while(|f| library(f)).collect();
-    let home = own.first().and_then(|f| folder(f));
-    own.into_iter().take_while(|f| folder(f) == home).collect()
+    let own: Vec<&Frame> = frames(splat).skip(own_start(splat, found).unwrap_or(0)).collect();
+    let home = own.first().and_then(|f| folder(f, found));
+    own.into_iter().take_while(|f| folder(f, found) == home).collect()
+}
+
+fn folder(frame: &Frame, found: &Found<'_>) -> Option<String> {
+    found.definition(&frame.function).map(|d| words::folder(&d.file).to_owned())
+}
+
+/// Index of the innermost frame that is to blame and no library code; of the one to blame, if all are.
+fn own_start(splat: &Splat, found: &Found<'_>) -> Option<usize> {
+    let start = blamed(splat, found)?;
+    let library = |f: &Frame| folder(f, found).is_some_and(|f| ["lib", "arch", "include"].iter().any(|l| f.split('/').next() == Some(l)));
+    let passed = frames(splat).skip(start).take_while(|f| library(f)).count();
+    Some(if start + passed < frames(splat).count() { start + passed } else { start })
 }
 
 fn sleeps(found: &Found<'_>, function: &str) -> bool {
@@ -71,9 +79,9 @@ fn same_name(frame: &str, name: &str) -> bool {
 /// The last frame of the blamed function's part of the tree, and the one that called into it.
 pub(crate) fn entry(splat: &Splat, found: &Found<'_>) -> Option<(usize, usize)> {
     let all: Vec<&Frame> = frames(splat).collect();
-    let start = blamed(splat, found)?;
+    let start = own_start(splat, found)?;
     let first = all.get(start)?;
-    let part = |f: &Frame| found.definition(&f.function).map(|d| words::folder(&d.file).to_owned());
+    let part = |f: &Frame| folder(f, found);
     let home = part(first);
     let inside = |f: &Frame| f.module == first.module && (f.module.is_some() || part(f) == home);
     let inner = start + all.get(start..)?.iter().take_while(|f| inside(f)).count().max(1) - 1;
