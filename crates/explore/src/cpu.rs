@@ -29,7 +29,8 @@ impl Machine<'_> {
         if !self.cpu_shared(cpu) {
             return;
         }
-        let write = change || matches!(self.options.preemption, Preemption::None | Preemption::Voluntary);
+        let cooperative = matches!(self.options.preemption, Preemption::None | Preemption::Voluntary) && !self.link.plain;
+        let write = change || cooperative;
         self.threads[t].footprint.push(Access::new(Location::cpu(cpu), if write { Mode::Write } else { Mode::Read }));
     }
 
@@ -127,7 +128,7 @@ impl Machine<'_> {
     /// Whether the rules of its CPU let a thread go on.
     pub fn cpu_allows(&self, t: usize) -> bool {
         let me = &self.threads[t];
-        if !self.cpu_shared(me.cpu) {
+        if !self.cpu_shared(me.cpu) || self.link.plain {
             return true;
         }
         let rt = self.rt();
@@ -193,6 +194,8 @@ impl Machine<'_> {
 
     /// Threads that the rules of their CPUs let run, whatever their operations wait for.
     pub fn allowed(&self) -> u32 {
-        (0..self.threads.len()).filter(|&t| self.threads[t].alive() && self.cpu_allows(t)).fold(0, |m, t| m | 1 << t)
+        let owner = self.world.atomic_section;
+        let may = |t: usize| self.threads[t].alive() && owner.is_none_or(|o| o == t) && self.cpu_allows(t);
+        (0..self.threads.len()).filter(|&t| may(t)).fold(0, |m, t| m | 1 << t)
     }
 }

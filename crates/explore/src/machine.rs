@@ -271,7 +271,7 @@ impl<'p> Machine<'p> {
                 }
             }
         }
-        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new() });
+        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new(), atomic: false });
         true
     }
 
@@ -411,6 +411,14 @@ impl<'p> Machine<'p> {
         self.threads[t].ops += 1;
         match checked {
             Ok(at) => {
+                if write {
+                    self.threads[t].effects += 1;
+                } else if self.threads[t].reads.len() < 64 {
+                    let granule = addr & !7;
+                    if let Some(value) = self.link.mem.peek(granule) {
+                        self.threads[t].reads.push((granule, value));
+                    }
+                }
                 self.link.mem.touch(at, size, t as u8, write);
                 if self.record.is_some() {
                     self.note(t, addr, write);
@@ -478,6 +486,10 @@ impl<'p> Machine<'p> {
                 self.threads[t].ops += 1;
                 self.end_callback(t);
                 self.threads[t].status = Status::Finished;
+            }
+            Pending::Await => {
+                self.threads[t].reads.clear();
+                self.advance(t, false);
             }
             _ => self.advance(t, true),
         }
@@ -590,7 +602,7 @@ impl<'p> Machine<'p> {
                         }
                     }
                     Ins::Jump { to } => {
-                        if (to as usize) <= pc && !self.loop_again(t, pc) {
+                        if (to as usize) <= pc && !self.loop_again(t, pc, to as usize) {
                             return;
                         }
                         pc = to as usize;
@@ -598,7 +610,7 @@ impl<'p> Machine<'p> {
                     }
                     Ins::Branch { c, then, els } => {
                         let to = if r!(c) != 0 { then } else { els } as usize;
-                        if to <= pc && !self.loop_again(t, pc) {
+                        if to <= pc && !self.loop_again(t, pc, to) {
                             return;
                         }
                         pc = to;
@@ -668,22 +680,28 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn loop_again(&mut self, t: usize, pc: usize) -> bool {
+    /// A backward jump. `false`: the thread stopped or is cut off.
+    fn loop_again(&mut self, t: usize, pc: usize, to: usize) -> bool {
         if !self.concurrent() {
             return true;
         }
         let limit = self.options.unroll;
-        let steps = self.threads[t].steps;
+        let (steps, effects) = (self.threads[t].steps, self.threads[t].effects);
+        let Some(frame) = self.threads[t].frames.last() else { return true };
+        let state =
+            self.threads[t].regs[frame.regs as usize..].iter().fold(0u64, |h, r| (h.rotate_left(5) ^ *r as u64).wrapping_mul(0x9e37_79b9));
         let Some(frame) = self.threads[t].frames.last_mut() else { return true };
-        let count = match frame.loops.iter_mut().find(|l| l.0 == pc as u32) {
+        let now = Loop { pc: pc as u32, count: 0, steps, effects, state };
+        let mut idle = false;
+        let count = match frame.loops.iter_mut().find(|l| l.pc == pc as u32) {
             Some(entry) => {
-                if entry.2 != steps {
-                    (entry.1, entry.2) = (entry.1 + 1, steps);
-                }
-                entry.1
+                let moved = entry.steps != steps;
+                idle = entry.effects == effects && entry.state == state;
+                *entry = Loop { count: entry.count + u32::from(moved), ..now };
+                entry.count
             }
             None => {
-                frame.loops.push((pc as u32, 0, steps));
+                frame.loops.push(now);
                 0
             }
         };
@@ -693,7 +711,24 @@ impl<'p> Machine<'p> {
             self.cut(t);
             return false;
         }
+        if idle && self.stop_at.is_none() && !self.threads[t].reads.is_empty() {
+            self.save(t, to);
+            self.threads[t].footprint.clear();
+            for n in 0..self.threads[t].reads.len() {
+                let at = Location::granule(self.threads[t].reads[n].0);
+                self.threads[t].footprint.push(Access::new(at, Mode::Read));
+            }
+            self.add_cpu(t, false);
+            self.threads[t].pending = Pending::Await;
+            return false;
+        }
+        self.threads[t].reads.clear();
         true
+    }
+
+    /// Whether something that an idle loop reads has changed.
+    pub(crate) fn changed(&self, t: usize) -> bool {
+        self.threads[t].reads.iter().any(|&(at, was)| self.link.mem.peek(at) != Some(was))
     }
 
     fn memory_ins(&mut self, t: usize, ins: Ins, regs: usize, granted: &mut bool) -> bool {
@@ -836,7 +871,15 @@ impl<'p> Machine<'p> {
                 }
                 self.advance_past(t);
                 let n = site.args.len().min(16);
+                let atomic = self.link.plain && self.link.functions[id.0 as usize].name.as_str().starts_with("__VERIFIER_atomic_");
+                if atomic && !self.enter_atomic(t, granted) {
+                    self.unadvance(t);
+                    return Flow::Stop;
+                }
                 if self.push_frame(t, id, &args[..n], site.dst, site.dst_size) {
+                    if atomic && let Some(frame) = self.threads[t].frames.last_mut() {
+                        frame.atomic = true;
+                    }
                     Flow::Called
                 } else {
                     self.unadvance(t);
@@ -844,6 +887,27 @@ impl<'p> Machine<'p> {
                 }
             }
         }
+    }
+
+    /// The call of a function that runs as one: a scheduling point. `false`: the thread stopped before it.
+    fn enter_atomic(&mut self, t: usize, granted: &mut bool) -> bool {
+        if !self.world.sections_used {
+            self.world.sections_used = true;
+            self.world.shared_cpus |= 1;
+            self.world.grown = true;
+        }
+        if !self.concurrent() {
+            return true;
+        }
+        if !std::mem::take(granted) && self.stop_at.is_none_or(|at| self.threads[t].ops >= at) {
+            self.threads[t].footprint.clear();
+            self.add_cpu(t, true);
+            self.threads[t].pending = Pending::Memory;
+            return false;
+        }
+        self.threads[t].ops += 1;
+        self.world.atomic_section = Some(t);
+        true
     }
 
     fn note_call(&mut self, t: usize) {
@@ -917,6 +981,9 @@ impl<'p> Machine<'p> {
             {
                 self.link.mem.release(at, t as u8, State::Gone, site);
             }
+        }
+        if self.threads[t].frames.last().is_some_and(|f| f.atomic) {
+            self.world.atomic_section = None;
         }
         let thread = &mut self.threads[t];
         thread.frames.pop();

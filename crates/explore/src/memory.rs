@@ -421,6 +421,18 @@ impl Memory {
         self.bytes[start..start + size].copy_from_slice(&bytes[..size]);
     }
 
+    /// The eight bytes at an aligned address, if they can be read as they are.
+    pub fn peek(&self, addr: u64) -> Option<u64> {
+        let x = addr.wrapping_sub(BASE);
+        let object = self.spaces.get((x >> SPACE_BITS) as usize)?.get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
+        if object.kind == Kind::None || object.state != State::Live {
+            return None;
+        }
+        let start = object.start as usize + usize::try_from(addr.wrapping_sub(object.addr)).ok()?;
+        let bytes = self.bytes.get(start..start.checked_add(8)?)?;
+        Some(bytes.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)))
+    }
+
     /// Copies between two checked ranges, which may overlap.
     pub fn copy(&mut self, dst: Ref, src: Ref, size: u32) {
         let d = self.object(dst).start as usize + dst.off as usize;

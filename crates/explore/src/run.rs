@@ -8,7 +8,7 @@ use crate::memory::Site;
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
 use crate::search::{Dpor, Pct, Random, Strategy, View};
-use crate::thread::{Level, Status};
+use crate::thread::{Level, Pending, Status};
 use cuthere_cfront::program::Program;
 use cuthere_kernel::Model;
 use std::collections::BTreeSet;
@@ -266,6 +266,7 @@ impl<'p> Run<'p> {
             let grown = self.machine.link.mem.learned.take_grown() | std::mem::take(&mut self.machine.world.grown);
             if grown {
                 strategy.restart();
+                self.machine.bounds.clear();
                 outcome.executions = 0;
                 outcome.redundant = 0;
                 if Instant::now() >= deadline {
@@ -353,6 +354,8 @@ impl<'p> Run<'p> {
         let m = &mut self.machine;
         let stuck: Vec<usize> =
             blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
+        // A loop that waits for ever is no deadlock.
+        let stuck = if stuck.iter().all(|&t| m.threads[t].pending == Pending::Await) { Vec::new() } else { stuck };
         let clean = m.faults.is_empty() && m.threads.iter().all(|t| t.status != Status::Cut);
         if !clean || m.assumed_away {
             return;

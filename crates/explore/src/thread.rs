@@ -39,6 +39,8 @@ pub enum Pending {
     Start,
     /// The end of a callback, which others may wait for.
     End,
+    /// Another round of a loop that only reads: it waits until what it reads has changed.
+    Await,
 }
 
 pub struct Frame {
@@ -50,8 +52,21 @@ pub struct Frame {
     /// Where the caller wants the result: a register of its frame.
     pub dst: Option<Reg>,
     pub dst_size: u32,
-    /// Backward jumps: where, how often with an operation in between, and at how many operations last.
-    pub loops: Vec<(u32, u32, u32)>,
+    pub loops: Vec<Loop>,
+    /// No other thread runs until it returns.
+    pub atomic: bool,
+}
+
+/// A backward jump of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Loop {
+    pub pc: u32,
+    /// How often it was taken with an operation in between.
+    pub count: u32,
+    /// The thread's operations and effects when it was last taken, and a hash of the frame's registers.
+    pub steps: u32,
+    pub effects: u32,
+    pub state: u64,
 }
 
 /// A lock that a thread holds.
@@ -117,6 +132,10 @@ pub struct Thread {
     pub daemon: bool,
     /// Scheduling points passed.
     pub steps: u32,
+    /// Operations done that were not reads.
+    pub effects: u32,
+    /// What it has read since the last backward jump: granule and value.
+    pub reads: Vec<(u64, u64)>,
 }
 
 impl Thread {
@@ -151,6 +170,8 @@ impl Thread {
             result: 0,
             daemon: false,
             steps: 0,
+            effects: 0,
+            reads: Vec::new(),
         }
     }
 

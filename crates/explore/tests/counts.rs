@@ -139,3 +139,31 @@ fn a_wake_up_without_a_lock_can_be_lost() {
     assert_eq!(outcome.kind, OutcomeKind::Fault);
     assert_eq!(outcome.faults[0].fault.kind.id(), "deadlock");
 }
+
+#[test]
+fn a_loop_that_waits_ends() {
+    let bodies = ["while (!flag) ; assert(data == 1);".to_owned(), "data = 1; flag = 1;".to_owned()];
+    let outcome = explore_text("spin.c", &program("int flag, data;", &bodies), &Options::default());
+    assert_eq!(
+        outcome.kind,
+        OutcomeKind::None,
+        "{:?} {:?} {:?}",
+        outcome.bounds,
+        outcome.faults.first().map(|f| f.fault.kind),
+        outcome.unfinished
+    );
+    let wrong = ["while (!flag) ; assert(data == 1);".to_owned(), "flag = 1; data = 1;".to_owned()];
+    let outcome = explore_text("spin.c", &program("int flag, data;", &wrong), &Options::default());
+    assert_eq!(outcome.kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn sections_run_as_one() {
+    let globals = "int x; void __VERIFIER_atomic_add(void) { int a = x; x = a + 1; }";
+    let outcome = explore_text("atomic.c", &program(globals, &repeat(3, |_| "__VERIFIER_atomic_add();".to_owned())), &Options::default());
+    assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 6));
+    let mut bodies = repeat(2, |_| "__VERIFIER_atomic_add();".to_owned());
+    bodies.push("int a = x; __VERIFIER_atomic_add(); assert(x > a);".to_owned());
+    let outcome = explore_text("atomic.c", &program(globals, &bodies), &Options::default());
+    assert_eq!(outcome.kind, OutcomeKind::None);
+}

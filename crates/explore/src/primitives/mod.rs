@@ -232,6 +232,7 @@ impl Machine<'_> {
                 }
             }
             self.threads[t].ops += 1;
+            self.threads[t].effects += u32::from(!self.only_reads(prim));
             if self.record.is_some() {
                 let addr = self.arg(t, site, 0) as u64;
                 self.note(t, addr, true);
@@ -242,6 +243,11 @@ impl Machine<'_> {
         }
         let flow = self.perform(t, prim, site);
         if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
+    }
+
+    /// Whether doing it again changes nothing, so that a loop around it may wait. What it reads it must have noted itself.
+    fn only_reads(&self, prim: Prim) -> bool {
+        matches!(prim, Prim::Yield | Prim::MaySleep(_) | Prim::ThisCpu | Prim::CpuNumber)
     }
 
     pub(crate) fn wrong_access(&mut self, t: usize, prim: Prim, bad: Bad, addr: u64, write: bool) {
@@ -262,6 +268,7 @@ impl Machine<'_> {
         let thread = &self.threads[t];
         match thread.pending {
             Pending::Memory | Pending::End => true,
+            Pending::Await => self.changed(t),
             Pending::Start => {
                 let bh = thread.level != Level::Softirq || !self.rt() || !self.options.bh_lock || self.bh_free(t);
                 bh && thread.waits_for == 0 && self.start_ready(t)

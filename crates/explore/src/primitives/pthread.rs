@@ -9,6 +9,7 @@ use crate::thread::{Level, Status};
 
 impl Machine<'_> {
     pub(super) fn pthread_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        self.add_cpu(t, false);
         let object = self.arg(t, site, 0) as u64;
         let sync = |mode| Access::new(Location::sync(object), mode);
         match prim {
@@ -29,7 +30,14 @@ impl Machine<'_> {
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
             Prim::SemInit => self.synchronises(t, object, sync(Mode::Write)),
             _ => {
-                self.threads[t].footprint.push(Access::new(Location::named(0x5100_0000), Mode::Acquire));
+                // The beginning of a section that runs as one; its end is no point of its own.
+                if prim == Prim::AtomicSection(true) {
+                    if !self.world.sections_used {
+                        (self.world.sections_used, self.world.grown) = (true, true);
+                        self.world.shared_cpus |= 1;
+                    }
+                    self.add_cpu(t, true);
+                }
                 Ok(())
             }
         }

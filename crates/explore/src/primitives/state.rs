@@ -62,6 +62,7 @@ pub struct World {
     /// Learned: CPUs with more than one thread, and that grace periods are used. Kept between executions.
     pub shared_cpus: u32,
     pub rcu_used: bool,
+    pub sections_used: bool,
     pub grown: bool,
 }
 

@@ -167,7 +167,10 @@ impl Dpor {
             let node = &mut self.nodes[at];
             let wanted = initials & node.enabled;
             if wanted == 0 {
-                node.backtrack |= node.enabled;
+                // Not before this very operation, but before what keeps the others from running now.
+                if let Some(node) = self.nodes[..at].iter_mut().rev().find(|n| n.enabled & initials != 0) {
+                    node.backtrack |= node.enabled & initials;
+                }
             } else if self.bound.is_some() {
                 node.backtrack |= wanted;
             } else if node.backtrack & wanted == 0 {
