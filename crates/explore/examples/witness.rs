@@ -48,6 +48,7 @@ fn main() {
                 }
             }
             "--bh-lock" => options.bh_lock = true,
+            "--races" => options.races = true,
             "--quiet" => quiet = true,
             "--preemptions" => options.preemptions = value().parse().unwrap_or(2),
             "--interrupts" => options.interrupts = value().parse().unwrap_or(2),

@@ -13,6 +13,7 @@ mod link;
 mod machine;
 mod memory;
 mod primitives;
+mod races;
 mod run;
 mod scenario;
 mod schedule;

@@ -99,6 +99,8 @@ pub struct Machine<'p> {
     pub event: Event,
     pub events: u32,
     pub record: Option<Vec<Recorded>>,
+    /// Clocks, if data races are asked for.
+    pub races: Option<crate::races::Races>,
     /// While replaying: stop the thread before its operation of this number.
     pub stop_at: Option<u64>,
     /// While replaying: how many operations each thread does when it comes into being.
@@ -125,6 +127,7 @@ impl<'p> Machine<'p> {
             event: Event::default(),
             events: 0,
             record: None,
+            races: None,
             stop_at: None,
             arrivals: None,
             finally: Vec::new(),
@@ -139,6 +142,9 @@ impl<'p> Machine<'p> {
     pub fn reset(&mut self) {
         self.link.mem.reset();
         self.threads.clear();
+        if let Some(races) = &mut self.races {
+            races.reset();
+        }
         self.world.reset();
         self.faults.clear();
         self.finally.clear();
@@ -218,6 +224,9 @@ impl<'p> Machine<'p> {
         self.threads[creator].children += 1;
         self.threads.push(thread);
         self.event.spawned |= 1 << id;
+        if let Some(races) = &mut self.races {
+            races.spawned(creator, id);
+        }
         Some(id)
     }
 
@@ -420,6 +429,9 @@ impl<'p> Machine<'p> {
                     }
                 }
                 self.link.mem.touch(at, size, t as u8, write);
+                if self.races.is_some() && self.link.mem.visibility(at, size).shared {
+                    self.judge_access(t, addr, size, write);
+                }
                 if self.record.is_some() {
                     self.note(t, addr, write);
                 }
@@ -807,6 +819,7 @@ impl<'p> Machine<'p> {
             }
         }
         self.threads[t].ops += 1;
+        self.threads[t].effects += 1;
         let mut out = Vec::with_capacity(ranges.len());
         for &(addr, size, write) in ranges {
             if size == 0 {

@@ -192,7 +192,8 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
         unroll: options.unroll,
         ..MachineOptions::default()
     };
-    let machine = Machine::new(link, machine_options, start);
+    let mut machine = Machine::new(link, machine_options, start);
+    machine.races = options.races.then(crate::races::Races::default);
     let mut run = Run { machine, steps: Vec::new(), finished: 0, bounded: false, names: Vec::new() };
     match &options.replay {
         Some(schedule) => {
@@ -321,6 +322,9 @@ impl<'p> Run<'p> {
             self.step(t, choice);
             outcome.events += 1;
             let event = std::mem::take(&mut self.machine.event);
+            if let Some(races) = &mut self.machine.races {
+                races.executed(&event);
+            }
             let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads };
             strategy.executed(&event, &view);
             self.machine.event = event;
@@ -356,7 +360,7 @@ impl<'p> Run<'p> {
             blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
         // A loop that waits for ever is no deadlock.
         let stuck = if stuck.iter().all(|&t| m.threads[t].pending == Pending::Await) { Vec::new() } else { stuck };
-        let clean = m.faults.is_empty() && m.threads.iter().all(|t| t.status != Status::Cut);
+        let clean = m.faults.iter().all(|f| f.kind == FaultKind::DataRace) && m.threads.iter().all(|t| t.status != Status::Cut);
         if !clean || m.assumed_away {
             return;
         }
@@ -470,6 +474,11 @@ impl<'p> Run<'p> {
                 self.machine.stop_at = Some(goal);
                 let choice = if self.machine.threads[t].choices > 1 { choices.next().copied().unwrap_or(0) } else { 0 };
                 self.machine.step(t, choice);
+                let event = std::mem::take(&mut self.machine.event);
+                if let Some(races) = &mut self.machine.races {
+                    races.executed(&event);
+                }
+                self.machine.event = event;
             }
         }
         self.machine.stop_at = None;

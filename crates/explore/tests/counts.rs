@@ -167,3 +167,16 @@ fn sections_run_as_one() {
     let outcome = explore_text("atomic.c", &program(globals, &bodies), &Options::default());
     assert_eq!(outcome.kind, OutcomeKind::None);
 }
+
+#[test]
+fn races_are_told_from_what_a_lock_orders() {
+    let races = Options { races: true, ..Options::default() };
+    let globals = "pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER; int x;";
+    let ordered = repeat(2, |_| "pthread_mutex_lock(&m); x++; pthread_mutex_unlock(&m);".to_owned());
+    assert_eq!(explore_text("locked.c", &program(globals, &ordered), &races).kind, OutcomeKind::None);
+    let outcome = explore_text("racy.c", &program(globals, &repeat(2, |_| "x = 1;".to_owned())), &races);
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("data-race"));
+    assert_eq!(explore_text("racy.c", &program(globals, &repeat(2, |_| "x = 1;".to_owned())), &Options::default()).kind, OutcomeKind::None);
+    let atomic = repeat(2, |_| "__atomic_fetch_add(&x, 1, 5);".to_owned());
+    assert_eq!(explore_text("atomic.c", &program(globals, &atomic), &races).kind, OutcomeKind::None);
+}

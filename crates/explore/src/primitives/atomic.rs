@@ -130,6 +130,13 @@ impl Machine<'_> {
         };
         self.link.mem.touch(at, u32::from(ty.size), t as u8, write);
         let old = self.link.mem.read(at, ty);
+        self.order_atomic(t, addr, write);
+        if !write && self.threads[t].reads.len() < 64 {
+            // A loop around it may wait for a change.
+            if let Some(value) = self.link.mem.peek(addr & !7) {
+                self.threads[t].reads.push((addr & !7, value));
+            }
+        }
         match prim {
             Prim::StoreTo => {
                 self.link.mem.write(at, ty, arg(self, 1));

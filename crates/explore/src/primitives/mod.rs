@@ -247,7 +247,11 @@ impl Machine<'_> {
 
     /// Whether doing it again changes nothing, so that a loop around it may wait. What it reads it must have noted itself.
     fn only_reads(&self, prim: Prim) -> bool {
-        matches!(prim, Prim::Yield | Prim::MaySleep(_) | Prim::ThisCpu | Prim::CpuNumber)
+        match prim {
+            Prim::Yield | Prim::MaySleep(_) | Prim::ThisCpu | Prim::CpuNumber | Prim::C11Load | Prim::Bit { set: None, .. } => true,
+            Prim::Atomic(op) => !op.writes(),
+            _ => false,
+        }
     }
 
     pub(crate) fn wrong_access(&mut self, t: usize, prim: Prim, bad: Bad, addr: u64, write: bool) {

@@ -1,0 +1,164 @@
+//! Data races: conflicting plain accesses that no synchronisation orders. Marked accesses (`READ_ONCE`, atomics and their kin) are exempt.
+//!
+//! Happens-before comes from locks, wake-ups, grace periods, starts and joins, by vector clocks (as in FastTrack, Flanagan and Freund, PLDI
+//! 2009, with a list of reads per cell). That a CPU runs one thread at a time orders nothing. Refuses to judge accesses that the search has
+//! not found to be shared.
+
+use crate::code::{Code, Ins, Target};
+use crate::event::{Event, Mode};
+use crate::fault::{Fault, FaultKind};
+use crate::link::FnKind;
+use crate::machine::Machine;
+use crate::memory::Site;
+use crate::primitives::Prim;
+use rustc_hash::FxHashMap;
+
+const N: usize = 32;
+
+#[derive(Clone, Copy)]
+struct Use {
+    thread: u8,
+    time: u32,
+    lo: u8,
+    hi: u8,
+    write: bool,
+    site: Site,
+}
+
+/// Clocks of one execution.
+#[derive(Default)]
+pub struct Races {
+    threads: Vec<[u32; N]>,
+    locations: FxHashMap<u64, [u32; N]>,
+    cells: FxHashMap<u64, Vec<Use>>,
+}
+
+fn join(to: &mut [u32; N], from: &[u32; N]) {
+    for (a, b) in to.iter_mut().zip(from) {
+        *a = (*a).max(*b);
+    }
+}
+
+impl Races {
+    /// Everything as at the start.
+    pub fn reset(&mut self) {
+        self.threads.clear();
+        self.locations.clear();
+        self.cells.clear();
+    }
+
+    fn clock(&mut self, thread: usize) -> &mut [u32; N] {
+        while self.threads.len() <= thread {
+            let mut clock = [0; N];
+            if let Some(own) = clock.get_mut(self.threads.len()) {
+                *own = 1;
+            }
+            self.threads.push(clock);
+        }
+        &mut self.threads[thread]
+    }
+
+    /// A thread begins with what its creator has done.
+    pub fn spawned(&mut self, creator: usize, thread: usize) {
+        let from = *self.clock(creator);
+        join(self.clock(thread), &from);
+        self.tick(creator);
+    }
+
+    fn tick(&mut self, thread: usize) {
+        if let Some(own) = self.clock(thread).get_mut(thread) {
+            *own += 1;
+        }
+    }
+
+    /// What an operation orders.
+    pub fn executed(&mut self, event: &Event) {
+        let t = event.thread;
+        for access in &event.footprint {
+            // Plain memory, lives of objects and CPUs order nothing.
+            if matches!(access.at.0 & 7, 0 | 1 | 3) {
+                continue;
+            }
+            self.synchronise(t, access.at.0, access.mode);
+        }
+        if let Some(target) = event.joined {
+            let from = *self.clock(target);
+            join(self.clock(t), &from);
+        }
+    }
+
+    fn synchronise(&mut self, t: usize, at: u64, mode: Mode) {
+        if !matches!(mode, Mode::Release | Mode::ReleaseShared) {
+            let from = self.locations.get(&at).copied().unwrap_or([0; N]);
+            join(self.clock(t), &from);
+        }
+        if !matches!(mode, Mode::Acquire | Mode::AcquireShared) {
+            let own = *self.clock(t);
+            join(self.locations.entry(at).or_insert([0; N]), &own);
+            self.tick(t);
+        }
+    }
+
+    /// A plain access; the earlier one that it races with.
+    fn plain(&mut self, thread: usize, granule: u64, now: Use) -> Option<Site> {
+        let clock = *self.clock(thread);
+        let now = Use { time: clock.get(thread).copied().unwrap_or(0), ..now };
+        let uses = self.cells.entry(granule).or_default();
+        let race = uses.iter().find(|u| {
+            usize::from(u.thread) != thread
+                && (u.write || now.write)
+                && u.lo < now.hi
+                && now.lo < u.hi
+                && clock.get(usize::from(u.thread)).is_some_and(|&seen| seen < u.time)
+        });
+        let found = race.map(|u| u.site);
+        uses.retain(|u| u.thread != now.thread || u.write && !now.write || u.lo != now.lo || u.hi != now.hi);
+        uses.push(now);
+        found
+    }
+}
+
+impl Machine<'_> {
+    /// Judges an access to shared memory, if data races are asked for.
+    pub(crate) fn judge_access(&mut self, t: usize, addr: u64, size: u32, write: bool) {
+        if self.races.is_none() || size > 8 || self.marked(t) {
+            return;
+        }
+        let site = self.site(t);
+        let granule = addr & !7;
+        let (lo, hi) = ((addr - granule) as u8, (addr - granule) as u8 + size as u8);
+        let now = Use { thread: t as u8, time: 0, lo, hi, write, site };
+        let Some(other) = self.races.as_mut().and_then(|r| r.plain(t, granule, now)) else { return };
+        let held = self.threads[t].held.iter().map(|h| (h.name.as_str().to_owned(), h.site)).collect();
+        self.faults.push(Fault {
+            kind: FaultKind::DataRace,
+            site,
+            detail: format!("plain {} that nothing orders with another thread's access", if write { "write" } else { "read" }),
+            other: Some(other),
+            allocated: None,
+            freed: None,
+            addr,
+            held,
+            stack: self.stack(t),
+        });
+    }
+
+    /// An atomic operation both takes over and hands on what was done before it at the same place.
+    pub(crate) fn order_atomic(&mut self, t: usize, addr: u64, write: bool) {
+        if let Some(races) = &mut self.races {
+            races.synchronise(t, addr & !7, if write { Mode::Write } else { Mode::Acquire });
+        }
+    }
+
+    /// Whether the load that a thread is at is the argument of `READ_ONCE` or one of its kin.
+    fn marked(&self, t: usize) -> bool {
+        let Some(frame) = self.threads[t].frames.last() else { return false };
+        let code: &Code = &frame.code;
+        let Some(Ins::Load { d, .. }) = code.ins.get(frame.pc as usize) else { return false };
+        let Some(Ins::Call { site }) = code.ins.get(frame.pc as usize + 1) else { return false };
+        let site = &code.sites[*site as usize];
+        let Target::Function(id) = site.target else { return false };
+        let hands_on = matches!(self.link.functions.get(id.0 as usize).map(|f| f.kind), Some(FnKind::Prim(Prim::Argument(0))));
+        hands_on && site.args.first() == Some(d)
+    }
+}
