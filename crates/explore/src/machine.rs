@@ -111,6 +111,16 @@ pub struct Machine<'p> {
     pub assumed_away: bool,
     pub exited: bool,
     start: Vec<(FnId, i64)>,
+    /// The start state, so that it is built only once.
+    built: Option<Box<Built>>,
+}
+
+/// Everything as it is when the scenario's own function has returned.
+struct Built {
+    memory: crate::memory::MemoryCopy,
+    threads: Vec<Thread>,
+    world: World,
+    finally: Vec<(FnId, i64)>,
 }
 
 impl<'p> Machine<'p> {
@@ -135,7 +145,13 @@ impl<'p> Machine<'p> {
             assumed_away: false,
             exited: false,
             start,
+            built: None,
         }
+    }
+
+    /// Builds the start state anew next time: what is known of its objects has changed.
+    pub fn forget(&mut self) {
+        self.built = None;
     }
 
     /// Begins an execution: builds the start state.
@@ -154,6 +170,18 @@ impl<'p> Machine<'p> {
         if let Some(r) = &mut self.record {
             r.clear();
         }
+        let reuse = self.record.is_none() && self.races.is_none();
+        if reuse && let Some(built) = &self.built {
+            let learned = (self.world.shared_cpus, self.world.rcu_used, self.world.sections_used, self.world.grown);
+            self.link.mem.copy_in(&built.memory);
+            self.threads.clone_from(&built.threads);
+            self.world.clone_from(&built.world);
+            (self.world.shared_cpus, self.world.rcu_used, self.world.sections_used, self.world.grown) = learned;
+            self.finally.clone_from(&built.finally);
+            self.event = Event::default();
+            self.start_threads();
+            return;
+        }
         for (id, arg) in self.start.clone() {
             if self.threads.is_empty() {
                 let mut thread = Thread::new(Level::Task, 0, (id, arg));
@@ -166,10 +194,22 @@ impl<'p> Machine<'p> {
         }
         // The threads that the start state declares begin now, all of them at the same time.
         if !self.link.plain {
-            self.link.mem.concurrent = true;
-            for t in 1..self.threads.len() {
-                self.arrive(t);
+            if reuse && self.faults.is_empty() {
+                self.built = Some(Box::new(Built {
+                    memory: self.link.mem.copy_out(),
+                    threads: self.threads.clone(),
+                    world: self.world.clone(),
+                    finally: self.finally.clone(),
+                }));
             }
+            self.start_threads();
+        }
+    }
+
+    fn start_threads(&mut self) {
+        self.link.mem.concurrent = true;
+        for t in 1..self.threads.len() {
+            self.arrive(t);
         }
     }
 

@@ -153,7 +153,27 @@ pub struct Image {
     pub site: Site,
 }
 
+/// A copy of all memory at one moment.
+#[derive(Default)]
+pub struct MemoryCopy {
+    bytes: Vec<u8>,
+    touched: Vec<u64>,
+    spaces: Vec<Vec<Object>>,
+}
+
 impl Memory {
+    /// Remembers all contents.
+    pub fn copy_out(&self) -> MemoryCopy {
+        MemoryCopy { bytes: self.bytes.clone(), touched: self.touched.clone(), spaces: self.spaces.clone() }
+    }
+
+    /// Goes back to remembered contents.
+    pub fn copy_in(&mut self, copy: &MemoryCopy) {
+        self.bytes.clone_from(&copy.bytes);
+        self.touched.clone_from(&copy.touched);
+        self.spaces.clone_from(&copy.spaces);
+    }
+
     /// Everything as at the start.
     pub fn reset(&mut self) {
         self.bytes.clear();

@@ -113,6 +113,8 @@ pub struct Outcome {
     pub executions: u64,
     /// Executions given up because an equivalent one had been run.
     pub redundant: u64,
+    /// All interleavings were explored, not only those within the bound on preemptions.
+    pub complete: bool,
     /// Limits that were in the way, by name.
     pub bounds: BTreeSet<String>,
     /// Operations done in all.
@@ -154,8 +156,6 @@ struct Run<'p> {
     /// Thread, operations and choice of each event of the execution.
     steps: Vec<(u8, u32, Option<u16>)>,
     finished: u32,
-    /// The last search left executions out because of its bound.
-    bounded: bool,
     names: Vec<String>,
 }
 
@@ -171,6 +171,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
         faults: Vec::new(),
         executions: 0,
         redundant: 0,
+        complete: false,
         bounds: BTreeSet::new(),
         events: 0,
         unknown_calls: Vec::new(),
@@ -194,7 +195,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
     };
     let mut machine = Machine::new(link, machine_options, start);
     machine.races = options.races.then(crate::races::Races::default);
-    let mut run = Run { machine, steps: Vec::new(), finished: 0, bounded: false, names: Vec::new() };
+    let mut run = Run { machine, steps: Vec::new(), finished: 0, names: Vec::new() };
     match &options.replay {
         Some(schedule) => {
             let schedule = schedule.clone();
@@ -228,6 +229,7 @@ impl<'p> Run<'p> {
                 let first = started + options.time / 5;
                 let mut dpor = Dpor::new(None);
                 if self.strategy(&mut dpor, options, outcome, first, options.executions) {
+                    outcome.complete = true;
                     return;
                 }
                 outcome.bounds.remove("time");
@@ -235,6 +237,10 @@ impl<'p> Run<'p> {
                 for bound in 0..=options.preemptions.min(u32::from(u16::MAX)) {
                     let mut dpor = Dpor::new(Some(bound as u16));
                     if !self.strategy(&mut dpor, options, outcome, deadline, options.executions) {
+                        return;
+                    }
+                    if !dpor.bounded() {
+                        outcome.complete = true;
                         return;
                     }
                 }
@@ -267,6 +273,7 @@ impl<'p> Run<'p> {
             let grown = self.machine.link.mem.learned.take_grown() | std::mem::take(&mut self.machine.world.grown);
             if grown {
                 strategy.restart();
+                self.machine.forget();
                 self.machine.bounds.clear();
                 outcome.executions = 0;
                 outcome.redundant = 0;
@@ -292,9 +299,6 @@ impl<'p> Run<'p> {
                 outcome.bounds.insert("time".to_owned());
                 return false;
             }
-        }
-        if strategy.bounded() {
-            self.bounded = true;
         }
         if strategy.diverged() {
             outcome.unsupported.push("the engine did not repeat itself".to_owned());
@@ -452,6 +456,7 @@ impl<'p> Run<'p> {
         (m.world.shared_cpus, m.world.rcu_used) = (u32::MAX, true);
         m.arrivals = Some(schedule.arrivals.clone());
         m.stop_at = None;
+        m.forget();
         m.reset();
         let mut choices = schedule.choices.iter();
         let mut result = Replay::Same;

@@ -43,6 +43,7 @@ pub enum Pending {
     Await,
 }
 
+#[derive(Clone)]
 pub struct Frame {
     pub code: Rc<Code>,
     pub id: FnId,
@@ -90,6 +91,7 @@ pub struct Context {
 }
 
 /// See the module.
+#[derive(Clone)]
 pub struct Thread {
     pub status: Status,
     pub level: Level,

@@ -45,13 +45,15 @@ fn relevant(outcome: &Outcome) -> Vec<Line<'_>> {
         entry.1 |= step.write;
     }
     let shared = |s: &TraceStep| users.get(&s.addr).is_some_and(|u| u.0.count_ones() > 1 && u.1);
+    let freed = outcome.faults.first().and_then(|f| f.freed.as_ref()).map(|f| &f.0);
+    let frees = |s: &TraceStep| freed == Some(&s.place);
     let last: BTreeMap<usize, usize> = outcome.trace.iter().enumerate().filter(|(_, s)| s.visible).map(|(n, s)| (s.thread, n)).collect();
     let choose = |strict: bool| -> Vec<&TraceStep> {
         let mut out: Vec<&TraceStep> = Vec::new();
         for (n, step) in outcome.trace.iter().enumerate() {
             let here = about > 1 << 16 && object(step.addr) == object(about);
-            let keep =
-                step.visible && (if strict { here && shared(step) } else { shared(step) || here }) || last.get(&step.thread) == Some(&n);
+            let keep = step.visible && (if strict { here && (shared(step) || frees(step)) } else { shared(step) || here })
+                || last.get(&step.thread) == Some(&n);
             let again = out.last().is_some_and(|l| l.thread == step.thread && l.place == step.place);
             if keep && !again && step.place.line > 0 {
                 out.push(step);
@@ -196,7 +198,8 @@ fn splat(found: &FoundFault, out: &mut String) {
 }
 
 fn bounds_text(outcome: &Outcome, options: &Options) -> String {
-    let mut text = format!("preemptions {}, interrupts {}, unroll {}", options.preemptions, options.interrupts, options.unroll);
+    let preemptions = if outcome.complete { "any".to_owned() } else { options.preemptions.to_string() };
+    let mut text = format!("preemptions {preemptions}, interrupts {}, unroll {}", options.interrupts, options.unroll);
     if !outcome.bounds.is_empty() {
         let names: Vec<&str> = outcome.bounds.iter().map(String::as_str).collect();
         let _ = write!(text, "; reached: {}", names.join(", "));
@@ -290,7 +293,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
         "faults": outcome.faults.iter().map(fault_json).collect::<Vec<_>>(),
         "executions": outcome.executions,
         "bounds": {
-            "preemptions": options.preemptions,
+            "preemptions": if outcome.complete { Value::Null } else { json!(options.preemptions) },
             "interrupts": options.interrupts,
             "unroll": options.unroll,
             "reached": outcome.bounds,

@@ -180,3 +180,32 @@ fn races_are_told_from_what_a_lock_orders() {
     let atomic = repeat(2, |_| "__atomic_fetch_add(&x, 1, 5);".to_owned());
     assert_eq!(explore_text("atomic.c", &program(globals, &atomic), &races).kind, OutcomeKind::None);
 }
+
+/// The Fibonacci benchmark of the verification suites with four rounds: its number of inequivalent executions is known from stateless
+/// model checkers.
+#[test]
+fn fibonacci() {
+    let text = "#include <pthread.h>\nint i = 1, j = 1;\n\
+                static void *a(void *u) { for (int k = 0; k < 4; k++) i += j; return 0; }\n\
+                static void *b(void *u) { for (int k = 0; k < 4; k++) j += i; return 0; }\n\
+                int main(void)\n{\n\tpthread_t x, y;\n\tpthread_create(&x, 0, a, 0);\n\tpthread_create(&y, 0, b, 0);\n\
+                \tint fine = i <= 55 && j <= 55;\n\tif (!fine)\n\t\treturn 1;\n\treturn 0;\n}\n";
+    let outcome = explore_text("fibonacci.c", text, &Options::default());
+    assert_eq!((outcome.executions, outcome.complete), (19605, true));
+}
+
+#[test]
+fn a_mutual_exclusion_by_turns_is_judged_both_ways() {
+    let globals = "int flag[2], turn, inside;";
+    let enter = |me: usize, polite: bool| {
+        let other = 1 - me;
+        let turn = if polite { format!("turn = {other};") } else { String::new() };
+        format!(
+            "flag[{me}] = 1; {turn} while (flag[{other}] && turn == {other}) ; inside++; assert(inside == 1); inside--; flag[{me}] = 0;"
+        )
+    };
+    let right = explore_text("peterson.c", &program(globals, &[enter(0, true), enter(1, true)]), &Options::default());
+    assert_eq!(right.kind, OutcomeKind::None);
+    let wrong = explore_text("peterson.c", &program(globals, &[enter(0, false), enter(1, true)]), &Options::default());
+    assert_eq!(wrong.kind, OutcomeKind::Fault);
+}

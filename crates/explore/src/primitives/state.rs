@@ -47,7 +47,7 @@ pub struct Callback {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct World {
     pub locks: FxHashMap<u64, Lock>,
     pub queues: FxHashMap<u64, Vec<Waiter>>,
