@@ -49,7 +49,7 @@ impl Default for Options {
             preemptions: 2,
             interrupts: 2,
             unroll: 20,
-            time: Duration::from_secs(60),
+            time: Duration::from_secs(20),
             executions: 10_000_000,
             races: false,
             strategy: StrategyKind::Dpor,
