@@ -11,9 +11,8 @@ use crate::macros::{Found, MacroBody};
 use crate::outline::{ItemKind, ItemRef};
 use crate::program::{FileText, Program};
 use crate::token::{Punct, Tok, Token};
-use cache::{Cache, Class, Classes, MEMORY, Memory, WORDS};
+use cache::{Body, Cache, Class, Classes, MEMORY, Memory, WORDS};
 use cuthere_base::{FileId, Loc, Symbol};
-use std::rc::Rc;
 use std::sync::Arc;
 use substitute::substitute;
 
@@ -408,12 +407,12 @@ impl Expander<'_, '_> {
         }
     }
 
-    fn definition(&mut self, name: Symbol) -> Option<Rc<Arc<MacroBody>>> {
+    fn definition(&mut self, name: Symbol) -> Option<Body> {
         let program = self.program;
         if self.own_macros {
             let own = self.own(name);
             if let Some(found) = own {
-                return program.macro_body(found, Some((self.file, self.text))).map(Rc::new);
+                return program.macro_body(found, Some((self.file, self.text))).map(Body::new);
             }
         }
         if let Some(known) = self.cache.found.get(&name) {
@@ -424,7 +423,7 @@ impl Expander<'_, '_> {
             Found::Listed(r) if r.file == self.file && self.own_macros => Found::No,
             other => other,
         };
-        let body = program.macro_body(found, None).map(Rc::new);
+        let body = program.macro_body(found, None).map(Body::new);
         self.cache.found.insert(name, body.clone());
         body
     }

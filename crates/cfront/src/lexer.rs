@@ -45,7 +45,7 @@ static CLASS: [u8; 256] = {
     let mut i = 0;
     while i < 256 {
         let b = i as u8;
-        if b.is_ascii_alphabetic() || b == b'_' || b == b'$' || b >= 0x80 {
+        if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
             table[i] = IDENT;
         } else if b.is_ascii_digit() {
             table[i] = IDENT | DIGIT;
@@ -224,6 +224,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token; `Tok::Eof` at the end, again and again.
+    #[allow(clippy::should_implement_trait, reason = "the end is a token too")]
     pub fn next(&mut self) -> Raw {
         let mut space = false;
         loop {

@@ -288,7 +288,8 @@ impl<'s> Program<'s> {
         // No header says so. A unique outside definition is believed; another source file's static names are not.
         let path = self.source.path(from);
         let (domain, arch) = (domain_of(path), arch_of(path));
-        let mut best: Option<((bool, std::cmp::Reverse<usize>, bool), ItemRef)> = None;
+        type Key = (bool, std::cmp::Reverse<usize>, bool);
+        let mut best: Option<(Key, ItemRef)> = None;
         let mut ties = 0;
         for r in all {
             let p = self.source.path(r.file);

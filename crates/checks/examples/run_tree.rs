@@ -34,7 +34,15 @@ fn main() {
         println!("{}", serde_json::to_string(f).expect("plain data"));
     }
     let s = &outcome.stats;
-    eprintln!("files {} bytes {} functions {} complete {} truncated {} findings {}", s.files, s.bytes, s.functions, s.functions_complete, s.functions_truncated, outcome.findings.len());
+    eprintln!(
+        "files {} bytes {} functions {} complete {} truncated {} findings {}",
+        s.files,
+        s.bytes,
+        s.functions,
+        s.functions_complete,
+        s.functions_truncated,
+        outcome.findings.len()
+    );
     for (name, seconds) in &s.seconds {
         eprintln!("{name:12} {seconds:.2}");
     }

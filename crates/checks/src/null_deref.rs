@@ -47,7 +47,12 @@ use cuthere_flow::world::{Callees, World};
 use rustc_hash::FxHashMap;
 
 pub(crate) const CHECK: Check = Check {
-    info: CheckInfo::new("null-deref", "a result that may be NULL is dereferenced unchecked, here or in a callee", include_str!("null_deref.rs"), Maturity::Trial),
+    info: CheckInfo::new(
+        "null-deref",
+        "a result that may be NULL is dereferenced unchecked, here or in a callee",
+        include_str!("null_deref.rs"),
+        Maturity::Trial,
+    ),
     start: |index, _, _| Box::new(NullDeref { index, uses: Vec::new() }),
 };
 
@@ -222,7 +227,11 @@ impl NullDeref {
                 steps.extend(deref_chain(path.world, f, i).0);
             }
             (None, Some(_)) => {
-                steps.push(At { func: path.func, loc: event.loc, text: format!("passes `{name}` to {}(), which dereferences it", event.callee_name) });
+                steps.push(At {
+                    func: path.func,
+                    loc: event.loc,
+                    text: format!("passes `{name}` to {}(), which dereferences it", event.callee_name),
+                });
             }
             _ => steps.push(At { func: path.func, loc: event.loc, text: access_text(name, event.member) }),
         }
@@ -241,7 +250,11 @@ impl NullDeref {
         if let Giver::Function(f) = giver
             && let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref())
         {
-            let what = if null.from.is_empty() { "returns NULL".to_owned() } else { format!("returns what {}() gave, which may be NULL", null.from) };
+            let what = if null.from.is_empty() {
+                "returns NULL".to_owned()
+            } else {
+                format!("returns what {}() gave, which may be NULL", null.from)
+            };
             assumes.push(format!("`{callee}` {what} ({}:{})", world.path(f), null.loc.line));
         } else {
             assumes.push(format!("`{from}` may return NULL"));
@@ -323,7 +336,15 @@ impl NullDeref {
         claim(claims, self.known_claim(path, event, &name, confidence, steps, Vec::new()));
     }
 
-    fn known_claim(&self, path: &Path<'_, '_>, event: &NullEvent, name: &str, confidence: Confidence, steps: Vec<At>, assumes: Vec<String>) -> Claim {
+    fn known_claim(
+        &self,
+        path: &Path<'_, '_>,
+        event: &NullEvent,
+        name: &str,
+        confidence: Confidence,
+        steps: Vec<At>,
+        assumes: Vec<String>,
+    ) -> Claim {
         Claim {
             check: self.index,
             confidence,
@@ -365,7 +386,8 @@ fn mentions(text: &str, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && text.match_indices(name).any(|(i, _)| {
-            !text[..i].chars().next_back().is_some_and(|c| word(c) || c == '.' || c == '>') && !text[i + name.len()..].chars().next().is_some_and(|c| word(c) || c == '.' || c == '-')
+            !text[..i].chars().next_back().is_some_and(|c| word(c) || c == '.' || c == '>')
+                && !text[i + name.len()..].chars().next().is_some_and(|c| word(c) || c == '.' || c == '-')
         })
 }
 

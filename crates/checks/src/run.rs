@@ -169,7 +169,11 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
         }
     }
     let wanted = |path: &str| {
-        options.paths.is_empty() || options.paths.iter().any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
+        options.paths.is_empty()
+            || options
+                .paths
+                .iter()
+                .any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
     };
     let items: Vec<bool> = (0..world.funcs.len() as u32).map(|n| program.function_ref(n).is_none_or(|r| program.item(r).active)).collect();
     let mut findings = Vec::new();
@@ -191,8 +195,14 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
         }
     }
     // Several paths to the same defect are one finding: the surest is kept.
-    findings.sort_by(|a, b| (a.sort_key().0, a.line, a.column, &a.fingerprint).cmp(&(b.sort_key().0, b.line, b.column, &b.fingerprint)).then(b.confidence.cmp(&a.confidence)));
-    findings.dedup_by(|later, earlier| later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column);
+    findings.sort_by(|a, b| {
+        (a.sort_key().0, a.line, a.column, &a.fingerprint)
+            .cmp(&(b.sort_key().0, b.line, b.column, &b.fingerprint))
+            .then(b.confidence.cmp(&a.confidence))
+    });
+    findings.dedup_by(|later, earlier| {
+        later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column
+    });
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     lap(&mut stats, "findings");
     Outcome { findings, stats }
@@ -235,7 +245,12 @@ fn in_no_setting(program: &Program<'_>, func: &cuthere_flow::digest::Digest) -> 
 }
 
 fn gap(program: &Program<'_>, i: &Incomplete) -> Gap {
-    Gap { file: program.source.path(i.file).to_owned(), line: i.loc.line, function: i.function.as_str().to_owned(), reason: i.reason.clone() }
+    Gap {
+        file: program.source.path(i.file).to_owned(),
+        line: i.loc.line,
+        function: i.function.as_str().to_owned(),
+        reason: i.reason.clone(),
+    }
 }
 
 /// A GFP bit's value: the tree's own if it defines one, else the model's.

@@ -49,7 +49,12 @@ use cuthere_flow::summary::{FuncId, SleepVia, Test};
 use cuthere_flow::world::World;
 
 pub(crate) const CHECK: Check = Check {
-    info: CheckInfo::new("sleep-in-atomic", "a call that may sleep where sleeping is forbidden", include_str!("sleep_in_atomic.rs"), Maturity::Trial),
+    info: CheckInfo::new(
+        "sleep-in-atomic",
+        "a call that may sleep where sleeping is forbidden",
+        include_str!("sleep_in_atomic.rs"),
+        Maturity::Trial,
+    ),
     start: |index, _, _| Box::new(SleepInAtomic { index }),
 };
 
@@ -94,11 +99,7 @@ impl Eye for SleepInAtomic {
 
 /// 0: nothing is open; 1: a path condition on an argument; 2: bits of an argument.
 fn guarded(hit: &SleepHit) -> u8 {
-    hit.guards
-        .iter()
-        .map(|g| g.iter().map(|(_, t)| if matches!(t, Test::Fact(_)) { 1 } else { 2 }).max().unwrap_or(0))
-        .min()
-        .unwrap_or(0)
+    hit.guards.iter().map(|g| g.iter().map(|(_, t)| if matches!(t, Test::Fact(_)) { 1 } else { 2 }).max().unwrap_or(0)).min().unwrap_or(0)
 }
 
 fn cause(path: &Path<'_, '_>) -> Option<Cause> {
@@ -252,7 +253,11 @@ fn call_text(world: &World<'_>, event: &CallEvent<'_>, hit: &SleepHit) -> String
         SleepVia::Ops(record, field) => format!("calls {record}.{field}, which may sleep"),
         SleepVia::Function(f, _) => {
             let target = world.func(f).name;
-            if target == event.name || event.name == Symbol::EMPTY { format!("calls {target}()") } else { format!("calls {target}() through `{}`", event.name) }
+            if target == event.name || event.name == Symbol::EMPTY {
+                format!("calls {target}()")
+            } else {
+                format!("calls {target}() through `{}`", event.name)
+            }
         }
     }
 }

@@ -40,14 +40,16 @@ pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u6
                 let mut out = Vec::new();
                 if world.drafts.contains_key(&component[0]) {
                     for &f in component {
-                        let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut crate::exec::Blind));
+                        let summary =
+                            ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut crate::exec::Blind));
                         if let Some(draft) = world.drafts.get(&f) {
                             let _ = draft.set(summary);
                         }
                     }
                 }
                 for &f in component {
-                    let start = world.entrances.get(&f).and_then(|e| strictest(e)).map_or_else(StartState::default, |e| start_state(&e.context));
+                    let start =
+                        world.entrances.get(&f).and_then(|e| strictest(e)).map_or_else(StartState::default, |e| start_state(&e.context));
                     let mut eye = watch.start(world, f);
                     let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start, &mut eye));
                     let _ = world.summaries[f.index()].set(summary);

@@ -17,8 +17,15 @@ pub enum DExpr {
     Global(Symbol),
     Deref(EId),
     /// `record` is the declaring record's name; empty if unknown.
-    Field { base: EId, record: Symbol, name: Symbol },
-    Index { base: EId, index: EId },
+    Field {
+        base: EId,
+        record: Symbol,
+        name: Symbol,
+    },
+    Index {
+        base: EId,
+        index: EId,
+    },
     /// The second part says whether the value is a pointer.
     Load(EId, bool),
     Addr(EId),
@@ -28,7 +35,11 @@ pub enum DExpr {
     Un(UnOp, EId),
     Bin(BinOp, EId, EId),
     Select(EId, EId, EId),
-    ContainerOf { ptr: EId, record: Symbol, field: Symbol },
+    ContainerOf {
+        ptr: EId,
+        record: Symbol,
+        field: Symbol,
+    },
     Opaque(u32),
 }
 
@@ -44,16 +55,40 @@ pub enum Target {
 /// An operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DOpKind {
-    Store { place: EId, value: EId },
-    Zero { place: EId },
+    Store {
+        place: EId,
+        value: EId,
+    },
+    Zero {
+        place: EId,
+    },
     /// The pointer value is dereferenced here; the symbol is the member accessed, if any.
-    Access { ptr: EId, member: Symbol },
-    Call { dst: Option<u32>, target: Target, args: (u32, u32), cleanup: bool },
+    Access {
+        ptr: EId,
+        member: Symbol,
+    },
+    Call {
+        dst: Option<u32>,
+        target: Target,
+        args: (u32, u32),
+        cleanup: bool,
+    },
     /// The local's value is undefined from here.
     Declare(u32),
-    LoopNext { name: Symbol, args: (u32, u32) },
-    GuardEnter { class: Symbol, args: (u32, u32), id: u32 },
-    GuardExit { class: Symbol, args: (u32, u32), id: u32 },
+    LoopNext {
+        name: Symbol,
+        args: (u32, u32),
+    },
+    GuardEnter {
+        class: Symbol,
+        args: (u32, u32),
+        id: u32,
+    },
+    GuardExit {
+        class: Symbol,
+        args: (u32, u32),
+        id: u32,
+    },
     /// A piece that could not be read: nothing is known of its effects.
     Gap,
 }

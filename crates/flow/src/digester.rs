@@ -3,8 +3,8 @@
 use crate::digest::*;
 use cuthere_base::Symbol;
 use cuthere_cfront::types::{Ty, TyKind, Types};
-use cuthere_kernel::Model;
 use cuthere_ir::{CallWhy, Callee, ExprId, ExprKind, Func, OpKind, Term};
+use cuthere_kernel::Model;
 use rustc_hash::FxHashMap;
 
 /// Buffers reused from one function to the next.

@@ -84,7 +84,8 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Digest], bindings: &[
                             }
                         }
                         DOpKind::Store { place, value } => {
-                            if let (DExpr::Field { record, name, .. }, DExpr::Function(f)) = (d.exprs[place as usize], d.exprs[value as usize])
+                            if let (DExpr::Field { record, name, .. }, DExpr::Function(f)) =
+                                (d.exprs[place as usize], d.exprs[value as usize])
                                 && let Some(f) = names.get(f)
                             {
                                 out.bound.push(bound(model, record, name, f, d.file, op.loc));

@@ -85,10 +85,15 @@ impl Shape {
             }
             let table = &mut self.last_read;
             let mut note = |e: EId| {
-                read_names(d, e, &mut |name| {
-                    let slot = table.entry(name).or_insert(0);
-                    *slot = (*slot).max(last);
-                }, 0)
+                read_names(
+                    d,
+                    e,
+                    &mut |name| {
+                        let slot = table.entry(name).or_insert(0);
+                        *slot = (*slot).max(last);
+                    },
+                    0,
+                )
             };
             let b = &d.blocks[block as usize];
             for op in d.block_ops(b).1 {
@@ -221,12 +226,19 @@ impl Shape {
             let mut reads = vec![0u64; self.words];
             let mut kills = vec![0u64; self.words];
             for op in d.block_ops(b).1 {
-                let mut read = |e: EId| read_locals(d, e, &mut |l| {
-                    let (w, bit) = (l as usize / 64, 1u64 << (l % 64));
-                    if kills[w] & bit == 0 {
-                        reads[w] |= bit;
-                    }
-                }, 0);
+                let mut read = |e: EId| {
+                    read_locals(
+                        d,
+                        e,
+                        &mut |l| {
+                            let (w, bit) = (l as usize / 64, 1u64 << (l % 64));
+                            if kills[w] & bit == 0 {
+                                reads[w] |= bit;
+                            }
+                        },
+                        0,
+                    )
+                };
                 match op.kind {
                     DOpKind::Store { place, value } => {
                         read(value);
@@ -256,12 +268,19 @@ impl Shape {
                     DOpKind::Gap => {}
                 }
             }
-            let mut read = |e: EId| read_locals(d, e, &mut |l| {
-                let (w, bit) = (l as usize / 64, 1u64 << (l % 64));
-                if kills[w] & bit == 0 {
-                    reads[w] |= bit;
-                }
-            }, 0);
+            let mut read = |e: EId| {
+                read_locals(
+                    d,
+                    e,
+                    &mut |l| {
+                        let (w, bit) = (l as usize / 64, 1u64 << (l % 64));
+                        if kills[w] & bit == 0 {
+                            reads[w] |= bit;
+                        }
+                    },
+                    0,
+                )
+            };
             match &b.term {
                 DTerm::Branch { cond, .. } => read(*cond),
                 DTerm::Switch { value, .. } => read(*value),

@@ -221,7 +221,11 @@ impl State {
         let constants = self
             .env
             .iter()
-            .filter(|e| other.written(e.0).is_some_and(|v| v != e.1 && (matches!(nodes.get(v), Node::Int(_)) || matches!(nodes.get(e.1), Node::Int(_)))))
+            .filter(|e| {
+                other
+                    .written(e.0)
+                    .is_some_and(|v| v != e.1 && (matches!(nodes.get(v), Node::Int(_)) || matches!(nodes.get(e.1), Node::Int(_))))
+            })
             .count();
         let zeros = self
             .facts

@@ -7,9 +7,28 @@ use std::sync::LazyLock;
 
 static ASKS: LazyLock<Vec<Symbol>> = LazyLock::new(|| {
     [
-        "in_atomic", "in_interrupt", "in_irq", "in_hardirq", "in_softirq", "in_serving_softirq", "in_nmi", "in_task", "irqs_disabled", "preemptible",
-        "preempt_count", "rcu_read_lock_held", "rcu_preempt_depth", "oops_in_progress", "in_dbg_master", "spin_is_locked", "can_sleep", "drm_can_sleep",
-        "faulthandler_disabled", "pagefault_disabled", "rcu_preempt_need_deferred_qs", "in_atomic_preempt_off",
+        "in_atomic",
+        "in_interrupt",
+        "in_irq",
+        "in_hardirq",
+        "in_softirq",
+        "in_serving_softirq",
+        "in_nmi",
+        "in_task",
+        "irqs_disabled",
+        "preemptible",
+        "preempt_count",
+        "rcu_read_lock_held",
+        "rcu_preempt_depth",
+        "oops_in_progress",
+        "in_dbg_master",
+        "spin_is_locked",
+        "can_sleep",
+        "drm_can_sleep",
+        "faulthandler_disabled",
+        "pagefault_disabled",
+        "rcu_preempt_need_deferred_qs",
+        "in_atomic_preempt_off",
     ]
     .map(Symbol::intern)
     .to_vec()

@@ -283,7 +283,7 @@ impl Lower<'_> {
             match self.ast.inits[designator as usize] {
                 Init::Field(name) => {
                     let found = match self.kind(ty) {
-                        Kind::Record(record) => self.find_field(record, name),
+                        Kind::Record(record) => Some(self.find_field(record, name).unwrap_or((record, Ty(0)))),
                         _ => None,
                     };
                     walk.path.push(PathStep::Field { record: found.map(|f| f.0), name });

@@ -133,11 +133,11 @@ impl Lower<'_> {
     }
 
     pub fn field(&mut self, base: ExprId, name: Symbol) -> ExprId {
-        let found = match self.kind(self.type_of_node(base)) {
-            Kind::Record(record) => self.find_field(record, name),
-            _ => None,
+        // A record without a visible definition still says whose member it is.
+        let (record, ty) = match self.kind(self.type_of_node(base)) {
+            Kind::Record(record) => self.find_field(record, name).map_or((Some(record), Ty(0)), |(owner, ty)| (Some(owner), ty)),
+            _ => (None, Ty(0)),
         };
-        let (record, ty) = found.map_or((None, Ty(0)), |(record, ty)| (Some(record), ty));
         self.node(ExprKind::Field { base, record, name }, ty)
     }
 

@@ -1,7 +1,13 @@
 //! `cargo xtask`: what the project does to itself. One file per subcommand; no logic here.
 
 mod bench;
+mod corpus;
+mod garble;
 mod gen_docs;
+mod plant;
+mod planted;
+mod probe;
+mod rename;
 mod root;
 mod tidy;
 
@@ -21,6 +27,14 @@ enum Command {
     Gen(gen_docs::Args),
     /// Time a run of the release binary over a tree, and print the numbers as JSON
     Bench(bench::Args),
+    /// Write defects of a known kind at random places of a tree, as patches
+    Plant(plant::Args),
+    /// Count how many planted defects are found
+    Planted(planted::Args),
+    /// Plant unknown syntax, and compare what is said to be incomplete
+    Garble(garble::Args),
+    /// Rename all functions and types that some files define
+    Rename(rename::Args),
     /// Look for what the house style forbids
     Tidy,
 }
@@ -29,6 +43,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Gen(args) => gen_docs::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Plant(args) => plant::run(&args),
+        Command::Planted(args) => planted::run(&args),
+        Command::Garble(args) => garble::run(&args),
+        Command::Rename(args) => rename::run(&args),
         Command::Tidy => tidy::run(),
     };
     match result {

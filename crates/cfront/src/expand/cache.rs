@@ -79,13 +79,33 @@ impl Classes {
     }
 }
 
+/// A macro's body, shared within the thread: counting uses of what all threads share costs more.
+#[derive(Clone)]
+pub(super) struct Body(Rc<Shared>);
+
+struct Shared(Arc<MacroBody>);
+
+impl Body {
+    pub(super) fn new(body: Arc<MacroBody>) -> Body {
+        Body(Rc::new(Shared(body)))
+    }
+}
+
+impl std::ops::Deref for Body {
+    type Target = MacroBody;
+
+    fn deref(&self) -> &MacroBody {
+        &self.0.0
+    }
+}
+
 /// What macros mean in one file.
 #[derive(Default)]
 pub(super) struct Cache {
     program: u64,
     file: Option<FileId>,
     /// Definitions from included files by name. Own ones depend on the place.
-    pub found: FxHashMap<Symbol, Option<Rc<Arc<MacroBody>>>>,
+    pub found: FxHashMap<Symbol, Option<Body>>,
     used: u64,
 }
 

@@ -708,6 +708,11 @@ impl Parser<'_> {
         let annotation = || self.is_annotation_at(at);
         match self.k_at(at + 1) {
             K::Ident => {
+                // Words that declare in other languages are no types here.
+                let foreign = matches!(self.text_at(at).as_str(), "let" | "var" | "val" | "def" | "fn" | "func");
+                if foreign {
+                    return false;
+                }
                 // A call on a line of its own is no type.
                 after_name(at + 2) && !self.is_annotation_at(at + 1)
                     || after_name(at + 2) && !self.is_annotation_at(at + 2)
