@@ -98,7 +98,7 @@ impl Compiler<'_, '_, '_> {
                 let size = self.size(local.ty).max(if matches!(shape, Shape::Aggregate(_)) { 0 } else { 8 });
                 let fixed = if local.kind == LocalKind::Static { self.link.static_local(self.f, LocalId(n as u32), size) } else { 0 };
                 self.code.slots.push(Slot { size: size.max(1), fixed });
-                Home::Slot(self.code.slots.len() as u16 - 1)
+                Home::Slot((self.code.slots.len() as u16).wrapping_sub(1))
             } else {
                 self.next += 1;
                 Home::Reg(self.next - 1)

@@ -364,6 +364,12 @@ impl<'p> Machine<'p> {
     }
 
     pub(crate) fn bad(&mut self, t: usize, bad: Bad, addr: u64, write: bool) {
+        if self.link.mem.exhausted {
+            // An address that could not be given is no fault of the program.
+            self.bounds.insert("memory");
+            self.cut(t);
+            return;
+        }
         let what = if write { "write to" } else { "read of" };
         if addr.wrapping_sub(UNKNOWN_ADDRESS - (1 << 24)) < 1 << 25 {
             let place = crate::run::place_of(self, self.site(t));

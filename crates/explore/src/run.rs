@@ -466,7 +466,7 @@ impl<'p> Run<'p> {
                 result = Replay::Diverged(n, format!("thread {t} does not exist"));
                 break;
             };
-            let goal = thread.ops + ops;
+            let goal = thread.ops.saturating_add(ops);
             while self.machine.threads[t].ops < goal {
                 if !self.machine.threads[t].alive() {
                     result = Replay::Diverged(n, format!("thread {t} has ended before"));

@@ -100,3 +100,20 @@ fn a_witness_is_told_in_three_forms() {
     let html = witness::html(&outcome, &options);
     assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script") && html.contains("<table>"));
 }
+
+#[test]
+fn schedules_of_other_programs_are_followed_as_far_as_they_go() {
+    let found = run("use-after-free", &Options::default()).faults.remove(0).schedule;
+    let mut state = 1u64;
+    for _ in 0..200 {
+        let mut schedule = found.clone();
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        schedule.runs.push(((state >> 59) as u8, state >> 20));
+        let at = (state >> 33) as usize % schedule.runs.len();
+        schedule.runs[at].0 = (state >> 40) as u8 & 31;
+        schedule.arrivals.truncate((state >> 50) as usize % 4);
+        let decoded = Schedule::decode(&schedule.encode()).expect("it was just printed");
+        let outcome = run("deadlock", &Options { replay: Some(decoded), ..Options::default() });
+        assert!(outcome.replay.is_some() && outcome.kind != OutcomeKind::None);
+    }
+}
