@@ -125,20 +125,20 @@ impl Digester {
     }
 
     /// The dereferences that evaluating `e` makes, inner ones first. A place is not loaded unless `Load` is around it.
-    fn accesses(&mut self, e: EId, member: Symbol, depth: u32) {
+    fn accesses(&mut self, e: EId, depth: u32) {
         if depth > 64 {
             return;
         }
         match self.exprs[e as usize] {
             DExpr::Load(place, _) => self.place_access(place, Symbol::EMPTY, depth + 1),
             DExpr::Addr(place) => self.address_operands(place, depth + 1),
-            DExpr::Un(_, a) => self.accesses(a, member, depth + 1),
+            DExpr::Un(_, a) => self.accesses(a, depth + 1),
             DExpr::Bin(_, a, b) => {
-                self.accesses(a, member, depth + 1);
-                self.accesses(b, member, depth + 1);
+                self.accesses(a, depth + 1);
+                self.accesses(b, depth + 1);
             }
-            DExpr::Select(c, _, _) => self.accesses(c, member, depth + 1),
-            DExpr::ContainerOf { ptr, .. } => self.accesses(ptr, member, depth + 1),
+            DExpr::Select(c, _, _) => self.accesses(c, depth + 1),
+            DExpr::ContainerOf { ptr, .. } => self.accesses(ptr, depth + 1),
             _ => {}
         }
     }
@@ -150,12 +150,12 @@ impl Digester {
         }
         match self.exprs[place as usize] {
             DExpr::Deref(value) => {
-                self.accesses(value, Symbol::EMPTY, depth + 1);
+                self.accesses(value, depth + 1);
                 self.pending.push((value, member));
             }
             DExpr::Field { base, name, .. } => self.place_access(base, if member.is_empty() { name } else { member }, depth + 1),
             DExpr::Index { base, index } => {
-                self.accesses(index, Symbol::EMPTY, depth + 1);
+                self.accesses(index, depth + 1);
                 self.place_access(base, member, depth + 1);
             }
             _ => {}
@@ -168,10 +168,10 @@ impl Digester {
             return;
         }
         match self.exprs[place as usize] {
-            DExpr::Deref(value) => self.accesses(value, Symbol::EMPTY, depth + 1),
+            DExpr::Deref(value) => self.accesses(value, depth + 1),
             DExpr::Field { base, .. } => self.address_operands(base, depth + 1),
             DExpr::Index { base, index } => {
-                self.accesses(index, Symbol::EMPTY, depth + 1);
+                self.accesses(index, depth + 1);
                 self.address_operands(base, depth + 1);
             }
             _ => {}
@@ -200,7 +200,7 @@ impl Digester {
 
     fn eval_args(&mut self, range: (u32, u32)) {
         for i in range.0..range.1 {
-            self.accesses(self.args[i as usize], Symbol::EMPTY, 0);
+            self.accesses(self.args[i as usize], 0);
         }
     }
 
@@ -208,7 +208,7 @@ impl Digester {
         match op.kind {
             OpKind::Store { place, value } => {
                 let (place, value) = (self.of[place.index()], self.of[value.index()]);
-                self.accesses(value, Symbol::EMPTY, 0);
+                self.accesses(value, 0);
                 self.place_access(place, Symbol::EMPTY, 0);
                 self.flush_accesses(op);
                 self.accessed.clear();
@@ -223,7 +223,7 @@ impl Digester {
             }
             OpKind::Eval(e) => {
                 let e = self.of[e.index()];
-                self.accesses(e, Symbol::EMPTY, 0);
+                self.accesses(e, 0);
                 self.flush_accesses(op);
             }
             OpKind::Call { dst, callee, args, why } => {
@@ -233,7 +233,7 @@ impl Digester {
                         let skipped = &model.entry(name).expect("just found").unevaluated;
                         for i in args.0..args.1 {
                             if !skipped.contains(&((i - args.0) as u8)) {
-                                self.accesses(self.args[i as usize], Symbol::EMPTY, 0);
+                                self.accesses(self.args[i as usize], 0);
                             }
                         }
                     }
@@ -243,7 +243,7 @@ impl Digester {
                     Callee::Direct(name) => Target::Name(name),
                     Callee::Indirect(e) => {
                         let e = self.of[e.index()];
-                        self.accesses(e, Symbol::EMPTY, 0);
+                        self.accesses(e, 0);
                         match self.exprs[e as usize] {
                             DExpr::Function(name) => Target::Name(name),
                             _ => Target::Pointer(e),
@@ -281,7 +281,7 @@ impl Digester {
             Term::Goto(b) => DTerm::Goto(b.0),
             Term::Branch { cond, then, els } => {
                 let cond = self.of[cond.index()];
-                self.accesses(cond, Symbol::EMPTY, 0);
+                self.accesses(cond, 0);
                 self.flush_accesses(&from);
                 DTerm::Branch { cond, then: then.0, els: els.0 }
             }
@@ -291,14 +291,14 @@ impl Digester {
             }
             Term::Switch { value, cases, default } => {
                 let value = self.of[value.index()];
-                self.accesses(value, Symbol::EMPTY, 0);
+                self.accesses(value, 0);
                 self.flush_accesses(&from);
                 DTerm::Switch { value, cases: cases.iter().map(|c| (c.0, c.1, c.2.0)).collect(), default: default.0 }
             }
             Term::Return(value) => {
                 let value = value.map(|v| self.of[v.index()]);
                 if let Some(v) = value {
-                    self.accesses(v, Symbol::EMPTY, 0);
+                    self.accesses(v, 0);
                     self.flush_accesses(&from);
                 }
                 DTerm::Return(value)

@@ -145,6 +145,7 @@ impl<O: Observer> Run<'_, '_, O> {
         state.env.retain(|e| e.1 != u32::MAX);
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn model_call(
         &mut self,
         index: u32,
@@ -164,11 +165,7 @@ impl<O: Observer> Run<'_, '_, O> {
             (Some(T::IsErr | T::PtrErrOrZero), Some(&v)) => value = self.nodes.make(Node::IsErr(v)),
             (Some(T::IsErrOrNull), Some(&v)) => value = self.nodes.make(Node::IsErrOrNull(v)),
             (Some(T::Truth), Some(&v)) => value = self.nodes.make(Node::Truth(v)),
-            (Some(T::BugOn), Some(&v)) => {
-                if !self.assume(&mut state, v, false, 0) {
-                    return;
-                }
-            }
+            (Some(T::BugOn), Some(&v)) if !self.assume(&mut state, v, false, 0) => return,
             _ => {}
         }
         match entry.returns {
@@ -223,6 +220,7 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn tree_call(
         &mut self,
         index: u32,
