@@ -48,11 +48,6 @@ fn marks(folder: &Path, out: &mut Marks) {
     }
 }
 
-/// FIXME: a look-up by a key that a request brought fails at that key's sender's will, and is low today for want of other callers.
-const MISSED: [(&str, u64, &str); 2] = [("kernel/domain.c", 61, "null-deref"), ("kernel/domain.c", 83, "null-deref")];
-/// FIXME: the unlock that follows a lock already reported says nothing new.
-const UNEXPECTED: [(&str, u64, &str); 1] = [("net/mini/table.c", 25, "sleep-in-atomic")];
-
 #[test]
 fn exactly_the_marked_lines_are_found() {
     let mut wanted = Marks::new();
@@ -60,11 +55,8 @@ fn exactly_the_marked_lines_are_found() {
     assert!(wanted.len() > 15, "the marks were read");
     let found = findings(&[]);
     let short = |marks: Vec<&(String, u64, String)>| -> Vec<(String, u64, String)> { marks.into_iter().cloned().collect() };
-    let known = |list: &[(&str, u64, &str)]| -> Vec<(String, u64, String)> {
-        list.iter().map(|(file, line, check)| (file.to_string(), *line, check.to_string())).collect()
-    };
-    assert_eq!(short(wanted.difference(&found).collect()), known(&MISSED), "marked lines that were not found");
-    assert_eq!(short(found.difference(&wanted).collect()), known(&UNEXPECTED), "findings on lines without a mark");
+    assert_eq!(short(wanted.difference(&found).collect()), [], "marked lines that were not found");
+    assert_eq!(short(found.difference(&wanted).collect()), [], "findings on lines without a mark");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The cache: bytes found by the content that they were made from.
 //!
-//! Decides how entries survive kill, concurrent runs, full disks and flipped bits: they stand in immutable packs ([`pack`]), each written
+//! Decides how entries survive kill, concurrent runs, full disks and flipped bits: they stand in immutable packs (`pack`), each written
 //! once and renamed into place, each entry with its checksum. What is damaged is dropped and made again by the caller. It refuses to
 //! fail: a cache that cannot be read or written is an empty one, and [`Stats::notes`] says why. It knows nothing of what it stores, and
 //! an entry under a key must be a pure function of that key's inputs, so that it does not matter which run wrote it.

@@ -178,7 +178,7 @@ fn keyword(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cuthere_checks::run::{Options, Quiet, run as check};
+    use cuthere_checks::{Options, Quiet, run as check};
     use std::path::Path;
 
     #[test]
