@@ -1,6 +1,6 @@
 //! Reading kernel C without a build: tokens, preprocessing, syntax, names and types.
 //!
-//! One pass over every file makes an [`outline`](crate::outline); everything else happens on demand, per declaration or body.
+//! One pass over every file makes an [`outline`]; everything else happens on demand, per declaration or body.
 //! Nothing here knows what a lock is: the names that must stay unexpanded, and the shape in which they are written, come in
 //! as a [`shapes::Shapes`] table. No I/O: bytes come from a [`cuthere_base::Source`].
 

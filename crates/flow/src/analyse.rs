@@ -1,7 +1,7 @@
 //! Runs the path engine over all functions, callees first.
 //!
 //! Functions that call each other in a circle are run twice, one after the other, as a depth-first walk leaves them: first with calls whose summary is
-//! not there yet taken for harmless, then with the first round's summaries. Circles of more than [`CIRCLE_MAX`] functions run once. Levels of the graph are parallel; results do not depend on how many threads there are.
+//! not there yet taken for harmless, then with the first round's summaries. Circles of more than `CIRCLE_MAX` functions run once. Levels of the graph are parallel; results do not depend on how many threads there are.
 
 use crate::exec::{Engine, Observer, StartState};
 use crate::summary::{Ctx, FuncId};

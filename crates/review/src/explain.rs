@@ -2,7 +2,7 @@
 //! static findings agree.
 //!
 //! Functions are found by name; offsets into machine code are hints at best, since there is no image of the kernel. What kind of call is
-//! looked for depends on the report's kind ([`crate::culprit`]). Refuses to guess silently: each choice says why it was made.
+//! looked for depends on the report's kind (`culprit`). Refuses to guess silently: each choice says why it was made.
 
 use crate::analyser::Analyser;
 use crate::body::calls;

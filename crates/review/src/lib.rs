@@ -1,7 +1,7 @@
 //! What a patch series does to a tree, and where a crash report leads in one.
 //!
 //! [`review`] lays a series patch by patch over a tree, has what it touches analysed before and after, and says what was introduced,
-//! fixed, or is still there; [`reply`] writes that down as mail. [`explain`] maps crash reports to the tree's source and says which call
+//! fixed, or is still there; [`reply()`] writes that down as mail. [`explain()`] maps crash reports to the tree's source and says which call
 //! is to blame. The analysis itself is behind [`Analyser`]; nothing here knows a check. This crate decides how findings of two states
 //! belong together ([`compare`]) and what a patch claims ([`claim`]). It refuses to send anything, to write files, and to fail on
 //! damaged mail: what could not be done is said in the result, and the rest goes on.
