@@ -158,6 +158,6 @@ mod tests {
         let not_err = Fact { not_err: true, ..Fact::range(-100, 7) };
         assert_eq!(not_err.meet(Fact::TOP), Some(Fact { lo: 0, hi: 7, not_zero: false, not_err: true }));
         assert_eq!(Fact::exactly(1).join(Fact::exactly(3)).truth(), Some(true));
-        assert_eq!(Fact::exactly(-1).join(Fact::exactly(1)).may_be_zero(), false);
+        assert!(!Fact::exactly(-1).join(Fact::exactly(1)).may_be_zero());
     }
 }
