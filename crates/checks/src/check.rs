@@ -1,6 +1,6 @@
 //! What a check is, and the list of them.
 
-use cuthere_base::{Confidence, Finding, Loc};
+use cuthere_base::{Confidence, Finding, Loc, Symbol};
 use cuthere_flow::exec::{CallEvent, ExitEvent, LateTest, NullEvent, Observer, Path};
 use cuthere_flow::summary::FuncId;
 use cuthere_flow::world::World;
@@ -68,7 +68,7 @@ pub(crate) struct Claim {
     /// What identifies the defect when lines move.
     pub identity: String,
     /// For claims that are weighed by what other callers do: the callee.
-    pub weigh: Option<crate::null_deref::Weigh>,
+    pub weigh: Option<crate::habits::Weigh>,
 }
 
 /// One check at work on one function.
@@ -77,9 +77,10 @@ pub(crate) trait Eye {
     fn null(&mut self, _path: &mut Path<'_, '_>, _event: &NullEvent, _claims: &mut Vec<Claim>) {}
     fn late_test(&mut self, _path: &mut Path<'_, '_>, _event: &LateTest, _claims: &mut Vec<Claim>) {}
     fn tested(&mut self, _path: &mut Path<'_, '_>, _op: u32) {}
+    fn field_tested(&mut self, _path: &mut Path<'_, '_>, _record: Symbol, _field: Symbol, _block: u32) {}
     fn exit(&mut self, _path: &mut Path<'_, '_>, _event: &ExitEvent, _claims: &mut Vec<Claim>) {}
-    /// Statistics for weighing: results that were used, by callee.
-    fn uses(&mut self, _world: &World<'_>, _func: FuncId) -> Vec<crate::null_deref::Use> {
+    /// Statistics for weighing: pointers that were used, by where they came from.
+    fn uses(&mut self, _world: &World<'_>, _func: FuncId) -> Vec<crate::habits::Use> {
         Vec::new()
     }
 }
@@ -131,6 +132,11 @@ impl Observer for Eyes {
     fn tested(&mut self, path: &mut Path<'_, '_>, op: u32) {
         for eye in &mut self.eyes {
             eye.tested(path, op);
+        }
+    }
+    fn field_tested(&mut self, path: &mut Path<'_, '_>, record: Symbol, field: Symbol, block: u32) {
+        for eye in &mut self.eyes {
+            eye.field_tested(path, record, field, block);
         }
     }
 }

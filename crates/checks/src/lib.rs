@@ -3,7 +3,9 @@
 //! Checks read the engine's facts and never one another; their order does not matter.
 
 mod check;
+mod habits;
 mod null_deref;
+mod null_field;
 mod run;
 mod sleep_in_atomic;
 mod words;

@@ -36,15 +36,15 @@
 //! condition on arguments is not seen. Error pointers are another matter. NULL stored in memory by another function is not followed.
 
 use crate::check::{Check, CheckInfo, Claim, Eye, Maturity, claim};
+use crate::habits::{DIRECT, Giver, Use, Weigh};
 use crate::words;
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::chain::{At, deref_chain};
 use cuthere_flow::digest::{DOpKind, Target};
-use cuthere_flow::exec::{CallEvent, LateTest, NullCause, NullEvent, Path, null_return};
+use cuthere_flow::exec::{CallEvent, ExitEvent, LateTest, NullCause, NullEvent, Path, null_return};
 use cuthere_flow::node::{Node, RESULT};
-use cuthere_flow::summary::{FuncId, NullWhy};
+use cuthere_flow::summary::FuncId;
 use cuthere_flow::world::{Callees, World};
-use rustc_hash::FxHashMap;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo::new(
@@ -56,78 +56,6 @@ pub(crate) const CHECK: Check = Check {
     start: |index, _, _| Box::new(NullDeref { index, uses: Vec::new() }),
 };
 
-/// Whose result it is: a function of the tree, or a name of the model.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Giver {
-    Function(FuncId),
-    Name(Symbol),
-}
-
-/// One use of a result.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Use {
-    pub giver: Giver,
-    pub op: u32,
-    pub tested: bool,
-    pub dereferenced: bool,
-}
-
-/// What a claim is weighed by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Weigh {
-    pub giver: Giver,
-    pub why: NullWhy,
-    /// The key of the look-up came from outside.
-    pub outside: bool,
-    /// In code that runs once at boot, in tests, or in user space.
-    pub boot: bool,
-    /// This very result is tested in this function, and paths were merged before the use.
-    pub tested_here: bool,
-}
-
-/// How callers treat results, over everything that was read.
-#[derive(Default)]
-pub(crate) struct Habits(FxHashMap<Giver, (u32, u32)>);
-
-impl Habits {
-    pub fn add(&mut self, u: &Use) {
-        let entry = self.0.entry(u.giver).or_default();
-        if u.tested {
-            entry.0 += 1;
-        } else if u.dereferenced {
-            entry.1 += 1;
-        }
-    }
-
-    /// Tested, and dereferenced untested.
-    pub fn get(&self, giver: Giver) -> (u32, u32) {
-        self.0.get(&giver).copied().unwrap_or_default()
-    }
-}
-
-/// The confidence of a claim, given how others treat the same result, with the fact that decided.
-pub(crate) fn weigh(w: &Weigh, habits: &Habits) -> (Confidence, Option<String>) {
-    let (tested, untested) = habits.get(w.giver);
-    let all = tested + untested;
-    let said = format!("{tested} of {all} uses of this result are tested for NULL");
-    let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
-    let mut confidence = match w.why {
-        // The result is tested, and paths were merged since: the test and the use may belong together.
-        _ if w.tested_here => Confidence::Low,
-        NullWhy::Allocation => Confidence::High,
-        _ if w.outside => Confidence::High,
-        _ if most(85, 5) => Confidence::High,
-        _ if most(45, 1) => Confidence::Medium,
-        // Too few uses to speak of a habit: the model's word stands, a body's `return NULL` needs another reason.
-        NullWhy::Model if all < 6 => Confidence::Medium,
-        _ => Confidence::Low,
-    };
-    if w.boot {
-        confidence = confidence.min(Confidence::Medium);
-    }
-    (confidence, (all > 1).then_some(said))
-}
-
 struct NullDeref {
     index: usize,
     uses: Vec<Use>,
@@ -135,15 +63,25 @@ struct NullDeref {
 
 impl NullDeref {
     fn note(&mut self, world: &World<'_>, func: FuncId, op: u32, tested: bool) {
-        match self.uses.iter_mut().find(|u| u.op == op) {
+        match self.uses.iter_mut().find(|u| u.op == op && !matches!(u.giver, Giver::Field(..))) {
             Some(u) if tested => u.tested = true,
             Some(u) => u.dereferenced = true,
             None => {
                 if let Some(giver) = giver(world, func, op) {
-                    self.uses.push(Use { giver, op, tested, dereferenced: !tested });
+                    self.uses.push(Use { giver, op, argument: DIRECT, tested, dereferenced: !tested, left_null: false });
                 }
             }
         }
+    }
+
+    /// The function's use of a member.
+    fn member(&mut self, record: Symbol, field: Symbol) -> &mut Use {
+        let giver = Giver::Field(record, field);
+        let at = self.uses.iter().position(|u| u.giver == giver).unwrap_or_else(|| {
+            self.uses.push(Use { giver, op: u32::MAX, argument: DIRECT, tested: false, dereferenced: false, left_null: false });
+            self.uses.len() - 1
+        });
+        &mut self.uses[at]
     }
 }
 
@@ -174,6 +112,32 @@ impl Eye for NullDeref {
                 self.unchecked(path, event, op, claims);
             }
             NullCause::Known => self.known(path, event, claims),
+            NullCause::Zeroed => self.zeroed(path, event, claims),
+            NullCause::Field(record, field) => {
+                let u = self.member(record, field);
+                if !u.tested && event.origin.is_empty() && event.op < u.op {
+                    (u.op, u.argument, u.dereferenced) = (event.op, event.argument.unwrap_or(DIRECT), true);
+                }
+            }
+        }
+    }
+
+    fn exit(&mut self, path: &mut Path<'_, '_>, _event: &ExitEvent, _claims: &mut Vec<Claim>) {
+        for &(place, value) in &path.state.env {
+            if let Node::PField(_, field, record) = path.nodes.get(place)
+                && !record.is_empty()
+                && path.nodes.param(value, path.digest.params).is_some()
+                && path.state.fact(path.nodes, value).is_zero()
+            {
+                self.member(record, field).left_null = true;
+            }
+        }
+    }
+
+    fn field_tested(&mut self, _path: &mut Path<'_, '_>, record: Symbol, field: Symbol, block: u32) {
+        let u = self.member(record, field);
+        if !u.tested {
+            (u.tested, u.op) = (true, block);
         }
     }
 
@@ -260,6 +224,12 @@ impl NullDeref {
             assumes.push(format!("`{from}` may return NULL"));
         }
         steps.extend(self.access_steps(path, event, &name));
+        let giver_name = match giver {
+            Giver::Function(f) => world.func(f).name,
+            Giver::Name(name) => name,
+            Giver::Field(..) => Symbol::EMPTY,
+        };
+        let lookup = world.model.entry(giver_name).is_some_and(|e| e.lookup);
         let outside = args_from_outside(path, args);
         let boot = words::is_test_code(world.path(path.func)) || path.digest.annotations.iter().any(|a| a.as_str().starts_with("__init"));
         let message = match event.callee.map(|(f, _)| world.func(f).name).or((!event.callee_name.is_empty()).then_some(event.callee_name)) {
@@ -281,7 +251,7 @@ impl NullDeref {
                 locks: words::locks(path.state),
                 context: words::context(path.state),
                 identity: format!("{callee} {name}"),
-                weigh: Some(Weigh { giver, why, outside, boot, tested_here: false }),
+                weigh: Some(Weigh { giver, why, outside, lookup, boot, tested_here: false }),
             },
         );
     }
@@ -327,13 +297,30 @@ impl NullDeref {
         steps.extend(self.access_steps(path, event, &name));
         let confidence = if !origin.is_empty() || literal || words::is_test_code(path.world.path(path.func)) {
             Confidence::Low
-        } else if event.callee.is_some() || event.argument.is_some() || !fresh || path.state.merged {
-            // Decisions in between may be tied to the test in ways that are not seen.
+        } else if event.callee.is_some() || event.argument.is_some() || !fresh || path.state.merged || asks_callers(path, event.value) {
+            // Decisions in between may be tied to the test in ways that are not seen; callers of a static function may all hand a pointer.
             Confidence::Medium
         } else {
             Confidence::High
         };
         claim(claims, self.known_claim(path, event, &name, confidence, steps, Vec::new()));
+    }
+
+    /// A member of a new object, used before anything was stored there.
+    fn zeroed(&self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
+        let d = path.digest;
+        let argument = || match (d.ops.get(event.op as usize)?.kind, event.argument) {
+            (DOpKind::Call { args, .. }, Some(i)) => d.call_args(args).get(i as usize).copied(),
+            _ => None,
+        };
+        // A library function given no bytes to work on does not look.
+        let Some(e) = event.text.or_else(|| event.callee.and_then(|_| argument())) else { return };
+        let name = d.text(e);
+        let steps = self.access_steps(path, event, &name);
+        let confidence =
+            if path.state.merged || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::Medium };
+        let assumes = vec![format!("`{name}` is zero from the allocation on, and nothing was stored there")];
+        claim(claims, self.known_claim(path, event, &name, confidence, steps, assumes));
     }
 
     fn known_claim(
@@ -361,6 +348,11 @@ impl NullDeref {
             weigh: None,
         }
     }
+}
+
+/// Whether a value is a parameter of a function that only its own file calls.
+fn asks_callers(path: &Path<'_, '_>, value: u32) -> bool {
+    path.digest.is_static && path.nodes.param(value, path.digest.params).is_some() && !path.world.entrances.contains_key(&path.func)
 }
 
 /// Whether the path left a loop.

@@ -1,7 +1,8 @@
 //! The whole run: outlines, bodies, links, paths, findings.
 
 use crate::check::{CHECKS, Claim, Eyes, finding};
-use crate::null_deref::{Habits, Use, weigh};
+use crate::habits::{Giver, Habits, Use, weigh};
+use crate::null_field::unchecked_members;
 use cuthere_base::{FileId, Finding, Source, Symbol};
 use cuthere_cfront::outline::ItemKind;
 use cuthere_cfront::program::{Config, Program};
@@ -161,13 +162,19 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
     lap(&mut stats, "paths");
 
     let mut habits = Habits::default();
-    for (_, list) in &reports {
+    let mut members: Vec<(FuncId, Use)> = Vec::new();
+    for (func, list) in &reports {
         for report in list {
             if let Report::Use(u) = report {
                 habits.add(u);
+                if matches!(u.giver, Giver::Field(..)) {
+                    members.push((*func, *u));
+                }
             }
         }
     }
+    let late = watcher.checks.iter().find(|&&i| CHECKS[i].info.id == "null-deref").map(|&i| unchecked_members(&world, &members, i));
+    drop(members);
     let wanted = |path: &str| {
         options.paths.is_empty()
             || options
@@ -177,22 +184,23 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
     };
     let items: Vec<bool> = (0..world.funcs.len() as u32).map(|n| program.function_ref(n).is_none_or(|r| program.item(r).active)).collect();
     let mut findings = Vec::new();
-    for (_, list) in reports {
-        for report in list {
-            let Report::Claim(mut claim) = report else { continue };
-            if !wanted(world.path(claim.at.0)) {
-                continue;
-            }
-            if !items[claim.at.0.index()] && in_no_setting(&program, world.func(claim.at.0)) {
-                continue;
-            }
-            if let Some(w) = &claim.weigh {
-                let (confidence, said) = weigh(w, &habits);
-                claim.confidence = confidence;
-                claim.assumes.extend(said);
-            }
-            findings.push(finding(&world, &claim));
+    let claims = reports.into_iter().flat_map(|(_, list)| list).filter_map(|report| match report {
+        Report::Claim(claim) => Some(*claim),
+        Report::Use(_) => None,
+    });
+    for mut claim in claims.chain(late.into_iter().flatten()) {
+        if !wanted(world.path(claim.at.0)) {
+            continue;
         }
+        if !items[claim.at.0.index()] && in_no_setting(&program, world.func(claim.at.0)) {
+            continue;
+        }
+        if let Some(w) = &claim.weigh {
+            let (confidence, said) = weigh(w, &habits);
+            claim.confidence = confidence;
+            claim.assumes.extend(said);
+        }
+        findings.push(finding(&world, &claim));
     }
     // Several paths to the same defect are one finding: the surest is kept.
     findings.sort_by(|a, b| {

@@ -87,6 +87,10 @@ pub enum NullCause {
     Call(u32),
     /// NULL was assigned, or a test found it to be NULL.
     Known,
+    /// It is a member of something zeroed, and nothing was stored there since.
+    Zeroed,
+    /// Nothing is known of it but the member it was loaded from, as `(record, member)`.
+    Field(Symbol, Symbol),
 }
 
 /// A test for NULL of a pointer that was dereferenced before.
@@ -112,6 +116,8 @@ pub trait Observer {
     fn exit(&mut self, _path: &mut Path<'_, '_>, _event: &ExitEvent) {}
     /// A call's result was compared with NULL or tested for an error.
     fn tested(&mut self, _path: &mut Path<'_, '_>, _op: u32) {}
+    /// What a member held when the function was entered is compared with NULL at the end of a block.
+    fn field_tested(&mut self, _path: &mut Path<'_, '_>, _record: Symbol, _field: Symbol, _block: u32) {}
 }
 
 /// An observer of nothing.

@@ -28,6 +28,8 @@ pub enum Node {
     Function(Symbol),
     Un(UnOp, NodeId),
     Bin(BinOp, NodeId, NodeId),
+    /// `c ? t : f`.
+    Select(NodeId, NodeId, NodeId),
     /// `container_of`: pointer, record, member.
     Container(NodeId, Symbol, Symbol),
     /// The place's value where paths met in a block.
@@ -169,6 +171,18 @@ impl Nodes {
                 Node::PLocal(l) => return Some(l),
                 _ => return None,
             }
+        }
+    }
+
+    /// Whether no choice is in a value, as far as `depth` operators down; values deeper than that do not count as free of choices. Keeps
+    /// choices from being nested, so that what is known of one is found in bounded time.
+    pub fn chooses_nothing(&self, value: NodeId, depth: u32) -> bool {
+        let below = |v| depth > 0 && self.chooses_nothing(v, depth - 1);
+        match self.get(value) {
+            Node::Select(..) => false,
+            Node::Un(_, v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Truth(v) => below(v),
+            Node::Bin(_, a, b) => below(a) && below(b),
+            _ => true,
         }
     }
 

@@ -109,6 +109,11 @@ impl State {
                 None => Fact::range(0, 1),
             },
             Node::Bin(op, a, b) => self.bin_fact(nodes, op, a, b),
+            Node::Select(c, t, f) => match self.fact(nodes, c).truth() {
+                Some(true) => self.fact(nodes, t),
+                Some(false) => self.fact(nodes, f),
+                None => self.fact(nodes, t).join(self.fact(nodes, f)),
+            },
             _ => Fact::TOP,
         };
         match self.facts.binary_search_by_key(&value, |f| f.0) {

@@ -245,9 +245,12 @@ pub struct Entry {
     pub returns: Returns,
     /// The result is new memory.
     pub allocates: bool,
+    /// The memory is all zero.
+    pub zeroed: bool,
     /// What is allocated or taken here is given back by the device core (`devm_*`).
     pub managed: bool,
-    /// The result is an error-checked look-up: it fails by a key that the caller got from elsewhere.
+    /// A look-up by a key that comes from elsewhere (firmware, another machine's tables), so that failing is ordinary; not one of what
+    /// the caller put there itself.
     pub lookup: bool,
     /// Arguments of a macro that only give a type or a size (`kzalloc_obj(*p)`): nothing in them is loaded.
     pub unevaluated: Vec<u8>,
@@ -301,6 +304,8 @@ pub enum Test {
     IsErrOrNull,
     /// Returns the truth of its argument (`WARN_ON`, `WARN_ON_ONCE`, `unlikely`).
     Truth,
+    /// Returns whether the pointer is NULL or the address of an empty allocation (`ZERO_OR_NULL_PTR`).
+    IsNull,
     /// Returns 0 or the error (`PTR_ERR_OR_ZERO`).
     PtrErrOrZero,
     /// Does not return if its argument is true (`BUG_ON`).

@@ -242,6 +242,7 @@ fn entry(row: EntryRow) -> Entry {
         sleeps: row.sleeps.map_or(Sleeps::Unknown, |word| word.0),
         returns: row.returns.map_or(Returns::Unknown, |word| word.0),
         allocates: row.allocates,
+        zeroed: row.zeroed,
         managed: row.managed,
         lookup: row.lookup,
         outside: row.outside,

@@ -58,6 +58,8 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub allocates: bool,
     #[serde(default)]
+    pub zeroed: bool,
+    #[serde(default)]
     pub managed: bool,
     #[serde(default)]
     pub lookup: bool,

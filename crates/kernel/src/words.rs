@@ -290,12 +290,13 @@ impl Word for Assert {
 }
 
 impl Word for Test {
-    const ALLOWED: &'static str = "is-err, is-err-or-null, truth, ptr-err-or-zero or bug-on";
+    const ALLOWED: &'static str = "is-err, is-err-or-null, null, truth, ptr-err-or-zero or bug-on";
     fn read(text: &str) -> Result<Self, String> {
         Ok(match text {
             "is-err" => Test::IsErr,
             "is-err-or-null" => Test::IsErrOrNull,
             "truth" => Test::Truth,
+            "null" => Test::IsNull,
             "ptr-err-or-zero" => Test::PtrErrOrZero,
             "bug-on" => Test::BugOn,
             _ => return Err(unknown(text)),

@@ -11,14 +11,34 @@ impl<O: Observer> Run<'_, '_, O> {
             return true;
         }
         if fact.is_zero() {
-            if !matches!(self.nodes.get(root), Node::Entry(p) if !matches!(self.nodes.get(p), Node::PLocal(_))) || fact.is_zero() {
-                self.emit_null(root, NullCause::Known, state, site);
+            let mut cause = NullCause::Known;
+            if self.nodes.get(root) == Node::Int(0)
+                && let Some(e) = site.expr
+                && let DExpr::Load(place, pointer) = self.d.exprs[e as usize]
+            {
+                let p = self.place(place, state);
+                if state.written(p).is_none() {
+                    // Zero as a part of something zeroed. What is not known to be a pointer may be an array, elements may have been
+                    // written by another index, members of locals through a union.
+                    if !pointer || !self.member_of_new(p) {
+                        return true;
+                    }
+                    cause = NullCause::Zeroed;
+                }
             }
+            self.emit_null(root, cause, state, site);
             return false;
         }
         match self.nodes.get(root) {
             Node::Fresh(op, RESULT) if (op as usize) < self.d.ops.len() && self.may_return_null(op) => {
                 self.emit_null(root, NullCause::Call(op), state, site);
+            }
+            Node::Entry(place) => {
+                if let Node::PField(_, field, record) = self.nodes.get(place)
+                    && !record.is_empty()
+                {
+                    self.emit_null(root, NullCause::Field(record, field), state, site);
+                }
             }
             _ => {}
         }
@@ -31,6 +51,15 @@ impl<O: Observer> Run<'_, '_, O> {
             state.derefs.push((root, site.op));
         }
         state.learn(root, Fact::NON_ZERO)
+    }
+
+    /// Whether a place is a member of an object that a call has just made, with no array in between.
+    fn member_of_new(&self, place: NodeId) -> bool {
+        let mut at = place;
+        while let Node::PField(base, _, _) = self.nodes.get(at) {
+            at = base;
+        }
+        matches!(self.nodes.get(at), Node::PDeref(v) if matches!(self.nodes.get(v), Node::Fresh(_, RESULT)))
     }
 
     pub(super) fn emit_null(&mut self, value: NodeId, cause: NullCause, state: &State, site: &NullSite) {
@@ -124,6 +153,8 @@ pub(super) struct NullSite {
     pub(super) origin: Symbol,
     pub(super) member: Symbol,
     pub(super) text: Option<EId>,
+    /// The pointer's expression, for arguments too.
+    pub(super) expr: Option<EId>,
     pub(super) callee: Option<(FuncId, u8)>,
     pub(super) argument: Option<u8>,
     pub(super) name: Symbol,

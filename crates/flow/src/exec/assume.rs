@@ -118,6 +118,19 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
                 if !state.learn(value, fact) {
                     return false;
                 }
+                // Of a choice, an arm that cannot give this was not taken.
+                if let Node::Select(c, t, f) = self.nodes.get(value) {
+                    let (left, right) = (state.fact(self.nodes, t).meet(fact), state.fact(self.nodes, f).meet(fact));
+                    let possible = match (left, right) {
+                        (None, None) => false,
+                        (None, Some(_)) => self.assume(state, c, false, 12) && self.refine(state, f, fact),
+                        (Some(_), None) => self.assume(state, c, true, 12) && self.refine(state, t, fact),
+                        (Some(_), Some(_)) => true,
+                    };
+                    if !possible {
+                        return false;
+                    }
+                }
                 // Comparisons known to be true or false must still hold.
                 let nodes = &*self.nodes;
                 state.facts.iter().all(|&(node, known)| match nodes.get(node) {
@@ -132,12 +145,12 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
     pub(super) fn note_tests(&mut self, block: u32, cond: NodeId, state: &State) {
         let mut value = cond;
         let mut direct = false;
+        let mut error = false;
         for _ in 0..6 {
             match self.nodes.get(value) {
                 Node::Un(UnOp::Not, v) | Node::Truth(v) => value = v,
-                Node::IsErr(v) | Node::IsErrOrNull(v) => {
-                    value = v;
-                }
+                Node::IsErr(v) => (value, error) = (v, true),
+                Node::IsErrOrNull(v) => value = v,
                 Node::Bin(BinOp::Eq | BinOp::Ne, a, b) => match (self.nodes.get(a), self.nodes.get(b)) {
                     (_, Node::Int(0)) => value = a,
                     (Node::Int(0), _) => value = b,
@@ -154,6 +167,14 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
         }
         if let Node::Fresh(op, RESULT) = self.nodes.get(value) {
             self.with_path(state, |o, p| o.tested(p, op));
+        }
+        // Whoever compares `&p->first` with NULL means `p`.
+        if let Node::Entry(place) = self.nodes.get(self.nodes.pointer_root(value))
+            && let Node::PField(_, field, record) = self.nodes.get(place)
+            && !record.is_empty()
+            && !error
+        {
+            self.with_path(state, |o, p| o.field_tested(p, record, field, block));
         }
         let b = &self.d.blocks[block as usize];
         if b.origin.is_empty()

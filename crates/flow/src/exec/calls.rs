@@ -41,6 +41,7 @@ impl<O: Observer> Run<'_, '_, O> {
                         origin: op.origin,
                         member: Symbol::EMPTY,
                         text: None,
+                        expr: self.d.call_args(args).get(arg as usize).copied(),
                         callee: None,
                         argument: Some(arg),
                         name,
@@ -62,6 +63,7 @@ impl<O: Observer> Run<'_, '_, O> {
                         origin: op.origin,
                         member: deref.member,
                         text: None,
+                        expr: self.d.call_args(args).get(deref.param as usize).copied(),
                         callee: Some((*f, i as u8)),
                         argument: Some(deref.param),
                         name,
@@ -72,7 +74,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
         }
-        self.forget(&values, &mut state);
+        self.forget(&values, entry.is_some(), &mut state);
 
         let result = self.nodes.make(Node::Fresh(index, RESULT));
         // Another round of the same call is another value.
@@ -117,16 +119,16 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
-    /// What a call may change: locals whose address it gets, and pointers in memory known to be NULL.
-    pub(super) fn forget(&mut self, args: &[NodeId], state: &mut State) {
+    /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL.
+    /// `modelled`: what is called is known from the model, so that of an object whose member it gets it changes no more than that.
+    pub(super) fn forget(&mut self, args: &[NodeId], modelled: bool, state: &mut State) {
         for &a in args {
             if let Node::Addr(place) = self.nodes.get(a)
                 && self.nodes.local_of(place).is_some()
             {
-                let salt = self.nodes.len() as u32 | 1 << 31;
-                let v = self.nodes.make(Node::Fresh(1 << 26 | place, salt));
-                state.write(self.nodes, place, v);
+                self.unknown(place, state);
             }
+            self.escape(a, modelled, state);
         }
         let nodes = &*self.nodes;
         let stale: SmallVec<[NodeId; 4]> = state
@@ -136,13 +138,36 @@ impl<O: Observer> Run<'_, '_, O> {
             .map(|f| f.0)
             .collect();
         state.facts.retain(|f| !stale.contains(&f.0));
-        // Written memory that holds NULL.
+        // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         for e in state.env.iter_mut() {
-            if nodes.get(e.1) == Node::Int(0) && nodes.local_of(e.0).is_none() {
+            if nodes.get(e.1) == Node::Int(0) && nodes.local_of(e.0).is_none() && !new_object(nodes, e.0) {
                 e.1 = u32::MAX;
             }
         }
         state.env.retain(|e| e.1 != u32::MAX);
+    }
+
+    /// The place holds a value that nothing is known of.
+    fn unknown(&mut self, place: NodeId, state: &mut State) {
+        let salt = self.nodes.len() as u32 | 1 << 31;
+        let v = self.nodes.make(Node::Fresh(1 << 26 | place, salt));
+        state.write(self.nodes, place, v);
+    }
+
+    /// A pointer is handed to code that is not followed: the zeroed object it points to, or into, is no longer known to be zero.
+    pub(super) fn escape(&mut self, value: NodeId, member_only: bool, state: &mut State) {
+        let root = self.nodes.pointer_root(value);
+        if !matches!(self.nodes.get(root), Node::Fresh(_, RESULT)) {
+            return;
+        }
+        let object = self.nodes.deref(root);
+        if state.written(object).is_none() {
+            return;
+        }
+        match self.nodes.get(value) {
+            Node::Addr(place) if member_only => self.unknown(place, state),
+            _ => state.env.retain(|e| e.0 != object),
+        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -164,6 +189,7 @@ impl<O: Observer> Run<'_, '_, O> {
         match (entry.tests, values.first()) {
             (Some(T::IsErr | T::PtrErrOrZero), Some(&v)) => value = self.nodes.make(Node::IsErr(v)),
             (Some(T::IsErrOrNull), Some(&v)) => value = self.nodes.make(Node::IsErrOrNull(v)),
+            (Some(T::IsNull), Some(&v)) => value = self.nodes.make(Node::Un(UnOp::Not, v)),
             (Some(T::Truth), Some(&v)) => value = self.nodes.make(Node::Truth(v)),
             (Some(T::BugOn), Some(&v)) if !self.assume(&mut state, v, false, 0) => return,
             _ => {}
@@ -189,6 +215,11 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Some(&v) = values.get(arg as usize) {
                 self.free(v, deferred, entry.name, index, &state);
             }
+        }
+        if entry.zeroed && dst.is_some() {
+            let object = self.nodes.deref(result);
+            let zero = self.nodes.int(0);
+            state.write(self.nodes, object, zero);
         }
         let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
         match conditional {
@@ -314,4 +345,9 @@ impl<O: Observer> Run<'_, '_, O> {
             self.frees.push(ParamFree { place: rel, loc, by, deferred, guard });
         }
     }
+}
+
+/// Whether a place is the whole of an object that a call has just made.
+fn new_object(nodes: &Nodes, place: NodeId) -> bool {
+    matches!(nodes.get(place), Node::PDeref(v) if matches!(nodes.get(v), Node::Fresh(_, RESULT)))
 }

@@ -62,7 +62,13 @@ impl<O: Observer> Run<'_, '_, O> {
                     Some(false) => self.eval(f, state),
                     None => {
                         let (t, f) = (self.eval(t, state), self.eval(f, state));
-                        if t == f { t } else { self.nodes.make(Node::Fresh(1 << 28 | e, c)) }
+                        if t == f {
+                            t
+                        } else if [c, t, f].iter().all(|&v| self.nodes.chooses_nothing(v, 4)) {
+                            self.nodes.make(Node::Select(c, t, f))
+                        } else {
+                            self.nodes.make(Node::Fresh(1 << 28 | e, c))
+                        }
                     }
                 }
             }

@@ -8,6 +8,11 @@ impl<O: Observer> Run<'_, '_, O> {
             DOpKind::Store { place, value } => {
                 let v = self.eval(value, &state);
                 let p = self.place(place, &state);
+                // Whoever reads the pointer there may fill in what it points to.
+                if self.nodes.local_of(p).is_none() {
+                    self.escape(v, false, &mut state);
+                }
+                self.unzero(p, &mut state);
                 state.write(self.nodes, p, v);
                 out.push(state);
             }
@@ -25,6 +30,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     origin: op.origin,
                     member,
                     text: Some(ptr),
+                    expr: Some(ptr),
                     callee: None,
                     argument: None,
                     name: Symbol::EMPTY,
@@ -79,7 +85,27 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 out.push(state);
             }
-            DOpKind::Gap => out.push(state),
+            DOpKind::Gap => {
+                let nodes = &*self.nodes;
+                state.env.retain(|e| nodes.get(e.1) != Node::Int(0) || nodes.local_of(e.0).is_some());
+                out.push(state);
+            }
+        }
+    }
+
+    /// An element of something zeroed is written: which one is not known for sure, so that none is known to be zero.
+    fn unzero(&self, place: NodeId, state: &mut State) {
+        let mut at = place;
+        let mut element = false;
+        while let (Node::PField(base, _, _), same) | (Node::PIndex(base, _), same) = (self.nodes.get(at), element) {
+            element = same || matches!(self.nodes.get(at), Node::PIndex(..));
+            at = base;
+            if element
+                && let Some(value) = state.written(at)
+                && self.nodes.get(value) == Node::Int(0)
+            {
+                state.env.retain(|e| e.0 != at);
+            }
         }
     }
 
