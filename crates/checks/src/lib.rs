@@ -4,6 +4,7 @@
 
 mod check;
 mod habits;
+mod learn;
 mod null_deref;
 mod null_field;
 mod run;
@@ -11,4 +12,5 @@ mod sleep_in_atomic;
 mod words;
 
 pub use check::{CheckInfo, Maturity, registry};
-pub use run::{Options, Outcome, Progress, Quiet, Stats, dump_ir, run};
+pub use learn::{Learned, LearnedSleep};
+pub use run::{Options, Outcome, Progress, Quiet, Stats, dump_ir, learn, run};

@@ -29,7 +29,7 @@ struct Local {
 impl Local {
     fn optional(&self) -> bool {
         !self.common
-            && (self.tested >= 3 && self.tested >= 4 * self.untested
+            && (self.tested >= 3 && (self.untested < 2 || self.tested >= 4 * self.untested)
                 || self.storer.is_some() && self.untested < if self.tested > 0 { 16 } else { 6 })
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::check::{CHECKS, Claim, Eyes, finding};
 use crate::habits::{Giver, Habits, Use, weigh};
+use crate::learn::Learned;
 use crate::null_field::unchecked_members;
 use cuthere_base::{FileId, Finding, Source, Symbol};
 use cuthere_cfront::outline::ItemKind;
 use cuthere_cfront::program::{Config, Program};
-use cuthere_flow::analyse::{Watch, analyse};
+use cuthere_flow::analyse::{Reports, Watch, analyse};
 use cuthere_flow::link::link;
 use cuthere_flow::read::{Incomplete, lower_tables, noreturn, read};
 use cuthere_flow::summary::FuncId;
@@ -109,26 +110,47 @@ impl Watch for Watcher {
     }
 }
 
+/// Times the stages.
+struct Clock(Instant);
+
+impl Clock {
+    fn lap(&mut self, stats: &mut Stats, name: &'static str) {
+        stats.seconds.push((name, self.0.elapsed().as_secs_f64()));
+        self.0 = Instant::now();
+    }
+}
+
 /// Runs the selected checks over a tree.
 pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Outcome {
+    with_reports(source, model, options, progress, |world, reports, watcher, stats, clock| {
+        let findings = findings(world, reports, watcher, options);
+        clock.lap(stats, "findings");
+        Outcome { findings, stats: std::mem::take(stats) }
+    })
+}
+
+/// Reads and analyses a tree, and hands over everything that was found out.
+fn with_reports<R>(
+    source: &dyn Source,
+    model: &Model,
+    options: &Options,
+    progress: &dyn Progress,
+    then: impl FnOnce(&World<'_>, Reports<Report>, &Watcher, &mut Stats, &mut Clock) -> R,
+) -> R {
     let mut stats = Stats::default();
-    let mut clock = Instant::now();
-    let mut lap = |stats: &mut Stats, name: &'static str| {
-        stats.seconds.push((name, clock.elapsed().as_secs_f64()));
-        clock = Instant::now();
-    };
+    let mut clock = Clock(Instant::now());
 
     progress.stage("outline", source.len() as u64);
     let program = outline(source, model, options);
-    lap(&mut stats, "outline");
+    clock.lap(&mut stats, "outline");
 
     progress.stage("bodies", program.files.len() as u64);
     let bodies = read(&program, model, &|n| progress.advance(n));
-    lap(&mut stats, "bodies");
+    clock.lap(&mut stats, "bodies");
 
     progress.stage("links", 1);
     let links = link(&program, model, &bodies.funcs, &bodies.bindings);
-    lap(&mut stats, "links");
+    clock.lap(&mut stats, "links");
 
     for (i, outline) in program.files.iter().enumerate() {
         stats.files += u64::from(outline.size > 0 || !outline.notes.is_empty());
@@ -159,8 +181,13 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
     };
     let reports = analyse(&mut world, &watcher, &|n| progress.advance(n));
     stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
-    lap(&mut stats, "paths");
+    clock.lap(&mut stats, "paths");
+    then(&world, reports, &watcher, &mut stats, &mut clock)
+}
 
+/// Weighs what was claimed against the rest of the program.
+fn findings(world: &World<'_>, reports: Reports<Report>, watcher: &Watcher, options: &Options) -> Vec<Finding> {
+    let program = world.program;
     let mut habits = Habits::default();
     let mut members: Vec<(FuncId, Use)> = Vec::new();
     for (func, list) in &reports {
@@ -173,7 +200,7 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
             }
         }
     }
-    let late = watcher.checks.iter().find(|&&i| CHECKS[i].info.id == "null-deref").map(|&i| unchecked_members(&world, &members, i));
+    let late = watcher.checks.iter().find(|&&i| CHECKS[i].info.id == "null-deref").map(|&i| unchecked_members(world, &members, i));
     drop(members);
     let wanted = |path: &str| {
         options.paths.is_empty()
@@ -192,7 +219,7 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
         if !wanted(world.path(claim.at.0)) {
             continue;
         }
-        if !items[claim.at.0.index()] && in_no_setting(&program, world.func(claim.at.0)) {
+        if !items[claim.at.0.index()] && in_no_setting(program, world.func(claim.at.0)) {
             continue;
         }
         if let Some(w) = &claim.weigh {
@@ -200,7 +227,7 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
             claim.confidence = confidence;
             claim.assumes.extend(said);
         }
-        findings.push(finding(&world, &claim));
+        findings.push(finding(world, &claim));
     }
     // Several paths to the same defect are one finding: the surest is kept.
     findings.sort_by(|a, b| {
@@ -212,8 +239,20 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
         later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column
     });
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    lap(&mut stats, "findings");
-    Outcome { findings, stats }
+    findings
+}
+
+/// What the bodies of a tree say about the functions that its headers declare, for trees without them.
+pub fn learn(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Vec<Learned> {
+    with_reports(source, model, options, progress, |world, reports, _, _, _| {
+        let mut habits = Habits::default();
+        for report in reports.iter().flat_map(|(_, list)| list) {
+            if let Report::Use(u) = report {
+                habits.add(u);
+            }
+        }
+        crate::learn::learn(world, &habits)
+    })
 }
 
 fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Options) -> Program<'s> {

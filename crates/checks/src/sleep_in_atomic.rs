@@ -24,7 +24,8 @@
 //!
 //! Which primitives sleep stands in the kernel model, for allocations by their GFP argument. That a function may sleep is learned from its body,
 //! with the conditions on its arguments under which it does: a call with other arguments is none. What a function does before it asks
-//! `in_atomic()` counts, what it does after asking does not.
+//! `in_atomic()` counts, what it does after asking does not. A function that takes a GFP mask from its caller, never reads it and passes on one
+//! that allows sleeping is reported wherever it is called.
 //!
 //! ## Confidence
 //!
@@ -43,7 +44,9 @@ use crate::words;
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::analyse::strictest;
 use cuthere_flow::chain::{At, sleep_chain, via_name};
+use cuthere_flow::digest::{DExpr, Digest};
 use cuthere_flow::exec::{CallEvent, Path, SleepHit};
+use cuthere_flow::node::Node;
 use cuthere_flow::state::AT_ENTRY;
 use cuthere_flow::summary::{FuncId, SleepVia, Test};
 use cuthere_flow::world::World;
@@ -72,7 +75,11 @@ enum Cause {
 
 impl Eye for SleepInAtomic {
     fn call(&mut self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, claims: &mut Vec<Claim>) {
-        if event.sleeps.is_empty() || !path.state.atomic() {
+        if event.sleeps.is_empty() {
+            return;
+        }
+        if !path.state.atomic() {
+            self.mask_ignored(path, event, claims);
             return;
         }
         let Some(cause) = cause(path) else { return };
@@ -95,6 +102,12 @@ impl Eye for SleepInAtomic {
             }
         }
     }
+}
+
+/// The parameter that is, by its name, a GFP mask, and that the function never reads.
+fn unread_mask(d: &Digest) -> Option<Symbol> {
+    let (at, name) = d.locals.iter().take(d.params as usize).enumerate().find(|(_, name)| name.as_str().starts_with("gfp"))?;
+    d.exprs.iter().all(|e| *e != DExpr::Local(at as u32)).then_some(*name)
 }
 
 /// 0: nothing is open; 1: a path condition on an argument; 2: bits of an argument.
@@ -159,6 +172,39 @@ impl SleepInAtomic {
                 locks: words::locks(path.state),
                 context,
                 identity,
+                weigh: None,
+            },
+        );
+    }
+
+    /// The caller says by a GFP mask whether sleeping is allowed, and nobody looks at it.
+    fn mask_ignored(&self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, claims: &mut Vec<Claim>) {
+        let world = path.world;
+        let Some(param) = unread_mask(path.digest) else { return };
+        let fixed = |v: &u32| matches!(path.nodes.get(*v), Node::Int(mask) if mask & world.gfp_reclaim != 0 && mask >> 28 == 0);
+        if !event.args.iter().any(fixed) {
+            return;
+        }
+        let Some(hit) = event.sleeps.iter().find(|h| guarded(h) == 0) else { return };
+        let chain = sleep_chain(world, hit.via);
+        let mut steps = vec![At { func: path.func, loc: event.loc, text: call_text(world, event, hit) }];
+        steps.extend(chain.frames.iter().cloned());
+        let name = path.digest.name;
+        claim(
+            claims,
+            Claim {
+                check: self.index,
+                confidence: Confidence::Medium,
+                op: event.op,
+                cause: u32::MAX,
+                merged: false,
+                at: (path.func, event.loc),
+                message: format!("`{name}()` may sleep whatever its caller allows by `{param}`"),
+                steps,
+                assumes: vec![format!("some caller of `{name}` passes a mask that forbids sleeping")],
+                locks: words::locks(path.state),
+                context: words::context(path.state),
+                identity: format!("mask {param}"),
                 weigh: None,
             },
         );

@@ -523,8 +523,10 @@ fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(Node
             let mut at = place;
             loop {
                 match nodes.get(at) {
-                    Node::PField(_, name, _) => return shape.read_later(name, block),
-                    Node::PGlobal(name) => return shape.read_later(name, block),
+                    // Read again from memory, or still in a local.
+                    Node::PField(_, name, _) | Node::PGlobal(name) => {
+                        return shape.read_later(name, block) || holds(nodes, env, value);
+                    }
                     Node::PIndex(base, _) => at = base,
                     _ => return true,
                 }

@@ -165,6 +165,14 @@ impl State {
                 };
                 answer.map_or(Fact::range(0, 1), |b| Fact::exactly(i64::from(b)))
             }
+            // A pointer moved by a little is still one.
+            Add | Sub => match nodes.get(b) {
+                Node::Int(by) if (-4095..=4095).contains(&by) => {
+                    let x = self.fact(nodes, a);
+                    if x.not_zero && x.not_err && x.value().is_none() { Fact::NON_ZERO } else { Fact::TOP }
+                }
+                _ => Fact::TOP,
+            },
             And => match nodes.get(b) {
                 Node::Int(mask) if mask >= 0 => Fact::range(0, mask),
                 _ => Fact::TOP,

@@ -103,6 +103,8 @@ pub enum Sleeps {
     Unknown,
     Never,
     Always,
+    /// If the objects involved are in a state in which it does: the last reference is dropped, a buffer has to grow.
+    Sometimes,
     /// If the argument, a GFP mask, allows direct reclaim.
     Gfp(u8),
     /// If the argument is not zero (a `can_sleep` or `wait` flag).

@@ -188,13 +188,15 @@ impl Word for CtxEffect {
 }
 
 impl Word for Sleeps {
-    const ALLOWED: &'static str = "unknown, never, always, on-rt, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
+    const ALLOWED: &'static str =
+        "unknown, never, always, sometimes, on-rt, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let sleeps = match words.next().unwrap_or("") {
             "unknown" => Sleeps::Unknown,
             "never" => Sleeps::Never,
             "always" => Sleeps::Always,
+            "sometimes" => Sleeps::Sometimes,
             "on-rt" => Sleeps::OnRt,
             "gfp" => Sleeps::Gfp(argument(words.next())?),
             "if-true" => Sleeps::IfTrue(argument(words.next())?),

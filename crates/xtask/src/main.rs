@@ -4,6 +4,7 @@ mod bench;
 mod corpus;
 mod garble;
 mod gen_docs;
+mod learn;
 mod plant;
 mod planted;
 mod probe;
@@ -35,6 +36,8 @@ enum Command {
     Garble(garble::Args),
     /// Rename all functions and types that some files define
     Rename(rename::Args),
+    /// Print what the bodies of a tree say about the functions of its headers, as a model file
+    Learn(learn::Args),
     /// Look for what the house style forbids
     Tidy,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Planted(args) => planted::run(&args),
         Command::Garble(args) => garble::run(&args),
         Command::Rename(args) => rename::run(&args),
+        Command::Learn(args) => learn::run(&args),
         Command::Tidy => tidy::run(),
     };
     match result {

@@ -68,7 +68,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut guard = Guard::new();
         let arg = |i: u8| values.get(i as usize).copied();
         let sleeps = match entry.sleeps {
-            Sleeps::Always => true,
+            Sleeps::Always | Sleeps::Sometimes => true,
             Sleeps::OnRt => self.world.preempt_rt,
             Sleeps::Gfp(i) => match arg(i).map(|v| self.bits(v, self.world.gfp_reclaim, state, 0)) {
                 Some(Bits::Set) => true,
@@ -112,7 +112,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 guards: SmallVec::from_elem(guard, 1),
                 depth: 0,
                 indirect: 0,
-                modes: 0,
+                modes: u8::from(entry.sleeps == Sleeps::Sometimes),
                 defers: entry.defers_in_interrupt,
                 share: (1, 1),
             });
@@ -200,6 +200,17 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Whether a block ends with an attempt to take a reference (`refcount_inc_not_zero()`), the result of which is its condition: whoever
+    /// holds one already knows the answer.
+    fn takes_reference(&self, block: &crate::digest::DBlock) -> bool {
+        let (_, ops) = self.d.block_ops(block);
+        let Some(DOp { kind: DOpKind::Call { dst: Some(_), target: Target::Name(name), .. }, .. }) = ops.last() else { return false };
+        self.world
+            .model
+            .entry(*name)
+            .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::GetUnlessZero))
+    }
+
     /// How many decisions on this path were about flags, modes and counters in memory, rather than about results, pointers or arguments.
     pub(super) fn modes(&self, state: &State) -> u8 {
         let mut at = state.trail;
@@ -207,8 +218,9 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut steps = 0;
         while at != 0 && steps < 200 {
             let step = self.trail[at as usize];
-            if let DTerm::Branch { cond, .. } | DTerm::Switch { value: cond, .. } = &self.d.blocks[step.block as usize].term
-                && is_mode(self.d, *cond, 0)
+            let block = &self.d.blocks[step.block as usize];
+            if let DTerm::Branch { cond, .. } | DTerm::Switch { value: cond, .. } = &block.term
+                && (is_mode(self.d, *cond, 0) || self.takes_reference(block))
             {
                 count = count.saturating_add(1);
             }

@@ -109,3 +109,14 @@ int tank_wait_ok(struct tank *tank, bool wait)
 	spin_unlock(&tank->lock);
 	return 1;
 }
+
+/* The caller's mask is taken and forgotten. */
+u32 *tank_copy_bug(struct tank *tank, gfp_t gfp)
+{
+	return kcalloc(tank->level, sizeof(u32), GFP_KERNEL); //~ sleep-in-atomic
+}
+
+u32 *tank_copy_ok(struct tank *tank, gfp_t gfp)
+{
+	return kcalloc(tank->level, sizeof(u32), gfp);
+}
