@@ -50,6 +50,23 @@ impl BulkMacros {
 
     /// The definition of `name`: the last active one, or else the first one. `text` is the file's.
     pub fn find(&self, text: &[u8], name: &str) -> Option<MacroDef> {
+        let (lo, hi, active) = self.place(text, name)?;
+        let end = crate::scan::directive_end(text, hi, text.len());
+        let line = memchr::memchr_iter(b'\n', &text[..lo]).count() as u32 + 1;
+        let line_start = memchr::memrchr(b'\n', &text[..lo]).map_or(0, |p| p + 1);
+        Some(MacroDef {
+            name: Symbol::intern(name),
+            lo: hi as u32,
+            hi: end as u32,
+            function_like: text.get(hi) == Some(&b'('),
+            active,
+            loc: Loc::new(line, (lo - line_start + 1).min(65535) as u16),
+        })
+    }
+
+    /// Where the definition that [`BulkMacros::find`] gives has its name: start, end, and whether it is active. Counts no lines, so it is the one
+    /// to ask whether there is a definition at all.
+    pub fn place(&self, text: &[u8], name: &str) -> Option<(usize, usize, bool)> {
         let hash = name_hash(name.as_bytes());
         let from = self.entries.partition_point(|e| e.0 < hash);
         let mut found = None;
@@ -64,17 +81,6 @@ impl BulkMacros {
                 found = Some((lo, hi, active));
             }
         }
-        let (lo, hi, active) = found?;
-        let end = crate::scan::directive_end(text, hi, text.len());
-        let line = memchr::memchr_iter(b'\n', &text[..lo]).count() as u32 + 1;
-        let line_start = memchr::memrchr(b'\n', &text[..lo]).map_or(0, |p| p + 1);
-        Some(MacroDef {
-            name: Symbol::intern(name),
-            lo: hi as u32,
-            hi: end as u32,
-            function_like: text.get(hi) == Some(&b'('),
-            active,
-            loc: Loc::new(line, (lo - line_start + 1).min(65535) as u16),
-        })
+        found
     }
 }

@@ -155,9 +155,9 @@ impl Program<'_> {
             for &file in &closure.bulk {
                 if let Some(bulk) = &self.files[file.index()].bulk
                     && let Ok(text) = self.text(file)
-                    && let Some(def) = bulk.find(&text.bytes, name.as_str())
+                    && let Some((_, end, _)) = bulk.place(&text.bytes, name.as_str())
                 {
-                    return Found::Bulk(file, def.lo);
+                    return Found::Bulk(file, end as u32);
                 }
             }
             if closure.missing {

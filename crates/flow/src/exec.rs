@@ -285,11 +285,10 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 Node::PLocal(l) => shape.live_in(block, l),
                 _ => true,
             });
-            let env = &s.env;
-            s.facts.retain(|f| match nodes.get(f.0) {
-                Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, f.0),
-                _ => matters(nodes, shape, f.0, block, env, 0),
-            });
+            if !s.facts.is_empty() {
+                let held = Kept::of(nodes, &s.env);
+                s.facts.retain(|f| matters(nodes, shape, f.0, block, &held, 0));
+            }
         }
         let mut kept: Vec<State> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
@@ -357,11 +356,10 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 state.write(self.nodes, p, value);
             }
             let nodes = &*self.nodes;
-            let env = &state.env;
-            state.facts.retain(|f| match nodes.get(f.0) {
-                Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, f.0),
-                _ => true,
-            });
+            if !state.facts.is_empty() {
+                let held = Kept::of(nodes, &state.env);
+                state.facts.retain(|f| !matches!(nodes.get(f.0), Node::Fresh(..) | Node::Phi(..)) || held.has(f.0));
+            }
             self.pending[to as usize].push(state);
             return to_at as usize;
         }
@@ -508,13 +506,31 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
     }
 }
 
-/// Whether some place holds the value, or a pointer computed from it.
-fn holds(nodes: &Nodes, env: &[(NodeId, NodeId)], value: NodeId) -> bool {
-    env.iter().any(|e| e.1 == value || nodes.pointer_root(e.1) == value || nodes.root(e.0) == Some(value))
+/// The values that places hold, and the pointers that these or the places themselves were computed from.
+struct Kept(SmallVec<[NodeId; 32]>);
+
+impl Kept {
+    fn of(nodes: &Nodes, env: &[(NodeId, NodeId)]) -> Kept {
+        let mut all: SmallVec<[NodeId; 32]> = SmallVec::new();
+        for &(place, value) in env {
+            all.push(value);
+            let root = nodes.pointer_root(value);
+            if root != value {
+                all.push(root);
+            }
+            all.extend(nodes.root(place));
+        }
+        all.sort_unstable();
+        Kept(all)
+    }
+
+    fn has(&self, value: NodeId) -> bool {
+        self.0.binary_search(&value).is_ok()
+    }
 }
 
 /// Whether knowledge of a value can still matter in or after a block.
-fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(NodeId, NodeId)], depth: u32) -> bool {
+fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, held: &Kept, depth: u32) -> bool {
     if depth > 6 {
         return true;
     }
@@ -525,16 +541,16 @@ fn matters(nodes: &Nodes, shape: &Shape, value: NodeId, block: u32, env: &[(Node
                 match nodes.get(at) {
                     // Read again from memory, or still in a local.
                     Node::PField(_, name, _) | Node::PGlobal(name) => {
-                        return shape.read_later(name, block) || holds(nodes, env, value);
+                        return shape.read_later(name, block) || held.has(value);
                     }
                     Node::PIndex(base, _) => at = base,
                     _ => return true,
                 }
             }
         }
-        Node::Un(_, v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Truth(v) => matters(nodes, shape, v, block, env, depth + 1),
-        Node::Bin(_, a, b) => matters(nodes, shape, a, block, env, depth + 1) || matters(nodes, shape, b, block, env, depth + 1),
-        Node::Fresh(..) | Node::Phi(..) => holds(nodes, env, value),
+        Node::Un(_, v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Truth(v) => matters(nodes, shape, v, block, held, depth + 1),
+        Node::Bin(_, a, b) => matters(nodes, shape, a, block, held, depth + 1) || matters(nodes, shape, b, block, held, depth + 1),
+        Node::Fresh(..) | Node::Phi(..) => held.has(value),
         Node::Int(_) | Node::Str | Node::Addr(_) | Node::Function(_) => false,
         _ => true,
     }
