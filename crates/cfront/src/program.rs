@@ -343,11 +343,16 @@ impl<'s> Program<'s> {
             }
         }
         let (domain, arch) = (domain_of(path), arch_of(path));
+        // A header's stub for another setting is not what an active declaration means, wherever the body may be.
+        let declared = all.iter().any(|r| self.item(*r).kind == ItemKind::Prototype && self.item(*r).active);
         functions()
             .filter(|r| {
                 let p = self.source.path(r.file);
                 let item = self.item(**r);
-                domain_of(p) == domain && self.arch_fits(arch, p) && (!item.is_static || !p.ends_with(".c"))
+                (item.active || p.ends_with(".c") || !declared)
+                    && domain_of(p) == domain
+                    && self.arch_fits(arch, p)
+                    && (!item.is_static || !p.ends_with(".c"))
             })
             .min_by_key(|r| {
                 let p = self.source.path(r.file);
