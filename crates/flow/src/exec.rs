@@ -3,7 +3,7 @@
 //! Blocks are visited in reverse post-order. A state is a path's locks, context, written places and known facts; a branch whose condition is
 //! decided by what is known follows one edge. States that meet in a block and agree in locks and context are merged when there are more of
 //! them than a block may hold; what differs becomes unknown, so merging loses bugs, not truth. A loop body runs twice: as its first round, then, with everything that
-//! the body writes made unknown, as any later one. A budget bounds the visits; reaching it is recorded in the summary.
+//! the body writes made unknown but for being zero or not, as any later one. A budget bounds the visits; reaching it is recorded in the summary.
 //!
 //! Departures from soundness, chosen against noise: a call does not change memory that it was not given the address of, except that
 //! pointers in memory known to be NULL may have been set; two different access paths are taken for different places.
@@ -352,8 +352,21 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             let shape = self.shape;
             for &place in shape.written_in(to) {
                 let p = self.place(place, &state);
+                let before = state.read(self.nodes, p);
                 let value = self.nodes.make(Node::Fresh(1 << 30 | to, p));
+                let known = state.fact(self.nodes, before);
                 state.write(self.nodes, p, value);
+                // Whether it is zero stays known, for what goes with it: `locked` is set if and only if the lock is held.
+                state.facts.retain(|f| f.0 != value);
+                match known.truth() {
+                    Some(false) => state.learn(value, Fact::ZERO),
+                    Some(true) => state.learn(value, Fact { not_err: known.not_err, ..Fact::NON_ZERO }),
+                    None => true,
+                };
+                let (old_lock, new_lock) = (self.nodes.deref(before), self.nodes.deref(value));
+                for lock in state.locks.iter_mut().filter(|l| l.place == old_lock) {
+                    lock.place = new_lock;
+                }
             }
             let nodes = &*self.nodes;
             if !state.facts.is_empty() {

@@ -169,6 +169,10 @@ impl State {
             Add | Sub => match nodes.get(b) {
                 Node::Int(by) if (-4095..=4095).contains(&by) => {
                     let x = self.fact(nodes, a);
+                    let by = if op == Add { by } else { -by };
+                    if x.lo > i64::MIN / 2 && x.hi < i64::MAX / 2 {
+                        return Fact::range(x.lo + by, x.hi + by);
+                    }
                     if x.not_zero && x.not_err && x.value().is_none() { Fact::NON_ZERO } else { Fact::TOP }
                 }
                 _ => Fact::TOP,

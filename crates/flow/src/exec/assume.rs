@@ -118,6 +118,17 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
                 if !state.learn(value, fact) {
                     return false;
                 }
+                // A sum with a constant bounds the other summand.
+                if let Node::Bin(op @ (BinOp::Add | BinOp::Sub), a, b) = self.nodes.get(value)
+                    && let Node::Int(by) = self.nodes.get(b)
+                    && let Some(below) = by.checked_neg().map(|neg| if op == BinOp::Add { neg } else { by })
+                    && (fact.lo != i64::MIN || fact.hi != i64::MAX)
+                {
+                    let shift = |bound: i64| if bound == i64::MIN || bound == i64::MAX { bound } else { bound.saturating_add(below) };
+                    if !self.refine(state, a, Fact { lo: shift(fact.lo), hi: shift(fact.hi), ..Fact::TOP }) {
+                        return false;
+                    }
+                }
                 // Of a choice, an arm that cannot give this was not taken.
                 if let Node::Select(c, t, f) = self.nodes.get(value) {
                     let (left, right) = (state.fact(self.nodes, t).meet(fact), state.fact(self.nodes, f).meet(fact));
