@@ -324,7 +324,10 @@ impl<'s> Program<'s> {
             return None;
         }
         let functions = || all.iter().filter(|r| self.item(**r).kind == ItemKind::Function);
-        if let Some(own) = functions().filter(|r| r.file == from).min_by_key(|r| (!self.item(**r).active, r.item)) {
+        // A header's stub for another setting is not what an active declaration means, wherever the body may be.
+        let declared = all.iter().any(|r| self.item(*r).kind == ItemKind::Prototype && self.item(*r).active);
+        let meant = |r: &&ItemRef| self.item(**r).active || !declared || self.source.path(r.file).ends_with(".c");
+        if let Some(own) = functions().filter(|r| r.file == from && meant(r)).min_by_key(|r| (!self.item(**r).active, r.item)) {
             return Some(*own);
         }
         functions().next()?;
@@ -343,8 +346,6 @@ impl<'s> Program<'s> {
             }
         }
         let (domain, arch) = (domain_of(path), arch_of(path));
-        // A header's stub for another setting is not what an active declaration means, wherever the body may be.
-        let declared = all.iter().any(|r| self.item(*r).kind == ItemKind::Prototype && self.item(*r).active);
         functions()
             .filter(|r| {
                 let p = self.source.path(r.file);
