@@ -27,6 +27,9 @@ end
 complete -c cuthere -n "__fish_cuthere_needs_command" -s h -l help -d 'Print help'
 complete -c cuthere -n "__fish_cuthere_needs_command" -s V -l version -d 'Print version'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "check" -d 'Find defects in a kernel tree, or a part of one'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "review" -d 'Say what a patch series in a mail thread introduces, fixes and leaves'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "explain" -d 'Find the call that a crash report is about, in a tree\'s source'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "witness" -d 'Explore a scenario, and show the interleaving that goes wrong'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "checks" -d 'List the checks, or show one check\'s page'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "thread" -d 'Show what a mail thread holds: messages, patch series, crash reports'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "splat" -d 'Read crash reports out of a log, a mail or any other text'
@@ -58,6 +61,73 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l dump-ir -d 'Pr
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l no-cache
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l rev -d 'Read this git revision instead of the files on disk' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l arch -d 'The architecture whose headers count' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l preempt -d 'The preemption model' -r -f -a "none\t''
+voluntary\t''
+full\t''
+rt\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l jobs -d 'Threads to use [default: one per CPU]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l scenario -d 'Explore this scenario before the series and after each patch (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l reply -d 'Write a reply to this file, as a mail; it is not sent' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l format -d 'How the review is written' -r -f -a "text\t'For people'
+json\t'One JSON object'
+sarif\t'SARIF 2.1.0: what is introduced, and what a claimed fix leaves'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l verbose -d 'Also show the evidence of what was there before, and reply when there is nothing to object'
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l rev -d 'Read this git revision instead of the files on disk' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l arch -d 'The architecture whose headers count' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l preempt -d 'The preemption model' -r -f -a "none\t''
+voluntary\t''
+full\t''
+rt\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l jobs -d 'Threads to use [default: one per CPU]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l format -d 'How it is written' -r -f -a "text\t'For people'
+json\t'One JSON value'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l rev -d 'Read this git revision instead of the files on disk' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l arch -d 'The architecture whose headers count' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preempt -d 'The preemption model' -r -f -a "none\t''
+voluntary\t''
+full\t''
+rt\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l jobs -d 'Threads to use [default: one per CPU]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preemptions -d 'Preemptions of one execution [default: 2]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -d 'How often one interrupt source fires [default: 2]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l time -d 'Seconds after which the search ends [default: 20]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l executions -d 'Executions after which the search ends [default: 10000000]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l strategy -d 'How schedules are chosen' -r -f -a "dpor\t'Each equivalence class of interleavings once'
+pct\t'Random priorities with a few change points'
+random\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l seed -d 'What the random strategies start from [default: 1]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l replay -d 'Run only this schedule, as a witness printed it' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l format -d 'How the outcome is written' -r -f -a "text\t'For people'
+json\t'One JSON object'
+html\t'One page that stands alone'"
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l races -d 'Also report plain accesses that nothing orders'
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cuthere -n "__fish_cuthere_using_subcommand checks" -s h -l help -d 'Print help'
 complete -c cuthere -n "__fish_cuthere_using_subcommand thread" -l format -d 'How it is written' -r -f -a "text\t'For people'
 json\t'One JSON value'"

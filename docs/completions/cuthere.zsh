@@ -57,6 +57,82 @@ html\:"One page that stands alone"))' \
 '*::paths -- Files and folders to report on, relative to the current folder or else to the tree \[default\: the whole tree\]:_files' \
 && ret=0
 ;;
+(review)
+_arguments "${_arguments_options[@]}" : \
+'--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
+'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
+'--arch=[The architecture whose headers count]:NAME:_default' \
+'--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
+'(--no-cache)--cache=[]:DIR:_files' \
+'*--scenario=[Explore this scenario before the series and after each patch (repeatable)]:FILE:_files' \
+'--reply=[Write a reply to this file, as a mail; it is not sent]:FILE:_files' \
+'--format=[How the review is written]:FORMAT:((text\:"For people"
+json\:"One JSON object"
+sarif\:"SARIF 2.1.0\: what is introduced, and what a claimed fix leaves"))' \
+'--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
+'--no-cache[]' \
+'--verbose[Also show the evidence of what was there before, and reply when there is nothing to object]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':thread -- The thread\: an mbox, a Maildir, a mail, a patch, a saved page, a public-inbox repository; - is standard input:_files' \
+&& ret=0
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+'--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
+'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
+'--arch=[The architecture whose headers count]:NAME:_default' \
+'--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
+'(--no-cache)--cache=[]:DIR:_files' \
+'--format=[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
+'--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
+'--no-cache[]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':input -- A log, mail or other text with a crash report; - is standard input:_files' \
+&& ret=0
+;;
+(witness)
+_arguments "${_arguments_options[@]}" : \
+'--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
+'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
+'--arch=[The architecture whose headers count]:NAME:_default' \
+'--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
+'(--no-cache)--cache=[]:DIR:_files' \
+'--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
+'--interrupts=[How often one interrupt source fires \[default\: 2\]]:N:_default' \
+'--unroll=[Rounds of a loop \[default\: 20\]]:N:_default' \
+'--time=[Seconds after which the search ends \[default\: 20\]]:SECONDS:_default' \
+'--executions=[Executions after which the search ends \[default\: 10000000\]]:N:_default' \
+'--strategy=[How schedules are chosen]:NAME:((dpor\:"Each equivalence class of interleavings once"
+pct\:"Random priorities with a few change points"
+random\:""))' \
+'--seed=[What the random strategies start from \[default\: 1\]]:N:_default' \
+'--replay=[Run only this schedule, as a witness printed it]:STRING:_default' \
+'--format=[How the outcome is written]:FORMAT:((text\:"For people"
+json\:"One JSON object"
+html\:"One page that stands alone"))' \
+'--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
+'--no-cache[]' \
+'--races[Also report plain accesses that nothing orders]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':scenario -- The scenario, or a C program with a main(); - is standard input:_files' \
+&& ret=0
+;;
 (checks)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
@@ -105,6 +181,9 @@ esac
 _cuthere_commands() {
     local commands; commands=(
 'check:Find defects in a kernel tree, or a part of one' \
+'review:Say what a patch series in a mail thread introduces, fixes and leaves' \
+'explain:Find the call that a crash report is about, in a tree'\''s source' \
+'witness:Explore a scenario, and show the interleaving that goes wrong' \
 'checks:List the checks, or show one check'\''s page' \
 'thread:Show what a mail thread holds\: messages, patch series, crash reports' \
 'splat:Read crash reports out of a log, a mail or any other text' \
@@ -128,10 +207,20 @@ _cuthere__subcmd__completions_commands() {
     local commands; commands=()
     _describe -t commands 'cuthere completions commands' commands "$@"
 }
+(( $+functions[_cuthere__subcmd__explain_commands] )) ||
+_cuthere__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere explain commands' commands "$@"
+}
 (( $+functions[_cuthere__subcmd__man_commands] )) ||
 _cuthere__subcmd__man_commands() {
     local commands; commands=()
     _describe -t commands 'cuthere man commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__review_commands] )) ||
+_cuthere__subcmd__review_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere review commands' commands "$@"
 }
 (( $+functions[_cuthere__subcmd__splat_commands] )) ||
 _cuthere__subcmd__splat_commands() {
@@ -142,6 +231,11 @@ _cuthere__subcmd__splat_commands() {
 _cuthere__subcmd__thread_commands() {
     local commands; commands=()
     _describe -t commands 'cuthere thread commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__witness_commands] )) ||
+_cuthere__subcmd__witness_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere witness commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_cuthere" ]; then

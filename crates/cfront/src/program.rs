@@ -319,13 +319,22 @@ impl<'s> Program<'s> {
 
     /// The definition that a call by name reaches. `None`: not in the tree, or not clear which.
     pub fn resolve_call(&self, from: FileId, name: Symbol) -> Option<ItemRef> {
+        self.resolve(from, name, false)
+    }
+
+    /// The same, but rather a header's stub for another setting than nothing: for who must execute something.
+    pub fn resolve_call_or_stub(&self, from: FileId, name: Symbol) -> Option<ItemRef> {
+        self.resolve(from, name, false).or_else(|| self.resolve(from, name, true))
+    }
+
+    fn resolve(&self, from: FileId, name: Symbol, stubs: bool) -> Option<ItemRef> {
         let all = self.names.ordinary.get(name);
         if all.is_empty() {
             return None;
         }
         let functions = || all.iter().filter(|r| self.item(**r).kind == ItemKind::Function);
         // A header's stub for another setting is not what an active declaration means, wherever the body may be.
-        let declared = all.iter().any(|r| self.item(*r).kind == ItemKind::Prototype && self.item(*r).active);
+        let declared = !stubs && all.iter().any(|r| self.item(*r).kind == ItemKind::Prototype && self.item(*r).active);
         let meant = |r: &&ItemRef| self.item(**r).active || !declared || self.source.path(r.file).ends_with(".c");
         if let Some(own) = functions().filter(|r| r.file == from && meant(r)).min_by_key(|r| (!self.item(**r).active, r.item)) {
             return Some(*own);

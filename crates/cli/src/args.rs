@@ -21,6 +21,12 @@ pub struct Cli {
 pub enum Command {
     /// Find defects in a kernel tree, or a part of one
     Check(Box<CheckArgs>),
+    /// Say what a patch series in a mail thread introduces, fixes and leaves
+    Review(Box<ReviewArgs>),
+    /// Find the call that a crash report is about, in a tree's source
+    Explain(Box<ExplainArgs>),
+    /// Explore a scenario, and show the interleaving that goes wrong
+    Witness(Box<WitnessArgs>),
     /// List the checks, or show one check's page
     Checks(ChecksArgs),
     /// Show what a mail thread holds: messages, patch series, crash reports
@@ -136,6 +142,115 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0
     Sarif,
+    /// One page that stands alone
+    Html,
+}
+
+#[derive(Args, Debug)]
+pub struct ReviewArgs {
+    /// The thread: an mbox, a Maildir, a mail, a patch, a saved page, a public-inbox repository; - is standard input
+    #[arg(value_name = "THREAD", value_hint = ValueHint::AnyPath)]
+    pub thread: PathBuf,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+    /// Explore this scenario before the series and after each patch (repeatable)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub scenario: Vec<PathBuf>,
+    /// Write a reply to this file, as a mail; it is not sent
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub reply: Option<PathBuf>,
+    /// Also show the evidence of what was there before, and reply when there is nothing to object
+    #[arg(long)]
+    pub verbose: bool,
+    /// How the review is written
+    #[arg(long, value_enum, default_value_t = ReviewFormat::Text)]
+    pub format: ReviewFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ReviewFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0: what is introduced, and what a claimed fix leaves
+    Sarif,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// A log, mail or other text with a crash report; - is standard input
+    #[arg(value_name = "SPLAT", value_hint = ValueHint::AnyPath)]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    pub format: ReadFormat,
+}
+
+#[derive(Args, Debug)]
+pub struct WitnessArgs {
+    /// The scenario, or a C program with a main(); - is standard input
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+    #[command(flatten)]
+    pub bounds: BoundArgs,
+    /// How the outcome is written
+    #[arg(long, value_enum, default_value_t = WitnessFormat::Text)]
+    pub format: WitnessFormat,
+}
+
+/// How far the explorer goes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Search")]
+pub struct BoundArgs {
+    /// Preemptions of one execution [default: 2]
+    #[arg(long, value_name = "N")]
+    pub preemptions: Option<u32>,
+    /// How often one interrupt source fires [default: 2]
+    #[arg(long, value_name = "N")]
+    pub interrupts: Option<u32>,
+    /// Rounds of a loop [default: 20]
+    #[arg(long, value_name = "N")]
+    pub unroll: Option<u32>,
+    /// Seconds after which the search ends [default: 20]
+    #[arg(long, value_name = "SECONDS")]
+    pub time: Option<u64>,
+    /// Executions after which the search ends [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub executions: Option<u64>,
+    /// Also report plain accesses that nothing orders
+    #[arg(long)]
+    pub races: bool,
+    /// How schedules are chosen
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Strategy::Dpor)]
+    pub strategy: Strategy,
+    /// What the random strategies start from [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Run only this schedule, as a witness printed it
+    #[arg(long, value_name = "STRING")]
+    pub replay: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Strategy {
+    /// Each equivalence class of interleavings once
+    Dpor,
+    /// Random priorities with a few change points
+    Pct,
+    Random,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum WitnessFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
     /// One page that stands alone
     Html,
 }

@@ -3,7 +3,7 @@
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{self, Inputs};
 use crate::progress::Stages;
-use crate::{Status, engine, output, place, stats};
+use crate::{Status, engine, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::{Confidence, Source};
 use cuthere_report::{Baseline, Coverage, Palette, Rule, Tally};
@@ -11,17 +11,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// The analysis recurses as deep as nesting is allowed to be.
-const WORKER_STACK: usize = 16 << 20;
-
 /// Runs the subcommand.
 pub fn run(args: &CheckArgs) -> Result<Status> {
     let begun = Instant::now();
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(args.tree.jobs.map_or(0, usize::from))
-        .stack_size(WORKER_STACK)
-        .build_global()
-        .context("cannot start threads; try --jobs 1")?;
+    workers(args.tree.jobs)?;
     let only = chosen_checks(&args.only)?;
     let baseline = match &args.baseline {
         Some(path) => {

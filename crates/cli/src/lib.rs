@@ -8,14 +8,18 @@ mod check;
 mod checks;
 mod completions;
 mod engine;
+mod explain;
+mod explorer;
 mod inputs;
 mod man;
 mod output;
 mod place;
 mod progress;
+mod review;
 mod splat;
 mod stats;
 mod thread;
+mod witness;
 
 use anyhow::{Context, Result};
 use args::{Cli, Command};
@@ -61,12 +65,27 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Status> {
     match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Review(args) => review::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Witness(args) => witness::run(&args),
         Command::Checks(args) => checks::run(&args),
         Command::Thread(args) => thread::run(&args),
         Command::Splat(args) => splat::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+/// The analysis recurses as deep as nesting is allowed to be.
+const WORKER_STACK: usize = 16 << 20;
+
+/// Starts the threads that the analysis runs on.
+pub(crate) fn workers(jobs: Option<u16>) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs.map_or(0, usize::from))
+        .stack_size(WORKER_STACK)
+        .build_global()
+        .context("cannot start threads; try --jobs 1")
 }
 
 /// The command line's definition, from which completions and manual pages are made.

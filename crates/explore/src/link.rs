@@ -164,7 +164,7 @@ impl<'p> Linker<'p> {
         {
             return FnKind::Prim(prim);
         }
-        let own = self.defined_in(from, name).or_else(|| self.program.resolve_call(from, name));
+        let own = self.defined_in(from, name).or_else(|| self.program.resolve_call_or_stub(from, name));
         let found = match own {
             Some(item) if self.program.item(item).active || from != self.scenario => Some(item),
             other => self.scope.iter().find_map(|&f| self.defined_in(f, name)).or(other),

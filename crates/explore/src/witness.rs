@@ -11,6 +11,8 @@ use std::fmt::Write;
 /// The most lines of the diagram.
 const LINES_MAX: usize = 70;
 const WIDTH: usize = 100;
+/// The same in a mail.
+const MAIL_WIDTH: usize = 74;
 
 /// A line of the diagram.
 struct Line<'o> {
@@ -147,12 +149,12 @@ fn cells(outcome: &Outcome) -> (Vec<String>, Vec<Cell>) {
     (heads, out)
 }
 
-fn diagram(outcome: &Outcome, out: &mut String) {
+fn diagram(outcome: &Outcome, whole: usize, out: &mut String) {
     let (heads, cells) = cells(outcome);
     if heads.is_empty() {
         return;
     }
-    let width = (WIDTH / heads.len()).max(24);
+    let width = (whole / heads.len()).max(24);
     let row = |out: &mut String, at: usize, text: &str| {
         let _ = writeln!(out, "{}", format!("{}{}", " ".repeat(at * width), cut(text, width - 2)).trim_end());
     };
@@ -207,8 +209,17 @@ fn bounds_text(outcome: &Outcome, options: &Options) -> String {
     text
 }
 
-/// The outcome for a terminal or a mail.
+/// The outcome for a terminal.
 pub fn text(outcome: &Outcome, options: &Options) -> String {
+    text_within(outcome, options, WIDTH)
+}
+
+/// The outcome for a mail: the picture is narrow enough to be quoted.
+pub fn mail(outcome: &Outcome, options: &Options) -> String {
+    text_within(outcome, options, MAIL_WIDTH)
+}
+
+fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
     let mut out = String::new();
     let rest = |out: &mut String| {
         for place in &outcome.unsupported {
@@ -227,7 +238,7 @@ pub fn text(outcome: &Outcome, options: &Options) -> String {
     match outcome.faults.first() {
         Some(found) => {
             let _ = writeln!(out, "{} in {}: {}\n", found.fault.kind.id(), at(&found.place), found.fault.detail);
-            diagram(outcome, &mut out);
+            diagram(outcome, width, &mut out);
             out.push('\n');
             splat(found, &mut out);
             let _ = writeln!(out, "\nreplay: {}", found.schedule.encode());

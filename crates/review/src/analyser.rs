@@ -25,6 +25,10 @@ impl From<Vec<Finding>> for Analysis {
 pub trait Analyser {
     /// The findings of the files in `paths`, which are files of the tree. Equal input gives equal output.
     fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis;
+    /// Runs the scenarios that were asked for on a state of the tree, always the same ones in the same order.
+    fn scenarios(&self, _tree: &Tree) -> Vec<crate::ScenarioRun> {
+        Vec::new()
+    }
     /// Ids of the checks it runs, sorted.
     fn checks(&self) -> Vec<String> {
         Vec::new()

@@ -30,4 +30,7 @@ pub use explain::{Explanation, explain};
 pub use reply::{ReplyOptions, reply};
 pub use review::{Options, review, select};
 pub use text::{explanation_text, review_text};
-pub use types::{Change, Claim, FailedHunk, HunkReport, PatchReview, Remark, Review, Scope, Sibling, Spot, Verdict};
+pub use types::{
+    Change, Claim, FailedHunk, HunkReport, PatchReview, Remark, Review, ScenarioResult, ScenarioRun, Scope, Sibling, Spot, StateRun,
+    Verdict,
+};

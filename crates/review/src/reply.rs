@@ -5,7 +5,7 @@
 //! way test robots of the kernel lists do, for a fix that is a patch of its own; not for a new version of a patch under review.
 
 use crate::quote::excerpt;
-use crate::types::{Change, Claim, HunkReport, PatchReview, Remark, Review, Verdict};
+use crate::types::{Change, Claim, HunkReport, PatchReview, Remark, Review, ScenarioResult, Verdict};
 use crate::words::{count, folder};
 use crate::wrap::{WIDTH, cut_line, fill, width};
 use cuthere_base::{Finding, Step};
@@ -31,7 +31,10 @@ const MOST_STEPS: usize = 12;
 /// The reply, headers and all: one mail for each patch that something is said about, in mbox form if they are several. `None` if there is
 /// nothing to say.
 pub fn reply(review: &Review, thread: &Thread, options: &ReplyOptions) -> Option<String> {
-    let mails: Vec<String> = review.patches.iter().filter_map(|patch| mail(review, patch, thread, options)).collect();
+    // Scenarios are about the series: they stand in the last patch's mail.
+    let last = review.patches.last().map(|p| p.index);
+    let shown = |patch: &PatchReview| if Some(patch.index) == last { review.scenarios.as_slice() } else { &[] };
+    let mails: Vec<String> = review.patches.iter().filter_map(|patch| mail(review, patch, shown(patch), thread, options)).collect();
     match mails.as_slice() {
         [] => None,
         [one] => Some(one.clone()),
@@ -44,9 +47,9 @@ fn escape_from(mail: &str) -> String {
     mail.lines().map(line).collect()
 }
 
-fn mail(review: &Review, patch: &PatchReview, thread: &Thread, options: &ReplyOptions) -> Option<String> {
+fn mail(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], thread: &Thread, options: &ReplyOptions) -> Option<String> {
     let me = options.me.as_ref();
-    let mut body = text(review, patch, options)?;
+    let mut body = text(review, patch, scenarios, options)?;
     let id = own_id(&body, patch, me);
     if patch.findings.iter().any(|r| r.change == Change::Introduced) {
         trailers(&mut body, id.as_deref(), options);
@@ -79,7 +82,7 @@ fn cut_header(out: &mut String, line: &str) {
 }
 
 /// The remarks of the mail, grouped by hunk in the order of the patch; those about no hunk last.
-fn text(review: &Review, patch: &PatchReview, options: &ReplyOptions) -> Option<String> {
+fn text(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], options: &ReplyOptions) -> Option<String> {
     let said = |r: &&Remark| match r.change {
         Change::Introduced => true,
         Change::Remaining => options.verbose || r.claimed || r.moved_from.is_some(),
@@ -88,7 +91,7 @@ fn text(review: &Review, patch: &PatchReview, options: &ReplyOptions) -> Option<
     };
     let remarks: Vec<&Remark> = patch.findings.iter().filter(said).collect();
     let siblings = patch.claim.as_ref().map_or(&[][..], |c| &c.siblings);
-    if remarks.is_empty() && siblings.is_empty() && !options.verbose {
+    if remarks.is_empty() && siblings.is_empty() && scenarios.is_empty() && !options.verbose {
         return None;
     }
     let mut out = String::new();
@@ -117,6 +120,7 @@ fn text(review: &Review, patch: &PatchReview, options: &ReplyOptions) -> Option<
         out.push('\n');
         fill(&mut out, "", "", "No finding comes or stays with this patch.");
     }
+    scenarios.iter().for_each(|s| scenario(&mut out, s));
     how_to_check(&mut out, patch, &remarks, siblings.iter().map(|s| &s.finding), options);
     bounds(&mut out, review, patch, options);
     Some(out)
@@ -134,6 +138,19 @@ fn quote(out: &mut String, hunk: &HunkReport, findings: &[&Finding], name: bool)
             None => out.push_str("> [...]\n"),
         }
     }
+    out.push('\n');
+}
+
+/// What a scenario showed, with the interleaving that reaches the fault.
+fn scenario(out: &mut String, result: &ScenarioResult) {
+    out.push('\n');
+    fill(out, "", "", &format!("Scenario {}: {} ({}).", result.scenario, result.verdict, result.states()));
+    let Some(shown) = result.witness() else { return };
+    let when = if shown.patch == 0 { "Before the series".to_owned() } else { format!("After patch {}", shown.patch) };
+    out.push('\n');
+    fill(out, "", "", &format!("{when}, on the tree's own functions:"));
+    out.push('\n');
+    shown.run.mail.lines().for_each(|line| cut_line(out, &clean(line)));
     out.push('\n');
 }
 

@@ -7,7 +7,10 @@ use crate::lay::{Laid, Sheet, is_in};
 use crate::outline::Outliner;
 use crate::scope::{Bounds, scope};
 use crate::touched::Changes;
-use crate::types::{Change, Claim, FailedHunk, HunkReport, PatchReview, Place, Remark, Review, Scope, Sibling, Spot, Verdict};
+use crate::types::{
+    Change, Claim, FailedHunk, HunkReport, PatchReview, Place, Remark, Review, ScenarioResult, ScenarioRun, Scope, Sibling, Spot, StateRun,
+    Verdict,
+};
 use crate::words;
 use cuthere_base::{Confidence, Finding};
 use cuthere_cfront::shapes::Shapes;
@@ -97,6 +100,7 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
     }
     let whole = worker.series(&patches, &states, &mut reviews);
     state_gaps(&series, &reviews, &mut notes);
+    let scenarios = scenarios(analyser, &states, &patches);
     worker.scope.folders = worker.folders.iter().cloned().collect();
     worker.scope.checks = analyser.checks();
     if worker.cut {
@@ -118,7 +122,7 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
         nearby: of(Change::Nearby),
         patches: reviews,
         failed_hunks,
-        scenarios: Vec::new(),
+        scenarios,
         scope: worker.scope,
         notes,
     })
@@ -173,6 +177,40 @@ impl States {
     fn last(&self) -> &Tree {
         self.patches.iter().rev().find_map(|s| s.tree.as_ref()).unwrap_or(&self.base)
     }
+}
+
+/// The scenarios on every state that is kept.
+fn scenarios(analyser: &dyn Analyser, states: &States, patches: &[&Patch]) -> Vec<ScenarioResult> {
+    let mut results: Vec<ScenarioResult> = Vec::new();
+    let mut note = |patch: u32, runs: Vec<ScenarioRun>| {
+        for (at, run) in runs.into_iter().enumerate() {
+            if results.len() <= at {
+                results.push(ScenarioResult { scenario: run.scenario.clone(), verdict: String::new(), runs: Vec::new() });
+            }
+            results[at].runs.push(StateRun { patch, run });
+        }
+    };
+    let before = analyser.scenarios(&states.base);
+    if before.is_empty() {
+        return Vec::new();
+    }
+    note(0, before);
+    for (patch, state) in patches.iter().zip(&states.patches) {
+        if let Some(tree) = &state.tree {
+            note(patch.index, analyser.scenarios(tree));
+        }
+    }
+    for result in &mut results {
+        let outcome = |r: Option<&StateRun>| r.map_or(String::new(), |r| r.run.outcome.clone());
+        result.verdict = match (outcome(result.runs.first()).as_str(), outcome(result.runs.last()).as_str()) {
+            ("fault", "none") => "the series closes it: a witness before, none after".to_owned(),
+            ("none", "fault") => "the series brings it: none before, a witness after".to_owned(),
+            ("fault", "fault") => "still there: a witness before and after".to_owned(),
+            ("none", "none") => "none before and after".to_owned(),
+            (before, after) => format!("not decided: {before} before, {after} after"),
+        };
+    }
+    results
 }
 
 /// The tree after a patch, if it is kept; what became of the patch; what was left out.

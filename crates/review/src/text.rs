@@ -43,7 +43,12 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
         writeln!(out, "  … and {} more", review.nearby.len() - most)?;
     }
     for scenario in &review.scenarios {
-        writeln!(out, "\nscenario: {scenario}")?;
+        writeln!(out, "\nscenario {}: {}", printable(&scenario.scenario), scenario.verdict)?;
+        writeln!(out, "  {}", printable(&scenario.states()))?;
+        if let Some(shown) = scenario.witness() {
+            writeln!(out)?;
+            shown.run.text.lines().try_for_each(|line| writeln!(out, "  {}", clean(line)))?;
+        }
     }
     writeln!(out)?;
     review.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))?;
@@ -58,6 +63,11 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
         count(scope.files as usize, "file"),
         count(scope.folders.len(), "folder"),
     )
+}
+
+/// A line made printable, its tabs kept.
+fn clean(line: &str) -> String {
+    line.split('\t').map(printable).collect::<Vec<_>>().join("\t")
 }
 
 fn write_patch(out: &mut String, review: &Review, patch: &PatchReview) -> fmt::Result {

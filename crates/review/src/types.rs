@@ -176,6 +176,66 @@ pub struct PatchReview {
     pub notes: Vec<String>,
 }
 
+/// One run of a scenario on one state of the tree.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ScenarioRun {
+    pub scenario: String,
+    /// `fault`, `none` or `unknown`.
+    pub outcome: String,
+    /// The gravest fault's id.
+    pub fault: Option<String>,
+    /// What of the limits was reached, and what else was in the way.
+    pub bounds: Vec<String>,
+    pub replay: Option<String>,
+    /// The witness as text, or the sentence that says within which bounds there is none.
+    pub text: String,
+    /// The same, narrow enough for a mail.
+    #[serde(skip)]
+    pub mail: String,
+}
+
+/// A run and the state of the tree that it was made on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct StateRun {
+    /// After this patch of the series; 0: before it.
+    pub patch: u32,
+    #[serde(flatten)]
+    pub run: ScenarioRun,
+}
+
+/// A scenario over all states.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ScenarioResult {
+    pub scenario: String,
+    /// In words: what the series changes.
+    pub verdict: String,
+    pub runs: Vec<StateRun>,
+}
+
+impl ScenarioResult {
+    /// The run whose witness is worth showing: the first with a fault.
+    pub fn witness(&self) -> Option<&StateRun> {
+        self.runs.iter().find(|r| r.run.outcome == "fault")
+    }
+
+    /// Whether the series makes, or leaves, a fault.
+    pub fn fault_after(&self) -> bool {
+        self.runs.last().is_some_and(|r| r.run.outcome == "fault")
+    }
+
+    /// The states in words.
+    pub fn states(&self) -> String {
+        let state = |r: &StateRun| {
+            let when = if r.patch == 0 { "before".to_owned() } else { format!("after patch {}", r.patch) };
+            match (&r.run.fault, r.run.outcome.as_str()) {
+                (Some(fault), "fault") => format!("{when}: {fault}"),
+                (_, outcome) => format!("{when}: {outcome}"),
+            }
+        };
+        self.runs.iter().map(state).collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// The whole review.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Review {
@@ -198,8 +258,8 @@ pub struct Review {
     /// There before and after, in the same files but not in the functions that the series touches.
     pub nearby: Vec<Remark>,
     pub failed_hunks: Vec<FailedHunk>,
-    /// Results of scenarios; filled by who runs them.
-    pub scenarios: Vec<serde_json::Value>,
+    /// What the scenarios showed, before the series and after each patch.
+    pub scenarios: Vec<ScenarioResult>,
     pub scope: Scope,
     pub notes: Vec<String>,
 }
@@ -215,6 +275,6 @@ impl Review {
     pub fn has_remarks(&self) -> bool {
         let sibling = |p: &PatchReview| p.claim.as_ref().is_some_and(|c| !c.siblings.is_empty());
         let said = |r: &Remark| r.change == Change::Introduced || r.claimed || r.moved_from.is_some();
-        self.patches.iter().any(|p| sibling(p) || p.findings.iter().any(said))
+        !self.scenarios.is_empty() || self.patches.iter().any(|p| sibling(p) || p.findings.iter().any(said))
     }
 }

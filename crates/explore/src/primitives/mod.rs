@@ -475,6 +475,7 @@ impl Machine<'_> {
             Prim::MaySleep(how) => {
                 let sleeps = match how {
                     Sleeps::Always => true,
+                    Sleeps::Sometimes => false,
                     Sleeps::Gfp(n) => a(self, n) & 0x400 != 0 || self.allows_reclaim(a(self, n)),
                     Sleeps::IfTrue(n) => a(self, n) != 0,
                     Sleeps::IfFalse(n) => a(self, n) == 0,

@@ -1,0 +1,38 @@
+//! `cuthere explain`: a crash report's frames and locks in the tree's source, and the call that is to blame.
+
+use crate::args::{ExplainArgs, ReadFormat};
+use crate::progress::Stages;
+use crate::{Status, inputs, output, workers};
+use anyhow::{Context, Result, bail};
+use cuthere_base::Confidence;
+use cuthere_review::{Engine, explain, explanation_text};
+
+/// Runs the subcommand.
+pub fn run(args: &ExplainArgs) -> Result<Status> {
+    workers(args.tree.jobs)?;
+    let bytes = inputs::bytes(&args.input)?;
+    let mut splats = cuthere_splat::read(&String::from_utf8_lossy(&bytes));
+    if splats.is_empty() {
+        // A mail hides it in an encoding, or a page in mark-up.
+        let thread = cuthere_mail::read_thread(&bytes, cuthere_mail::Hint::Auto);
+        splats = thread.messages.iter().flat_map(|mail| cuthere_splat::read(&mail.text())).collect();
+    }
+    if splats.is_empty() {
+        bail!("no crash report in {}; see `cuthere splat` for what is read", args.input.display());
+    }
+    let inputs = inputs::open(&args.tree, &[])?;
+    let stages = Stages::new();
+    let engine =
+        Engine { model: &inputs.model, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock, progress: &stages };
+    let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch.clone(), confidence: Confidence::Medium };
+    let explanation = explain(&splats, &inputs.tree.0, &engine, &options);
+    stages.finish();
+    match args.format {
+        ReadFormat::Json => {
+            let json = serde_json::to_string_pretty(&explanation).context("cannot write the explanation as JSON")?;
+            output::standard(|out, _| writeln!(out, "{json}"))?;
+        }
+        ReadFormat::Text => output::standard(|out, _| out.write_all(explanation_text(&explanation).as_bytes()))?,
+    }
+    Ok(if explanation.findings.iter().any(|related| related.agrees) { Status::Found } else { Status::Clean })
+}

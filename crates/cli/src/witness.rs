@@ -1,0 +1,33 @@
+//! `cuthere witness`: explores a scenario and shows the interleaving on which something goes wrong.
+
+use crate::args::{WitnessArgs, WitnessFormat};
+use crate::explorer::{self, Scenario};
+use crate::{Status, inputs, output, workers};
+use anyhow::{Result, bail};
+use cuthere_base::Source;
+use cuthere_cfront::program::Config;
+use cuthere_explore::{OutcomeKind, witness};
+use cuthere_kernel::Model;
+
+/// Runs the subcommand.
+pub fn run(args: &WitnessArgs) -> Result<Status> {
+    workers(args.tree.jobs)?;
+    let scenario = Scenario::read(&args.scenario)?;
+    let options = explorer::options(&args.tree, Some(&args.bounds))?;
+    let wants_tree = args.tree.tree.is_some() || args.tree.rev.is_some() || !args.tree.patch.is_empty() || !scenario.is_plain();
+    let inputs = if wants_tree { Some(inputs::open(&args.tree, &[])?) } else { None };
+    let model = inputs.as_ref().map_or_else(Model::builtin, |i| i.model.clone());
+    let config = inputs.as_ref().map_or_else(Config::default, |i| i.config.clone());
+    let outcome = scenario.explore(inputs.as_ref().map(|i| &i.tree as &dyn Source), &model, &config, &options);
+    let text = match args.format {
+        WitnessFormat::Text => witness::text(&outcome, &options),
+        WitnessFormat::Json => witness::json(&outcome, &options),
+        WitnessFormat::Html => witness::html(&outcome, &options),
+    };
+    output::standard(|out, _| out.write_all(text.as_bytes()))?;
+    match outcome.kind {
+        OutcomeKind::Fault => Ok(Status::Found),
+        OutcomeKind::None => Ok(Status::Clean),
+        OutcomeKind::Unknown => bail!("not decided: see above for what was in the way"),
+    }
+}
