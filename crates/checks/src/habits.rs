@@ -73,6 +73,8 @@ pub(crate) fn weigh(w: &Weigh, habits: &Habits) -> (Confidence, Option<String>) 
     let mut confidence = match w.why {
         // The result is tested, and paths were merged since: the test and the use may belong together.
         _ if w.tested_here => Confidence::Low,
+        // What hands on an allocator's failure, and hardly anybody tests, has been set up before by those who call it.
+        NullWhy::Allocation if matches!(w.giver, Giver::Function(_)) && all >= 8 && !most(50, 1) => Confidence::Medium,
         NullWhy::Allocation => Confidence::High,
         _ if w.outside => Confidence::High,
         // What a function of the tree finds in the tree's own data is most often there.

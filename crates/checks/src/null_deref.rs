@@ -19,32 +19,38 @@
 //!
 //! ## How it decides
 //!
-//! That a function may return NULL is learned from its body, with the conditions on its arguments, and from the kernel model for allocators.
+//! That a function may return NULL is learned from its body, with the conditions on its arguments (a look-up that fails for some keys, an
+//! allocation without `__GFP_NOFAIL`), and from the kernel model for what has no body here.
 //! `&p->field` is an address, not a dereference: the load counts, wherever it is made with an address computed from `p`.
 //! How often other callers test the same function's result is counted over everything that was read.
+//! Members count as well: one that is NULL in some states of its object, because most code tests it or because NULL is left there, and one
+//! that is zero since the object was allocated.
 //!
 //! ## Confidence
 //!
-//! * **high**: an allocation outside of boot code; a look-up whose key came from outside; a result that nearly all other callers test;
-//!   a dereference right after a test found NULL.
-//! * **medium**: most other callers test it; a pointer that is tested after it was dereferenced.
-//! * **low**: others do not test it either.
+//! * **high**: an allocation outside of boot code, also one that a function of the tree hands on, if others who call it test it; a look-up
+//!   whose key came from outside; a look-up that nearly all other callers test; a dereference right after a test found NULL.
+//! * **medium**: most other callers test it; a path on which NULL was found earlier; a pointer that is tested after it was dereferenced; a
+//!   member that most others test; a call that also answers through a variable that was tested.
+//! * **low**: others do not test it either; a zeroed member on a path that was merged with others.
 //!
 //! ## What it assumes and misses
 //!
 //! A result may be NULL whenever its function can return NULL with these arguments; what makes that impossible here and is not a
-//! condition on arguments is not seen. Error pointers are another matter. NULL stored in memory by another function is not followed.
+//! condition on arguments is not seen: a property that every device tree of a machine has, a device that exists because it is the one that
+//! asks. Error pointers are another matter. Which element of an array holds NULL is not followed.
 
 use crate::check::{Check, CheckInfo, Claim, Eye, Maturity, claim};
 use crate::habits::{DIRECT, Giver, Use, Weigh};
 use crate::words;
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::chain::{At, deref_chain};
-use cuthere_flow::digest::{DOpKind, Target};
+use cuthere_flow::digest::{DExpr, DOpKind, DTerm, Digest, Target};
 use cuthere_flow::exec::{CallEvent, ExitEvent, LateTest, NullCause, NullEvent, Path, null_return};
 use cuthere_flow::node::{Node, RESULT};
 use cuthere_flow::summary::FuncId;
 use cuthere_flow::world::{Callees, World};
+use cuthere_ir::{BinOp, UnOp};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo::new(
@@ -251,12 +257,12 @@ impl NullDeref {
                 locks: words::locks(path.state),
                 context: words::context(path.state),
                 identity: format!("{callee} {name}"),
-                weigh: Some(Weigh { giver, why, outside, lookup, boot, tested_here: false }),
+                weigh: Some(Weigh { giver, why, outside, lookup, boot: boot || other_answer_tested(path, op, args), tested_here: false }),
             },
         );
     }
 
-    fn known(&self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
+    fn known(&mut self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
         // The decision that made it NULL: the last branch on this path whose condition is about it.
         let d = path.digest;
         let name = match event.text {
@@ -266,19 +272,35 @@ impl NullDeref {
         let mut at = path.state.trail;
         let last = at;
         let mut tested = None;
+        let mut in_expression = false;
+        // A branch before the call that gave the value was about another one.
+        let made = match path.nodes.get(event.value) {
+            Node::Fresh(op, RESULT) if (op as usize) < d.ops.len() => op,
+            _ => 0,
+        };
         while at != 0 {
             let step = path.trail[at as usize];
             let block = &d.blocks[step.block as usize];
             if let cuthere_flow::digest::DTerm::Branch { cond, .. } = block.term
-                && mentions(&d.text(cond), &name)
+                && made < block.ops.1
+                && tests_null(d, cond, &name)
             {
                 tested = Some((block.loc, d.text(cond), step.taken, block.origin, at == last));
+                in_expression = chooses_value(d, step.block);
                 break;
             }
             at = step.parent;
         }
         let literal = matches!(path.nodes.get(event.value), Node::Int(_));
         let Some((loc, text, taken, origin, fresh)) = tested else {
+            // One of the ways in which a call returns, and nobody asked which.
+            if let Node::Fresh(op, RESULT) = path.nodes.get(event.value)
+                && op == made
+            {
+                self.note(path.world, path.func, op, false);
+                self.unchecked(path, event, op, claims);
+                return;
+            }
             // NULL by assignment only: the path decides, and the engine merges paths.
             if !literal {
                 return;
@@ -297,7 +319,14 @@ impl NullDeref {
         steps.extend(self.access_steps(path, event, &name));
         let confidence = if !origin.is_empty() || literal || words::is_test_code(path.world.path(path.func)) {
             Confidence::Low
-        } else if event.callee.is_some() || event.argument.is_some() || !fresh || path.state.merged || asks_callers(path, event.value) {
+        } else if event.callee.is_some()
+            || event.argument.is_some()
+            || !fresh
+            || path.state.merged
+            || asks_callers(path, event.value)
+            || in_expression
+            || passes_loop(path)
+        {
             // Decisions in between may be tied to the test in ways that are not seen; callers of a static function may all hand a pointer.
             Confidence::Medium
         } else {
@@ -350,6 +379,64 @@ impl NullDeref {
     }
 }
 
+/// Whether a branch only chooses the value of an expression (`p ? p->x : 0`, an argument of a debug message): such tests are made for safety's
+/// sake more often than those that choose what is done.
+fn chooses_value(d: &Digest, block: u32) -> bool {
+    let DTerm::Branch { then, els, .. } = d.blocks[block as usize].term else { return false };
+    let unnamed = |b: u32| {
+        let b = &d.blocks[b as usize];
+        let (_, ops) = d.block_ops(b);
+        matches!(b.term, DTerm::Goto(_))
+            && ops.last().is_some_and(|op| match op.kind {
+                DOpKind::Store { place, .. } | DOpKind::Zero { place } => {
+                    matches!(d.exprs[place as usize], DExpr::Local(l) if d.locals.get(l as usize).is_none_or(|n| n.is_empty()))
+                }
+                DOpKind::Call { dst: Some(l), .. } => d.locals.get(l as usize).is_none_or(|n| n.is_empty()),
+                _ => false,
+            })
+    };
+    unnamed(then) || unnamed(els)
+}
+
+/// Whether the path was decided by what the call left in a variable whose address it got (`err`, a length): it may tell of the failure too.
+fn other_answer_tested(path: &Path<'_, '_>, op: u32, args: (u32, u32)) -> bool {
+    let d = path.digest;
+    let left: Vec<u32> = d
+        .call_args(args)
+        .iter()
+        .filter_map(|&a| match d.exprs[a as usize] {
+            DExpr::Addr(place) => match d.exprs[place as usize] {
+                DExpr::Local(l) => Some(l),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let mut at = path.state.trail;
+    while at != 0 && !left.is_empty() {
+        let step = path.trail[at as usize];
+        let block = &d.blocks[step.block as usize];
+        if let DTerm::Branch { cond, .. } = block.term
+            && op < block.ops.1
+            && left.iter().any(|&l| reads_local(d, cond, l))
+        {
+            return true;
+        }
+        at = step.parent;
+    }
+    false
+}
+
+fn reads_local(d: &Digest, e: u32, local: u32) -> bool {
+    match d.exprs[e as usize] {
+        DExpr::Local(l) => l == local,
+        DExpr::Load(a, _) | DExpr::Deref(a) | DExpr::Un(_, a) | DExpr::Field { base: a, .. } => reads_local(d, a, local),
+        DExpr::Bin(_, a, b) | DExpr::Index { base: a, index: b } => reads_local(d, a, local) || reads_local(d, b, local),
+        DExpr::Select(a, b, c) => [a, b, c].iter().any(|&x| reads_local(d, x, local)),
+        _ => false,
+    }
+}
+
 /// Whether a value is a parameter of a function that only its own file calls.
 fn asks_callers(path: &Path<'_, '_>, value: u32) -> bool {
     path.digest.is_static && path.nodes.param(value, path.digest.params).is_some() && !path.world.entrances.contains_key(&path.func)
@@ -371,6 +458,20 @@ fn passes_loop(path: &Path<'_, '_>) -> bool {
         at = step.parent;
     }
     false
+}
+
+/// Whether a condition asks if the pointer of that name is NULL. A comparison with something else does not, nor does one for error pointers.
+fn tests_null(d: &Digest, cond: u32, name: &str) -> bool {
+    let other = |e: u32| !matches!(d.exprs[e as usize], DExpr::Int(0));
+    match d.exprs[cond as usize] {
+        DExpr::Un(UnOp::Not, e) => tests_null(d, e, name),
+        DExpr::Bin(BinOp::LogAnd | BinOp::LogOr, a, b) => tests_null(d, a, name) || tests_null(d, b, name),
+        DExpr::Bin(BinOp::Eq | BinOp::Ne, a, b) if other(a) && other(b) => false,
+        _ => {
+            let text = d.text(cond);
+            name != "…" && !text.starts_with("IS_ERR(") && mentions(&text, name)
+        }
+    }
 }
 
 /// Whether the text names the pointer as a whole word.

@@ -222,6 +222,9 @@ fn findings(world: &World<'_>, reports: Reports<Report>, watcher: &Watcher, opti
         if !items[claim.at.0.index()] && in_no_setting(program, world.func(claim.at.0)) {
             continue;
         }
+        if two_architectures(claim.steps.iter().map(|s| world.path(s.func))) {
+            continue;
+        }
         if let Some(w) = &claim.weigh {
             let (confidence, said) = weigh(w, &habits);
             claim.confidence = confidence;
@@ -269,6 +272,16 @@ fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Options) -> Prog
         })
         .collect();
     Program::build_partial(source, config, shapes, &roots)
+}
+
+/// Whether files belong to architectures that no kernel is built for at once. User-mode Linux runs on x86 code, 64-bit Arm shares some of
+/// 32-bit's.
+fn two_architectures<'p>(paths: impl Iterator<Item = &'p str>) -> bool {
+    let mut first = None;
+    paths.filter_map(|p| p.strip_prefix("arch/")?.split('/').next()).filter(|a| *a != "um").any(|arch| {
+        let arch = if arch == "arm64" { "arm" } else { arch };
+        *first.get_or_insert(arch) != arch
+    })
 }
 
 /// Whether a function stands inside `#if 0`: it exists under no setting at all.

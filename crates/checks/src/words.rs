@@ -88,9 +88,11 @@ pub(crate) fn entrance(entrance: &Entrance) -> String {
 /// Whether a file is a test, or a program that runs in user space: what is found there does not bring a machine down.
 pub(crate) fn is_test_code(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    path.split('/').any(|part| matches!(part, "tests" | "test" | "selftests" | "kunit" | "tools" | "scripts" | "samples" | "Documentation"))
+    path.split('/')
+        .any(|part| matches!(part, "tests" | "test" | "selftests" | "kunit" | "lkdtm" | "tools" | "scripts" | "samples" | "Documentation"))
         || name.contains("kunit")
         || name.contains("selftest")
+        || name.contains("unittest")
         || name.starts_with("test_")
         || name.ends_with("_test.c")
         || name.ends_with("-test.c")

@@ -408,8 +408,13 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 }
                 self.note_tests(block, value, &state);
                 match state.fact(self.nodes, value).truth() {
-                    Some(true) => self.send(block, *then, state),
-                    Some(false) => self.send(block, *els, state),
+                    Some(truth) => {
+                        // How a call returned may be known from the call on; that the path asked is still of interest.
+                        if matches!(self.nodes.get(self.nodes.tested(value)), Node::Fresh(_, RESULT)) {
+                            self.decide(&mut state, block, truth);
+                        }
+                        self.send(block, if truth { *then } else { *els }, state)
+                    }
                     None => {
                         let mut other = state.clone();
                         let mut lowest = usize::MAX;

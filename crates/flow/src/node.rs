@@ -151,6 +151,23 @@ impl Nodes {
         at
     }
 
+    /// The value that a condition asks about: `p` for `!p`, `p != NULL` and the like.
+    pub fn tested(&self, cond: NodeId) -> NodeId {
+        let mut at = cond;
+        for _ in 0..6 {
+            at = match self.get(at) {
+                Node::Un(UnOp::Not, v) | Node::Truth(v) | Node::IsErr(v) | Node::IsErrOrNull(v) | Node::Container(v, _, _) => v,
+                Node::Bin(BinOp::Eq | BinOp::Ne, a, b) => match (self.get(a), self.get(b)) {
+                    (_, Node::Int(0)) => a,
+                    (Node::Int(0), _) => b,
+                    _ => return at,
+                },
+                _ => return at,
+            };
+        }
+        at
+    }
+
     /// The parameter whose value at entry this is.
     pub fn param(&self, value: NodeId, params: u32) -> Option<u32> {
         if let Node::Entry(place) = self.get(value)

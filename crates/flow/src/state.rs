@@ -87,6 +87,7 @@ impl State {
     pub fn fact(&self, nodes: &Nodes, value: NodeId) -> Fact {
         let known = match nodes.get(value) {
             Node::Int(v) => return Fact::exactly(v),
+            Node::Container(p, _, _) if matches!(nodes.get(p), Node::Fresh(_, crate::node::RESULT)) => return self.fact(nodes, p),
             Node::Str | Node::Function(_) | Node::Addr(_) | Node::Container(..) => return Fact::OBJECT,
             Node::IsErr(p) => match self.fact(nodes, p).is_err() {
                 Some(b) => return Fact::exactly(i64::from(b)),
@@ -177,6 +178,7 @@ impl State {
                 }
                 _ => Fact::TOP,
             },
+            Mul if self.fact(nodes, a).is_zero() || self.fact(nodes, b).is_zero() => Fact::ZERO,
             And => match nodes.get(b) {
                 Node::Int(mask) if mask >= 0 => Fact::range(0, mask),
                 _ => Fact::TOP,

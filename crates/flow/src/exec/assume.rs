@@ -11,6 +11,8 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
         match self.nodes.get(value) {
             Node::Int(v) => (v != 0) == truth,
             Node::Un(UnOp::Not, v) => self.assume(state, v, !truth, depth + 1),
+            // Whoever tests the structure around a result means the result: the member comes first.
+            Node::Container(v, _, _) if matches!(self.nodes.get(v), Node::Fresh(_, RESULT)) => self.assume(state, v, truth, depth + 1),
             Node::Truth(v) => self.assume(state, v, truth, depth + 1),
             Node::IsErr(p) => self.refine(state, p, if truth { Fact::ERR } else { Fact { not_err: true, ..Fact::TOP } }),
             Node::IsErrOrNull(p) => {
@@ -160,6 +162,7 @@ impl<'a, O: Observer> Run<'_, 'a, O> {
         for _ in 0..6 {
             match self.nodes.get(value) {
                 Node::Un(UnOp::Not, v) | Node::Truth(v) => value = v,
+                Node::Container(v, _, _) if matches!(self.nodes.get(v), Node::Fresh(_, RESULT)) => value = v,
                 Node::IsErr(v) => (value, error) = (v, true),
                 Node::IsErrOrNull(v) => value = v,
                 Node::Bin(BinOp::Eq | BinOp::Ne, a, b) => match (self.nodes.get(a), self.nodes.get(b)) {

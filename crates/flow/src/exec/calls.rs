@@ -1,6 +1,7 @@
 //! Calls: of names the model knows, and of functions with a summary.
 
 use super::*;
+use cuthere_kernel::Sleeps;
 
 impl<O: Observer> Run<'_, '_, O> {
     #[allow(clippy::too_many_arguments)]
@@ -74,11 +75,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
         }
-        self.forget(&values, entry.is_some(), &mut state);
+        self.forget(&values, entry, &mut state);
 
         let result = self.nodes.make(Node::Fresh(index, RESULT));
-        // Another round of the same call is another value.
-        state.facts.retain(|f| f.0 != result);
+        self.set_aside(index, result, &mut state);
         if dst.is_none() {
             // Nothing refers to the result.
         }
@@ -119,9 +119,24 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Another round of the same call makes another value: what places hold from the one before is renamed.
+    fn set_aside(&mut self, index: u32, result: NodeId, state: &mut State) {
+        let known = state.facts.iter().position(|f| f.0 == result).map(|i| state.facts.remove(i).1);
+        if state.env.iter().any(|e| e.1 == result) {
+            let before = self.nodes.make(Node::Fresh(1 << 25 | index, result));
+            state.facts.retain(|f| f.0 != before);
+            if let Some(known) = known {
+                state.learn(before, known);
+            }
+            state.env.iter_mut().filter(|e| e.1 == result).for_each(|e| e.1 = before);
+        }
+    }
+
     /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL.
-    /// `modelled`: what is called is known from the model, so that of an object whose member it gets it changes no more than that.
-    pub(super) fn forget(&mut self, args: &[NodeId], modelled: bool, state: &mut State) {
+    /// Of an object whose member it gets, a function of the model changes no more than that; one that neither sleeps, nor takes or gives back
+    /// locks, nor calls back, changes no object that it does not get.
+    pub(super) fn forget(&mut self, args: &[NodeId], entry: Option<&Entry>, state: &mut State) {
+        let modelled = entry.is_some();
         for &a in args {
             if let Node::Addr(place) = self.nodes.get(a)
                 && self.nodes.local_of(place).is_some()
@@ -131,16 +146,22 @@ impl<O: Observer> Run<'_, '_, O> {
             self.escape(a, modelled, state);
         }
         let nodes = &*self.nodes;
+        let given: Option<SmallVec<[NodeId; 4]>> =
+            entry.filter(|e| is_local(e)).map(|_| args.iter().map(|&a| nodes.pointer_root(a)).collect());
+        let reached = |place: NodeId| match (&given, nodes.root(place)) {
+            (Some(given), Some(pointer)) => given.contains(&nodes.pointer_root(pointer)),
+            _ => true,
+        };
         let stale: SmallVec<[NodeId; 4]> = state
             .facts
             .iter()
-            .filter(|f| f.1.is_zero() && matches!(nodes.get(f.0), Node::Entry(p) if !matches!(nodes.get(p), Node::PLocal(_))))
+            .filter(|f| f.1.is_zero() && matches!(nodes.get(f.0), Node::Entry(p) if !matches!(nodes.get(p), Node::PLocal(_)) && reached(p)))
             .map(|f| f.0)
             .collect();
         state.facts.retain(|f| !stale.contains(&f.0));
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         for e in state.env.iter_mut() {
-            if nodes.get(e.1) == Node::Int(0) && nodes.local_of(e.0).is_none() && !new_object(nodes, e.0) {
+            if nodes.get(e.1) == Node::Int(0) && nodes.local_of(e.0).is_none() && !new_object(nodes, e.0) && reached(e.0) {
                 e.1 = u32::MAX;
             }
         }
@@ -345,6 +366,17 @@ impl<O: Observer> Run<'_, '_, O> {
             self.frees.push(ParamFree { place: rel, loc, by, deferred, guard });
         }
     }
+}
+
+/// Whether a function works on its arguments alone: allocators, and what neither sleeps nor lets anybody else run.
+fn is_local(entry: &Entry) -> bool {
+    entry.allocates
+        || entry.sleeps == Sleeps::Never
+            && entry.acquires.is_empty()
+            && entry.releases.is_empty()
+            && entry.context.is_empty()
+            && entry.callbacks.is_empty()
+            && entry.wakes.is_none()
 }
 
 /// Whether a place is the whole of an object that a call has just made.

@@ -1,6 +1,7 @@
 //! Ways out of a function, and the summary they add up to.
 
 use super::*;
+use cuthere_kernel::Sleeps;
 
 impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn exit(&mut self, block: u32, loc: Loc, value: Option<EId>, state: State) {
@@ -12,21 +13,24 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let ret = v.map_or(Fact::TOP, |v| state.fact(self.nodes, v));
         let mut null_from = None;
+        let mut failed = None;
         if self.d.ret_ptr
             && let Some(v) = v
         {
             if ret.is_zero() {
                 null_from = Some((NullWhy::Literal, Symbol::EMPTY));
                 if let Node::Fresh(op, RESULT) = self.nodes.get(v)
-                    && let Some((why, name)) = self.null_return(op)
+                    && let Some(null) = self.null_return(op)
                 {
-                    null_from = Some((why, name));
+                    (null_from, failed) = (Some(null), Some(op));
+                } else if let Some((op, null)) = self.failed_allocation(&state) {
+                    (null_from, failed) = (Some(null), Some(op));
                 }
             } else if ret.may_be_zero()
                 && let Node::Fresh(op, RESULT) = self.nodes.get(v)
                 && (op as usize) < self.d.ops.len()
             {
-                null_from = self.null_return(op);
+                (null_from, failed) = (self.null_return(op), Some(op));
             }
         }
         let mut checked_params = 0u64;
@@ -37,7 +41,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 checked_params |= 1 << p;
             }
         }
-        let guard = self.guard(&state, None);
+        let mut guard = self.guard(&state, None);
+        if let Some(flags) = failed.and_then(|op| self.may_fail_by(op)) {
+            guard.push((flags, Test::NoBit(self.world.gfp_nofail)));
+        }
         let locks = state.locks.iter().skip(self.entry_locks.min(state.locks.len())).copied().filter(|l| l.op != AT_ENTRY).collect();
         self.exits.push(Exit {
             ret,
@@ -50,6 +57,29 @@ impl<O: Observer> Run<'_, '_, O> {
             checked_params,
             null_from,
         });
+    }
+
+    /// The parameter that is the GFP mask of an allocation.
+    fn may_fail_by(&self, op: u32) -> Option<u8> {
+        let DOpKind::Call { target: Target::Name(name), args, .. } = self.d.ops.get(op as usize)?.kind else { return None };
+        let Sleeps::Gfp(i) = self.world.entry(name, self.world.callees(self.func, op).is_some())?.sleeps else { return None };
+        match self.d.exprs[*self.d.call_args(args).get(i as usize)? as usize] {
+            DExpr::Load(place, _) => match self.d.exprs[place as usize] {
+                DExpr::Local(l) if l < self.d.params.min(255) => Some(l as u8),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The allocation whose failure a path has seen.
+    fn failed_allocation(&self, state: &State) -> Option<(u32, (NullWhy, Symbol))> {
+        state.facts.iter().filter(|f| f.1.is_zero()).find_map(|f| match self.nodes.get(f.0) {
+            Node::Fresh(op, RESULT) if (op as usize) < self.d.ops.len() => {
+                self.null_return(op).filter(|n| n.0 == NullWhy::Allocation).map(|n| (op, n))
+            }
+            _ => None,
+        })
     }
 
     /// The place in terms of parameters and globals.
@@ -212,8 +242,8 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
             summary.outcomes = outcomes;
-        } else if !self.d.ret_void && !self.d.ret_ptr && !self.truncated {
-            summary.outcomes = answers(&exits);
+        } else if !self.d.ret_void && !self.truncated {
+            summary.outcomes = answers(&exits, self.d.ret_ptr);
         }
         summary
     }
@@ -221,21 +251,29 @@ impl<O: Observer> Run<'_, '_, O> {
 
 /// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a
 /// pointer is good. Empty if the results say nothing.
-pub(super) fn answers(exits: &[Exit]) -> Vec<Outcome> {
-    let class = |f: Fact| match f.truth() {
-        Some(false) => Some(0),
-        Some(true) if f.hi < 0 => Some(1),
-        Some(true) => Some(2),
-        None => None,
-    };
+pub(super) fn answers(exits: &[Exit], pointer: bool) -> Vec<Outcome> {
+    // That nothing excludes NULL makes it no answer.
+    if pointer && !exits.iter().any(|e| e.ret.is_zero()) {
+        return Vec::new();
+    }
+    // Zero, negative, positive; a result that may be several of them counts for each.
+    let classes = [Fact::ZERO, Fact { hi: -1, not_zero: true, ..Fact::TOP }, Fact { lo: 1, not_zero: true, ..Fact::TOP }];
     let mut groups: [Option<(Fact, u64)>; 3] = [None; 3];
     for e in exits {
-        let Some(c) = class(e.ret) else { return Vec::new() };
-        let group = &mut groups[c];
-        *group = Some(match *group {
-            None => (e.ret, e.checked_params),
-            Some((ret, checked)) => (ret.join(e.ret), checked & e.checked_params),
-        });
+        for (group, class) in groups.iter_mut().zip(classes) {
+            let Some(ret) = e.ret.meet(class) else { continue };
+            *group = Some(match *group {
+                None => (ret, e.checked_params),
+                Some((known, checked)) => (known.join(ret), checked & e.checked_params),
+            });
+        }
+    }
+    // What does not differ in what it says of the arguments is one way.
+    if let (Some((negative, a)), Some((positive, b))) = (groups[1], groups[2])
+        && a == b
+    {
+        groups[1] = None;
+        groups[2] = Some((Fact { not_zero: true, ..negative.join(positive) }, a));
     }
     let present: SmallVec<[(Fact, u64); 3]> = groups.into_iter().flatten().collect();
     if present.len() < 2 || present.iter().all(|g| g.1 == present[0].1) {
