@@ -210,6 +210,9 @@ impl Nodes {
         {
             return self.int(value);
         }
+        // Constants stand on the right.
+        let commutes = matches!(op, BinOp::Add | BinOp::Mul | BinOp::And | BinOp::Or | BinOp::Xor | BinOp::Eq | BinOp::Ne);
+        let (a, b) = if commutes && matches!(self.get(a), Node::Int(_)) { (b, a) } else { (a, b) };
         if let Node::Int(0) = self.get(b)
             && matches!(op, BinOp::Add | BinOp::Sub | BinOp::Or | BinOp::Xor | BinOp::Shl | BinOp::Shr)
         {

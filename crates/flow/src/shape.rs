@@ -2,7 +2,7 @@
 
 use crate::digest::{DExpr, DOpKind, DTerm, Digest, EId};
 use cuthere_base::Symbol;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Computed anew for each function, in buffers that are reused.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub struct Shape {
     words: usize,
     /// Last position in the visiting order (loops counted to their end) at which a member or global of this name is read.
     last_read: FxHashMap<Symbol, u32>,
+    /// Members and globals that are read as pointers.
+    pointers: FxHashSet<Symbol>,
     stack: Vec<(u32, u32)>,
     succ: Vec<u32>,
     succ_start: Vec<u32>,
@@ -66,6 +68,19 @@ impl Shape {
         self.find_loops(d);
         self.liveness(d);
         self.reads(d);
+        self.pointers.clear();
+        for e in d.exprs.iter() {
+            if let DExpr::Load(place, true) = *e
+                && let DExpr::Field { name, .. } | DExpr::Global(name) = d.exprs[place as usize]
+            {
+                self.pointers.insert(name);
+            }
+        }
+    }
+
+    /// Whether a member or global of this name is read as a pointer anywhere.
+    pub fn is_pointer(&self, name: Symbol) -> bool {
+        self.pointers.contains(&name)
     }
 
     /// Whether what is known of a member or global of this name can still matter in or after a block.

@@ -1,6 +1,7 @@
 //! The compiler's own functions, and the hints that are stripped. Not the kernel's primitives: those are the model's.
 
 use cuthere_base::Symbol;
+use cuthere_cfront::ast::BinOp;
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
@@ -20,6 +21,8 @@ pub(crate) enum Builtin {
     /// Nothing is known of the value and nothing happens.
     Opaque,
     Offsetof,
+    /// `__builtin_add_overflow(a, b, p)`: stores `a + b` through `p` and says whether that was too large.
+    Arithmetic(BinOp),
     /// `__builtin_memcpy` is `memcpy`.
     Alias(&'static str),
 }
@@ -46,6 +49,9 @@ static BUILTINS: LazyLock<FxHashMap<Symbol, Builtin>> = LazyLock::new(|| {
         ("__builtin_prefetch", Builtin::Opaque),
         ("__builtin_offsetof", Builtin::Offsetof),
         ("offsetof", Builtin::Offsetof),
+        ("__builtin_add_overflow", Builtin::Arithmetic(BinOp::Add)),
+        ("__builtin_sub_overflow", Builtin::Arithmetic(BinOp::Sub)),
+        ("__builtin_mul_overflow", Builtin::Arithmetic(BinOp::Mul)),
     ];
     let aliases = [
         ("__builtin_memcpy", "memcpy"),

@@ -259,7 +259,8 @@ impl Lower<'_> {
         self.start_wanted(again);
         let mut args = Args::new();
         for (index, &id) in ids.iter().enumerate() {
-            let value = if index == position { self.opaque(self.ty.int) } else { self.argument(name, index, ast::ExprId(id)) };
+            let inside = self.cx.tables.run_inside.get(&name).is_some_and(|bits| index < 32 && bits >> index & 1 == 1);
+            let value = if index == position || inside { self.opaque(self.ty.int) } else { self.argument(name, index, ast::ExprId(id)) };
             args.push(value);
         }
         let ret = self.model_result(name, &args, ids);
@@ -345,6 +346,16 @@ impl Lower<'_> {
                     return Some(self.opaque(Ty(0)));
                 }
                 Some(self.value(chosen))
+            }
+            Builtin::Arithmetic(op) => {
+                let [a, b, into] = [arg(0)?, arg(1)?, arg(2)?];
+                let (a, b) = (self.value(a), self.value(b));
+                let value = self.binary(op, a, b);
+                let value = self.spill(value, at);
+                let into = self.value(into);
+                let place = self.deref(into);
+                self.store(place, value, at);
+                Some(self.opaque(self.ty.int))
             }
             Builtin::ObjectSize => Some(self.int(-1, self.ty.ulong)),
             Builtin::Unreachable => {

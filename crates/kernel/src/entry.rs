@@ -266,6 +266,8 @@ pub struct Entry {
     pub callbacks: Vec<CallbackEffect>,
     /// Arguments dereferenced whatever happens, so they must not be NULL.
     pub derefs: Vec<u8>,
+    /// The argument that says how much of them is looked at; nothing if it is zero.
+    pub length: Option<u8>,
     /// Arguments that may be NULL (`kfree`).
     pub null_ok: Vec<u8>,
     /// Arguments of a macro that it assigns to (the flags of `spin_lock_irqsave`, the variable of `get_user`); the value is unknown.

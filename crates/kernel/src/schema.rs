@@ -75,6 +75,7 @@ pub(crate) struct EntryRow {
     pub callback: Vec<CallbackRow>,
     #[serde(default)]
     pub derefs: Vec<u8>,
+    pub length: Option<u8>,
     #[serde(default)]
     pub null_ok: Vec<u8>,
     #[serde(default)]

@@ -34,7 +34,8 @@ impl<O: Observer> Run<'_, '_, O> {
 
         // Dereferences inside the callee.
         if let Some(entry) = entry {
-            for &arg in &entry.derefs {
+            let looks = entry.length.and_then(|i| values.get(i as usize)).is_none_or(|&n| !state.fact(self.nodes, n).is_zero());
+            for &arg in entry.derefs.iter().filter(|_| looks) {
                 if let Some(&v) = values.get(arg as usize) {
                     let site = NullSite {
                         op: index,
@@ -148,6 +149,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let nodes = &*self.nodes;
         let given: Option<SmallVec<[NodeId; 4]>> =
             entry.filter(|e| is_local(e)).map(|_| args.iter().map(|&a| nodes.pointer_root(a)).collect());
+        // Flags and counts keep what was found in them, as other values do; pointers are set by calls to set them.
+        let shape = self.shape;
+        let pointer = |place: NodeId| match nodes.get(place) {
+            Node::PField(_, name, _) | Node::PGlobal(name) => shape.is_pointer(name),
+            _ => true,
+        };
         let reached = |place: NodeId| match (&given, nodes.root(place)) {
             (Some(given), Some(pointer)) => given.contains(&nodes.pointer_root(pointer)),
             _ => true,
@@ -155,7 +162,10 @@ impl<O: Observer> Run<'_, '_, O> {
         let stale: SmallVec<[NodeId; 4]> = state
             .facts
             .iter()
-            .filter(|f| f.1.is_zero() && matches!(nodes.get(f.0), Node::Entry(p) if !matches!(nodes.get(p), Node::PLocal(_)) && reached(p)))
+            .filter(|f| {
+                f.1.is_zero()
+                    && matches!(nodes.get(f.0), Node::Entry(p) if !matches!(nodes.get(p), Node::PLocal(_)) && pointer(p) && reached(p))
+            })
             .map(|f| f.0)
             .collect();
         state.facts.retain(|f| !stale.contains(&f.0));

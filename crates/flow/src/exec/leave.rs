@@ -62,7 +62,23 @@ impl<O: Observer> Run<'_, '_, O> {
     /// The parameter that is the GFP mask of an allocation.
     fn may_fail_by(&self, op: u32) -> Option<u8> {
         let DOpKind::Call { target: Target::Name(name), args, .. } = self.d.ops.get(op as usize)?.kind else { return None };
-        let Sleeps::Gfp(i) = self.world.entry(name, self.world.callees(self.func, op).is_some())?.sleeps else { return None };
+        let callees = self.world.callees(self.func, op);
+        let i = match (self.world.entry(name, callees.is_some()), callees) {
+            (Some(entry), _) => match entry.sleeps {
+                Sleeps::Gfp(i) => i,
+                _ => return None,
+            },
+            (None, Some(crate::world::Callees::One(f))) => {
+                let null = self.world.summary(*f)?.ret.null.as_ref()?;
+                let unless = |guard: &Guard| guard.iter().find(|t| t.1 == Test::NoBit(self.world.gfp_nofail)).map(|t| t.0);
+                let i = unless(null.guards.first()?)?;
+                if !null.guards.iter().all(|g| unless(g) == Some(i)) {
+                    return None;
+                }
+                i
+            }
+            _ => return None,
+        };
         match self.d.exprs[*self.d.call_args(args).get(i as usize)? as usize] {
             DExpr::Load(place, _) => match self.d.exprs[place as usize] {
                 DExpr::Local(l) if l < self.d.params.min(255) => Some(l as u8),
