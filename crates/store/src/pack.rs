@@ -98,12 +98,13 @@ impl Pack {
     pub fn write(folder: &Path, name: &str, entries: &[(Key, Vec<u8>)]) -> io::Result<(Pack, Vec<Row>)> {
         let temporary = folder.join(format!("{TEMPORARY}{name}"));
         let path = folder.join(format!("{name}{SUFFIX}"));
-        let written = write_file(&temporary, entries).and_then(|()| fs::rename(&temporary, &path));
-        if let Err(error) = written {
+        // Opened under the temporary name: once it has its own, another process may merge and remove it at any time.
+        let opened = write_file(&temporary, entries).and_then(|()| Pack::open(&temporary));
+        let written = opened.and_then(|opened| fs::rename(&temporary, &path).map(|()| opened));
+        if written.is_err() {
             let _ = fs::remove_file(&temporary);
-            return Err(error);
         }
-        Pack::open(&path)
+        written.map(|(pack, rows)| (Pack { path, ..pack }, rows))
     }
 }
 
