@@ -57,7 +57,7 @@ pub(crate) const CHECK: Check = Check {
         "null-deref",
         "a result that may be NULL is dereferenced unchecked, here or in a callee",
         include_str!("null_deref.rs"),
-        Maturity::Trial,
+        Maturity::Stable,
     ),
     start: |index, _, _| Box::new(NullDeref { index, uses: Vec::new() }),
 };

@@ -56,7 +56,7 @@ pub(crate) const CHECK: Check = Check {
         "sleep-in-atomic",
         "a call that may sleep where sleeping is forbidden",
         include_str!("sleep_in_atomic.rs"),
-        Maturity::Trial,
+        Maturity::Stable,
     ),
     start: |index, _, _| Box::new(SleepInAtomic { index }),
 };

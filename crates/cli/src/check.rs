@@ -7,6 +7,7 @@ use crate::{Status, engine, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::{Confidence, Source};
 use cuthere_report::{Baseline, Coverage, Palette, Rule, Tally};
+use cuthere_tree::{SkipReason, Skipped};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -28,6 +29,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         return dump(&inputs, function);
     }
 
+    say_skipped(inputs.tree.0.skipped());
     let stages = Stages::new();
     let outcome = engine::run(&inputs, &only, &stages);
     let times = stages.finish();
@@ -40,7 +42,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     findings.retain(|finding| finding.confidence >= least);
     let (findings, _known) = baseline.subtract(findings);
     if let Some(path) = &args.stats {
-        stats::write(path, &counts, &tally, findings.len() as u64, &times, begun.elapsed())?;
+        stats::write(path, &counts, inputs.tree.0.skipped(), &tally, findings.len() as u64, &times, begun.elapsed())?;
     }
 
     let checks: Vec<_> = engine::registry().into_iter().filter(|check| only.iter().any(|id| id == check.id)).collect();
@@ -60,6 +62,18 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         CheckFormat::Html => cuthere_report::html(out, &findings, &rules, &coverage, &line),
     })?;
     Ok(if findings.is_empty() { Status::Clean } else { Status::Found })
+}
+
+/// Says what a report leaves out because it could not be read. Broken links are usual in a tree and hide nothing.
+fn say_skipped(skipped: &[Skipped]) {
+    let mut lost = skipped.iter().filter(|s| s.reason != SkipReason::LinkBroken);
+    if let Some(first) = lost.next() {
+        let more = match lost.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more; --stats FILE lists them)"),
+        };
+        anstream::eprintln!("cuthere: not read: {}: {}{more}", cuthere_report::escape(&first.path), first.reason);
+    }
 }
 
 /// The ids of `--only`, or of all checks, sorted.

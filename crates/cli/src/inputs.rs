@@ -48,6 +48,9 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     let place = place::locate(args.tree.as_deref(), paths, &current, other_revision)?;
     let tree = open_tree(args, &place)?;
     if let Some(path) = place.paths.iter().find(|path| !tree.paths().iter().any(|file| place::covers(std::slice::from_ref(path), file))) {
+        if let Some(skipped) = tree.skipped().iter().find(|skipped| skipped.path == *path) {
+            bail!("{path} was not read: {}", skipped.reason);
+        }
         bail!("no C file in {path} (tree {}); name a folder or file that has some", tree.root().display());
     }
     let arch = format!("arch/{}", args.arch);

@@ -3,6 +3,7 @@
 use crate::engine;
 use anyhow::{Context, Result};
 use cuthere_report::Tally;
+use cuthere_tree::Skipped;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
@@ -17,6 +18,13 @@ pub struct Gap<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<&'a str>,
     reason: &'a str,
+}
+
+/// What is not among the files that were read, and why.
+#[derive(Serialize)]
+pub struct NotRead<'a> {
+    path: &'a str,
+    reason: String,
 }
 
 /// What is written. Everything but `seconds`, `jobs` and `peak_rss_bytes` is the same for the same input.
@@ -34,6 +42,7 @@ pub struct Stats<'a> {
     pub functions_truncated: u64,
     /// Places where a file could not be read on.
     pub file_notes: Vec<Gap<'a>>,
+    pub skipped: Vec<NotRead<'a>>,
     /// Of all confidences, known or not: check to confidence to number.
     pub findings: BTreeMap<&'a str, BTreeMap<&'static str, u64>>,
     /// Findings that were written.
@@ -58,6 +67,7 @@ fn stages<S: Serializer>(stages: &[(&str, f64)], serializer: S) -> Result<S::Ok,
 pub fn write(
     path: &Path,
     counts: &engine::Stats,
+    skipped: &[Skipped],
     tally: &Tally,
     shown: u64,
     times: &[(&'static str, Duration)],
@@ -82,6 +92,7 @@ pub fn write(
         incomplete_functions,
         functions_truncated: counts.functions_truncated,
         file_notes: counts.notes.iter().map(|(file, line, reason)| Gap { file, line: *line, function: None, reason }).collect(),
+        skipped: skipped.iter().map(|s| NotRead { path: &s.path, reason: s.reason.to_string() }).collect(),
         findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),
         shown,
         seconds,

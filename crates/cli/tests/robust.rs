@@ -198,6 +198,18 @@ fn odd_files() {
     assert_eq!(check(folder.path(), &[]), Ok(1));
 }
 
+/// Source text has no such size; that it was left out is said, also when it was asked for by name.
+#[test]
+fn files_beyond_any_source() {
+    let folder = tree(&[("huge.c", b"")]);
+    fs::File::create(folder.path().join("huge.c")).and_then(|file| file.set_len(100 << 20)).expect("a sparse file");
+    let done = command(folder.path(), &[]).output().expect("runs");
+    assert_eq!(judged(&done), Ok(1));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("not read: huge.c: too large: 104857600 bytes"));
+    let asked = check(folder.path(), &["huge.c"]);
+    assert!(asked.as_ref().is_err_and(|said| said.contains("huge.c was not read: too large")), "{asked:?}");
+}
+
 #[test]
 fn a_tree_that_changes_while_it_is_read() {
     let files: Vec<String> = (0..300).map(|n| format!("f{n}.c")).collect();

@@ -11,26 +11,45 @@ use cuthere_base::Symbol;
 /// More commas than this on one level are read as statements.
 const MANY_COMMAS: u32 = 100;
 
+/// The parser's state before a statement.
+struct Before {
+    start: usize,
+    ids: usize,
+    depths: (u32, u32, u32, u32),
+    in_argument: bool,
+}
+
 impl Parser<'_> {
     /// One statement. What cannot be read becomes a gap, and parsing goes on after it.
     pub(super) fn stmt(&mut self) -> StmtId {
-        let start = self.pos;
-        let kept = self.ids.len();
-        let depths = (self.expr_depth, self.switch_depth, self.loop_depth, self.value_depth, self.in_argument);
+        let before = self.before();
         self.stmt_depth += 1;
         let result = if self.stmt_depth > MAX_STMT_DEPTH { self.fail("statements nested too deeply") } else { self.stmt_inner() };
         self.stmt_depth -= 1;
         match result {
             Ok(stmt) => stmt,
-            Err(_) => {
-                self.ids.truncate(kept);
-                (self.expr_depth, self.switch_depth, self.loop_depth, self.value_depth, self.in_argument) = depths;
-                let gap = self.take_gap();
-                self.skip_statement(start);
-                let at = self.token_at(start);
-                self.add_stmt(StmtKind::Gap(gap), &at)
-            }
+            Err(_) => self.gap_from(before),
         }
+    }
+
+    fn before(&self) -> Before {
+        Before {
+            start: self.pos,
+            ids: self.ids.len(),
+            depths: (self.expr_depth, self.switch_depth, self.loop_depth, self.value_depth),
+            in_argument: self.in_argument,
+        }
+    }
+
+    /// Goes back to before what could not be read, and over it.
+    fn gap_from(&mut self, before: Before) -> StmtId {
+        self.ids.truncate(before.ids);
+        (self.expr_depth, self.switch_depth, self.loop_depth, self.value_depth) = before.depths;
+        self.in_argument = before.in_argument;
+        let gap = self.take_gap();
+        self.skip_statement(before.start);
+        let at = self.token_at(before.start);
+        self.add_stmt(StmtKind::Gap(gap), &at)
     }
 
     /// From the start of a statement that cannot be read: to behind its `;` or block, or before the `}` (for an argument: `)`) around it.
@@ -126,7 +145,7 @@ impl Parser<'_> {
 
     /// A label among the statements of a block. Stacked labels become neighbours, each with an empty statement, not a tower.
     fn label_in_block(&mut self) -> StmtId {
-        let start = self.pos;
+        let before = self.before();
         let at = self.token();
         match self.label() {
             Ok(kind) => {
@@ -134,11 +153,7 @@ impl Parser<'_> {
                 let body = if stacked { self.add_stmt(StmtKind::Empty, &at) } else { self.stmt() };
                 self.add_stmt(with_body(kind, body), &at)
             }
-            Err(_) => {
-                let gap = self.take_gap();
-                self.skip_statement(start);
-                self.add_stmt(StmtKind::Gap(gap), &at)
-            }
+            Err(_) => self.gap_from(before),
         }
     }
 

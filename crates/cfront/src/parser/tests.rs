@@ -600,3 +600,25 @@ fn an_arena_is_reused() {
     assert!(parse_expression(&NoNames, &tokens("a + 1"), &mut ast).is_some());
     assert!(parse_expression(&NoNames, &tokens("a + 1 b"), &mut ast).is_none());
 }
+
+/// Whatever stretch a text lacks, what was given up leaves nothing behind that points out of the tree.
+#[test]
+fn texts_that_lack_any_stretch_are_read() {
+    let text = "int f(struct a *p, int c) { switch (c) { case w(1, 43, sizeof(struct a)): { int k[2] = { [0] = 1, }; \
+                for (int i = 0; i < g(p, (int)c); i++) ({ h(p, k[i] ? k : 0); }); break; } case 1 ... 3: default: l: \
+                do { p->next[c].x++; } while (c && (p = q(1, 2, (struct a){ .y = 1 }))); } return c ? 1 : 2; }";
+    let whole = tokens(text);
+    let mut ast = Ast::default();
+    for from in 0..whole.len() {
+        for to in from + 1..whole.len() {
+            let lacking = [&whole[..from], &whole[to..]].concat();
+            ast.clear();
+            let function = parse_function(&Some1, &lacking, &mut ast);
+            // Printing follows every id.
+            let printed = function.body.map(|body| Printer(&ast).stmt(body));
+            assert!(printed.is_some() || !ast.gaps.is_empty(), "no body and no reason: {from}..{to}");
+        }
+    }
+    ast.clear();
+    assert!(parse_function(&Some1, &whole, &mut ast).body.is_some() && ast.gaps.is_empty());
+}

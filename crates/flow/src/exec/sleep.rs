@@ -1,6 +1,7 @@
 //! Finds out how a call may sleep, and what callers are told of it.
 
 use super::*;
+use crate::chain::sleep_chain;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// Finds out how the call may sleep, records it for callers, and shows the call to the observers.
@@ -21,6 +22,15 @@ impl<O: Observer> Run<'_, '_, O> {
         if !state.asked && (state.ctx.pagefault <= 0 || entry.is_some_and(|e| !e.faults)) {
             if let Some(entry) = entry {
                 self.entry_sleep(entry, values, state, &mut hits);
+                // A body that sleeps whatever happens is not the one that the model speaks of.
+                if entry.sleeps == Sleeps::Never
+                    && let Some(callees @ crate::world::Callees::One(_)) = callees
+                {
+                    self.tree_sleep(callees, values, state, &mut hits);
+                    hits.retain(|h| h.depth <= 4 && h.indirect == 0 && h.modes == 0 && h.guards.iter().any(|g| g.is_empty()));
+                    // Access to user memory behind such a name has its page faults disabled, or is known not to fault.
+                    hits.retain(|h| !world.model.entry(sleep_chain(world, h.via).primitive).is_some_and(|e| e.faults));
+                }
             } else if let Some(callees) = callees {
                 self.tree_sleep(callees, values, state, &mut hits);
             }
