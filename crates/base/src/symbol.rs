@@ -65,10 +65,41 @@ fn shard_of(hash: u64) -> usize {
     (hash >> (64 - SHARD_BITS)) as usize
 }
 
-const RECENT: usize = 1 << 13;
+const RECENT: usize = 1 << 15;
+
+/// A name of 1 to 16 bytes as numbers, for look-ups that compare no memory: its first and last eight bytes (fewer: four or one),
+/// which overlap unless it has sixteen, and its length.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Short {
+    first: u64,
+    last: u64,
+    len: u32,
+}
+
+impl Short {
+    fn of(name: &[u8]) -> Option<Short> {
+        fn ends<const N: usize>(name: &[u8], number: impl Fn([u8; N]) -> u64) -> Option<(u64, u64)> {
+            Some((number(*name.first_chunk()?), number(*name.last_chunk()?)))
+        }
+        let (first, last) = match name.len() {
+            8..=16 => ends(name, u64::from_le_bytes)?,
+            4..=7 => ends(name, |b| u64::from(u32::from_le_bytes(b)))?,
+            // Of three bytes the one between counts too.
+            1..=3 => ends(name, |[b]| u64::from(b)).map(|(a, b)| (a | u64::from(name[name.len() / 2]) << 8, b))?,
+            _ => return None,
+        };
+        Some(Short { first, last, len: name.len() as u32 })
+    }
+
+    fn slot(self) -> usize {
+        let mixed = (self.first ^ self.last.rotate_left(29) ^ u64::from(self.len)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as usize % RECENT
+    }
+}
 
 // What this thread looked up lately, so that most look-ups touch no shared memory.
 thread_local! {
+    static BY_SHORT: RefCell<Vec<(Short, Symbol)>> = RefCell::new(vec![(Short::default(), Symbol(0)); RECENT]);
     static BY_NAME: RefCell<Vec<(&'static str, Symbol)>> = RefCell::new(vec![("", Symbol(0)); RECENT]);
     static BY_ID: RefCell<Vec<(u32, &'static str)>> = RefCell::new(vec![(0, ""); RECENT]);
 }
@@ -81,6 +112,15 @@ impl Symbol {
     pub fn intern(name: &str) -> Symbol {
         if name.is_empty() {
             return Symbol::EMPTY;
+        }
+        if let Some(short) = Short::of(name.as_bytes()) {
+            return BY_SHORT.with_borrow_mut(|recent| {
+                let entry = &mut recent[short.slot()];
+                if entry.0 != short {
+                    *entry = (short, Symbol::intern_shared(name, hash_of(name)).1);
+                }
+                entry.1
+            });
         }
         let hash = hash_of(name);
         let slot = (hash >> 20) as usize % RECENT;

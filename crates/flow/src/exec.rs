@@ -134,6 +134,9 @@ pub struct Path<'p, 'a> {
     pub trail: &'p [Decision],
 }
 
+/// States move from operation to operation; what moves is a pointer.
+type Boxed = Box<State>;
+
 /// A decision taken at a branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
@@ -148,7 +151,8 @@ pub struct Engine {
     nodes: Nodes,
     shape: Shape,
     trail: Vec<Decision>,
-    pending: Vec<Vec<State>>,
+    pending: Vec<Vec<Boxed>>,
+    kept: Kept,
 }
 
 struct Exit {
@@ -170,7 +174,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     pub(crate) nodes: &'r mut Nodes,
     shape: &'r Shape,
     trail: &'r mut Vec<Decision>,
-    pending: &'r mut Vec<Vec<State>>,
+    pending: &'r mut Vec<Vec<Boxed>>,
+    kept: &'r mut Kept,
     observer: &'r mut O,
     entry_ctx: Ctx,
     entry_locks: usize,
@@ -201,7 +206,7 @@ impl Engine {
         if self.pending.len() < blocks {
             self.pending.resize_with(blocks, Vec::new);
         }
-        let mut state = State { ctx: start.ctx, since: [AT_ENTRY; 4], ..State::default() };
+        let mut state = Box::new(State { ctx: start.ctx, since: [AT_ENTRY; 4], ..State::default() });
         for (class, kind) in &start.locks {
             let place = self.nodes.make(Node::PGlobal(*class));
             state.locks.push(Held { place, class: *class, kind: *kind, mode: cuthere_kernel::LockMode::Exclusive, op: AT_ENTRY, guard: 0 });
@@ -214,6 +219,7 @@ impl Engine {
             shape: &self.shape,
             trail: &mut self.trail,
             pending: &mut self.pending,
+            kept: &mut self.kept,
             observer,
             entry_ctx: start.ctx,
             entry_locks: start.locks.len(),
@@ -274,7 +280,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
     }
 
     /// Drops what no later code reads, equal states, and, above the cap, distinctions that are not locks or context.
-    fn prune(&mut self, states: &mut Vec<State>, block: u32, cap: usize) {
+    fn prune(&mut self, states: &mut Vec<Boxed>, block: u32, cap: usize) {
         if states.len() < 2 {
             return;
         }
@@ -286,11 +292,11 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 _ => true,
             });
             if !s.facts.is_empty() {
-                let held = Kept::of(nodes, &s.env);
-                s.facts.retain(|f| matters(nodes, shape, f.0, block, &held, 0));
+                let held = self.kept.mark(nodes, &s.env);
+                s.facts.retain(|f| matters(nodes, shape, f.0, block, held, 0));
             }
         }
-        let mut kept: Vec<State> = Vec::with_capacity(states.len().min(3 * cap));
+        let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
             if kept.iter().any(|k| k.same(&s)) {
                 continue;
@@ -300,7 +306,13 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 continue;
             }
             // Above the cap it is merged with the one that differs least; if none agrees in property, it may stay up to a point.
-            let nearest = (0..kept.len()).filter(|&i| kept[i].same_property(&s)).min_by_key(|&i| kept[i].distance(&s, self.nodes));
+            let mut nearest = None;
+            let mut least = usize::MAX;
+            for (i, k) in kept.iter().enumerate().filter(|(_, k)| k.same_property(&s)) {
+                if let Some(distance) = k.distance(&s, self.nodes, least) {
+                    (nearest, least) = (Some(i), distance);
+                }
+            }
             match nearest {
                 Some(i) => kept[i].join(&s, self.nodes, block),
                 None if kept.len() < 3 * cap => kept.push(s),
@@ -311,14 +323,14 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
     }
 
     /// Runs one state through a block; gives the lowest position of a back edge's target that got a state, or `usize::MAX`.
-    fn block(&mut self, block: u32, state: State) -> usize {
+    fn block(&mut self, block: u32, state: Boxed) -> usize {
         let b = &self.d.blocks[block as usize];
         let (first, ops) = self.d.block_ops(b);
-        let mut states: SmallVec<[State; 2]> = SmallVec::new();
+        let mut states: SmallVec<[Boxed; 4]> = SmallVec::new();
         states.push(state);
         for (i, op) in ops.iter().enumerate() {
             let index = first + i as u32;
-            let mut next: SmallVec<[State; 2]> = SmallVec::new();
+            let mut next: SmallVec<[Boxed; 4]> = SmallVec::new();
             for s in states {
                 self.op(index, op, s, &mut next);
             }
@@ -338,7 +350,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         lowest
     }
 
-    fn send(&mut self, from: u32, to: u32, mut state: State) -> usize {
+    fn send(&mut self, from: u32, to: u32, mut state: Boxed) -> usize {
         let (from_at, to_at) = (self.shape.position[from as usize], self.shape.position[to as usize]);
         if to_at == u32::MAX {
             return usize::MAX;
@@ -370,7 +382,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             }
             let nodes = &*self.nodes;
             if !state.facts.is_empty() {
-                let held = Kept::of(nodes, &state.env);
+                let held = self.kept.mark(nodes, &state.env);
                 state.facts.retain(|f| !matches!(nodes.get(f.0), Node::Fresh(..) | Node::Phi(..)) || held.has(f.0));
             }
             self.pending[to as usize].push(state);
@@ -390,7 +402,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         state.trail = self.trail.len() as u32 - 1;
     }
 
-    fn terminate(&mut self, block: u32, mut state: State) -> usize {
+    fn terminate(&mut self, block: u32, mut state: Boxed) -> usize {
         let d = self.d;
         let b = &d.blocks[block as usize];
         match &b.term {
@@ -524,26 +536,36 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
     }
 }
 
-/// The values that places hold, and the pointers that these or the places themselves were computed from.
-struct Kept(SmallVec<[NodeId; 32]>);
+/// The values that places hold, and the pointers that these or the places themselves were computed from, marked by number.
+#[derive(Default)]
+struct Kept {
+    /// The turn in which a value was marked last.
+    marks: Vec<u32>,
+    turn: u32,
+}
 
 impl Kept {
-    fn of(nodes: &Nodes, env: &[(NodeId, NodeId)]) -> Kept {
-        let mut all: SmallVec<[NodeId; 32]> = SmallVec::new();
-        for &(place, value) in env {
-            all.push(value);
-            let root = nodes.pointer_root(value);
-            if root != value {
-                all.push(root);
-            }
-            all.extend(nodes.root(place));
+    /// Forgets what was marked before.
+    fn mark(&mut self, nodes: &Nodes, env: &[(NodeId, NodeId)]) -> &Kept {
+        if self.marks.len() < nodes.len() {
+            self.marks.resize(2 * nodes.len(), self.turn);
         }
-        all.sort_unstable();
-        Kept(all)
+        self.turn = self.turn.checked_add(1).unwrap_or_else(|| {
+            self.marks.fill(0);
+            1
+        });
+        for &(place, value) in env {
+            self.marks[value as usize] = self.turn;
+            self.marks[nodes.pointer_root(value) as usize] = self.turn;
+            if let Some(root) = nodes.root(place) {
+                self.marks[root as usize] = self.turn;
+            }
+        }
+        self
     }
 
     fn has(&self, value: NodeId) -> bool {
-        self.0.binary_search(&value).is_ok()
+        self.marks.get(value as usize) == Some(&self.turn)
     }
 }
 

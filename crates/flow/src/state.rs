@@ -220,38 +220,39 @@ impl State {
             && self.released.iter().zip(&other.released).all(|(a, b)| a.class == b.class)
     }
 
-    /// In how many places and facts two states differ.
+    /// In how many places and facts two states differ, if that is less than `bound`.
     /// A place that holds a constant in one of them, and a value that is zero in one only, weigh more: they are what later tests ask for.
-    pub fn distance(&self, other: &State, nodes: &Nodes) -> usize {
-        fn differ<V: PartialEq>(a: &[(NodeId, V)], b: &[(NodeId, V)]) -> usize {
-            let (mut i, mut j, mut n) = (0, 0, 0);
-            while i < a.len() && j < b.len() {
+    pub fn distance(&self, other: &State, nodes: &Nodes, bound: usize) -> Option<usize> {
+        /// Adds up to `limit` over the two sorted lists, an element of one list only counting `alone`.
+        fn differ<V: PartialEq + Copy>(
+            a: &[(NodeId, V)],
+            b: &[(NodeId, V)],
+            alone: usize,
+            both: impl Fn(V, V) -> usize,
+            mut sum: usize,
+            limit: usize,
+        ) -> usize {
+            let (mut i, mut j) = (0, 0);
+            while i < a.len() && j < b.len() && sum < limit {
                 match a[i].0.cmp(&b[j].0) {
-                    std::cmp::Ordering::Less => (i, n) = (i + 1, n + 1),
-                    std::cmp::Ordering::Greater => (j, n) = (j + 1, n + 1),
+                    std::cmp::Ordering::Less => (i, sum) = (i + 1, sum + alone),
+                    std::cmp::Ordering::Greater => (j, sum) = (j + 1, sum + alone),
                     std::cmp::Ordering::Equal => {
-                        n += usize::from(a[i].1 != b[j].1);
+                        if a[i].1 != b[j].1 {
+                            sum += both(a[i].1, b[j].1);
+                        }
                         (i, j) = (i + 1, j + 1);
                     }
                 }
             }
-            n + (a.len() - i) + (b.len() - j)
+            sum + alone * ((a.len() - i) + (b.len() - j))
         }
-        let constants = self
-            .env
-            .iter()
-            .filter(|e| {
-                other
-                    .written(e.0)
-                    .is_some_and(|v| v != e.1 && (matches!(nodes.get(v), Node::Int(_)) || matches!(nodes.get(e.1), Node::Int(_))))
-            })
-            .count();
-        let zeros = self
-            .facts
-            .iter()
-            .filter(|f| other.facts.binary_search_by_key(&f.0, |g| g.0).is_ok_and(|i| other.facts[i].1.is_zero() != f.1.is_zero()))
-            .count();
-        differ(&self.env, &other.env) * 2 + differ(&self.facts, &other.facts) + 6 * (constants + zeros)
+        let constant = |v| matches!(nodes.get(v), Node::Int(_));
+        let values = |a: NodeId, b: NodeId| if constant(a) || constant(b) { 8 } else { 2 };
+        let zeros = |a: Fact, b: Fact| if a.is_zero() != b.is_zero() { 7 } else { 1 };
+        let sum = differ(&self.facts, &other.facts, 1, zeros, 0, bound);
+        let sum = if sum < bound { differ(&self.env, &other.env, 2, values, sum, bound) } else { sum };
+        (sum < bound).then_some(sum)
     }
 
     /// Equal but for evidence.

@@ -13,8 +13,8 @@ impl<O: Observer> Run<'_, '_, O> {
         target: Target,
         args: (u32, u32),
         cleanup: bool,
-        mut state: State,
-        out: &mut SmallVec<[State; 2]>,
+        mut state: Boxed,
+        out: &mut SmallVec<[Boxed; 4]>,
     ) {
         let world = self.world;
         let values = self.values(args, &state);
@@ -209,8 +209,8 @@ impl<O: Observer> Run<'_, '_, O> {
         values: &[NodeId],
         result: NodeId,
         dst: Option<u32>,
-        mut state: State,
-        out: &mut SmallVec<[State; 2]>,
+        mut state: Boxed,
+        out: &mut SmallVec<[Boxed; 4]>,
     ) {
         use cuthere_kernel::Test as T;
         if entry.noreturn {
@@ -290,8 +290,8 @@ impl<O: Observer> Run<'_, '_, O> {
         values: &[NodeId],
         result: NodeId,
         dst: Option<u32>,
-        mut state: State,
-        out: &mut SmallVec<[State; 2]>,
+        mut state: Boxed,
+        out: &mut SmallVec<[Boxed; 4]>,
     ) {
         if summary.noreturn {
             return;

@@ -4,7 +4,7 @@ use super::*;
 use cuthere_kernel::Sleeps;
 
 impl<O: Observer> Run<'_, '_, O> {
-    pub(super) fn exit(&mut self, block: u32, loc: Loc, value: Option<EId>, state: State) {
+    pub(super) fn exit(&mut self, block: u32, loc: Loc, value: Option<EId>, state: Boxed) {
         let v = value.map(|e| self.eval(e, &state));
         self.with_path(&state, |o, p| o.exit(p, &ExitEvent { block, loc, value: v }));
         if self.exits.len() >= 64 {

@@ -3,7 +3,7 @@
 use super::*;
 
 impl<O: Observer> Run<'_, '_, O> {
-    pub(super) fn op(&mut self, index: u32, op: &DOp, mut state: State, out: &mut SmallVec<[State; 2]>) {
+    pub(super) fn op(&mut self, index: u32, op: &DOp, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
         match op.kind {
             DOpKind::Store { place, value } => {
                 let v = self.eval(value, &state);
