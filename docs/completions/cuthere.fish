@@ -46,7 +46,7 @@ voluntary\t''
 full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l jobs -d 'Threads to use [default: one per CPU]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l only -d 'Run only these checks' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l confidence -d 'Show findings of this confidence and above' -r -f -a "high\t'Fit to be mailed to the list as it stands'
 medium\t'Likely right; look before mailing'
@@ -59,7 +59,7 @@ html\t'One page that stands alone'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l stats -d 'Write numbers about the run to this file, as JSON' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l dump-ir -d 'Print what a function was read as, instead of findings' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
-complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l no-cache -d 'Neither use nor write the cache'
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l rev -d 'Read this git revision instead of the files on disk' -r
@@ -72,14 +72,14 @@ voluntary\t''
 full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l jobs -d 'Threads to use [default: one per CPU]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l scenario -d 'Explore this scenario before the series and after each patch (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l reply -d 'Write a reply to this file, as a mail; it is not sent' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l format -d 'How the review is written' -r -f -a "text\t'For people'
 json\t'One JSON object'
 sarif\t'SARIF 2.1.0: what is introduced, and what a claimed fix leaves'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
-complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l no-cache -d 'Neither use nor write the cache'
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l verbose -d 'Also show the evidence of what was there before, and reply when there is nothing to object'
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
@@ -93,11 +93,11 @@ voluntary\t''
 full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l jobs -d 'Threads to use [default: one per CPU]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l format -d 'How it is written' -r -f -a "text\t'For people'
 json\t'One JSON value'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
-complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l no-cache -d 'Neither use nor write the cache'
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l rev -d 'Read this git revision instead of the files on disk' -r
@@ -110,7 +110,7 @@ voluntary\t''
 full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l jobs -d 'Threads to use [default: one per CPU]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l cache -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preemptions -d 'Preemptions of one execution [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -d 'How often one interrupt source fires [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20]' -r
@@ -125,7 +125,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l format -d 'H
 json\t'One JSON object'
 html\t'One page that stands alone'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
-complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l no-cache
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l no-cache -d 'Neither use nor write the cache'
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l races -d 'Also report plain accesses that nothing orders'
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cuthere -n "__fish_cuthere_using_subcommand checks" -s h -l help -d 'Print help'

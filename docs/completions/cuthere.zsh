@@ -38,7 +38,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
 '--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
-'(--no-cache)--cache=[]:DIR:_files' \
+'(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '*--only=[Run only these checks]:ID:_default' \
 '--confidence=[Show findings of this confidence and above]:LEVEL:((high\:"Fit to be mailed to the list as it stands"
 medium\:"Likely right; look before mailing"
@@ -51,7 +51,7 @@ html\:"One page that stands alone"))' \
 '--stats=[Write numbers about the run to this file, as JSON]:FILE:_files' \
 '--dump-ir=[Print what a function was read as, instead of findings]:FUNCTION:_default' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
-'--no-cache[]' \
+'--no-cache[Neither use nor write the cache]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::paths -- Files and folders to report on, relative to the current folder or else to the tree \[default\: the whole tree\]:_files' \
@@ -67,14 +67,14 @@ _arguments "${_arguments_options[@]}" : \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
 '--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
-'(--no-cache)--cache=[]:DIR:_files' \
+'(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '*--scenario=[Explore this scenario before the series and after each patch (repeatable)]:FILE:_files' \
 '--reply=[Write a reply to this file, as a mail; it is not sent]:FILE:_files' \
 '--format=[How the review is written]:FORMAT:((text\:"For people"
 json\:"One JSON object"
 sarif\:"SARIF 2.1.0\: what is introduced, and what a claimed fix leaves"))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
-'--no-cache[]' \
+'--no-cache[Neither use nor write the cache]' \
 '--verbose[Also show the evidence of what was there before, and reply when there is nothing to object]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -91,11 +91,11 @@ _arguments "${_arguments_options[@]}" : \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
 '--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
-'(--no-cache)--cache=[]:DIR:_files' \
+'(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '--format=[How it is written]:FORMAT:((text\:"For people"
 json\:"One JSON value"))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
-'--no-cache[]' \
+'--no-cache[Neither use nor write the cache]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':input -- A log, mail or other text with a crash report; - is standard input:_files' \
@@ -111,7 +111,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
 '--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
-'(--no-cache)--cache=[]:DIR:_files' \
+'(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
 '--interrupts=[How often one interrupt source fires \[default\: 2\]]:N:_default' \
 '--unroll=[Rounds of a loop \[default\: 20\]]:N:_default' \
@@ -126,7 +126,7 @@ random\:""))' \
 json\:"One JSON object"
 html\:"One page that stands alone"))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
-'--no-cache[]' \
+'--no-cache[Neither use nor write the cache]' \
 '--races[Also report plain accesses that nothing orders]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

@@ -70,10 +70,11 @@ pub struct TreeArgs {
     /// Threads to use [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    // There is no cache yet; the options are accepted so that scripts need not change.
-    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "no_cache")]
+    /// Keep what was found in this folder, and find it there [default: cuthere in the user's cache folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "no_cache")]
     pub cache: Option<PathBuf>,
-    #[arg(long, hide = true)]
+    /// Neither use nor write the cache
+    #[arg(long)]
     pub no_cache: bool,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{self, Inputs};
+use crate::memo::Memo;
 use crate::progress::Stages;
 use crate::{Status, engine, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
@@ -31,7 +32,9 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
 
     say_skipped(inputs.tree.0.skipped());
     let stages = Stages::new();
-    let outcome = engine::run(&inputs, &only, &stages);
+    let memo = Memo::open(&args.tree);
+    let outcome = memo.run(&inputs.tree.0, &inputs, &engine::options(&inputs, &only), &stages);
+    let cache = memo.close();
     let times = stages.finish();
     let (mut findings, counts) = (outcome.findings, outcome.stats);
 
@@ -42,7 +45,16 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     findings.retain(|finding| finding.confidence >= least);
     let (findings, _known) = baseline.subtract(findings);
     if let Some(path) = &args.stats {
-        stats::write(path, &counts, inputs.tree.0.skipped(), &tally, findings.len() as u64, &times, begun.elapsed())?;
+        let ended = stats::Ended {
+            counts: &counts,
+            cache: &cache,
+            skipped: inputs.tree.0.skipped(),
+            tally: &tally,
+            shown: findings.len() as u64,
+            times: &times,
+            total: begun.elapsed(),
+        };
+        stats::write(path, &ended)?;
     }
 
     let checks: Vec<_> = engine::registry().into_iter().filter(|check| only.iter().any(|id| id == check.id)).collect();

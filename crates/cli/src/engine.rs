@@ -2,7 +2,7 @@
 
 use crate::inputs::Inputs;
 use anyhow::{Result, bail};
-use cuthere_checks::{CheckInfo, Options, Outcome};
+use cuthere_checks::{CheckInfo, Options};
 pub use cuthere_checks::{Progress, Stats};
 
 /// The checks, sorted by id.
@@ -10,11 +10,6 @@ pub fn registry() -> Vec<&'static CheckInfo> {
     let mut checks: Vec<&CheckInfo> = cuthere_checks::registry().iter().collect();
     checks.sort_by_key(|check| check.id);
     checks
-}
-
-/// Runs the checks named in `only` (all, if it is empty) and reports on `inputs.paths`.
-pub fn run(inputs: &Inputs, only: &[String], progress: &dyn Progress) -> Outcome {
-    cuthere_checks::run(&inputs.tree, &inputs.model, &options(inputs, only), progress)
 }
 
 /// The functions of this name as the analysis reads them.
@@ -26,6 +21,7 @@ pub fn dump_ir(inputs: &Inputs, function: &str) -> Result<String> {
     Ok(text)
 }
 
-fn options(inputs: &Inputs, only: &[String]) -> Options {
+/// To run the checks named in `only` (all, if it is empty), and to report on `inputs.paths`.
+pub fn options(inputs: &Inputs, only: &[String]) -> Options {
     Options { only: only.to_vec(), paths: inputs.paths.clone(), config: inputs.config.clone(), bh_lock: inputs.bh_lock }
 }

@@ -1,11 +1,14 @@
 //! `cuthere explain`: a crash report's frames and locks in the tree's source, and the call that is to blame.
 
 use crate::args::{ExplainArgs, ReadFormat};
+use crate::memo::Memo;
 use crate::progress::Stages;
 use crate::{Status, inputs, output, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::Confidence;
+use cuthere_checks::Options;
 use cuthere_review::{Engine, explain, explanation_text};
+use cuthere_tree::Tree;
 
 /// Runs the subcommand.
 pub fn run(args: &ExplainArgs) -> Result<Status> {
@@ -22,11 +25,13 @@ pub fn run(args: &ExplainArgs) -> Result<Status> {
     }
     let inputs = inputs::open(&args.tree, &[])?;
     let stages = Stages::new();
-    let engine =
-        Engine { model: &inputs.model, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock, progress: &stages };
+    let memo = Memo::open(&args.tree);
+    let run = |tree: &Tree, options: &Options| memo.run(tree, &inputs, options, &stages);
+    let engine = Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock };
     let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch.clone(), confidence: Confidence::Medium };
     let explanation = explain(&splats, &inputs.tree.0, &engine, &options);
     stages.finish();
+    memo.close();
     match args.format {
         ReadFormat::Json => {
             let json = serde_json::to_string_pretty(&explanation).context("cannot write the explanation as JSON")?;

@@ -19,6 +19,8 @@ pub struct Inputs {
     /// The parts to report on, relative to the tree; empty: everything.
     pub paths: Vec<String>,
     pub model: Model,
+    /// What the model was made from, beyond what is built in.
+    pub model_hash: [u8; 32],
     pub config: Config,
     pub bh_lock: bool,
 }
@@ -46,7 +48,9 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     let current = std::env::current_dir().context("the current folder cannot be found")?;
     let other_revision = args.rev.is_some() || !args.patch.is_empty();
     let place = place::locate(args.tree.as_deref(), paths, &current, other_revision)?;
-    let tree = open_tree(args, &place)?;
+    let rt = args.preempt == Preempt::Rt;
+    let (tree, model) = rayon::join(|| open_tree(args, &place), || model(&args.model, rt));
+    let (tree, (model, model_hash)) = (tree?, model?);
     if let Some(path) = place.paths.iter().find(|path| !tree.paths().iter().any(|file| place::covers(std::slice::from_ref(path), file))) {
         if let Some(skipped) = tree.skipped().iter().find(|skipped| skipped.path == *path) {
             bail!("{path} was not read: {}", skipped.reason);
@@ -59,9 +63,8 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
         bail!("the tree has no {arch}; --arch takes the name of a folder below arch/");
     }
     let dotconfig = args.config.as_deref().map(|path| text(path, "--config")).transpose()?;
-    let rt = args.preempt == Preempt::Rt;
     let config = Config { arch: args.arch.clone(), dotconfig, preempt_rt: rt, ..Config::default() };
-    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model: model(&args.model, rt)?, config, bh_lock: args.bh_lock })
+    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model, model_hash, config, bh_lock: args.bh_lock })
 }
 
 fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
@@ -110,12 +113,15 @@ fn failures(outcome: &PatchOutcome) -> Vec<String> {
     out
 }
 
-fn model(files: &[PathBuf], rt: bool) -> Result<Model> {
+fn model(files: &[PathBuf], rt: bool) -> Result<(Model, [u8; 32])> {
     let mut model = Model::builtin();
+    let mut texts = vec![rt.to_string()];
     for path in files {
-        model = model.extended(&path.display().to_string(), &text(path, "--model")?).context("the kernel model file is not accepted")?;
+        let text = text(path, "--model")?;
+        model = model.extended(&path.display().to_string(), &text).context("the kernel model file is not accepted")?;
+        texts.push(text);
     }
-    Ok(model.for_preempt(rt))
+    Ok((model.for_preempt(rt), cuthere_store::content_hash(texts.join("\0").as_bytes())))
 }
 
 fn text(path: &Path, option: &str) -> Result<String> {

@@ -12,6 +12,7 @@ mod explain;
 mod explorer;
 mod inputs;
 mod man;
+mod memo;
 mod output;
 mod place;
 mod progress;

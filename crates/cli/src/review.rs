@@ -3,6 +3,7 @@
 use crate::args::{ReviewArgs, ReviewFormat};
 use crate::explorer::{self, Scenario};
 use crate::inputs::{Inputs, TreeSource};
+use crate::memo::Memo;
 use crate::progress::Stages;
 use crate::{Status, engine, inputs, output, workers};
 use anyhow::{Context, Result, bail};
@@ -49,14 +50,10 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
     let scenarios: Vec<Scenario> = args.scenario.iter().map(|path| Scenario::read(path)).collect::<Result<_>>()?;
     let inputs = inputs::open(&args.tree, &[])?;
     let stages = Stages::new();
+    let memo = Memo::open(&args.tree);
+    let run = |tree: &Tree, options: &cuthere_checks::Options| memo.run(tree, &inputs, options, &stages);
     let analyser = WithScenarios {
-        engine: Engine {
-            model: &inputs.model,
-            config: inputs.config.clone(),
-            only: Vec::new(),
-            bh_lock: inputs.bh_lock,
-            progress: &stages,
-        },
+        engine: Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock },
         inputs: &inputs,
         scenarios: &scenarios,
         options: explorer::options(&args.tree, None)?,
@@ -64,6 +61,7 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
     let options = Options { confidence: Confidence::Medium, shapes: inputs.model.shapes(), ..Options::default() };
     let result = review(&thread, inputs.tree.0.clone(), &analyser, &options)?;
     stages.finish();
+    memo.close();
 
     if let Some(path) = &args.reply {
         let options = ReplyOptions { me: None, verbose: args.verbose, arguments: arguments(args), tree: args.tree.rev.clone() };

@@ -27,7 +27,20 @@ pub struct NotRead<'a> {
     reason: String,
 }
 
-/// What is written. Everything but `seconds`, `jobs` and `peak_rss_bytes` is the same for the same input.
+/// What the cache held and gave. All zero without one.
+#[derive(Serialize)]
+pub struct Cache<'a> {
+    /// On disk.
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+    written: u64,
+    /// Entries and packs that were damaged, and left out.
+    corrupted: u64,
+    notes: &'a [String],
+}
+
+/// What is written. Everything but `seconds`, `cache`, `jobs` and `peak_rss_bytes` is the same for the same input.
 #[derive(Serialize)]
 pub struct Stats<'a> {
     pub version: &'a str,
@@ -50,6 +63,7 @@ pub struct Stats<'a> {
     /// Stage to seconds, in the order of the stages, then `total`.
     #[serde(serialize_with = "stages")]
     pub seconds: Vec<(&'a str, f64)>,
+    pub cache: Cache<'a>,
     pub jobs: usize,
     /// The most memory that the process held at once.
     pub peak_rss_bytes: u64,
@@ -63,16 +77,21 @@ fn stages<S: Serializer>(stages: &[(&str, f64)], serializer: S) -> Result<S::Ok,
     map.end()
 }
 
+/// A run that has ended.
+pub struct Ended<'a> {
+    pub counts: &'a engine::Stats,
+    pub cache: &'a cuthere_store::Stats,
+    pub skipped: &'a [Skipped],
+    pub tally: &'a Tally,
+    /// Findings that are written.
+    pub shown: u64,
+    pub times: &'a [(&'static str, Duration)],
+    pub total: Duration,
+}
+
 /// Writes the object.
-pub fn write(
-    path: &Path,
-    counts: &engine::Stats,
-    skipped: &[Skipped],
-    tally: &Tally,
-    shown: u64,
-    times: &[(&'static str, Duration)],
-    total: Duration,
-) -> Result<()> {
+pub fn write(path: &Path, run: &Ended<'_>) -> Result<()> {
+    let &Ended { counts, cache, skipped, tally, shown, times, total } = run;
     let milli = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     let mut seconds: Vec<(&str, f64)> = times.iter().map(|(name, took)| (*name, milli(*took))).collect();
     seconds.push(("total", milli(total)));
@@ -96,6 +115,14 @@ pub fn write(
         findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),
         shown,
         seconds,
+        cache: Cache {
+            bytes: cache.bytes,
+            hits: cache.hits,
+            misses: cache.misses,
+            written: cache.written,
+            corrupted: cache.corrupted,
+            notes: &cache.notes,
+        },
         jobs: rayon::current_num_threads(),
         peak_rss_bytes: peak_rss_bytes(),
     };

@@ -5,7 +5,7 @@ use std::fs;
 
 fn cuthere() -> Command {
     let mut command = Command::cargo_bin("cuthere").expect("built");
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.env("XDG_CACHE_HOME", "/dev/null").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command
 }
 

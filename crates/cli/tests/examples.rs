@@ -12,7 +12,8 @@ fn example() -> PathBuf {
 
 fn check(args: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cuthere"));
-    let done = command.arg("check").arg("--tree").arg(example()).args(args).env_remove("CLICOLOR_FORCE").output().expect("runs");
+    let done =
+        command.args(["check", "--no-cache"]).arg("--tree").arg(example()).args(args).env_remove("CLICOLOR_FORCE").output().expect("runs");
     (done.status.code(), String::from_utf8(done.stdout).expect("UTF-8"))
 }
 

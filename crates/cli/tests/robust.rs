@@ -11,7 +11,13 @@ fn command(tree: &Path, args: &[&str]) -> Command {
     // A limit turns endless growth into a failure. Stacks of threads count too, though little of them is used.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("ulimit -v {}; ulimit -t 300; exec \"$0\" \"$@\"", MEMORY >> 10));
-    command.arg(env!("CARGO_BIN_EXE_cuthere")).arg("check").arg("--tree").arg(tree).args(["--format", "json", "--jobs", "2"]).args(args);
+    command
+        .arg(env!("CARGO_BIN_EXE_cuthere"))
+        .arg("check")
+        .arg("--tree")
+        .arg(tree)
+        .args(["--no-cache", "--format", "json", "--jobs", "2"])
+        .args(args);
     command
 }
 

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn cuthere() -> Command {
-    Command::cargo_bin("cuthere").expect("built")
+    let mut command = Command::cargo_bin("cuthere").expect("built");
+    command.env("XDG_CACHE_HOME", "/dev/null");
+    command
 }
 
 fn example(path: &str) -> PathBuf {

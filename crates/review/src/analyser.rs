@@ -2,7 +2,7 @@
 
 use cuthere_base::{FileId, Finding, Source};
 use cuthere_cfront::program::Config;
-use cuthere_kernel::Model;
+use cuthere_checks::{Options, Outcome};
 use cuthere_tree::Tree;
 use std::borrow::Cow;
 
@@ -35,14 +35,20 @@ pub trait Analyser {
     }
 }
 
+impl From<Outcome> for Analysis {
+    fn from(outcome: Outcome) -> Analysis {
+        Analysis { findings: outcome.findings, functions: outcome.stats.functions, functions_complete: outcome.stats.functions_complete }
+    }
+}
+
 /// The real analysis.
 pub struct Engine<'a> {
-    pub model: &'a Model,
+    /// [`cuthere_checks::run`], or what remembers its results.
+    pub run: &'a dyn Fn(&Tree, &Options) -> Outcome,
     pub config: Config,
     /// Ids of checks; empty: all.
     pub only: Vec<String>,
     pub bh_lock: bool,
-    pub progress: &'a dyn cuthere_checks::Progress,
 }
 
 impl Analyser for Engine<'_> {
@@ -50,10 +56,8 @@ impl Analyser for Engine<'_> {
         if paths.is_empty() {
             return Analysis::default();
         }
-        let options =
-            cuthere_checks::Options { only: self.only.clone(), paths: paths.to_vec(), config: self.config.clone(), bh_lock: self.bh_lock };
-        let outcome = cuthere_checks::run(&TreeSource(tree), self.model, &options, self.progress);
-        Analysis { findings: outcome.findings, functions: outcome.stats.functions, functions_complete: outcome.stats.functions_complete }
+        let options = Options { only: self.only.clone(), paths: paths.to_vec(), config: self.config.clone(), bh_lock: self.bh_lock };
+        (self.run)(tree, &options).into()
     }
 
     fn checks(&self) -> Vec<String> {

@@ -81,8 +81,15 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 impl Store {
     /// Opens the store in `folder`, made if need be, of `limit` bytes at most. Never fails: see [`Stats::notes`].
     pub fn open(folder: &Path, limit: u64) -> Store {
-        let store = Store { folder: Some(folder.join("v1")), limit, ..Store::none() };
-        store.load();
+        let mut store = Store { limit, ..Store::none() };
+        let folder = folder.join("v1");
+        match fs::create_dir_all(&folder) {
+            Ok(()) => {
+                store.folder = Some(folder);
+                store.load();
+            }
+            Err(error) => store.note(format!("cannot make the cache folder {}: {error}; nothing is kept", folder.display())),
+        }
         store
     }
 
@@ -99,6 +106,11 @@ impl Store {
             evicted: AtomicU64::new(0),
             notes: Mutex::default(),
         }
+    }
+
+    /// Whether anything can be kept.
+    pub fn keeps(&self) -> bool {
+        self.folder.is_some()
     }
 
     /// The entry, if it is there and whole.
@@ -179,10 +191,6 @@ impl Store {
 
     fn load(&self) {
         let Some(folder) = &self.folder else { return };
-        if let Err(error) = fs::create_dir_all(folder) {
-            self.note(format!("cannot make the cache folder {}: {error}; nothing is kept", folder.display()));
-            return;
-        }
         let tag = folder.parent().map(|parent| parent.join("CACHEDIR.TAG"));
         if let Some(tag) = tag.filter(|tag| !tag.exists()) {
             // The form that backup programs know.

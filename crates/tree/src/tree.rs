@@ -5,6 +5,7 @@
 
 use crate::TreeError;
 use cuthere_base::FileId;
+use rayon::slice::ParallelSliceMut;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -169,7 +170,7 @@ impl Tree {
         if files.len() > MAX_ENTRIES {
             return Err(TreeError::TooManyFiles { path: root, limit: MAX_ENTRIES });
         }
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
         files.dedup_by(|a, b| a.path == b.path);
         links.sort_unstable();
         skipped.sort_unstable();
@@ -238,6 +239,11 @@ impl Tree {
     /// The file of a clean relative path. A symbolic link finds the file it leads to, and `x.h` finds `x.h_shipped`.
     pub fn find(&self, path: &str) -> Option<FileId> {
         self.index.get(path).copied()
+    }
+
+    /// Other names of files, links and such, each with the name in [`Tree::paths`] that it stands for; sorted.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.aliases.iter().map(|(name, target)| (name.as_str(), target.as_str()))
     }
 
     /// The bytes of a file as they are now: patched ones from memory, others from disk or the repository.

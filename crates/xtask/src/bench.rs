@@ -34,7 +34,11 @@ pub fn run(args: &Args) -> Result<bool> {
     };
     let stats = std::env::temp_dir().join(format!("cuthere-bench-{}.json", std::process::id()));
     let mut command = Command::new(&binary);
-    command.arg("check").args(&args.paths).arg("--tree").arg(&args.tree).arg("--stats").arg(&stats).args(["--format", "json"]);
+    command.arg("check").args(&args.paths).arg("--tree").arg(&args.tree).arg("--stats").arg(&stats).args([
+        "--format",
+        "json",
+        "--no-cache",
+    ]);
     if let Some(jobs) = args.jobs {
         command.args(["--jobs", &jobs.to_string()]);
     }

@@ -77,7 +77,14 @@ impl Probe {
     /// Standard output of `check` over the folders.
     pub fn run(&self, folders: &[String], patch: Option<&Path>, args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.bin);
-        command.current_dir(&self.tree).arg("check").arg("--tree").arg(&self.tree).args(folders).args(["--jobs", &self.jobs]).args(args);
+        command
+            .current_dir(&self.tree)
+            .args(["check", "--no-cache"])
+            .arg("--tree")
+            .arg(&self.tree)
+            .args(folders)
+            .args(["--jobs", &self.jobs])
+            .args(args);
         if let Some(patch) = patch {
             let patch = patch.canonicalize().with_context(|| format!("no patch at {}", patch.display()))?;
             command.arg("--patch").arg(patch);

@@ -1,0 +1,221 @@
+//! Keeps what analyses found, so that one whose input is the same is not done again.
+//!
+//! A result is a function of the build, the kernel model, the options, the names of the tree's files, and the contents of those that
+//! were read; which ones are read follows from these. So the list of files that were read is kept under the first four, and the result
+//! under these, the list and its contents. A list that does not fit any more leads to no result, never to a wrong one. Nothing is kept
+//! of a run in which a file could not be read, or was not the same when it was read again.
+
+use crate::args::TreeArgs;
+use crate::engine::Progress;
+use crate::inputs::Inputs;
+use cuthere_base::{FileId, Finding, Source};
+use cuthere_checks::{Gap, Options, Outcome, Stats};
+use cuthere_review::TreeSource;
+use cuthere_store::{Key, Store, content_hash};
+use cuthere_tree::Tree;
+use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::io::{Read, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes on disk at most.
+const LIMIT: u64 = 1 << 30;
+/// The form of the entries.
+const VERSION: u32 = 1;
+/// Lists of files that are tried. There is more than one after a change of which files include which.
+const LISTS: u32 = 4;
+/// A result that unpacks to more is not one of ours.
+const MAX_UNPACKED: u64 = 1 << 30;
+
+/// The cache, as runs use it.
+pub struct Memo {
+    store: Store,
+    /// Whether the user asked for this folder.
+    asked: bool,
+}
+
+type Contents = [u8; 32];
+
+impl Memo {
+    /// Opens the cache that the command line asks for. Never fails: without a folder nothing is kept.
+    pub fn open(args: &TreeArgs) -> Memo {
+        let folder = args.cache.clone().or_else(|| dirs::cache_dir().map(|folder| folder.join("cuthere")));
+        let store = match folder {
+            Some(folder) if !args.no_cache => Store::open(&folder, LIMIT),
+            _ => Store::none(),
+        };
+        Memo { store, asked: args.cache.is_some() }
+    }
+
+    /// What [`cuthere_checks::run`] finds, from the cache if it was found before.
+    pub fn run(&self, tree: &Tree, inputs: &Inputs, options: &Options, progress: &dyn Progress) -> Outcome {
+        let source = TreeSource(tree);
+        if !self.store.keeps() {
+            return cuthere_checks::run(&source, &inputs.model, options, progress);
+        }
+        let (options_text, names) = (format!("{options:?}"), names(tree));
+        let fixed = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes(), &names];
+        progress.stage("cache", 1);
+        let lists: Vec<Key> = (0..LISTS).map(|n| key("read", &fixed, &[&n.to_le_bytes()])).collect();
+        let mut known = Known { source: &source, contents: FxHashMap::default() };
+        let mut kept = Vec::new();
+        for list in &lists {
+            let Some(read) = self.store.get(list).and_then(|bytes| ids(&bytes, tree.len())) else { break };
+            let outcome =
+                known.contents(&read).and_then(|contents| self.store.get(&key("outcome", &fixed, &[&bytes_of(&read), &contents])));
+            if let Some(outcome) = outcome.and_then(|bytes| unpack(&bytes)) {
+                return outcome;
+            }
+            kept.push(read);
+        }
+        let recorder =
+            Recorder { source: &source, contents: (0..tree.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) };
+        let outcome = cuthere_checks::run(&recorder, &inputs.model, options, progress);
+        if let (Some((read, contents)), Some(packed)) = (recorder.read(), pack(&outcome)) {
+            let bytes = bytes_of(&read);
+            let mut entries = vec![(key("outcome", &fixed, &[&bytes, &contents]), packed)];
+            if let Some(list) = lists.get(kept.len()).filter(|_| !kept.contains(&read)) {
+                entries.push((*list, bytes));
+            }
+            self.store.put_many(entries);
+        }
+        outcome
+    }
+
+    /// Says what did not work, if the user counts on it.
+    pub fn close(&self) -> cuthere_store::Stats {
+        let stats = self.store.stats();
+        if self.asked {
+            for note in &stats.notes {
+                anstream::eprintln!("cuthere: {}", cuthere_report::escape(note));
+            }
+        }
+        stats
+    }
+}
+
+fn key(what: &str, fixed: &[&[u8]], more: &[&[u8]]) -> Key {
+    Key::new(what, VERSION, &[fixed, more].concat())
+}
+
+/// All names under which files are found.
+fn names(tree: &Tree) -> Contents {
+    let mut text = tree.paths().join("\0");
+    for (name, target) in tree.aliases() {
+        text.extend(["\0\0", name, "\0", target]);
+    }
+    content_hash(text.as_bytes())
+}
+
+fn bytes_of(ids: &[FileId]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.0.to_le_bytes()).collect()
+}
+
+fn ids(bytes: &[u8], files: usize) -> Option<Vec<FileId>> {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    let ids: Vec<FileId> = chunks.iter().map(|id| FileId(u32::from_le_bytes(*id))).collect();
+    (rest.is_empty() && ids.iter().all(|id| id.index() < files)).then_some(ids)
+}
+
+/// The contents of files as they are now.
+struct Known<'a> {
+    source: &'a TreeSource<'a>,
+    contents: FxHashMap<FileId, Contents>,
+}
+
+impl Known<'_> {
+    /// Of all these files in order; `None`: one cannot be read.
+    fn contents(&mut self, files: &[FileId]) -> Option<Vec<u8>> {
+        let new: Vec<FileId> = files.iter().copied().filter(|id| !self.contents.contains_key(id)).collect();
+        let hashes: Option<Vec<Contents>> = new.par_iter().map(|id| Some(content_hash(&self.source.read(*id).ok()?))).collect();
+        self.contents.extend(new.into_iter().zip(hashes?));
+        files.iter().map(|id| self.contents.get(id)).collect::<Option<Vec<_>>>().map(|all| all.into_iter().flatten().copied().collect())
+    }
+}
+
+/// Notes what is read through it.
+struct Recorder<'a> {
+    source: &'a TreeSource<'a>,
+    contents: Vec<OnceLock<Contents>>,
+    /// Something could not be read, or changed meanwhile.
+    spoilt: AtomicBool,
+}
+
+impl Recorder<'_> {
+    /// The files that were read, sorted, and their contents; `None`: the run saw no one state of the tree.
+    fn read(self) -> Option<(Vec<FileId>, Vec<u8>)> {
+        if self.spoilt.into_inner() {
+            return None;
+        }
+        let read = self.contents.iter().enumerate().filter_map(|(i, contents)| Some((FileId(i as u32), contents.get()?)));
+        let (ids, contents): (Vec<FileId>, Vec<&Contents>) = read.unzip();
+        Some((ids, contents.into_iter().flatten().copied().collect()))
+    }
+}
+
+impl Source for Recorder<'_> {
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+    fn path(&self, file: FileId) -> &str {
+        self.source.path(file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        self.source.find(path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        let read = self.source.read(file);
+        let same = match (&read, self.contents.get(file.index())) {
+            (Ok(bytes), Some(seen)) => {
+                let now = content_hash(bytes);
+                *seen.get_or_init(|| now) == now
+            }
+            _ => false,
+        };
+        if !same {
+            self.spoilt.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+/// An [`Outcome`] on disk. The seconds are the run's own.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    findings: Vec<Finding>,
+    files: u64,
+    bytes: u64,
+    functions: u64,
+    functions_complete: u64,
+    functions_truncated: u64,
+    /// File, line, function, reason.
+    incomplete: Vec<(String, u32, String, String)>,
+    notes: Vec<(String, u32, String)>,
+}
+
+fn pack(outcome: &Outcome) -> Option<Vec<u8>> {
+    let Outcome { findings, stats } = outcome.clone();
+    let Stats { files, bytes, functions, functions_complete, functions_truncated, seconds: _, incomplete, notes } = stats;
+    let incomplete = incomplete.into_iter().map(|gap| (gap.file, gap.line, gap.function, gap.reason)).collect();
+    let kept = Kept { findings, files, bytes, functions, functions_complete, functions_truncated, incomplete, notes };
+    let mut out = ZlibEncoder::new(Vec::new(), Compression::fast());
+    out.write_all(&serde_json::to_vec(&kept).ok()?).ok()?;
+    out.finish().ok()
+}
+
+fn unpack(bytes: &[u8]) -> Option<Outcome> {
+    let mut json = Vec::new();
+    ZlibDecoder::new(bytes).take(MAX_UNPACKED).read_to_end(&mut json).ok()?;
+    let Kept { findings, files, bytes, functions, functions_complete, functions_truncated, incomplete, notes } =
+        serde_json::from_slice(&json).ok()?;
+    let incomplete = incomplete.into_iter().map(|(file, line, function, reason)| Gap { file, line, function, reason }).collect();
+    let seconds = Vec::new();
+    Some(Outcome {
+        findings,
+        stats: Stats { files, bytes, functions, functions_complete, functions_truncated, seconds, incomplete, notes },
+    })
+}
