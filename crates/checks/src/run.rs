@@ -14,6 +14,7 @@ use cuthere_flow::summary::FuncId;
 use cuthere_flow::world::World;
 use cuthere_ir::{BodyReader, LowerCx};
 use cuthere_kernel::Model;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -182,7 +183,11 @@ fn with_reports<R>(
     let reports = analyse(&mut world, &watcher, &|n| progress.advance(n));
     stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
     clock.lap(&mut stats, "paths");
-    then(&world, reports, &watcher, &mut stats, &mut clock)
+    let result = then(&world, reports, &watcher, &mut stats, &mut clock);
+    // Millions of small things: freed by all threads, not by the last one alone.
+    let World { funcs, summaries, callees, .. } = world;
+    rayon::join(|| funcs.into_par_iter().for_each(drop), || rayon::join(|| summaries.into_par_iter().for_each(drop), || drop(callees)));
+    result
 }
 
 /// Weighs what was claimed against the rest of the program.
@@ -209,7 +214,7 @@ fn findings(world: &World<'_>, reports: Reports<Report>, watcher: &Watcher, opti
                 .iter()
                 .any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
     };
-    let items: Vec<bool> = (0..world.funcs.len() as u32).map(|n| program.function_ref(n).is_none_or(|r| program.item(r).active)).collect();
+    let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
     let mut findings = Vec::new();
     let claims = reports.into_iter().flat_map(|(_, list)| list).filter_map(|report| match report {
         Report::Claim(claim) => Some(*claim),
@@ -219,7 +224,7 @@ fn findings(world: &World<'_>, reports: Reports<Report>, watcher: &Watcher, opti
         if !wanted(world.path(claim.at.0)) {
             continue;
         }
-        if !items[claim.at.0.index()] && in_no_setting(program, world.func(claim.at.0)) {
+        if !active(claim.at.0) && in_no_setting(program, world.func(claim.at.0)) {
             continue;
         }
         if two_architectures(claim.steps.iter().map(|s| world.path(s.func))) {

@@ -26,7 +26,7 @@ pub struct Held {
 pub const AT_ENTRY: u32 = u32::MAX;
 
 /// A path's state.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct State {
     /// Places written since entry, sorted by place.
     pub env: SmallVec<[(NodeId, NodeId); 8]>,
@@ -48,6 +48,25 @@ pub struct State {
     pub trail: u32,
     /// Loop heads whose later rounds this state stands for.
     pub rounds: SmallVec<[u32; 4]>,
+}
+
+// The derived one would copy the lists element by element.
+impl Clone for State {
+    fn clone(&self) -> State {
+        State {
+            env: SmallVec::from_slice(&self.env),
+            facts: SmallVec::from_slice(&self.facts),
+            locks: SmallVec::from_slice(&self.locks),
+            released: SmallVec::from_slice(&self.released),
+            ctx: self.ctx,
+            since: self.since,
+            asked: self.asked,
+            derefs: SmallVec::from_slice(&self.derefs),
+            merged: self.merged,
+            trail: self.trail,
+            rounds: SmallVec::from_slice(&self.rounds),
+        }
+    }
 }
 
 impl State {
