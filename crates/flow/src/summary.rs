@@ -170,6 +170,8 @@ pub struct Ret {
     pub fact: Option<Fact>,
     /// On every path it is this argument.
     pub arg: Option<u8>,
+    /// The function does nothing but ask for the execution context, and this is the answer.
+    pub asks: bool,
 }
 
 /// A parameter that is dereferenced without a test.

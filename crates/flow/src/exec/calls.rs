@@ -297,6 +297,9 @@ impl<O: Observer> Run<'_, '_, O> {
             return;
         }
         let mut value = result;
+        if summary.ret.asks {
+            value = self.nodes.make(Node::ContextQuery(1 << 31 | index));
+        }
         if let Some(arg) = summary.ret.arg
             && let Some(&v) = values.get(arg as usize)
         {

@@ -59,6 +59,26 @@ impl<O: Observer> Run<'_, '_, O> {
         });
     }
 
+    /// Whether the function does nothing but ask for the context. Callers that test its result know what they do.
+    fn only_asks(&self) -> bool {
+        let mut asks = false;
+        let nothing_else = self.d.ops.iter().enumerate().all(|(i, op)| match op.kind {
+            DOpKind::Call { target: Target::Name(name), .. } => {
+                let callee = || match self.world.callees(self.func, i as u32)? {
+                    crate::world::Callees::One(f) => self.world.summary(*f),
+                    _ => None,
+                };
+                let asked = crate::words::asks_context(name) || callee().is_some_and(|s| s.ret.asks);
+                asks |= asked;
+                asked
+            }
+            DOpKind::Store { place, .. } => matches!(self.d.exprs[place as usize], DExpr::Local(_)),
+            DOpKind::Access { .. } | DOpKind::Declare(_) => true,
+            _ => false,
+        });
+        asks && nothing_else && self.d.complete && !self.d.ret_void && !self.d.ret_ptr
+    }
+
     /// The parameter that is the GFP mask of an allocation.
     fn may_fail_by(&self, op: u32) -> Option<u8> {
         let DOpKind::Call { target: Target::Name(name), args, .. } = self.d.ops.get(op as usize)?.kind else { return None };
@@ -192,6 +212,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 summary.ret.arg = Some(p as u8);
             }
         }
+        summary.ret.asks = self.only_asks();
         for e in &exits {
             let Some((why, from)) = e.null_from else { continue };
             match &mut summary.ret.null {

@@ -85,3 +85,40 @@ void bell_remove_ok(struct bell *bell, struct tone *tone)
 	synchronize_rcu();
 	kfree(tone);
 }
+
+static bool bell_may_wait(void)
+{
+	return !in_atomic() && !irqs_disabled();
+}
+
+static bool bell_is_new(struct bell *bell)
+{
+	return !bell->current_tone;
+}
+
+/* Who asks for the context knows it, also when a helper asks. */
+static void bell_rest_ok(int ms)
+{
+	if (bell_may_wait())
+		msleep(ms);
+}
+
+static void bell_rest_bug(struct bell *bell, int ms)
+{
+	if (bell_is_new(bell))
+		msleep(ms);
+}
+
+void bell_strike_ok(struct bell *bell)
+{
+	spin_lock(&bell->lock);
+	bell_rest_ok(3);
+	spin_unlock(&bell->lock);
+}
+
+void bell_strike_bug(struct bell *bell)
+{
+	spin_lock(&bell->lock);
+	bell_rest_bug(bell, 3); //~ sleep-in-atomic
+	spin_unlock(&bell->lock);
+}
