@@ -303,6 +303,8 @@ pub enum TypeNode {
     /// `typeof(expression)`, also `__auto_type` (the initialiser is the expression).
     TypeofExpr(ExprId),
     TypeofType(TypeId),
+    /// `_Atomic(T)` or `_Atomic T`.
+    Atomic(TypeId),
     AutoType,
     /// `const`, `volatile`, `_Atomic`, sparse address space on a non-pointer: only what matters is kept.
     Qualified {

@@ -31,7 +31,7 @@ fn cut(value: i64, size: u8, signed: bool) -> i64 {
 
 fn width(typer: &Typer<'_, '_>, ty: Ty) -> Option<(u8, bool)> {
     match *typer.program.types.kind(ty) {
-        TyKind::Int { size, signed } => Some((size, signed)),
+        TyKind::Int { size, signed, .. } => Some((size, signed)),
         TyKind::Enum(_) => Some((4, true)),
         TyKind::Bool => Some((1, false)),
         TyKind::Pointer { .. } => Some((8, false)),

@@ -613,6 +613,13 @@ pub fn resolve_type(program: &Program<'_>, file: FileId, ast: &Ast, ty: TypeId, 
             types.intern(TyKind::Function { ret, params: resolved.as_slice().into(), variadic })
         }
         TypeNode::TypeofExpr(expr) => typer.type_of(expr),
+        TypeNode::Atomic(of) => {
+            let of = resolve_type(program, file, ast, of, typer);
+            match *types.kind(of) {
+                TyKind::Int { size, signed, .. } => types.intern(TyKind::Int { size, signed, atomic: true }),
+                _ => of,
+            }
+        }
         TypeNode::TypeofType(of) | TypeNode::Qualified { of, .. } => resolve_type(program, file, ast, of, typer),
     };
     typer.memo().types.insert(ty.0, resolved);

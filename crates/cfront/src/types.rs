@@ -38,6 +38,8 @@ pub enum TyKind {
     Int {
         size: u8,
         signed: bool,
+        /// `_Atomic`: operators that read and write it do both at once.
+        atomic: bool,
     },
     Float {
         size: u8,
@@ -262,7 +264,7 @@ impl Types {
 
     /// An integer of `size` bytes.
     pub fn int(&self, size: u8, signed: bool) -> Ty {
-        self.intern(TyKind::Int { size, signed })
+        self.intern(TyKind::Int { size, signed, atomic: false })
     }
 
     /// A pointer into the kernel's own memory.
@@ -359,7 +361,10 @@ impl Types {
                 match plain {
                     TyKind::Void => out.push_str("void"),
                     TyKind::Bool => out.push_str("bool"),
-                    TyKind::Int { size, signed } => {
+                    TyKind::Int { size, signed, atomic } => {
+                        if *atomic {
+                            out.push_str("_Atomic ");
+                        }
                         if !signed {
                             out.push_str("unsigned ");
                         }
@@ -415,7 +420,7 @@ mod tests {
         });
         assert!(all.iter().all(|t| *t == all[0]));
         assert_eq!(types.kind(Ty::UNKNOWN), &TyKind::Unknown);
-        assert_eq!(types.kind(types.int(8, false)), &TyKind::Int { size: 8, signed: false });
+        assert_eq!(types.kind(types.int(8, false)), &TyKind::Int { size: 8, signed: false, atomic: false });
     }
 
     #[test]

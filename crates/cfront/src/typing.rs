@@ -353,6 +353,8 @@ pub fn promoted(program: &Program<'_>, ty: Ty) -> Ty {
     match *program.types.kind(ty) {
         TyKind::Bool | TyKind::Enum(_) => program.types.int(4, true),
         TyKind::Int { size, .. } if size < 4 => program.types.int(4, true),
+        // Qualifiers belong to objects, not to their values.
+        TyKind::Int { size, signed, atomic: true } => program.types.int(size, signed),
         _ => ty,
     }
 }
@@ -365,7 +367,7 @@ pub fn common(program: &Program<'_>, left: Ty, right: Ty) -> Ty {
         (&TyKind::Float { size: a }, &TyKind::Float { size: b }) => types.intern(TyKind::Float { size: a.max(b) }),
         (TyKind::Float { .. }, _) => left,
         (_, TyKind::Float { .. }) => right,
-        (&TyKind::Int { size: a, signed: s }, &TyKind::Int { size: b, signed: t }) => match a.cmp(&b) {
+        (&TyKind::Int { size: a, signed: s, .. }, &TyKind::Int { size: b, signed: t, .. }) => match a.cmp(&b) {
             std::cmp::Ordering::Greater => left,
             std::cmp::Ordering::Less => right,
             std::cmp::Ordering::Equal => types.int(a, s && t),

@@ -7,13 +7,22 @@ use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;
 use cuthere_review::ScenarioRun;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Files that one program includes; one with more is somebody's mistake.
+const MAX_INCLUDED: usize = 256;
+/// A file with more bytes is not included.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A scenario file that was read.
 pub struct Scenario {
     pub name: String,
     text: String,
+    /// The name, and files that the program includes with their names, from one folder.
+    place: String,
+    included: Vec<(String, Vec<u8>)>,
 }
 
 impl Scenario {
@@ -21,7 +30,14 @@ impl Scenario {
     pub fn read(path: &Path) -> Result<Scenario> {
         let bytes = crate::inputs::bytes(path).context("cannot read the scenario")?;
         let name = if path.as_os_str() == "-" { "scenario.c".to_owned() } else { path.display().to_string() };
-        Ok(Scenario { name, text: String::from_utf8_lossy(&bytes).into_owned() })
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (mut place, mut included) = (path.file_name().map_or(name.clone(), |name| name.to_string_lossy().into_owned()), Vec::new());
+        if cuthere_explore::is_plain(&text)
+            && let Ok(path) = path.canonicalize()
+        {
+            (place, included) = beside(&path, &bytes);
+        }
+        Ok(Scenario { name, text, place, included })
     }
 
     /// Whether it is an ordinary C program that needs no kernel tree.
@@ -31,7 +47,7 @@ impl Scenario {
 
     /// Explores it, joined to a tree if there is one.
     pub fn explore(&self, base: Option<&dyn Source>, model: &Model, config: &Config, options: &Options) -> Outcome {
-        let source = WithScenario::new(base, &self.name, &self.text);
+        let source = WithScenario::beside(base, &self.place, &self.text, &self.included);
         let scenario = source.scenario();
         let config = Config { preempt_rt: options.preemption == Preemption::Rt, ..config.clone() };
         let program = Program::build_partial(&source, config, shapes_for(model, scenario.plain), &[scenario.file]);
@@ -57,6 +73,39 @@ impl Scenario {
     }
 }
 
+/// The files that a program includes by `"name"`, directly or not, as far as they are there; with the program's own name, from the folder that
+/// holds them all.
+fn beside(program: &Path, text: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+    let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::from([(program.to_owned(), text.to_owned())]);
+    let mut waiting = vec![program.to_owned()];
+    while let Some(from) = waiting.pop() {
+        let names: Vec<String> =
+            found.get(&from).map(|text| String::from_utf8_lossy(text).lines().filter_map(included).collect()).unwrap_or_default();
+        for name in names {
+            let Ok(path) = from.with_file_name("").join(name).canonicalize() else { continue };
+            let small = path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_BYTES);
+            if !small || found.contains_key(&path) || found.len() > MAX_INCLUDED {
+                continue;
+            }
+            if let Ok(bytes) = std::fs::read(&path) {
+                found.insert(path.clone(), bytes);
+                waiting.push(path);
+            }
+        }
+    }
+    let mut folder = program.with_file_name("");
+    while !found.keys().all(|path| path.starts_with(&folder)) && folder.pop() {}
+    let name = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+    let own = name(program);
+    (own, found.iter().filter(|(path, _)| *path != program).map(|(path, bytes)| (name(path), bytes.clone())).collect())
+}
+
+/// What a line includes by `"name"`.
+fn included(line: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
+    Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_owned())
+}
+
 /// The outcome as the formats call it.
 fn word(outcome: &Outcome) -> &'static str {
     match outcome.kind {
@@ -80,6 +129,7 @@ pub fn options(tree: &TreeArgs, bounds: Option<&BoundArgs>) -> Result<Options> {
     };
     let Some(bounds) = bounds else { return Ok(options) };
     options.preemptions = bounds.preemptions.unwrap_or(options.preemptions);
+    options.bound_counts = bounds.preemptions.is_some();
     options.interrupts = bounds.interrupts.unwrap_or(options.interrupts);
     options.unroll = bounds.unroll.unwrap_or(options.unroll);
     options.time = bounds.time.map_or(options.time, Duration::from_secs);

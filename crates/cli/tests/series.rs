@@ -139,3 +139,30 @@ fn a_witness_its_replay_and_none() {
     let done = cuthere().arg("witness").arg(example("scenarios/ok-timer.c")).args(["--replay", "!!"]).assert().code(2);
     assert!(String::from_utf8_lossy(&done.get_output().stderr).contains("--replay"));
 }
+
+#[test]
+fn a_program_may_include_files_beside_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("variants")).expect("made");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("lock.h", "typedef struct { atomic_int held; } lock_t;\nstatic inline void take(lock_t *l);\n");
+    write(
+        "lock.c",
+        "#include \"lock.h\"\nstatic inline void take(lock_t *l)\n{\n\twhile (atomic_exchange(&l->held, 1))\n\t\t;\n}\n\
+         static inline void give(lock_t *l)\n{\n\tatomic_store(&l->held, 0);\n}\n",
+    );
+    write("body.c", "#include \"lock.c\"\nlock_t lock;\nint x;\nvoid *t(void *a)\n{\n\tTAKE\n\tx++;\n\tGIVE\n\treturn NULL;\n}\n");
+    let main = |take: &str, give: &str| {
+        format!(
+            "#include <pthread.h>\n#include <stdatomic.h>\n#include <assert.h>\n#define TAKE {take}\n#define GIVE {give}\n#include \"../body.c\"\n\
+             int main(void)\n{{\n\tpthread_t a, b;\n\tpthread_create(&a, NULL, t, NULL);\n\tpthread_create(&b, NULL, t, NULL);\n\
+             \tpthread_join(a, NULL);\n\tpthread_join(b, NULL);\n\tassert(x == 2);\n\treturn 0;\n}}\n"
+        )
+    };
+    write("variants/good.c", &main("take(&lock);", "give(&lock);"));
+    write("variants/bad.c", &main("", ""));
+    for (name, status, first) in [("good", 0, "none: "), ("bad", 1, "assertion in main()")] {
+        let said = stdout(cuthere().arg("witness").arg(folder.path().join(format!("variants/{name}.c"))), status);
+        assert!(said.starts_with(first), "{said}");
+    }
+}

@@ -1,6 +1,7 @@
 #ifndef CUTHERE_PTHREAD_H
 #define CUTHERE_PTHREAD_H
 #include <stddef.h>
+#include <time.h>
 typedef unsigned long pthread_t;
 typedef struct { long opaque[5]; } pthread_mutex_t;
 typedef struct { long opaque[6]; } pthread_cond_t;
@@ -9,12 +10,24 @@ typedef struct { long opaque[7]; } pthread_attr_t;
 typedef struct { long opaque; } pthread_mutexattr_t;
 typedef struct { long opaque; } pthread_condattr_t;
 typedef struct { long opaque; } pthread_rwlockattr_t;
+typedef struct { long opaque; } pthread_barrierattr_t;
+typedef struct { pthread_mutex_t mutex; pthread_cond_t all; unsigned count, here, round; } pthread_barrier_t;
+typedef struct { pthread_mutex_t mutex; int done; } pthread_once_t;
 typedef volatile int pthread_spinlock_t;
 #define PTHREAD_MUTEX_INITIALIZER { { 0 } }
 #define PTHREAD_COND_INITIALIZER { { 0 } }
 #define PTHREAD_RWLOCK_INITIALIZER { { 0 } }
+#define PTHREAD_ONCE_INIT { { { 0 } }, 0 }
+#define PTHREAD_BARRIER_SERIAL_THREAD (-1)
+#define PTHREAD_CREATE_JOINABLE 0
+#define PTHREAD_CREATE_DETACHED 1
+#define PTHREAD_PROCESS_PRIVATE 0
+#define PTHREAD_PROCESS_SHARED 1
+#define PTHREAD_MUTEX_NORMAL 0
+#define PTHREAD_MUTEX_RECURSIVE 1
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument);
 int pthread_join(pthread_t thread, void **result);
+int pthread_detach(pthread_t thread);
 void pthread_exit(void *result);
 int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr);
 int pthread_mutex_destroy(pthread_mutex_t *mutex);
@@ -22,10 +35,56 @@ int pthread_mutex_lock(pthread_mutex_t *mutex);
 int pthread_mutex_trylock(pthread_mutex_t *mutex);
 int pthread_mutex_unlock(pthread_mutex_t *mutex);
 int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr);
+int pthread_cond_destroy(pthread_cond_t *cond);
 int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
 int pthread_cond_signal(pthread_cond_t *cond);
 int pthread_cond_broadcast(pthread_cond_t *cond);
+int pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr);
+int pthread_rwlock_destroy(pthread_rwlock_t *lock);
 int pthread_rwlock_rdlock(pthread_rwlock_t *lock);
 int pthread_rwlock_wrlock(pthread_rwlock_t *lock);
 int pthread_rwlock_unlock(pthread_rwlock_t *lock);
+static inline int pthread_equal(pthread_t a, pthread_t b)
+{
+	return a == b;
+}
+static inline int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attr, unsigned count)
+{
+	barrier->count = count;
+	barrier->here = 0;
+	barrier->round = 0;
+	return 0;
+}
+static inline int pthread_barrier_destroy(pthread_barrier_t *barrier)
+{
+	return 0;
+}
+static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
+{
+	unsigned round;
+	pthread_mutex_lock(&barrier->mutex);
+	round = barrier->round;
+	barrier->here++;
+	if (barrier->here == barrier->count) {
+		barrier->here = 0;
+		barrier->round++;
+		pthread_cond_broadcast(&barrier->all);
+		pthread_mutex_unlock(&barrier->mutex);
+		return PTHREAD_BARRIER_SERIAL_THREAD;
+	}
+	while (round == barrier->round)
+		pthread_cond_wait(&barrier->all, &barrier->mutex);
+	pthread_mutex_unlock(&barrier->mutex);
+	return 0;
+}
+static inline int pthread_once(pthread_once_t *once, void (*run)(void))
+{
+	pthread_mutex_lock(&once->mutex);
+	if (!once->done) {
+		run();
+		once->done = 1;
+	}
+	pthread_mutex_unlock(&once->mutex);
+	return 0;
+}
 #endif

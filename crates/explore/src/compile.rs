@@ -11,6 +11,9 @@ use cuthere_cfront::resolve;
 use cuthere_cfront::types::{Ty, TyKind};
 use cuthere_ir::func::*;
 
+/// Elements that an array of variable length has room for: an access beside a shorter one is not found.
+const VARIABLE_LENGTH: u32 = 256;
+
 /// What stands for an address that nothing is known about. Using it ends the execution as not understood, not as a fault.
 pub const UNKNOWN_ADDRESS: u64 = 0xffff_c0de_0000_0000;
 
@@ -95,7 +98,11 @@ impl Compiler<'_, '_, '_> {
             let is_param = (n as u32) < self.f.params;
             let in_memory = taken[n] || matches!(shape, Shape::Aggregate(_)) || local.kind == LocalKind::Static;
             let home = if in_memory {
-                let size = self.size(local.ty).max(if matches!(shape, Shape::Aggregate(_)) { 0 } else { 8 });
+                let size = match self.link.program.types.kind(local.ty) {
+                    // Its length is only known when it runs.
+                    &TyKind::Array { of, len: None } => self.size(of).saturating_mul(VARIABLE_LENGTH).min(1 << 16),
+                    _ => self.size(local.ty).max(if matches!(shape, Shape::Aggregate(_)) { 0 } else { 8 }),
+                };
                 let fixed = if local.kind == LocalKind::Static { self.link.static_local(self.f, LocalId(n as u32), size) } else { 0 };
                 self.code.slots.push(Slot { size: size.max(1), fixed });
                 Home::Slot((self.code.slots.len() as u16).wrapping_sub(1))
@@ -404,6 +411,9 @@ impl Compiler<'_, '_, '_> {
             },
             ExprKind::Global(name) => {
                 let v = self.link.global(self.f.file, name, self.size(expr.ty));
+                if self.link.is_undeclared(name) {
+                    self.unsupported(&format!("no declaration of `{name}`"));
+                }
                 Place::Mem { addr: self.constant(v as i64), off: 0 }
             }
             ExprKind::Deref(p) => {
@@ -616,7 +626,7 @@ fn shape_of(link: &Linker<'_>, ty: Ty) -> Shape {
     match *link.program.types.kind(ty) {
         TyKind::Void => Shape::Void,
         TyKind::Bool => Shape::Bool,
-        TyKind::Int { size, signed } if size <= 8 => Shape::Int(IntTy { size, signed }),
+        TyKind::Int { size, signed, .. } if size <= 8 => Shape::Int(IntTy { size, signed }),
         TyKind::Int { size, .. } => Shape::Aggregate(u32::from(size)),
         TyKind::Float { size } if size <= 8 => Shape::Int(IntTy { size, signed: true }),
         TyKind::Float { size } => Shape::Aggregate(u32::from(size)),

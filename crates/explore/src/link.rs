@@ -22,7 +22,7 @@ use cuthere_ir::globals::{ConstValue, InitEntry, PathStep, lower_global};
 use cuthere_ir::tables::LowerTables;
 use cuthere_ir::{GlobalInit, LowerCx, LowerScratch, lower_function};
 use cuthere_kernel::Model;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
 /// Function addresses lie apart from all objects.
@@ -53,6 +53,7 @@ pub struct Linker<'p> {
     scope: Vec<FileId>,
     /// The scenario is a C program of its own.
     pub plain: bool,
+    undeclared: FxHashSet<Symbol>,
     pub functions: Vec<FnInfo>,
     by_item: FxHashMap<ItemRef, FnId>,
     by_name: FxHashMap<(FileId, Symbol), FnId>,
@@ -65,9 +66,25 @@ pub struct Linker<'p> {
     scratch: LowerScratch,
 }
 
+/// The sources that a file includes, directly or through each other, nearest first.
+fn included_sources(program: &Program<'_>, from: FileId) -> Vec<FileId> {
+    let mut all = vec![from];
+    let mut next = 0;
+    while let Some(&file) = all.get(next) {
+        next += 1;
+        for &included in program.includes(file).iter() {
+            if program.source.path(included).ends_with(".c") && !all.contains(&included) {
+                all.push(included);
+            }
+        }
+    }
+    all.remove(0);
+    all
+}
+
 impl<'p> Linker<'p> {
     pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: FileId, plain: bool) -> Linker<'p> {
-        let scope = program.includes(scenario).iter().copied().filter(|f| program.source.path(*f).ends_with(".c")).collect();
+        let scope = included_sources(program, scenario);
         let mut tables = LowerTables::customary();
         // The macros' own loops are executed; only what is read as a call keeps its special arguments.
         tables.conditions.clear();
@@ -81,6 +98,7 @@ impl<'p> Linker<'p> {
             scenario,
             scope,
             plain,
+            undeclared: FxHashSet::default(),
             functions: Vec::new(),
             by_item: FxHashMap::default(),
             by_name: FxHashMap::default(),
@@ -221,6 +239,11 @@ impl<'p> Linker<'p> {
         addr
     }
 
+    /// Whether a plain C program names something that it nowhere declares. In a tree, a macro may have declared it.
+    pub fn is_undeclared(&self, name: Symbol) -> bool {
+        self.undeclared.contains(&name)
+    }
+
     /// The address of a variable at file level, as named in a file.
     pub fn global(&mut self, from: FileId, name: Symbol, size: u32) -> u64 {
         if let Some(&addr) = self.globals.get(&(from, name)) {
@@ -235,6 +258,9 @@ impl<'p> Linker<'p> {
             }
         }
         let init = self.definition(from, name);
+        if init.is_none() && self.plain {
+            self.undeclared.insert(name);
+        }
         let key = (init.as_ref().filter(|i| i.is_static).map(|i| i.file), name);
         let addr = match self.by_global.get(&key) {
             Some(&addr) => addr,

@@ -110,7 +110,7 @@ pub struct Machine<'p> {
     pub choice: u16,
     pub assumed_away: bool,
     pub exited: bool,
-    start: Vec<(FnId, i64)>,
+    start: Vec<(FnId, [i64; 2])>,
     /// The start state, so that it is built only once.
     built: Option<Box<Built>>,
 }
@@ -124,7 +124,7 @@ struct Built {
 }
 
 impl<'p> Machine<'p> {
-    pub fn new(link: Linker<'p>, options: MachineOptions, start: Vec<(FnId, i64)>) -> Machine<'p> {
+    pub fn new(link: Linker<'p>, options: MachineOptions, start: Vec<(FnId, [i64; 2])>) -> Machine<'p> {
         Machine {
             link,
             options,
@@ -182,14 +182,14 @@ impl<'p> Machine<'p> {
             self.start_threads();
             return;
         }
-        for (id, arg) in self.start.clone() {
+        for (id, args) in self.start.clone() {
             if self.threads.is_empty() {
-                let mut thread = Thread::new(Level::Task, 0, (id, arg));
+                let mut thread = Thread::new(Level::Task, 0, (id, args[0]));
                 thread.name = self.link.functions.get(id.0 as usize).map_or(Symbol::EMPTY, |f| f.name);
                 self.threads.push(thread);
             }
             self.event = Event::default();
-            self.begin(0, id, &[arg]);
+            self.begin(0, id, &args);
             self.advance_arriving(0);
         }
         // The threads that the start state declares begin now, all of them at the same time.

@@ -29,6 +29,8 @@ pub struct Options {
     pub bh_lock: bool,
     /// The most preemptions of one execution, where the search without this bound does not come to its end.
     pub preemptions: u32,
+    /// The bound on preemptions was asked for: a program that has no fault within it has none, as a scenario always does.
+    pub bound_counts: bool,
     pub interrupts: u32,
     pub unroll: u32,
     pub time: Duration,
@@ -47,6 +49,7 @@ impl Default for Options {
             preemption: Preemption::Full,
             bh_lock: false,
             preemptions: 2,
+            bound_counts: false,
             interrupts: 2,
             unroll: 20,
             time: Duration::from_secs(20),
@@ -165,7 +168,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
     let rt_model = model.clone().for_preempt(options.preemption == Preemption::Rt);
     let mut link = Linker::new(program, &rt_model, scenario.file, scenario.plain);
     let entry = if scenario.plain { "main" } else { "scenario" };
-    let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, 0)).collect();
+    let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, arguments(&mut link, scenario.plain))).collect();
     let mut outcome = Outcome {
         kind: OutcomeKind::Unknown,
         faults: Vec::new(),
@@ -220,13 +223,23 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
     outcome
 }
 
+/// A program is called without arguments: `argc` is 1, and `argv` has its name. A scenario has no parameters.
+fn arguments(link: &mut Linker<'_>, plain: bool) -> [i64; 2] {
+    if !plain {
+        return [0, 0];
+    }
+    let name = link.mem.add_global(b"program\0".to_vec());
+    let list = link.mem.add_global([name, 0].iter().flat_map(|word| word.to_le_bytes()).collect());
+    [1, list as i64]
+}
+
 impl<'p> Run<'p> {
     fn search(&mut self, options: &Options, outcome: &mut Outcome, started: Instant) {
         let deadline = started + options.time;
         match options.strategy {
             StrategyKind::Dpor => {
                 // Without a bound on preemptions first; where that does not end, within the bound.
-                let first = started + options.time / 5;
+                let first = started + options.time / if self.machine.link.plain { 2 } else { 5 };
                 let mut dpor = Dpor::new(None);
                 if self.strategy(&mut dpor, options, outcome, first, options.executions) {
                     outcome.complete = true;
@@ -362,8 +375,10 @@ impl<'p> Run<'p> {
         let m = &mut self.machine;
         let stuck: Vec<usize> =
             blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
-        // A loop that waits for ever is no deadlock.
-        let stuck = if stuck.iter().all(|&t| m.threads[t].pending == Pending::Await) { Vec::new() } else { stuck };
+        // A loop that waits for ever is no deadlock; in a program, nor is waiting for the thread that runs it.
+        let spins = |&t: &usize| m.threads[t].pending == Pending::Await;
+        let no_deadlock = if m.link.plain { stuck.iter().any(spins) } else { stuck.iter().all(spins) };
+        let stuck = if no_deadlock { Vec::new() } else { stuck };
         let clean = m.faults.iter().all(|f| f.kind == FaultKind::DataRace) && m.threads.iter().all(|t| t.status != Status::Cut);
         if !clean || m.assumed_away {
             return;
@@ -546,13 +561,16 @@ impl<'p> Run<'p> {
             .map(|(_, name)| name.clone())
             .collect();
         let sampled = options.strategy != StrategyKind::Dpor;
-        outcome.kind = if !outcome.faults.is_empty() {
+        // A program is whole: what an unknown function of it does may be what keeps the fault away.
+        let guessed = m.link.plain && !(outcome.unknown_calls.is_empty() && outcome.unsupported.is_empty());
+        outcome.kind = if !outcome.faults.is_empty() && !guessed {
             OutcomeKind::Fault
         } else if options.replay.is_none()
             && outcome.bounds.is_empty()
             && outcome.unknown_calls.is_empty()
             && outcome.unsupported.is_empty()
             && outcome.unfinished.is_empty()
+            && (outcome.complete || !m.link.plain || options.bound_counts)
             && !sampled
         {
             OutcomeKind::None

@@ -31,6 +31,7 @@ const KERNEL_HEADERS: &[(&str, &str)] = &[("include/cuthere.h", include_str!("..
 
 const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/assert.h", include_str!("../include/assert.h")),
+    ("include/builtins.h", include_str!("../include/builtins.h")),
     ("include/cuthere.h", include_str!("../include/cuthere.h")),
     ("include/errno.h", include_str!("../include/errno.h")),
     ("include/limits.h", include_str!("../include/limits.h")),
@@ -44,7 +45,7 @@ const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/stdio.h", include_str!("../include/stddef.h")),
     ("include/stdlib.h", include_str!("../include/stddef.h")),
     ("include/string.h", include_str!("../include/stddef.h")),
-    ("include/time.h", include_str!("../include/stddef.h")),
+    ("include/time.h", include_str!("../include/time.h")),
     ("include/unistd.h", include_str!("../include/stddef.h")),
 ];
 
@@ -61,15 +62,27 @@ pub struct WithScenario<'s> {
 impl<'s> WithScenario<'s> {
     /// `base` is the tree; a plain program needs none. `path` names the scenario in messages.
     pub fn new(base: Option<&'s dyn Source>, path: &str, text: &str) -> WithScenario<'s> {
+        // In the root of the tree, so that `#include "net/core/x.c"` means that file.
+        WithScenario::beside(base, path.rsplit('/').next().unwrap_or(path), text, &[])
+    }
+
+    /// A plain program with files that it includes: `path` and their paths start from one folder.
+    pub fn beside(base: Option<&'s dyn Source>, path: &str, text: &str, others: &[(String, Vec<u8>)]) -> WithScenario<'s> {
         let plain = is_plain(text);
         let base = base.filter(|_| !plain);
-        // In the root of the tree, so that `#include "net/core/x.c"` means that file.
-        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        let name = path.to_owned();
         let headers = if plain { PLAIN_HEADERS } else { KERNEL_HEADERS };
         let mut added: Vec<(String, Vec<u8>)> = headers.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect();
         let mut whole = text.to_owned();
+        if plain {
+            whole.push_str("\n#include <builtins.h>\n");
+        }
         if let Some(base) = base {
             declare_macro_variables(base, text, &mut whole);
+        }
+        for (path, text) in others.iter().filter(|(path, _)| *path != name && !headers.iter().any(|(header, _)| header == path)) {
+            // What the program has seen before the inclusion, the included text sees. Behind its end, so that its lines keep their numbers.
+            added.push((path.clone(), [text, &b"\n#include \""[..], name.as_bytes(), b"\"\n"].concat()));
         }
         added.push((name.clone(), whole.into_bytes()));
         added.sort();

@@ -237,6 +237,9 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
     }
     match outcome.faults.first() {
         Some(found) => {
+            if outcome.kind == OutcomeKind::Unknown {
+                let _ = writeln!(out, "unknown: what follows rests on guesses, named at the end\n");
+            }
             let _ = writeln!(out, "{} in {}: {}\n", found.fault.kind.id(), at(&found.place), found.fault.detail);
             diagram(outcome, width, &mut out);
             out.push('\n');
@@ -251,6 +254,13 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
         }
         None if outcome.kind == OutcomeKind::None => {
             let _ = writeln!(out, "none: {} executions, every thread ran to its end", outcome.executions);
+        }
+        None if !outcome.complete && outcome.bounds.is_empty() && outcome.unsupported.is_empty() && outcome.unknown_calls.is_empty() => {
+            let _ = writeln!(
+                out,
+                "unknown: {} executions without a fault; not all interleavings could be explored in the time",
+                outcome.executions
+            );
         }
         None => {
             let _ = writeln!(out, "unknown: {} executions without a fault, but something was in the way", outcome.executions);

@@ -6,8 +6,9 @@ use crate::front::Kind;
 use crate::func::*;
 use crate::lower::{At, Lower};
 use crate::scope::What;
+use cuthere_base::Symbol;
 use cuthere_cfront::ast::{self, ExprKind as A};
-use cuthere_cfront::types::Ty;
+use cuthere_cfront::types::{Ty, TyKind};
 
 impl Lower<'_> {
     /// `l = r` and `l op= r`; gives the value of `l` after it if wanted.
@@ -31,6 +32,11 @@ impl Lower<'_> {
             (self.place(l), value)
         };
         let ty = self.type_of_node(place);
+        if let Some(op) = op
+            && let Some(old) = self.atomic(op, place, value, want, at)
+        {
+            return if want { self.binary(op, old, value) } else { old };
+        }
         let mut value = match op {
             None => value,
             Some(op) => {
@@ -89,17 +95,39 @@ impl Lower<'_> {
         }
     }
 
+    /// An operator that reads and writes an `_Atomic` object (C11 6.5.16.2) as the function that does the same. Gives the value before.
+    fn atomic(&mut self, op: BinOp, place: ExprId, value: ExprId, want: bool, at: At) -> Option<ExprId> {
+        let ty = self.type_of_node(place);
+        let TyKind::Int { size, signed, atomic: true } = *self.front.program.types.kind(ty) else { return None };
+        let name = match op {
+            BinOp::Add => "atomic_fetch_add",
+            BinOp::Sub => "atomic_fetch_sub",
+            BinOp::And => "atomic_fetch_and",
+            BinOp::Or => "atomic_fetch_or",
+            BinOp::Xor => "atomic_fetch_xor",
+            _ => return None,
+        };
+        let plain = self.front.program.types.int(size, signed);
+        let pointer = self.front.program.types.pointer_to(ty);
+        let object = self.node(ExprKind::Addr(place), pointer);
+        let how = if want { Want::Value } else { Want::Drop };
+        Some(self.emit_call(Callee::Direct(Symbol::intern(name)), &[object, value], plain, how, at))
+    }
+
     pub fn increment(&mut self, op: UnOp, e: ast::ExprId, at: At, want: bool) -> ExprId {
         let place = self.place(e);
         let ty = self.type_of_node(place);
         let post = matches!(op, UnOp::PostInc | UnOp::PostDec);
+        let step = if matches!(op, UnOp::PreInc | UnOp::PostInc) { BinOp::Add } else { BinOp::Sub };
+        let one = self.int(1, self.ty.int);
+        if let Some(old) = self.atomic(step, place, one, want, at) {
+            return if want && !post { self.binary(step, old, one) } else { old };
+        }
         let mut old = self.node(ExprKind::Load(place), ty);
         if post && want {
             old = self.spill(old, at);
         }
-        let one = self.int(1, self.ty.int);
-        let op = if matches!(op, UnOp::PreInc | UnOp::PostInc) { BinOp::Add } else { BinOp::Sub };
-        let mut new = self.binary(op, old, one);
+        let mut new = self.binary(step, old, one);
         let is_local = matches!(self.kind_of(place), ExprKind::Local(_));
         if want && !post && !is_local {
             new = self.spill(new, at);

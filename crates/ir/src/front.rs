@@ -48,7 +48,7 @@ impl<'a> Front<'a> {
             TyKind::Unknown => Kind::Unknown,
             TyKind::Void => Kind::Void,
             TyKind::Bool => Kind::Bool,
-            TyKind::Int { size, signed } => Kind::Int(IntType { size, signed }),
+            TyKind::Int { size, signed, .. } => Kind::Int(IntType { size, signed }),
             TyKind::Float { .. } => Kind::Float,
             TyKind::Pointer { to, .. } => Kind::Pointer(to),
             TyKind::Array { of, len } => Kind::Array(of, len),

@@ -82,6 +82,7 @@ impl Parser<'_> {
         let mut ty: Option<TypeNode> = None;
         let mut is_tag = false;
         let mut qualified = false;
+        let mut atomic = false;
         let mut auto = false;
         let start = self.pos;
         loop {
@@ -113,10 +114,10 @@ impl Parser<'_> {
                         self.pos += 2;
                         let inner = self.deeper(|p| p.type_name())?;
                         self.expect(Punct::RParen, "type")?;
-                        ty = Some(TypeNode::TypeofType(inner));
+                        ty = Some(TypeNode::Atomic(inner));
                         continue;
                     }
-                    Kw::Atomic => qualified = true,
+                    Kw::Atomic => (qualified, atomic) = (true, true),
                     Kw::Struct | Kw::Union => {
                         if typed {
                             return self.unexpected("type");
@@ -241,7 +242,10 @@ impl Parser<'_> {
         };
         storage.noreturn |= extra.noreturn;
         storage.packed |= extra.packed;
-        let ty = self.type_node(node);
+        let mut ty = self.type_node(node);
+        if atomic {
+            ty = self.type_node(TypeNode::Atomic(ty));
+        }
         Ok(Specs { ty, storage, space, extra, is_tag })
     }
 

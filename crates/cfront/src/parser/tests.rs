@@ -125,6 +125,7 @@ impl Printer<'_> {
                 format!("fn({}{dots}) {}", self.list(params, |d| self.decl(DeclId(d))), self.ty(ret))
             }
             TypeNode::TypeofExpr(e) => format!("typeof {}", self.expr(e)),
+            TypeNode::Atomic(t) => format!("atomic <{}>", self.ty(t)),
             TypeNode::TypeofType(t) => format!("typeof <{}>", self.ty(t)),
             TypeNode::AutoType => "auto".to_owned(),
             TypeNode::Qualified { of, space } => format!("{space:?} {}", self.ty(of)),

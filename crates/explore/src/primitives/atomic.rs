@@ -4,6 +4,7 @@ use super::Prim;
 use crate::code::{CallSite, IntTy};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
+use crate::memory::Ref;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
@@ -131,12 +132,22 @@ impl Machine<'_> {
         self.link.mem.touch(at, u32::from(ty.size), t as u8, write);
         let old = self.link.mem.read(at, ty);
         self.order_atomic(t, addr, write);
-        if !write && self.threads[t].reads.len() < 64 {
-            // A loop around it may wait for a change.
-            if let Some(value) = self.link.mem.peek(addr & !7) {
-                self.threads[t].reads.push((addr & !7, value));
-            }
+        let before = self.link.mem.peek(addr & !7);
+        let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
+        // A loop around what changed nothing may wait for a change: a lock's word is exchanged until it was free.
+        if (!write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before)
+            && let Some(value) = before
+            && self.threads[t].reads.len() < 64
+        {
+            self.threads[t].reads.push((addr & !7, value));
+            self.threads[t].effects -= u32::from(write && self.concurrent());
         }
+        flow
+    }
+
+    /// Changes the value at `at`, which is `old`.
+    fn atomic_change(&mut self, t: usize, prim: Prim, site: &CallSite, (addr, at, ty): (u64, Ref, IntTy), old: i64) -> Flow {
+        let arg = |m: &Self, n: u8| m.arg(t, site, n);
         match prim {
             Prim::StoreTo => {
                 self.link.mem.write(at, ty, arg(self, 1));

@@ -139,6 +139,8 @@ pub enum Prim {
     Finally,
     Assert,
     Choose,
+    /// A value of a type: 0 and 1 stand for all, which is a bound.
+    AnyValue,
     // POSIX threads and C11.
     PthreadCreate,
     PthreadJoin,
@@ -390,7 +392,7 @@ impl Machine<'_> {
             | Prim::KthreadShouldStop => self.callback_footprint(t, prim, site),
             Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
             Prim::ListAddValid | Prim::ListDelValid => self.list_footprint(t, prim, site),
-            Prim::Choose => {
+            Prim::Choose | Prim::AnyValue => {
                 self.threads[t].choices = if site.args.is_empty() { 2 } else { a(self, 0).clamp(1, 64) as u16 };
                 Ok(())
             }
@@ -637,6 +639,10 @@ impl Machine<'_> {
                 Flow::Next(0)
             }
             Prim::Choose => Flow::Next(i64::from(self.choice)),
+            Prim::AnyValue => {
+                self.bounds.insert("values");
+                Flow::Next(i64::from(self.choice))
+            }
             _ => self.pthread_perform(t, prim, site),
         }
     }

@@ -350,5 +350,6 @@ pub fn fallback(name: &str) -> Option<Prim> {
 
 /// Values that the verification suites leave open: zero or one.
 fn nondeterministic(name: &str) -> Option<Prim> {
-    name.starts_with("__VERIFIER_nondet_").then_some(Prim::Choose)
+    let kind = name.strip_prefix("__VERIFIER_nondet_")?;
+    Some(if matches!(kind, "bool" | "_Bool") { Prim::Choose } else { Prim::AnyValue })
 }

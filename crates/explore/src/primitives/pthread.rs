@@ -47,7 +47,8 @@ impl Machine<'_> {
         match prim {
             Prim::PthreadJoin => {
                 let target = self.arg(t, site, 0) as usize;
-                self.threads.get(target).is_none_or(|u| !u.alive())
+                // One that ran into a bound has not ended.
+                self.threads.get(target).is_none_or(|u| !u.alive() && u.status != Status::Cut)
             }
             Prim::CondWait => {
                 let mutex = self.arg(t, site, 1) as u64;

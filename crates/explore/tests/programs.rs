@@ -1,0 +1,88 @@
+//! Ordinary C programs: what they may use, and what makes a verdict impossible.
+
+mod common;
+
+use common::explore_text;
+use cuthere_explore::{Options, Outcome, OutcomeKind};
+
+fn run(text: &str) -> Outcome {
+    explore_text("program.c", &format!("#include <pthread.h>\n#include <assert.h>\n{text}"), &Options::default())
+}
+
+/// Two threads that run `t`, and what must hold after both.
+fn twice(before: &str, body: &str, after: &str) -> Outcome {
+    run(&format!(
+        "{before}\nvoid *t(void *arg)\n{{\n\t{body}\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t a, b;\n\tpthread_create(&a, 0, t, 0);\n\
+         \tpthread_create(&b, 0, t, 0);\n\tpthread_join(a, 0);\n\tpthread_join(b, 0);\n\tassert({after});\n\treturn 0;\n}}\n"
+    ))
+}
+
+#[test]
+fn operators_on_atomic_objects_are_one_step() {
+    for object in ["atomic_int x;", "_Atomic int x;", "_Atomic(int) x;", "struct { atomic_long v; } s;\n#define x s.v"] {
+        for body in ["x++;", "++x;", "x += 1;", "int old = x++; (void)old;"] {
+            let outcome = twice(&format!("#include <stdatomic.h>\n{object}"), body, "x == 2");
+            assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 2), "{object} {body}");
+        }
+        // Reading and writing apart stay apart.
+        assert_eq!(twice(&format!("#include <stdatomic.h>\n{object}"), "x = x + 1;", "x == 2").kind, OutcomeKind::Fault, "{object}");
+    }
+    assert_eq!(twice("int x;", "x++;", "x == 2").kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn builtins_need_no_header() {
+    for body in ["__sync_add_and_fetch(&x, 1);", "__sync_fetch_and_add(&x, 1);", "__atomic_add_fetch(&x, 1, __ATOMIC_SEQ_CST);"] {
+        let outcome = twice("int x;", body, "x == 2");
+        assert_eq!((outcome.kind, outcome.unknown_calls.len()), (OutcomeKind::None, 0), "{body}: {:?}", outcome.unsupported);
+    }
+}
+
+#[test]
+fn barriers_and_once() {
+    let barrier = "pthread_barrier_t b;\nint x[2], turn;\npthread_mutex_t m;";
+    let body = "pthread_mutex_lock(&m); int me = turn++; pthread_mutex_unlock(&m); x[me] = 1;";
+    let main = |wait: &str| {
+        run(&format!(
+            "{barrier}\nvoid *t(void *arg)\n{{\n\t{body}\n\t{wait}\n\tassert(x[0] == 1 && x[1] == 1);\n\treturn 0;\n}}\nint main(void)\n{{\n\
+             \tpthread_t i;\n\tpthread_barrier_init(&b, 0, 2);\n\tpthread_create(&i, 0, t, 0);\n\tpthread_create(&i, 0, t, 0);\n\treturn 0;\n}}\n"
+        ))
+    };
+    assert_eq!(main("pthread_barrier_wait(&b);").kind, OutcomeKind::None);
+    assert_eq!(main("").kind, OutcomeKind::Fault);
+    let once =
+        twice("int x;\npthread_once_t o = PTHREAD_ONCE_INIT;\nvoid init(void)\n{\n\tx = x + 1;\n}", "pthread_once(&o, init);", "x == 1");
+    assert_eq!(once.kind, OutcomeKind::None);
+}
+
+#[test]
+fn a_program_is_called_without_arguments() {
+    let outcome = run("int main(int argc, char **argv)\n{\n\tassert(argc == 1 && argv[0] && !argv[1]);\n\treturn 0;\n}\n");
+    assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
+}
+
+#[test]
+fn arrays_of_variable_length_have_room() {
+    let text =
+        "int n = 3;\nint main(void)\n{\n\tint i, a[n];\n\tfor (i = 0; i < n; i++)\n\t\ta[i] = i;\n\tassert(a[2] == 2);\n\treturn 0;\n}\n";
+    assert_eq!(run(text).kind, OutcomeKind::None);
+}
+
+/// What an unknown function does may be what keeps a fault away, or what makes one.
+#[test]
+fn guesses_make_no_verdict() {
+    let outcome = twice("int x;\nvoid take_it(void);\nvoid give_it(void);", "take_it(); x++; give_it();", "x == 2");
+    assert_eq!((outcome.kind, outcome.faults.is_empty()), (OutcomeKind::Unknown, false));
+    assert_eq!(twice("int x;", "x = 1; elsewhere();", "x == 1").kind, OutcomeKind::Unknown);
+    assert_eq!(twice("int x;", "x = nowhere;", "x == 0").kind, OutcomeKind::Unknown);
+}
+
+#[test]
+fn waiting_for_a_loop_that_waits_is_no_deadlock() {
+    let text = "int go;\nvoid *t(void *arg)\n{\n\twhile (!go)\n\t\t;\n\treturn 0;\n}\nint main(void)\n{\n\tpthread_t a;\n\
+                \tpthread_create(&a, 0, t, 0);\n\tpthread_join(a, 0);\n\treturn 0;\n}\n";
+    assert_ne!(run(text).kind, OutcomeKind::Fault);
+    let locks = "pthread_mutex_t a, b;\nvoid *t(void *arg)\n{\n\tpthread_mutex_lock(&a);\n\tpthread_mutex_lock(&b);\n\treturn 0;\n}\nint main(void)\n{\n\
+                 \tpthread_t i;\n\tpthread_create(&i, 0, t, 0);\n\tpthread_mutex_lock(&b);\n\tpthread_mutex_lock(&a);\n\tpthread_join(i, 0);\n\treturn 0;\n}\n";
+    assert_eq!(run(locks).kind, OutcomeKind::Fault);
+}
