@@ -113,7 +113,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l jobs -d 'Thr
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preemptions -d 'Preemptions of one execution [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -d 'How often one interrupt source fires [default: 2]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20; of a C program: 200]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l time -d 'Seconds after which the search ends [default: 20]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l executions -d 'Executions after which the search ends [default: 10000000]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l strategy -d 'How schedules are chosen' -r -f -a "dpor\t'Each equivalence class of interleavings once'

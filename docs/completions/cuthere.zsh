@@ -114,7 +114,7 @@ _arguments "${_arguments_options[@]}" : \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
 '--interrupts=[How often one interrupt source fires \[default\: 2\]]:N:_default' \
-'--unroll=[Rounds of a loop \[default\: 20\]]:N:_default' \
+'--unroll=[Rounds of a loop \[default\: 20; of a C program\: 200\]]:N:_default' \
 '--time=[Seconds after which the search ends \[default\: 20\]]:SECONDS:_default' \
 '--executions=[Executions after which the search ends \[default\: 10000000\]]:N:_default' \
 '--strategy=[How schedules are chosen]:NAME:((dpor\:"Each equivalence class of interleavings once"

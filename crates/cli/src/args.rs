@@ -214,7 +214,7 @@ pub struct BoundArgs {
     /// How often one interrupt source fires [default: 2]
     #[arg(long, value_name = "N")]
     pub interrupts: Option<u32>,
-    /// Rounds of a loop [default: 20]
+    /// Rounds of a loop [default: 20; of a C program: 200]
     #[arg(long, value_name = "N")]
     pub unroll: Option<u32>,
     /// Seconds after which the search ends [default: 20]

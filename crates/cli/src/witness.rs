@@ -9,11 +9,17 @@ use cuthere_cfront::program::Config;
 use cuthere_explore::{OutcomeKind, witness};
 use cuthere_kernel::Model;
 
+/// Rounds of a loop of a C program: such programs count to their ends, while loops in a kernel mostly walk lists.
+const PROGRAM_UNROLL: u32 = 200;
+
 /// Runs the subcommand.
 pub fn run(args: &WitnessArgs) -> Result<Status> {
     workers(args.tree.jobs)?;
     let scenario = Scenario::read(&args.scenario)?;
-    let options = explorer::options(&args.tree, Some(&args.bounds))?;
+    let mut options = explorer::options(&args.tree, Some(&args.bounds))?;
+    if scenario.is_plain() {
+        options.unroll = args.bounds.unroll.unwrap_or(PROGRAM_UNROLL);
+    }
     let wants_tree = args.tree.tree.is_some() || args.tree.rev.is_some() || !args.tree.patch.is_empty() || !scenario.is_plain();
     let inputs = if wants_tree { Some(inputs::open(&args.tree, &[])?) } else { None };
     let model = inputs.as_ref().map_or_else(Model::builtin, |i| i.model.clone());

@@ -1,0 +1,120 @@
+//! Time to exhaust the interleavings of small programs, side by side with two model checkers for Rust programs on the same ones: loom, which
+//! reduces, and shuttle's depth-first scheduler, which does not. Measures and judges nothing.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use cuthere_cfront::program::{Config, Program};
+use cuthere_explore::{Options, OutcomeKind, WithScenario, explore, shapes_for};
+use cuthere_kernel::Model;
+use std::time::Duration;
+
+/// The same programs for a checker of Rust programs.
+macro_rules! programs {
+    ($checker:ident) => {
+        mod $checker {
+            use ::$checker::sync::Arc;
+            use ::$checker::sync::Mutex;
+            use ::$checker::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+            use ::$checker::thread::spawn;
+
+            pub fn writers() {
+                let x = Arc::new(AtomicUsize::new(0));
+                for n in 0..3 {
+                    let x = x.clone();
+                    spawn(move || x.store(n, SeqCst));
+                }
+            }
+
+            pub fn counters() {
+                let x = Arc::new(AtomicUsize::new(0));
+                for _ in 0..3 {
+                    let x = x.clone();
+                    spawn(move || x.fetch_add(1, SeqCst));
+                }
+            }
+
+            pub fn message() {
+                let both = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+                let other = both.clone();
+                spawn(move || {
+                    other.0.store(1, SeqCst);
+                    other.1.store(1, SeqCst);
+                });
+                for _ in 0..2 {
+                    let both = both.clone();
+                    spawn(move || {
+                        if both.1.load(SeqCst) == 1 {
+                            assert_eq!(both.0.load(SeqCst), 1);
+                        }
+                    });
+                }
+            }
+
+            pub fn locks() {
+                let x = Arc::new(Mutex::new(0));
+                for _ in 0..3 {
+                    let x = x.clone();
+                    spawn(move || *x.lock().expect("not poisoned") += 1);
+                }
+            }
+        }
+    };
+}
+
+programs!(loom);
+programs!(shuttle);
+
+/// Name, the C program's variables and threads, and the two others.
+type Row = (&'static str, &'static str, &'static [&'static str], fn(), fn());
+
+const INCREMENT: &str = "atomic_fetch_add(&x, 1);";
+const READ: &str = "if (atomic_load(&y) == 1) assert(atomic_load(&x) == 1);";
+const LOCK: &str = "pthread_mutex_lock(&m); x = x + 1; pthread_mutex_unlock(&m);";
+
+const ROWS: &[Row] = &[
+    (
+        "writers",
+        "atomic_int x;",
+        &["atomic_store(&x, 0);", "atomic_store(&x, 1);", "atomic_store(&x, 2);"],
+        loom::writers,
+        shuttle::writers,
+    ),
+    ("counters", "atomic_int x;", &[INCREMENT, INCREMENT, INCREMENT], loom::counters, shuttle::counters),
+    ("message", "atomic_int x, y;", &["atomic_store(&x, 1); atomic_store(&y, 1);", READ, READ], loom::message, shuttle::message),
+    ("locks", "pthread_mutex_t m; int x;", &[LOCK, LOCK, LOCK], loom::locks, shuttle::locks),
+];
+
+fn c_program(globals: &str, threads: &[&str]) -> String {
+    let mut text = format!("#include <pthread.h>\n#include <stdatomic.h>\n#include <assert.h>\n{globals}\n");
+    for (n, body) in threads.iter().enumerate() {
+        text += &format!("static void *t{n}(void *arg)\n{{\n\t{body}\n\treturn 0;\n}}\n");
+    }
+    let starts: String = (0..threads.len()).map(|n| format!("\tpthread_create(&id, 0, t{n}, 0);\n")).collect();
+    text + &format!("int main(void)\n{{\n\tpthread_t id;\n{starts}\treturn 0;\n}}\n")
+}
+
+fn exhaust(c: &mut Criterion) {
+    let model = Model::builtin();
+    let options = Options { time: Duration::from_secs(3600), ..Options::default() };
+    let mut measure = |name: &str, tool: &str, run: &dyn Fn()| {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10).measurement_time(Duration::from_secs(3)).bench_function(tool, |b| b.iter(run));
+        group.finish();
+    };
+    for (name, globals, threads, loom, _) in ROWS {
+        let source = WithScenario::new(None, "bench.c", &c_program(globals, threads));
+        let scenario = source.scenario();
+        let program = Program::build_partial(&source, Config::default(), shapes_for(&model, scenario.plain), &[scenario.file]);
+        measure(name, "cuthere", &|| {
+            let outcome = explore(&program, &model, &scenario, &options);
+            assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
+        });
+        measure(name, "loom", &|| ::loom::model(*loom));
+    }
+    // Last, for its panic hook stays.
+    for (name, _, _, _, shuttle) in ROWS {
+        measure(name, "shuttle", &|| ::shuttle::check_dfs(*shuttle, None));
+    }
+}
+
+criterion_group!(benches, exhaust);
+criterion_main!(benches);
