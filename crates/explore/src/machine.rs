@@ -993,6 +993,17 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// The addresses of all objects on a thread's stack.
+    pub(crate) fn stack_objects(&self, t: usize) -> Vec<u64> {
+        let thread = &self.threads[t];
+        let own = |frame: &Frame| {
+            let from = frame.slots as usize;
+            let slots = thread.slots.iter().skip(from).zip(&frame.code.slots);
+            slots.filter(|(_, slot)| slot.fixed == 0).map(|(&addr, _)| addr).collect::<Vec<u64>>()
+        };
+        thread.frames.iter().flat_map(own).collect()
+    }
+
     /// Returns from a function. `false`: the thread stopped or ended.
     fn leave(&mut self, t: usize, v: i64, size: u32, granted: &mut bool) -> bool {
         let Some(frame) = self.threads[t].frames.last() else { return false };

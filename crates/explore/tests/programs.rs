@@ -86,3 +86,18 @@ fn waiting_for_a_loop_that_waits_is_no_deadlock() {
                  \tpthread_t i;\n\tpthread_create(&i, 0, t, 0);\n\tpthread_mutex_lock(&b);\n\tpthread_mutex_lock(&a);\n\tpthread_join(i, 0);\n\treturn 0;\n}\n";
     assert_eq!(run(locks).kind, OutcomeKind::Fault);
 }
+
+#[test]
+fn the_stack_ends_with_its_thread() {
+    let text = |end: &str| {
+        format!(
+            "int *p;\nvoid *first(void *arg)\n{{\n\tint x = 0;\n\tp = &x;\n\t{end}\n\tp = 0;\n\treturn 0;\n}}\nvoid *second(void *arg)\n{{\n\tint *q = p;\n\
+             \tif (q)\n\t\t*q = 1;\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t a;\n\tpthread_create(&a, 0, first, 0);\n\tSECOND\n\treturn 0;\n}}\n"
+        )
+    };
+    let together = text("pthread_exit(0);").replace("SECOND", "pthread_create(&a, 0, second, 0);");
+    let outcome = run(&together);
+    assert_eq!((outcome.kind, outcome.faults[0].fault.kind.id()), (OutcomeKind::Fault, "use-after-free"));
+    let after = text("").replace("SECOND", "pthread_join(a, 0); pthread_create(&a, 0, second, 0);");
+    assert_eq!(run(&after).kind, OutcomeKind::None);
+}

@@ -396,6 +396,10 @@ impl Machine<'_> {
                 self.threads[t].choices = if site.args.is_empty() { 2 } else { a(self, 0).clamp(1, 64) as u16 };
                 Ok(())
             }
+            Prim::Exit(false) => {
+                self.exit_footprint(t);
+                Ok(())
+            }
             Prim::PthreadJoin | Prim::CondWait | Prim::CondSignal { .. } | Prim::AtomicSection(_) | Prim::SemInit => {
                 self.pthread_footprint(t, prim, site)
             }

@@ -5,6 +5,7 @@ use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
+use crate::memory::State;
 use crate::thread::{Level, Status};
 
 impl Machine<'_> {
@@ -40,6 +41,20 @@ impl Machine<'_> {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// The end of a thread is the end of the objects on its stack.
+    pub(super) fn exit_footprint(&mut self, t: usize) {
+        for addr in self.stack_objects(t) {
+            if let Ok(at) = self.link.mem.check(addr, 1)
+                && self.link.mem.visibility(at, 1).freed
+            {
+                self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
+            }
+        }
+        if !self.threads[t].footprint.is_empty() {
+            self.add_cpu(t, false);
         }
     }
 
@@ -140,6 +155,14 @@ impl Machine<'_> {
             }
             Prim::Exit(all) => {
                 self.exited |= all;
+                if !all {
+                    let site = self.site(t);
+                    for addr in self.stack_objects(t) {
+                        if let Ok(at) = self.link.mem.check(addr, 1) {
+                            self.link.mem.release(at, t as u8, State::Gone, site);
+                        }
+                    }
+                }
                 self.threads[t].result = a(self, 0);
                 self.threads[t].frames.clear();
                 self.threads[t].regs.clear();
