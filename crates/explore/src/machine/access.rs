@@ -1,0 +1,294 @@
+//! Memory as threads use it: which accesses others could notice, what is wrong with one, and loops that wait for a change.
+
+use super::*;
+
+impl Machine<'_> {
+    pub(crate) fn bad(&mut self, t: usize, bad: Bad, addr: u64, write: bool) {
+        if self.link.mem.exhausted {
+            // An address that could not be given is no fault of the program.
+            self.bounds.insert("memory");
+            self.cut(t);
+            return;
+        }
+        let what = if write { "write to" } else { "read of" };
+        if addr.wrapping_sub(UNKNOWN_ADDRESS - (1 << 24)) < 1 << 25 {
+            let place = crate::run::place_of(self, self.site(t));
+            self.unsupported.insert(format!("{}:{}: a value that nothing is known about is used as an address", place.file, place.line));
+            self.cut(t);
+            return;
+        }
+        match bad {
+            Bad::Null => self.fault(t, FaultKind::NullDeref, addr, format!("{what} address {addr:#x}")),
+            Bad::Wild => self.fault(t, FaultKind::WildAccess, addr, format!("{what} address {addr:#x}, where nothing is")),
+            Bad::Bounds => self.fault(t, FaultKind::OutOfBounds, addr, format!("{what} memory beside its object")),
+            Bad::Freed | Bad::Gone => {
+                if self.concurrent()
+                    && let Some(object) = self.link.mem.find(addr)
+                    && usize::from(object.free.thread) != t
+                {
+                    self.link.mem.learn_free(object.addr);
+                }
+                let state = if bad == Bad::Freed { "freed" } else { "a returned function's" };
+                self.fault(t, FaultKind::UseAfterFree, addr, format!("{what} {state} memory"));
+            }
+        }
+    }
+
+    /// Adds what an access to memory means for the scheduler; `Err`: the access is wrong.
+    pub(crate) fn want(&mut self, t: usize, addr: u64, size: u32, write: bool) -> Result<Ref, Bad> {
+        let at = match self.link.mem.check(addr, size) {
+            Ok(at) => at,
+            Err(bad) => {
+                // That the object is gone depends on who freed it when.
+                if let (Bad::Freed | Bad::Gone, Some(object)) = (bad, self.link.mem.find(addr)) {
+                    self.threads[t].footprint.push(Access::new(Location::life(object.addr), Mode::Read));
+                }
+                return Err(bad);
+            }
+        };
+        let seen = self.link.mem.visibility(at, size);
+        if seen.shared || seen.freed {
+            let mut granules = Vec::new();
+            self.link.mem.shared_granules(at, size, &mut granules);
+            let mode = if write { Mode::Write } else { Mode::Read };
+            let footprint = &mut self.threads[t].footprint;
+            for g in granules {
+                // Which bytes of the granule the access covers.
+                let lo = addr.max(g) - g;
+                let hi = (addr + u64::from(size.max(1))).min(g + 8) - g;
+                let bytes = (u8::MAX >> (8 - (hi - lo).clamp(1, 8))) << lo;
+                footprint.push(Access { at: Location::granule(g), mode, bytes });
+            }
+            if seen.freed {
+                let life = Location::life(self.link.mem.object_of(at).addr);
+                self.threads[t].footprint.push(Access::new(life, Mode::Read));
+            }
+        }
+        Ok(at)
+    }
+
+    #[inline]
+    pub(super) fn access(&mut self, t: usize, addr: u64, size: u32, write: bool, granted: &mut bool) -> Access_ {
+        if !self.concurrent() {
+            return match self.link.mem.check(addr, size) {
+                Ok(at) => Access_::Go(at),
+                Err(bad) => {
+                    self.bad(t, bad, addr, write);
+                    Access_::Dead
+                }
+            };
+        }
+        let checked = self.link.mem.check(addr, size);
+        if !std::mem::take(granted) {
+            let visible = match checked {
+                Ok(at) => {
+                    let seen = self.link.mem.visibility(at, size);
+                    seen.shared || seen.freed
+                }
+                Err(Bad::Freed | Bad::Gone) => true,
+                Err(_) => false,
+            };
+            let ops = self.threads[t].ops;
+            let stop = match self.stop_at {
+                Some(at) => ops >= at,
+                None => visible,
+            };
+            if stop {
+                self.threads[t].footprint.clear();
+                let _ = self.want(t, addr, size, write);
+                self.add_cpu(t, false);
+                self.threads[t].pending = Pending::Memory;
+                return Access_::Stop;
+            }
+        }
+        self.threads[t].ops += 1;
+        match checked {
+            Ok(at) => {
+                if write {
+                    self.threads[t].effects += 1;
+                } else if self.threads[t].reads.len() < 64 {
+                    let granule = addr & !7;
+                    if let Some(value) = self.link.mem.peek(granule) {
+                        self.threads[t].reads.push((granule, value));
+                    }
+                }
+                self.link.mem.touch(at, size, t as u8, write);
+                if self.races.is_some() && self.link.mem.visibility(at, size).shared {
+                    self.judge_access(t, addr, size, write);
+                }
+                if self.record.is_some() {
+                    self.note(t, addr, write);
+                }
+                Access_::Go(at)
+            }
+            Err(bad) => {
+                self.note(t, addr, write);
+                self.bad(t, bad, addr, write);
+                Access_::Dead
+            }
+        }
+    }
+
+    pub(crate) fn note(&mut self, t: usize, addr: u64, write: bool) {
+        let site = self.site(t);
+        let depth = self.threads[t].frames.len() as u16;
+        let setup = !self.concurrent();
+        if let Some(record) = &mut self.record
+            && record.len() < 200_000
+        {
+            record.push(Recorded { site, depth, visible: true, addr, write, setup });
+        }
+    }
+
+    /// A backward jump. `false`: the thread stopped or is cut off.
+    pub(super) fn loop_again(&mut self, t: usize, pc: usize, to: usize) -> bool {
+        if !self.concurrent() {
+            return true;
+        }
+        let limit = self.options.unroll;
+        let (steps, effects) = (self.threads[t].steps, self.threads[t].effects);
+        let Some(frame) = self.threads[t].frames.last() else { return true };
+        let state =
+            self.threads[t].regs[frame.regs as usize..].iter().fold(0u64, |h, r| (h.rotate_left(5) ^ *r as u64).wrapping_mul(0x9e37_79b9));
+        let Some(frame) = self.threads[t].frames.last_mut() else { return true };
+        let now = Loop { pc: pc as u32, count: 0, steps, effects, state };
+        let mut idle = false;
+        let count = match frame.loops.iter_mut().find(|l| l.pc == pc as u32) {
+            Some(entry) => {
+                let moved = entry.steps != steps;
+                idle = entry.effects == effects && entry.state == state;
+                *entry = Loop { count: entry.count + u32::from(moved), ..now };
+                entry.count
+            }
+            None => {
+                frame.loops.push(now);
+                0
+            }
+        };
+        if count > limit {
+            self.save(t, pc);
+            self.bounds.insert("unroll");
+            self.cut(t);
+            return false;
+        }
+        if idle && self.stop_at.is_none() && !self.threads[t].reads.is_empty() {
+            self.save(t, to);
+            self.threads[t].footprint.clear();
+            for n in 0..self.threads[t].reads.len() {
+                let at = Location::granule(self.threads[t].reads[n].0);
+                self.threads[t].footprint.push(Access::new(at, Mode::Read));
+            }
+            self.add_cpu(t, false);
+            self.threads[t].pending = Pending::Await;
+            return false;
+        }
+        self.threads[t].reads.clear();
+        true
+    }
+
+    /// Whether something that an idle loop reads has changed.
+    pub(crate) fn changed(&self, t: usize) -> bool {
+        self.threads[t].reads.iter().any(|&(at, was)| self.link.mem.peek(at) != Some(was))
+    }
+
+    pub(super) fn memory_ins(&mut self, t: usize, ins: Ins, regs: usize, granted: &mut bool) -> bool {
+        let r = |m: &Self, x: Reg| m.threads[t].regs[regs + usize::from(x)];
+        macro_rules! go {
+            ($addr:expr, $size:expr, $write:expr) => {
+                match self.access(t, $addr, $size, $write, granted) {
+                    Access_::Go(at) => at,
+                    Access_::Stop | Access_::Dead => return false,
+                }
+            };
+        }
+        match ins {
+            Ins::Load { d, a, off, ty } => {
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                let at = go!(addr, u32::from(ty.size), false);
+                self.threads[t].regs[regs + usize::from(d)] = self.link.mem.read(at, ty);
+            }
+            Ins::Store { a, s, off, ty } => {
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                let v = r(self, s);
+                let at = go!(addr, u32::from(ty.size), true);
+                self.link.mem.write(at, ty, v);
+            }
+            Ins::LoadBits { d, a, off, bit, width, signed } => {
+                let size = bits_size(bit, width);
+                let at = go!(r(self, a).wrapping_add(i64::from(off)) as u64, u32::from(size), false);
+                let word = self.link.mem.read(at, IntTy { size, signed: false }) as u64;
+                let shift = 64 - u32::from(width.clamp(1, 64));
+                let raw = (word >> bit) << shift;
+                let v = if signed { (raw as i64) >> shift } else { (raw >> shift) as i64 };
+                self.threads[t].regs[regs + usize::from(d)] = v;
+            }
+            Ins::StoreBits { a, s, off, bit, width } => {
+                let size = bits_size(bit, width);
+                let v = r(self, s) as u64;
+                let at = go!(r(self, a).wrapping_add(i64::from(off)) as u64, u32::from(size), true);
+                let ty = IntTy { size, signed: false };
+                let word = self.link.mem.read(at, ty) as u64;
+                let mask = (u64::MAX >> (64 - u32::from(width.clamp(1, 64)))) << bit;
+                self.link.mem.write(at, ty, (word & !mask | (v << bit) & mask) as i64);
+            }
+            Ins::Copy { d, s, size } => {
+                let (to, from) = (r(self, d) as u64, r(self, s) as u64);
+                return matches!(self.bulk(t, &[(from, size, false), (to, size, true)], granted), Some(at) if {
+                    self.link.mem.copy(at[1], at[0], size);
+                    true
+                });
+            }
+            Ins::Zero { a, size } => {
+                let to = r(self, a) as u64;
+                return matches!(self.bulk(t, &[(to, size, true)], granted), Some(at) if {
+                    self.link.mem.fill(at[0], size, 0);
+                    true
+                });
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// Several accesses as one operation. `None`: the thread stopped or died.
+    pub(crate) fn bulk(&mut self, t: usize, ranges: &[(u64, u32, bool)], granted: &mut bool) -> Option<Vec<Ref>> {
+        if self.concurrent() && !std::mem::take(granted) {
+            self.threads[t].footprint.clear();
+            for &(addr, size, write) in ranges {
+                if self.want(t, addr, size, write).is_err() {
+                    break;
+                }
+            }
+            let visible = !self.threads[t].footprint.is_empty();
+            if self.stop_at.map_or(visible, |at| self.threads[t].ops >= at) {
+                self.add_cpu(t, false);
+                self.threads[t].pending = Pending::Memory;
+                return None;
+            }
+        }
+        self.threads[t].ops += 1;
+        self.threads[t].effects += 1;
+        let mut out = Vec::with_capacity(ranges.len());
+        for &(addr, size, write) in ranges {
+            if size == 0 {
+                out.push(Ref { space: 0, slot: 0, off: 0 });
+                continue;
+            }
+            match self.link.mem.check(addr, size) {
+                Ok(at) => {
+                    self.link.mem.touch(at, size, t as u8, write);
+                    if self.record.is_some() {
+                        self.note(t, addr, write);
+                    }
+                    out.push(at);
+                }
+                Err(bad) => {
+                    self.note(t, addr, write);
+                    self.bad(t, bad, addr, write);
+                    return None;
+                }
+            }
+        }
+        Some(out)
+    }
+}

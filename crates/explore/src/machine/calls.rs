@@ -1,0 +1,294 @@
+//! Functions entered and left, and the objects on a thread's stack.
+
+use super::*;
+
+impl Machine<'_> {
+    pub(super) fn begin(&mut self, t: usize, id: FnId, args: &[i64]) {
+        self.threads[t].status = Status::Ready;
+        self.push_frame(t, id, args, None, 0);
+    }
+
+    /// Enters a function. `false`: it has no body; its result is 0.
+    pub fn push_frame(&mut self, t: usize, id: FnId, args: &[i64], dst: Option<Reg>, dst_size: u32) -> bool {
+        let Some(code) = self.link.code(id) else { return false };
+        if self.threads[t].frames.len() >= FRAMES_MAX {
+            self.bounds.insert("recursion");
+            self.cut(t);
+            return true;
+        }
+        let site = self.site(t);
+        let thread = &mut self.threads[t];
+        let regs = thread.regs.len() as u32;
+        let slots = thread.slots.len() as u32;
+        thread.regs.resize(regs as usize + usize::from(code.regs), 0);
+        for slot in &code.slots {
+            let addr = if slot.fixed != 0 {
+                slot.fixed
+            } else {
+                match self.link.mem.allocate(t as u8, u64::from(slot.size), POISON, Kind::Stack, site) {
+                    Some(addr) => addr,
+                    None => {
+                        self.bounds.insert("memory");
+                        0
+                    }
+                }
+            };
+            self.threads[t].slots.push(addr);
+        }
+        for (n, param) in code.params.iter().enumerate() {
+            let v = args.get(n).copied().unwrap_or(0);
+            match *param {
+                Param::Reg(r) => self.threads[t].regs[regs as usize + usize::from(r)] = v,
+                Param::Scalar { slot, ty } => {
+                    let addr = self.threads[t].slots[slots as usize + usize::from(slot)];
+                    if let Ok(at) = self.link.mem.check(addr, u32::from(ty.size)) {
+                        self.link.mem.write(at, ty, v);
+                    }
+                }
+                Param::Aggregate { slot, size } => {
+                    let addr = self.threads[t].slots[slots as usize + usize::from(slot)];
+                    if let (Ok(to), Ok(from)) = (self.link.mem.check(addr, size), self.link.mem.check(v as u64, size)) {
+                        self.link.mem.copy(to, from, size);
+                    }
+                }
+            }
+        }
+        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new(), atomic: false });
+        true
+    }
+
+    /// The last function of a thread has returned, or there is none.
+    pub(crate) fn finish(&mut self, t: usize) {
+        if self.threads[t].callback != 0 && self.concurrent() {
+            let thread = &mut self.threads[t];
+            thread.pending = Pending::End;
+            thread.footprint.clear();
+            thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Release));
+            self.add_bh_lock(t, Mode::Release);
+            self.add_cpu(t, true);
+            return;
+        }
+        if self.threads[t].level != Level::Task && self.concurrent() && self.cpu_shared(self.threads[t].cpu) {
+            let thread = &mut self.threads[t];
+            thread.pending = Pending::End;
+            thread.footprint.clear();
+            self.add_bh_lock(t, Mode::Release);
+            self.add_cpu(t, true);
+            return;
+        }
+        self.threads[t].status = Status::Finished;
+        self.check_exit(t);
+    }
+
+    pub(super) fn check_exit(&mut self, t: usize) {
+        if self.link.plain || !self.concurrent() {
+            return;
+        }
+        if let Some(held) = self.threads[t].held.last().copied() {
+            let detail = format!("{} still held when the thread ends", held.name.as_str());
+            self.fault(t, FaultKind::LockHeldAtExit, held.key, detail);
+            if let Some(fault) = self.faults.last_mut() {
+                fault.other = Some(held.site);
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self, t: usize, site: &CallSite, regs: usize, granted: &mut bool) -> Flow {
+        let id = match site.target {
+            Target::Function(id) => id,
+            Target::Pointer(r) => {
+                let addr = self.threads[t].regs[regs + usize::from(r)] as u64;
+                match self.link.function_at(addr) {
+                    Some(id) => id,
+                    None if addr == UNKNOWN_ADDRESS => {
+                        self.unknown_calls.insert("an unknown function pointer");
+                        return Flow::Next(0);
+                    }
+                    None => {
+                        let kind = if addr < 4096 { FaultKind::NullDeref } else { FaultKind::WildAccess };
+                        self.fault(t, kind, addr, format!("call of address {addr:#x}"));
+                        return Flow::Dead;
+                    }
+                }
+            }
+        };
+        let info = &self.link.functions[id.0 as usize];
+        match info.kind {
+            FnKind::Prim(prim) => self.primitive(t, prim, site, regs, granted),
+            FnKind::Unknown => {
+                let name = info.name.as_str();
+                // Tracing changes nothing.
+                if !name.starts_with("trace_") {
+                    self.unknown_calls.insert(name);
+                }
+                Flow::Next(0)
+            }
+            FnKind::Body(_) => {
+                if self.record.is_some() {
+                    self.note_call(t);
+                }
+                let mut args = [0i64; 16];
+                for (to, &from) in args.iter_mut().zip(&site.args) {
+                    *to = self.threads[t].regs[regs + usize::from(from)];
+                }
+                self.advance_past(t);
+                let n = site.args.len().min(16);
+                let atomic = self.link.plain && self.link.functions[id.0 as usize].name.as_str().starts_with("__VERIFIER_atomic_");
+                if atomic && !self.enter_atomic(t, granted) {
+                    self.unadvance(t);
+                    return Flow::Stop;
+                }
+                if self.push_frame(t, id, &args[..n], site.dst, site.dst_size) {
+                    if atomic && let Some(frame) = self.threads[t].frames.last_mut() {
+                        frame.atomic = true;
+                    }
+                    Flow::Called
+                } else {
+                    self.unadvance(t);
+                    Flow::Next(0)
+                }
+            }
+        }
+    }
+
+    /// The call of a function that runs as one: a scheduling point. `false`: the thread stopped before it.
+    pub(super) fn enter_atomic(&mut self, t: usize, granted: &mut bool) -> bool {
+        if !self.world.sections_used {
+            self.world.sections_used = true;
+            self.world.shared_cpus |= 1;
+            self.world.grown = true;
+        }
+        if !self.concurrent() {
+            return true;
+        }
+        if !std::mem::take(granted) && self.stop_at.is_none_or(|at| self.threads[t].ops >= at) {
+            self.threads[t].footprint.clear();
+            self.add_cpu(t, true);
+            self.threads[t].pending = Pending::Memory;
+            return false;
+        }
+        self.threads[t].ops += 1;
+        self.world.atomic_section = Some(t);
+        true
+    }
+
+    pub(super) fn note_call(&mut self, t: usize) {
+        let site = self.site(t);
+        let depth = self.threads[t].frames.len() as u16;
+        let setup = !self.concurrent();
+        if let Some(record) = &mut self.record
+            && record.len() < 200_000
+        {
+            record.push(Recorded { site, depth, visible: false, addr: 0, write: false, setup });
+        }
+    }
+
+    /// The frame below goes on behind the call.
+    pub(crate) fn advance_past(&mut self, t: usize) {
+        if let Some(frame) = self.threads[t].frames.last_mut() {
+            frame.pc += 1;
+        }
+    }
+
+    pub(crate) fn unadvance(&mut self, t: usize) {
+        if let Some(frame) = self.threads[t].frames.last_mut() {
+            frame.pc -= 1;
+        }
+    }
+
+    /// The addresses of all objects on a thread's stack.
+    pub(crate) fn stack_objects(&self, t: usize) -> Vec<u64> {
+        let thread = &self.threads[t];
+        let own = |frame: &Frame| {
+            let from = frame.slots as usize;
+            let slots = thread.slots.iter().skip(from).zip(&frame.code.slots);
+            slots.filter(|(_, slot)| slot.fixed == 0).map(|(&addr, _)| addr).collect::<Vec<u64>>()
+        };
+        thread.frames.iter().flat_map(own).collect()
+    }
+
+    /// Returns from a function. `false`: the thread stopped or ended.
+    pub(super) fn leave(&mut self, t: usize, v: i64, size: u32, granted: &mut bool) -> bool {
+        let Some(frame) = self.threads[t].frames.last() else { return false };
+        let (slots, regs, dst, dst_size) = (frame.slots as usize, frame.regs as usize, frame.dst, frame.dst_size);
+        let code = frame.code.clone();
+        let own: Vec<u64> = if code.slots.is_empty() { Vec::new() } else { self.threads[t].slots[slots..].to_vec() };
+        if self.concurrent() && !own.is_empty() && !*granted && self.stop_at.is_none() {
+            self.threads[t].footprint.clear();
+            for (n, &addr) in own.iter().enumerate() {
+                if code.slots[n].fixed == 0
+                    && let Ok(at) = self.link.mem.check(addr, 1)
+                    && self.link.mem.visibility(at, 1).freed
+                {
+                    self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
+                }
+            }
+            if !self.threads[t].footprint.is_empty() {
+                self.add_cpu(t, false);
+                self.threads[t].pending = Pending::Memory;
+                return false;
+            }
+        }
+        if self.concurrent() && !own.is_empty() {
+            // Counted alike whether it was a scheduling point or not, so that schedules replay.
+            if self.stop_at.is_some_and(|at| self.threads[t].ops >= at) && !*granted {
+                self.threads[t].pending = Pending::Memory;
+                self.threads[t].footprint.clear();
+                return false;
+            }
+            self.threads[t].ops += 1;
+        }
+        *granted = false;
+        if size > 0 && dst.is_some() && dst_size == size {
+            let base =
+                self.threads[t].frames.len().checked_sub(2).and_then(|n| self.threads[t].frames.get(n)).map_or(0, |f| f.regs as usize);
+            let to = dst.map_or(0, |d| self.threads[t].regs[base + usize::from(d)]) as u64;
+            if let (Ok(to), Ok(from)) = (self.link.mem.check(to, size), self.link.mem.check(v as u64, size)) {
+                self.link.mem.copy(to, from, size);
+            }
+        }
+        let site = self.site(t);
+        for (n, &addr) in own.iter().enumerate() {
+            if code.slots[n].fixed == 0
+                && let Ok(at) = self.link.mem.check(addr, 1)
+            {
+                self.link.mem.release(at, t as u8, State::Gone, site);
+            }
+        }
+        if self.threads[t].frames.last().is_some_and(|f| f.atomic) {
+            self.world.atomic_section = None;
+        }
+        let thread = &mut self.threads[t];
+        thread.frames.pop();
+        thread.regs.truncate(regs);
+        thread.slots.truncate(slots);
+        match self.threads[t].frames.last() {
+            Some(caller) => {
+                if let Some(d) = dst
+                    && size == 0
+                {
+                    let at = caller.regs as usize + usize::from(d);
+                    let site = caller.code.ins.get(caller.pc as usize - 1).copied();
+                    let ty = match site {
+                        Some(Ins::Call { site }) => caller.code.sites[site as usize].dst_ty,
+                        _ => IntTy::LONG,
+                    };
+                    self.threads[t].regs[at] = ty.fit(v);
+                }
+                true
+            }
+            None => {
+                self.threads[t].result = v;
+                self.finish(t);
+                false
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn save(&mut self, t: usize, pc: usize) {
+        if let Some(frame) = self.threads[t].frames.last_mut() {
+            frame.pc = pc as u32;
+        }
+    }
+}
