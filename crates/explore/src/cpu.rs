@@ -177,7 +177,7 @@ impl Machine<'_> {
 
     /// Threads whose next operation can be done now.
     pub fn enabled(&self) -> u32 {
-        if self.exited || self.assumed_away {
+        if self.exited {
             return 0;
         }
         let mut mask = 0;

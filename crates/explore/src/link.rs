@@ -54,6 +54,8 @@ pub struct Linker<'p> {
     /// The scenario is a C program of its own.
     pub plain: bool,
     undeclared: FxHashSet<Symbol>,
+    /// The program uses the names of the verification suites.
+    verified: bool,
     pub functions: Vec<FnInfo>,
     by_item: FxHashMap<ItemRef, FnId>,
     by_name: FxHashMap<(FileId, Symbol), FnId>,
@@ -64,6 +66,12 @@ pub struct Linker<'p> {
     statics: FxHashMap<(FileId, Symbol, u32, u32), u64>,
     tables: LowerTables,
     scratch: LowerScratch,
+}
+
+/// Whether a program uses the names by which verification suites state errors and assumptions.
+fn of_a_suite(program: &Program<'_>, file: FileId) -> bool {
+    let Ok(text) = program.text(file) else { return false };
+    [&b"reach_error"[..], b"__VERIFIER_"].iter().any(|word| text.bytes.windows(word.len()).any(|at| at == *word))
 }
 
 /// The sources that a file includes, directly or through each other, nearest first.
@@ -99,6 +107,7 @@ impl<'p> Linker<'p> {
             scope,
             plain,
             undeclared: FxHashSet::default(),
+            verified: plain && of_a_suite(program, scenario),
             functions: Vec::new(),
             by_item: FxHashMap::default(),
             by_name: FxHashMap::default(),
@@ -171,6 +180,10 @@ impl<'p> Linker<'p> {
     }
 
     fn resolve(&self, from: FileId, name: Symbol) -> FnKind {
+        // In programs made for verification an execution that calls abort() was not meant to be; elsewhere it is a crash.
+        if self.verified && matches!(name.as_str(), "abort" | "assume_abort_if_not" | "__VERIFIER_assume") {
+            return FnKind::Prim(Prim::Assume);
+        }
         if let Some(item) = self.defined_in(self.scenario, name) {
             return FnKind::Body(item);
         }

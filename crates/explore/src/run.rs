@@ -277,7 +277,8 @@ impl<'p> Run<'p> {
             let complete = self.execution(strategy, &mut blocked, outcome);
             self.machine.learn_cpus();
             let faults = std::mem::take(&mut self.machine.faults);
-            if !faults.is_empty() && !self.machine.assumed_away {
+            // What another thread does does not depend on one that an assumption stopped: it could have come first.
+            if !faults.is_empty() {
                 self.collect(outcome, faults, None);
                 if !options.all_faults {
                     return false;
@@ -348,7 +349,7 @@ impl<'p> Run<'p> {
         }
         let m = &mut self.machine;
         for (n, thread) in m.threads.iter().enumerate() {
-            if thread.alive() && (n > 0 || m.link.plain) && !m.exited && !m.assumed_away {
+            if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
                 blocked.push((n, thread.footprint.clone()));
             }
             if matches!(thread.status, Status::Finished) {

@@ -101,3 +101,22 @@ fn the_stack_ends_with_its_thread() {
     let after = text("").replace("SECOND", "pthread_join(a, 0); pthread_create(&a, 0, second, 0);");
     assert_eq!(run(&after).kind, OutcomeKind::None);
 }
+
+/// An assumption that fails, or abort() in a program of a verification suite, ends an execution that was not meant to be.
+#[test]
+fn assumptions_prune_and_hide_nothing() {
+    let before = "void reach_error(void) { assert(0); }\nvoid abort(void);\nvoid assume_abort_if_not(int cond)\n{\n\tif (!cond)\n\t\tabort();\n}\n\
+                  void __VERIFIER_atomic_begin(void);\nvoid __VERIFIER_atomic_end(void);\nint taken, x;";
+    let take = "__VERIFIER_atomic_begin(); assume_abort_if_not(taken == 0); taken = 1; __VERIFIER_atomic_end();";
+    let outcome = twice(before, &format!("{take} x = x + 1; if (x != 1) reach_error(); x = x - 1; taken = 0;"), "x == 0");
+    assert_eq!(outcome.kind, OutcomeKind::None, "{:?} {:?}", outcome.unsupported, outcome.bounds);
+    assert_eq!(twice(before, "x = x + 1; if (x != 1) reach_error(); x = x - 1;", "1").kind, OutcomeKind::Fault);
+    // The other thread's error is one, though this thread's assumption never holds.
+    let both = format!(
+        "{before}\nvoid *t(void *arg)\n{{\n\tx = 1;\n\tx = 2;\n\tif (x == 2)\n\t\treach_error();\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t a;\n\tpthread_create(&a, 0, t, 0);\n\
+         \tint seen = x;\n\tassume_abort_if_not(seen > 5);\n\treturn 0;\n}}\n"
+    );
+    assert_eq!(run(&both).kind, OutcomeKind::Fault);
+    // Elsewhere it is a crash.
+    assert_eq!(run("void abort(void);\nint main(void)\n{\n\tabort();\n\treturn 0;\n}\n").kind, OutcomeKind::Fault);
+}
