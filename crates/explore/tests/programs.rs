@@ -117,6 +117,9 @@ fn assumptions_prune_and_hide_nothing() {
          \tint seen = x;\n\tassume_abort_if_not(seen > 5);\n\treturn 0;\n}}\n"
     );
     assert_eq!(run(&both).kind, OutcomeKind::Fault);
+    // An error function may be empty.
+    let empty = "void abort(void);\nvoid reach_error(void) {}\nint main(void)\n{\n\treach_error();\n\tabort();\n\treturn 0;\n}\n";
+    assert_eq!(run(empty).kind, OutcomeKind::Fault);
     // Elsewhere it is a crash.
     assert_eq!(run("void abort(void);\nint main(void)\n{\n\tabort();\n\treturn 0;\n}\n").kind, OutcomeKind::Fault);
 }
