@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     let mut hasher = DefaultHasher::new();
     for path in files {
         let bytes = fs::read(&path)?;
-        hasher.write(path.to_string_lossy().as_bytes());
+        hasher.write(path.strip_prefix(&crates).unwrap_or(&path).to_string_lossy().as_bytes());
         hasher.write_usize(bytes.len());
         hasher.write(&bytes);
     }

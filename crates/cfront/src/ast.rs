@@ -306,7 +306,7 @@ pub enum TypeNode {
     /// `_Atomic(T)` or `_Atomic T`.
     Atomic(TypeId),
     AutoType,
-    /// `const`, `volatile`, `_Atomic`, sparse address space on a non-pointer: only what matters is kept.
+    /// `const`, `volatile`, sparse address space on a non-pointer: only what matters is kept.
     Qualified {
         of: TypeId,
         space: Space,

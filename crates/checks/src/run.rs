@@ -15,6 +15,7 @@ use cuthere_flow::world::World;
 use cuthere_ir::{BodyReader, LowerCx};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -45,7 +46,7 @@ impl Progress for Quiet {
 }
 
 /// What a run covered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Stats {
     pub files: u64,
     pub bytes: u64,
@@ -53,7 +54,8 @@ pub struct Stats {
     pub functions_complete: u64,
     /// Functions whose path budget was reached.
     pub functions_truncated: u64,
-    /// Wall seconds by stage, in order.
+    /// Wall seconds by stage, in order; of a run that is read back, none.
+    #[serde(skip)]
     pub seconds: Vec<(&'static str, f64)>,
     /// Functions that could not be read whole.
     pub incomplete: Vec<Gap>,
@@ -62,7 +64,7 @@ pub struct Stats {
 }
 
 /// One function's first reason.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Gap {
     pub file: String,
     pub line: u32,
@@ -71,7 +73,7 @@ pub struct Gap {
 }
 
 /// The result of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// Sorted by place.
     pub findings: Vec<Finding>,

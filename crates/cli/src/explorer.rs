@@ -79,9 +79,8 @@ fn beside(program: &Path, text: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
     let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::from([(program.to_owned(), text.to_owned())]);
     let mut waiting = vec![program.to_owned()];
     while let Some(from) = waiting.pop() {
-        let names: Vec<String> =
-            found.get(&from).map(|text| String::from_utf8_lossy(text).lines().filter_map(included).collect()).unwrap_or_default();
-        for name in names {
+        let text = String::from_utf8_lossy(found.get(&from).map_or(&[], Vec::as_slice)).into_owned();
+        for name in text.lines().filter_map(cuthere_explore::included) {
             let Ok(path) = from.with_file_name("").join(name).canonicalize() else { continue };
             let small = path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_BYTES);
             if !small || found.contains_key(&path) || found.len() > MAX_INCLUDED {
@@ -96,14 +95,8 @@ fn beside(program: &Path, text: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
     let mut folder = program.with_file_name("");
     while !found.keys().all(|path| path.starts_with(&folder)) && folder.pop() {}
     let name = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
-    let own = name(program);
-    (own, found.iter().filter(|(path, _)| *path != program).map(|(path, bytes)| (name(path), bytes.clone())).collect())
-}
-
-/// What a line includes by `"name"`.
-fn included(line: &str) -> Option<String> {
-    let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
-    Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_owned())
+    found.remove(program);
+    (name(program), found.into_iter().map(|(path, bytes)| (name(&path), bytes)).collect())
 }
 
 /// The outcome as the formats call it.

@@ -8,15 +8,14 @@
 use crate::args::TreeArgs;
 use crate::engine::Progress;
 use crate::inputs::Inputs;
-use cuthere_base::{FileId, Finding, Source};
-use cuthere_checks::{Gap, Options, Outcome, Stats};
+use cuthere_base::{FileId, Source};
+use cuthere_checks::{Options, Outcome};
 use cuthere_review::TreeSource;
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::sync::OnceLock;
@@ -183,39 +182,14 @@ impl Source for Recorder<'_> {
     }
 }
 
-/// An [`Outcome`] on disk. The seconds are the run's own.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    findings: Vec<Finding>,
-    files: u64,
-    bytes: u64,
-    functions: u64,
-    functions_complete: u64,
-    functions_truncated: u64,
-    /// File, line, function, reason.
-    incomplete: Vec<(String, u32, String, String)>,
-    notes: Vec<(String, u32, String)>,
-}
-
 fn pack(outcome: &Outcome) -> Option<Vec<u8>> {
-    let Outcome { findings, stats } = outcome.clone();
-    let Stats { files, bytes, functions, functions_complete, functions_truncated, seconds: _, incomplete, notes } = stats;
-    let incomplete = incomplete.into_iter().map(|gap| (gap.file, gap.line, gap.function, gap.reason)).collect();
-    let kept = Kept { findings, files, bytes, functions, functions_complete, functions_truncated, incomplete, notes };
     let mut out = ZlibEncoder::new(Vec::new(), Compression::fast());
-    out.write_all(&serde_json::to_vec(&kept).ok()?).ok()?;
+    out.write_all(&serde_json::to_vec(outcome).ok()?).ok()?;
     out.finish().ok()
 }
 
 fn unpack(bytes: &[u8]) -> Option<Outcome> {
     let mut json = Vec::new();
     ZlibDecoder::new(bytes).take(MAX_UNPACKED).read_to_end(&mut json).ok()?;
-    let Kept { findings, files, bytes, functions, functions_complete, functions_truncated, incomplete, notes } =
-        serde_json::from_slice(&json).ok()?;
-    let incomplete = incomplete.into_iter().map(|(file, line, function, reason)| Gap { file, line, function, reason }).collect();
-    let seconds = Vec::new();
-    Some(Outcome {
-        findings,
-        stats: Stats { files, bytes, functions, functions_complete, functions_truncated, seconds, incomplete, notes },
-    })
+    serde_json::from_slice(&json).ok()
 }

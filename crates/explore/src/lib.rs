@@ -25,5 +25,5 @@ pub mod witness;
 pub use fault::FaultKind;
 pub use machine::Preemption;
 pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind, explore};
-pub use scenario::{ScenarioSource, WithScenario, is_plain, shapes_for};
+pub use scenario::{ScenarioSource, WithScenario, included, is_plain, shapes_for};
 pub use schedule::{Schedule, ScheduleError};

@@ -180,14 +180,10 @@ impl<'p> Linker<'p> {
     }
 
     fn resolve(&self, from: FileId, name: Symbol) -> FnKind {
-        // In programs made for verification an execution that calls abort() was not meant to be; elsewhere it is a crash.
-        // What reach_error() does itself does not matter: it must not be reached.
-        if self.verified {
-            match name.as_str() {
-                "abort" | "assume_abort_if_not" | "__VERIFIER_assume" => return FnKind::Prim(Prim::Assume),
-                "reach_error" | "__VERIFIER_error" => return FnKind::Prim(Prim::Bug),
-                _ => {}
-            }
+        if self.verified
+            && let Some(prim) = Prim::of_suites(name.as_str())
+        {
+            return FnKind::Prim(prim);
         }
         if let Some(item) = self.defined_in(self.scenario, name) {
             return FnKind::Body(item);

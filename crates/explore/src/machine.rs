@@ -114,7 +114,6 @@ pub struct Machine<'p> {
     pub finally: Vec<(FnId, i64)>,
     /// The choice that the operation being done is told to take.
     pub choice: u16,
-    pub assumed_away: bool,
     pub exited: bool,
     start: Vec<(FnId, [i64; 2])>,
     /// The start state, so that it is built only once.
@@ -148,7 +147,6 @@ impl<'p> Machine<'p> {
             arrivals: None,
             finally: Vec::new(),
             choice: 0,
-            assumed_away: false,
             exited: false,
             start,
             built: None,
@@ -171,7 +169,6 @@ impl<'p> Machine<'p> {
         self.faults.clear();
         self.finally.clear();
         self.events = 0;
-        self.assumed_away = false;
         self.exited = false;
         if let Some(r) = &mut self.record {
             r.clear();

@@ -381,7 +381,7 @@ impl<'p> Run<'p> {
         let no_deadlock = if m.link.plain { stuck.iter().any(spins) } else { stuck.iter().all(spins) };
         let stuck = if no_deadlock { Vec::new() } else { stuck };
         let clean = m.faults.iter().all(|f| f.kind == FaultKind::DataRace) && m.threads.iter().all(|t| t.status != Status::Cut);
-        if !clean || m.assumed_away {
+        if !clean {
             return;
         }
         if let Some(&t) = stuck.first() {

@@ -128,12 +128,17 @@ fn brace_macro_records(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// What a line includes by `"name"`.
+pub fn included(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
+    rest.trim_start().strip_prefix('"')?.split('"').next()
+}
+
 /// Repeats, behind the scenario's own text, the variables that the source files it includes define through macros
 /// (`static DEFINE_PER_CPU(int, x);`), so that the scenario can name them: only the declaring file sees through such a macro.
 fn declare_macro_variables(base: &dyn Source, text: &str, out: &mut String) {
     for line in text.lines() {
-        let Some(rest) = line.trim_start().strip_prefix('#').map(str::trim_start).and_then(|l| l.strip_prefix("include")) else { continue };
-        let Some(path) = rest.trim().strip_prefix('"').and_then(|p| p.split('"').next()).filter(|p| p.ends_with(".c")) else { continue };
+        let Some(path) = included(line).filter(|path| path.ends_with(".c")) else { continue };
         let Some(bytes) = base.find(path).and_then(|f| base.read(f).ok()) else { continue };
         for line in String::from_utf8_lossy(&bytes).lines() {
             let word = line.strip_prefix("static ").unwrap_or(line);

@@ -182,6 +182,11 @@ impl Thread {
         matches!(self.status, Status::Ready | Status::New)
     }
 
+    /// Whether waiting for its end is over. One that ran into a bound has not ended.
+    pub fn ended(&self) -> bool {
+        !self.alive() && self.status != Status::Cut
+    }
+
     /// Whether it has started and not ended.
     pub fn active(&self) -> bool {
         self.status == Status::Ready

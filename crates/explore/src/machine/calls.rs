@@ -198,38 +198,52 @@ impl Machine<'_> {
 
     /// The addresses of all objects on a thread's stack.
     pub(crate) fn stack_objects(&self, t: usize) -> Vec<u64> {
-        let thread = &self.threads[t];
-        let own = |frame: &Frame| {
-            let from = frame.slots as usize;
-            let slots = thread.slots.iter().skip(from).zip(&frame.code.slots);
-            slots.filter(|(_, slot)| slot.fixed == 0).map(|(&addr, _)| addr).collect::<Vec<u64>>()
-        };
-        thread.frames.iter().flat_map(own).collect()
+        self.threads[t].frames.iter().flat_map(|frame| self.frame_objects(t, frame)).collect()
+    }
+
+    /// Of one frame: static locals outlive it.
+    fn frame_objects(&self, t: usize, frame: &Frame) -> Vec<u64> {
+        let slots = self.threads[t].slots.iter().skip(frame.slots as usize).zip(&frame.code.slots);
+        slots.filter(|(_, slot)| slot.fixed == 0).map(|(&addr, _)| addr).collect()
+    }
+
+    /// Puts the end of objects into the thread's footprint, as far as others could notice it.
+    pub(crate) fn ends(&mut self, t: usize, objects: &[u64]) {
+        for &addr in objects {
+            if let Ok(at) = self.link.mem.check(addr, 1)
+                && self.link.mem.visibility(at, 1).freed
+            {
+                self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
+            }
+        }
+    }
+
+    /// Ends objects on a thread's stack.
+    pub(crate) fn end_objects(&mut self, t: usize, objects: &[u64]) {
+        let site = self.site(t);
+        for &addr in objects {
+            if let Ok(at) = self.link.mem.check(addr, 1) {
+                self.link.mem.release(at, t as u8, State::Gone, site);
+            }
+        }
     }
 
     /// Returns from a function. `false`: the thread stopped or ended.
     pub(super) fn leave(&mut self, t: usize, v: i64, size: u32, granted: &mut bool) -> bool {
         let Some(frame) = self.threads[t].frames.last() else { return false };
         let (slots, regs, dst, dst_size) = (frame.slots as usize, frame.regs as usize, frame.dst, frame.dst_size);
-        let code = frame.code.clone();
-        let own: Vec<u64> = if code.slots.is_empty() { Vec::new() } else { self.threads[t].slots[slots..].to_vec() };
-        if self.concurrent() && !own.is_empty() && !*granted && self.stop_at.is_none() {
+        let counts = self.concurrent() && !frame.code.slots.is_empty();
+        let own = self.frame_objects(t, frame);
+        if counts && !*granted && self.stop_at.is_none() {
             self.threads[t].footprint.clear();
-            for (n, &addr) in own.iter().enumerate() {
-                if code.slots[n].fixed == 0
-                    && let Ok(at) = self.link.mem.check(addr, 1)
-                    && self.link.mem.visibility(at, 1).freed
-                {
-                    self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
-                }
-            }
+            self.ends(t, &own);
             if !self.threads[t].footprint.is_empty() {
                 self.add_cpu(t, false);
                 self.threads[t].pending = Pending::Memory;
                 return false;
             }
         }
-        if self.concurrent() && !own.is_empty() {
+        if counts {
             // Counted alike whether it was a scheduling point or not, so that schedules replay.
             if self.stop_at.is_some_and(|at| self.threads[t].ops >= at) && !*granted {
                 self.threads[t].pending = Pending::Memory;
@@ -247,14 +261,7 @@ impl Machine<'_> {
                 self.link.mem.copy(to, from, size);
             }
         }
-        let site = self.site(t);
-        for (n, &addr) in own.iter().enumerate() {
-            if code.slots[n].fixed == 0
-                && let Ok(at) = self.link.mem.check(addr, 1)
-            {
-                self.link.mem.release(at, t as u8, State::Gone, site);
-            }
-        }
+        self.end_objects(t, &own);
         if self.threads[t].frames.last().is_some_and(|f| f.atomic) {
             self.world.atomic_section = None;
         }

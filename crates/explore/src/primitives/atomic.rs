@@ -105,6 +105,14 @@ impl AtomicOp {
     }
 }
 
+impl Prim {
+    /// Whether it reads or writes one place at once.
+    pub(super) fn is_atomic(self) -> bool {
+        use Prim::*;
+        matches!(self, StoreTo | Exchange | CompareExchange | TryExchange | Atomic(_) | Bit { .. } | C11Load | C11Compare)
+    }
+}
+
 impl Machine<'_> {
     pub(super) fn atomic_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
@@ -135,12 +143,10 @@ impl Machine<'_> {
         let before = self.link.mem.peek(addr & !7);
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
         // A loop around what changed nothing may wait for a change: a lock's word is exchanged until it was free.
-        if (!write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before)
-            && let Some(value) = before
-            && self.threads[t].reads.len() < 64
-        {
-            self.threads[t].reads.push((addr & !7, value));
-            self.threads[t].effects -= u32::from(write && self.concurrent());
+        let unchanged = !write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before;
+        match before {
+            Some(value) if unchanged && self.threads[t].reads.len() < 64 => self.threads[t].reads.push((addr & !7, value)),
+            _ => self.threads[t].effects += u32::from(write),
         }
         flow
     }

@@ -69,7 +69,7 @@ impl Machine<'_> {
             return true;
         }
         let task = self.arg(t, site, 0) as u64;
-        self.world.tasks.get(&task).is_none_or(|&n| !self.threads[n].alive() && self.threads[n].status != Status::Cut)
+        self.world.tasks.get(&task).is_none_or(|&n| self.threads[n].ended())
     }
 
     pub(super) fn start_ready(&self, t: usize) -> bool {

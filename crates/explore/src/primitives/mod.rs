@@ -191,6 +191,11 @@ impl Prim {
         names::find(name, plain)
     }
 
+    /// What verification suites mean by a name, whatever the program defines it as.
+    pub fn of_suites(name: &str) -> Option<Prim> {
+        names::of_suites(name)
+    }
+
     /// What is done for a function of the kernel whose body is not known.
     pub fn without_body(name: &str) -> Option<Prim> {
         names::fallback(name)
@@ -247,13 +252,10 @@ impl Machine<'_> {
         if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
     }
 
-    /// Whether doing it again changes nothing, so that a loop around it may wait. What it reads it must have noted itself.
+    /// Whether doing it again changes nothing, so that a loop around it may wait, or it counts its effect itself. What it reads it must have
+    /// noted itself.
     fn only_reads(&self, prim: Prim) -> bool {
-        match prim {
-            Prim::Yield | Prim::MaySleep(_) | Prim::ThisCpu | Prim::CpuNumber | Prim::C11Load | Prim::Bit { set: None, .. } => true,
-            Prim::Atomic(op) => !op.writes(),
-            _ => false,
-        }
+        matches!(prim, Prim::Yield | Prim::MaySleep(_) | Prim::ThisCpu | Prim::CpuNumber) || prim.is_atomic()
     }
 
     pub(crate) fn wrong_access(&mut self, t: usize, prim: Prim, bad: Bad, addr: u64, write: bool) {
@@ -444,14 +446,7 @@ impl Machine<'_> {
         match prim {
             Prim::Give(v) => Flow::Next(v),
             Prim::Argument(n) => Flow::Next(a(self, n)),
-            Prim::StoreTo
-            | Prim::Exchange
-            | Prim::CompareExchange
-            | Prim::TryExchange
-            | Prim::Atomic(_)
-            | Prim::Bit { .. }
-            | Prim::C11Load
-            | Prim::C11Compare => self.atomic_perform(t, prim, site),
+            _ if prim.is_atomic() => self.atomic_perform(t, prim, site),
             Prim::CopyMemory | Prim::SetMemory | Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => {
                 self.data_perform(t, prim, site)
             }

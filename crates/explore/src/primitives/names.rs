@@ -348,6 +348,16 @@ pub fn fallback(name: &str) -> Option<Prim> {
     FALLBACK.get(name).copied()
 }
 
+/// What verification suites mean by a name, whatever the program defines it as: an error must not be reached, whatever its function does,
+/// and an execution that calls `abort()` was not meant to be; elsewhere that is a crash.
+pub fn of_suites(name: &str) -> Option<Prim> {
+    match name {
+        "abort" => Some(Prim::Assume),
+        "assume_abort_if_not" | "__VERIFIER_assume" | "reach_error" | "__VERIFIER_error" => PLAIN.get(name).copied(),
+        _ => None,
+    }
+}
+
 /// Values that the verification suites leave open: zero or one.
 fn nondeterministic(name: &str) -> Option<Prim> {
     let kind = name.strip_prefix("__VERIFIER_nondet_")?;

@@ -5,8 +5,7 @@ use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
-use crate::memory::State;
-use crate::thread::{Level, Status};
+use crate::thread::{Level, Status, Thread};
 
 impl Machine<'_> {
     pub(super) fn pthread_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
@@ -46,13 +45,7 @@ impl Machine<'_> {
 
     /// The end of a thread is the end of the objects on its stack.
     pub(super) fn exit_footprint(&mut self, t: usize) {
-        for addr in self.stack_objects(t) {
-            if let Ok(at) = self.link.mem.check(addr, 1)
-                && self.link.mem.visibility(at, 1).freed
-            {
-                self.threads[t].footprint.push(Access::new(Location::life(addr), Mode::Write));
-            }
-        }
+        self.ends(t, &self.stack_objects(t));
         if !self.threads[t].footprint.is_empty() {
             self.add_cpu(t, false);
         }
@@ -62,8 +55,7 @@ impl Machine<'_> {
         match prim {
             Prim::PthreadJoin => {
                 let target = self.arg(t, site, 0) as usize;
-                // One that ran into a bound has not ended.
-                self.threads.get(target).is_none_or(|u| !u.alive() && u.status != Status::Cut)
+                self.threads.get(target).is_none_or(Thread::ended)
             }
             Prim::CondWait => {
                 let mutex = self.arg(t, site, 1) as u64;
@@ -147,7 +139,6 @@ impl Machine<'_> {
             }
             Prim::Assume => {
                 if a(self, 0) == 0 {
-                    self.assumed_away = true;
                     self.threads[t].status = Status::Cut;
                     return Flow::Dead;
                 }
@@ -156,12 +147,7 @@ impl Machine<'_> {
             Prim::Exit(all) => {
                 self.exited |= all;
                 if !all {
-                    let site = self.site(t);
-                    for addr in self.stack_objects(t) {
-                        if let Ok(at) = self.link.mem.check(addr, 1) {
-                            self.link.mem.release(at, t as u8, State::Gone, site);
-                        }
-                    }
+                    self.end_objects(t, &self.stack_objects(t));
                 }
                 self.threads[t].result = a(self, 0);
                 self.threads[t].frames.clear();

@@ -61,6 +61,9 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Whether the function does nothing but ask for the context. Callers that test its result know what they do.
     fn only_asks(&self) -> bool {
+        if self.d.ret_void || self.d.ret_ptr || !self.d.complete {
+            return false;
+        }
         let mut asks = false;
         let nothing_else = self.d.ops.iter().enumerate().all(|(i, op)| match op.kind {
             DOpKind::Call { target: Target::Name(name), .. } => {
@@ -76,7 +79,7 @@ impl<O: Observer> Run<'_, '_, O> {
             DOpKind::Access { .. } | DOpKind::Declare(_) => true,
             _ => false,
         });
-        asks && nothing_else && self.d.complete && !self.d.ret_void && !self.d.ret_ptr
+        asks && nothing_else
     }
 
     /// The parameter that is the GFP mask of an allocation.
