@@ -16,25 +16,7 @@ use cuthere_cfront::token::{Tok, Token};
 use cuthere_cfront::types::Ty;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::time::Instant;
-
-struct Disk(cuthere_tree::Tree);
-
-impl Source for Disk {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|e| e.to_string())
-    }
-}
 
 #[derive(Default)]
 struct Count {
@@ -157,7 +139,7 @@ fn main() {
     let with_types = args.iter().position(|a| a == "--types").map(|at| args.remove(at)).is_some();
     let root = args.first().map_or(".", |a| a.as_str());
     let prefix = args.get(1).cloned().unwrap_or_default();
-    let tree = Disk(cuthere_tree::Tree::open_dir(std::path::Path::new(root), &Default::default()).expect("the tree opens"));
+    let tree = cuthere_tree::Tree::open_dir(std::path::Path::new(root), &Default::default()).expect("the tree opens");
     let start = Instant::now();
     let program = if prefix.is_empty() {
         Program::build(&tree, Config::default(), shapes())

@@ -3,23 +3,6 @@
 use cuthere_checks::{Options, Quiet, run};
 use cuthere_tree::{OpenOptions, Tree};
 
-struct Files(Tree);
-
-impl cuthere_base::Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: cuthere_base::FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<cuthere_base::FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: cuthere_base::FileId) -> Result<std::borrow::Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|e| e.to_string())
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,7 +12,7 @@ fn main() {
     let tree = Tree::open_dir(std::path::Path::new(&args[0]), &OpenOptions::default()).expect("tree");
     let model = cuthere_kernel::Model::builtin().for_preempt(false);
     let options = Options { paths: args[1..].to_vec(), ..Options::default() };
-    let outcome = run(&Files(tree), &model, &options, &Quiet);
+    let outcome = run(&tree, &model, &options, &Quiet);
     for f in &outcome.findings {
         println!("{}", serde_json::to_string(f).expect("plain data"));
     }

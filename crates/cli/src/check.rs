@@ -30,10 +30,10 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         return dump(&inputs, function);
     }
 
-    say_skipped(inputs.tree.0.skipped());
+    say_skipped(inputs.tree.skipped());
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
-    let outcome = memo.run(&inputs.tree.0, &inputs, &engine::options(&inputs, &only), &stages);
+    let outcome = memo.run(&inputs.tree, &inputs, &engine::options(&inputs, &only), &stages);
     let cache = memo.close();
     let times = stages.finish();
     let (mut findings, counts) = (outcome.findings, outcome.stats);
@@ -48,7 +48,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         let ended = stats::Ended {
             counts: &counts,
             cache: &cache,
-            skipped: inputs.tree.0.skipped(),
+            skipped: inputs.tree.skipped(),
             tally: &tally,
             shown: findings.len() as u64,
             times: &times,

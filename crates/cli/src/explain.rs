@@ -29,7 +29,7 @@ pub fn run(args: &ExplainArgs) -> Result<Status> {
     let run = |tree: &Tree, options: &Options| memo.run(tree, &inputs, options, &stages);
     let engine = Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock };
     let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch.clone(), confidence: Confidence::Medium };
-    let explanation = explain(&splats, &inputs.tree.0, &engine, &options);
+    let explanation = explain(&splats, &inputs.tree, &engine, &options);
     stages.finish();
     memo.close();
     match args.format {

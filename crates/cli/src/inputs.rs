@@ -3,11 +3,9 @@
 use crate::args::{Preempt, TreeArgs};
 use crate::place::{self, Place};
 use anyhow::{Context, Result, bail};
-use cuthere_base::{FileId, Source};
 use cuthere_cfront::program::Config;
 use cuthere_kernel::Model;
 use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, Tree};
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
@@ -15,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Everything a run looks at.
 pub struct Inputs {
-    pub tree: TreeSource,
+    pub tree: Tree,
     /// The parts to report on, relative to the tree; empty: everything.
     pub paths: Vec<String>,
     pub model: Model,
@@ -23,24 +21,6 @@ pub struct Inputs {
     pub model_hash: [u8; 32],
     pub config: Config,
     pub bh_lock: bool,
-}
-
-/// A [`Tree`] as the later stages see files.
-pub struct TreeSource(pub Tree);
-
-impl Source for TreeSource {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
-    }
 }
 
 /// Opens all of it; the first thing that is wrong ends the run.
@@ -64,7 +44,7 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     }
     let dotconfig = args.config.as_deref().map(|path| text(path, "--config")).transpose()?;
     let config = Config { arch: args.arch.clone(), dotconfig, preempt_rt: rt, ..Config::default() };
-    Ok(Inputs { tree: TreeSource(tree), paths: place.paths, model, model_hash, config, bh_lock: args.bh_lock })
+    Ok(Inputs { tree, paths: place.paths, model, model_hash, config, bh_lock: args.bh_lock })
 }
 
 fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {

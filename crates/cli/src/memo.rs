@@ -10,7 +10,6 @@ use crate::engine::Progress;
 use crate::inputs::Inputs;
 use cuthere_base::{FileId, Source};
 use cuthere_checks::{Options, Outcome};
-use cuthere_review::TreeSource;
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
@@ -52,15 +51,14 @@ impl Memo {
 
     /// What [`cuthere_checks::run`] finds, from the cache if it was found before.
     pub fn run(&self, tree: &Tree, inputs: &Inputs, options: &Options, progress: &dyn Progress) -> Outcome {
-        let source = TreeSource(tree);
         if !self.store.keeps() {
-            return cuthere_checks::run(&source, &inputs.model, options, progress);
+            return cuthere_checks::run(tree, &inputs.model, options, progress);
         }
         let (options_text, names) = (format!("{options:?}"), names(tree));
         let fixed = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes(), &names];
         progress.stage("cache", 1);
         let lists: Vec<Key> = (0..LISTS).map(|n| key("read", &fixed, &[&n.to_le_bytes()])).collect();
-        let mut known = Known { source: &source, contents: FxHashMap::default() };
+        let mut known = Known { source: tree, contents: FxHashMap::default() };
         let mut kept = Vec::new();
         for list in &lists {
             let Some(read) = self.store.get(list).and_then(|bytes| ids(&bytes, tree.len())) else { break };
@@ -72,7 +70,7 @@ impl Memo {
             kept.push(read);
         }
         let recorder =
-            Recorder { source: &source, contents: (0..tree.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) };
+            Recorder { source: tree, contents: (0..tree.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) };
         let outcome = cuthere_checks::run(&recorder, &inputs.model, options, progress);
         if let (Some((read, contents)), Some(packed)) = (recorder.read(), pack(&outcome)) {
             let bytes = bytes_of(&read);
@@ -122,7 +120,7 @@ fn ids(bytes: &[u8], files: usize) -> Option<Vec<FileId>> {
 
 /// The contents of files as they are now.
 struct Known<'a> {
-    source: &'a TreeSource<'a>,
+    source: &'a Tree,
     contents: FxHashMap<FileId, Contents>,
 }
 
@@ -138,7 +136,7 @@ impl Known<'_> {
 
 /// Notes what is read through it.
 struct Recorder<'a> {
-    source: &'a TreeSource<'a>,
+    source: &'a Tree,
     contents: Vec<OnceLock<Contents>>,
     /// Something could not be read, or changed meanwhile.
     spoilt: AtomicBool,
@@ -167,7 +165,7 @@ impl Source for Recorder<'_> {
         self.source.find(path)
     }
     fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        let read = self.source.read(file);
+        let read = Source::read(self.source, file);
         let same = match (&read, self.contents.get(file.index())) {
             (Ok(bytes), Some(seen)) => {
                 let now = content_hash(bytes);

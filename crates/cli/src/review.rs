@@ -2,7 +2,7 @@
 
 use crate::args::{ReviewArgs, ReviewFormat};
 use crate::explorer::{self, Scenario};
-use crate::inputs::{Inputs, TreeSource};
+use crate::inputs::Inputs;
 use crate::memo::Memo;
 use crate::progress::Stages;
 use crate::{Status, engine, inputs, output, workers};
@@ -27,8 +27,7 @@ impl Analyser for WithScenarios<'_> {
     }
 
     fn scenarios(&self, tree: &Tree) -> Vec<ScenarioRun> {
-        let source = TreeSource(tree.clone());
-        self.scenarios.iter().map(|s| s.run(&source, &self.inputs.model, &self.inputs.config, &self.options)).collect()
+        self.scenarios.iter().map(|s| s.run(tree, &self.inputs.model, &self.inputs.config, &self.options)).collect()
     }
 
     fn checks(&self) -> Vec<String> {
@@ -59,7 +58,7 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
         options: explorer::options(&args.tree, None)?,
     };
     let options = Options { confidence: Confidence::Medium, shapes: inputs.model.shapes(), ..Options::default() };
-    let result = review(&thread, inputs.tree.0.clone(), &analyser, &options)?;
+    let result = review(&thread, inputs.tree.clone(), &analyser, &options)?;
     stages.finish();
     memo.close();
 

@@ -5,27 +5,8 @@ use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, PatchText, Tree};
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// A tree as the front end reads it.
-struct Files(Tree);
-
-impl Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
-    }
-}
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -80,7 +61,7 @@ fn main() {
             let opened = Tree::open_dir(Path::new(dir), &OpenOptions::default());
             let patches: Vec<PatchText> = patches.iter().map(|p| PatchText::new(p.clone(), std::fs::read(p).unwrap_or_default())).collect();
             match opened.and_then(|t| t.with_patches(&patches)) {
-                Ok((tree, _)) => Some(Files(tree)),
+                Ok((tree, _)) => Some(tree),
                 Err(error) => return eprintln!("{dir}: {error}"),
             }
         }

@@ -5,29 +5,11 @@ use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, OutcomeKind, Replay, Schedule, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, Tree};
-use std::borrow::Cow;
 use std::path::Path;
-
-struct Files(Tree);
-
-impl Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
-    }
-}
 
 fn run(name: &str, options: &Options) -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let tree = Files(Tree::open_dir(&root.join("kernel"), &OpenOptions::default()).expect("the example tree opens"));
+    let tree = Tree::open_dir(&root.join("kernel"), &OpenOptions::default()).expect("the example tree opens");
     let file = format!("{name}.c");
     let text = std::fs::read_to_string(root.join("scenarios").join(&file)).expect("the scenario exists");
     let source = WithScenario::new(Some(&tree), &file, &text);

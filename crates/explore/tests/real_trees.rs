@@ -5,26 +5,8 @@ use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, PatchText, Tree};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-struct Files(Tree);
-
-impl Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
-    }
-}
 
 /// A case's tree and the folder of its patches.
 fn prepare(case: &str) -> Option<(PathBuf, PathBuf)> {
@@ -52,8 +34,7 @@ fn run(case: &str, place: &(PathBuf, PathBuf), variant: &str, arch: &str, option
     let text = std::fs::read_to_string(scenarios.join(&file)).expect("the scenario exists");
     let patch = PatchText::new(variant, std::fs::read(place.1.join(format!("{variant}.patch"))).expect("the patch was written"));
     let tree = Tree::open_dir(&place.0, &OpenOptions::default()).and_then(|t| t.with_patches(&[patch])).expect("the tree opens").0;
-    let files = Files(tree);
-    let source = WithScenario::new(Some(&files), &file, &text);
+    let source = WithScenario::new(Some(&tree), &file, &text);
     let scenario = source.scenario();
     let model = Model::builtin();
     let config = Config { arch: arch.to_owned(), preempt_rt: options.preemption == Preemption::Rt, ..Config::default() };

@@ -12,28 +12,9 @@ use cuthere_ir::{BodyReader, LowerCx};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, Tree};
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
-
-/// A tree as the front end reads it.
-struct Files(Tree);
-
-impl Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|e| e.to_string())
-    }
-}
 
 #[derive(Default)]
 struct Counts {
@@ -87,7 +68,7 @@ fn main() {
         }
     }
     let tree = match Tree::open_dir(Path::new(&root), &OpenOptions::default()) {
-        Ok(tree) => Files(tree),
+        Ok(tree) => tree,
         Err(error) => {
             eprintln!("{error}");
             std::process::exit(2);

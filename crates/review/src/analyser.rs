@@ -1,10 +1,9 @@
 //! The seam between reviewing and analysing: a tree and some paths in, findings out.
 
-use cuthere_base::{FileId, Finding, Source};
+use cuthere_base::Finding;
 use cuthere_cfront::program::Config;
 use cuthere_checks::{Options, Outcome};
 use cuthere_tree::Tree;
-use std::borrow::Cow;
 
 /// What an analysis found and what it rests on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -63,23 +62,5 @@ impl Analyser for Engine<'_> {
     fn checks(&self) -> Vec<String> {
         let known = cuthere_checks::registry().iter().map(|check| check.id.to_owned());
         known.filter(|id| self.only.is_empty() || self.only.contains(id)).collect()
-    }
-}
-
-/// A [`Tree`] as the analysis sees files.
-pub struct TreeSource<'a>(pub &'a Tree);
-
-impl Source for TreeSource<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
     }
 }

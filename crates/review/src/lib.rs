@@ -25,7 +25,7 @@ mod types;
 mod words;
 mod wrap;
 
-pub use analyser::{Analyser, Analysis, Engine, TreeSource};
+pub use analyser::{Analyser, Analysis, Engine};
 pub use explain::{Explanation, explain};
 pub use reply::{ReplyOptions, reply};
 pub use review::{Options, review, select};

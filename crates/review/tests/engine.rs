@@ -4,7 +4,7 @@ mod common;
 
 use common::{CLEAN, FILE, Folder, bad, diff, helper, mail, thread};
 use cuthere_kernel::Model;
-use cuthere_review::{Engine, Options, ReplyOptions, Review, TreeSource, Verdict, reply, review};
+use cuthere_review::{Engine, Options, ReplyOptions, Review, Verdict, reply, review};
 use cuthere_tree::Tree;
 
 /// The sample with the types that the analysis needs.
@@ -15,8 +15,7 @@ fn whole(text: &str) -> String {
 
 fn run(old: &str, new: &str, subject: &str) -> (Review, Option<String>) {
     let model = Model::builtin();
-    let analyse =
-        |tree: &Tree, options: &cuthere_checks::Options| cuthere_checks::run(&TreeSource(tree), &model, options, &cuthere_checks::Quiet);
+    let analyse = |tree: &Tree, options: &cuthere_checks::Options| cuthere_checks::run(tree, &model, options, &cuthere_checks::Quiet);
     let engine = Engine { run: &analyse, config: Default::default(), only: vec!["sleep-in-atomic".to_owned()], bh_lock: false };
     let (old, new) = (whole(old), whole(new));
     let folder = Folder::new(&[(FILE, &old)]);

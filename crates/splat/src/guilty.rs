@@ -1,7 +1,8 @@
 //! Chooses the function that a report is about: the innermost reliable frame that is no generic helper. Which functions are helpers
-//! is data (`data/skip.toml`); nothing here names one.
+//! is data: `data/helpers.toml` says it by files and families of names, `data/helpers.txt` what these files define; nothing here names one.
 
 use crate::types::Frame;
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,7 +15,19 @@ struct Table {
 #[derive(Deserialize)]
 struct Group {
     name: String,
+    #[serde(default)]
     names: Vec<String>,
+    #[serde(default)]
+    keep: Vec<String>,
+}
+
+/// The functions of a group.
+#[derive(Default)]
+struct Members {
+    /// What its files define.
+    defined: FxHashSet<&'static str>,
+    families: Patterns,
+    keep: Patterns,
 }
 
 /// Name patterns, by where their `*` stands.
@@ -27,10 +40,36 @@ struct Patterns {
     split: Vec<(String, String)>,
 }
 
-static GROUPS: LazyLock<BTreeMap<String, Patterns>> = LazyLock::new(|| {
-    let table: Table = toml::from_str(include_str!("../data/skip.toml")).unwrap_or(Table { group: Vec::new() });
-    table.group.into_iter().map(|g| (g.name, Patterns::new(&g.names))).collect()
+static GROUPS: LazyLock<BTreeMap<String, Members>> = LazyLock::new(|| {
+    let table: Table = toml::from_str(include_str!("../data/helpers.toml")).unwrap_or(Table { group: Vec::new() });
+    let mut defined = defined(include_str!("../data/helpers.txt"));
+    let members = |g: Group| {
+        let defined = defined.remove(g.name.as_str()).unwrap_or_default();
+        (g.name, Members { defined, families: Patterns::new(&g.names), keep: Patterns::new(&g.keep) })
+    };
+    table.group.into_iter().map(members).collect()
 });
+
+/// The names of a list, by group.
+fn defined(text: &'static str) -> BTreeMap<&'static str, FxHashSet<&'static str>> {
+    let mut groups: BTreeMap<&str, FxHashSet<&str>> = BTreeMap::new();
+    let mut group = "";
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(name) => group = name,
+            None => {
+                groups.entry(group).or_default().insert(line);
+            }
+        }
+    }
+    groups
+}
+
+impl Members {
+    fn has(&self, name: &str) -> bool {
+        (self.defined.contains(name) || self.families.matches(name)) && !self.keep.matches(name)
+    }
+}
 
 impl Patterns {
     fn new(names: &[String]) -> Patterns {
@@ -61,7 +100,7 @@ impl Patterns {
 
 /// Whether a function is in a group of the table.
 pub fn in_group(group: &str, function: &str) -> bool {
-    GROUPS.get(group).is_some_and(|p| p.matches(plain(function)))
+    GROUPS.get(group).is_some_and(|members| members.has(plain(function)))
 }
 
 /// The function's name without the compiler's suffixes (`.isra.0`, `.cold`).

@@ -361,6 +361,21 @@ pub(crate) fn clean_only(only: &[String]) -> Result<Vec<String>, TreeError> {
     Ok(kept)
 }
 
+impl cuthere_base::Source for Tree {
+    fn len(&self) -> usize {
+        Tree::len(self)
+    }
+    fn path(&self, file: FileId) -> &str {
+        Tree::path(self, file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        Tree::find(self, path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        Tree::read(self, file).map_err(|error| error.to_string())
+    }
+}
+
 /// The nearest folder at or above `path` that is a kernel tree: it has `Kbuild` and `MAINTAINERS`, or
 /// `include/linux/kernel.h`. The path need not exist; links in it are resolved if it does.
 pub fn find_kernel_root(path: &Path) -> Option<PathBuf> {

@@ -3,42 +3,20 @@
 //! Tokens are those of the active text, before any expansion: what is planted must be visible to a reader of the file.
 
 use anyhow::{Context, Result, bail};
-use cuthere_base::{FileId, Source};
+use cuthere_base::FileId;
 use cuthere_cfront::lexer::{Lexer, Raw};
 use cuthere_cfront::outline::{Item, ItemKind, ItemRef};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_cfront::token::{Punct, Tok};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, Tree};
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A tree on disk.
-pub struct Disk(Tree);
-
-impl Source for Disk {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|error| error.to_string())
-    }
-}
-
-impl Disk {
-    /// Lists the tree.
-    pub fn open(root: &Path) -> Result<Disk> {
-        let tree = Tree::open_dir(root, &OpenOptions::default()).with_context(|| format!("cannot open {}", root.display()))?;
-        Ok(Disk(tree))
-    }
+/// Lists a tree.
+pub fn open(root: &Path) -> Result<Tree> {
+    Tree::open_dir(root, &OpenOptions::default()).with_context(|| format!("cannot open {}", root.display()))
 }
 
 /// Outlines of some folders and of what they include.
@@ -50,17 +28,17 @@ pub struct Corpus<'s> {
 
 impl<'s> Corpus<'s> {
     /// Reads the folders; none: the whole tree.
-    pub fn read(disk: &'s Disk, folders: &[String]) -> Result<Corpus<'s>> {
+    pub fn read(tree: &'s Tree, folders: &[String]) -> Result<Corpus<'s>> {
         let within = |path: &str| folders.is_empty() || folders.iter().any(|f| below(path, f.trim_end_matches('/')));
-        let roots: Vec<FileId> = (0..disk.len() as u32).map(FileId).filter(|file| within(disk.path(*file))).collect();
-        let files: Vec<FileId> = roots.iter().copied().filter(|file| disk.path(*file).ends_with(".c")).collect();
+        let roots: Vec<FileId> = (0..tree.len() as u32).map(FileId).filter(|file| within(tree.path(*file))).collect();
+        let files: Vec<FileId> = roots.iter().copied().filter(|file| tree.path(*file).ends_with(".c")).collect();
         if files.is_empty() {
             bail!("no C file in {}", folders.join(", "));
         }
         let shapes = Model::builtin().shapes();
         let program = match folders {
-            [] => Program::build(disk, Config::default(), shapes),
-            _ => Program::build_partial(disk, Config::default(), shapes, &roots),
+            [] => Program::build(tree, Config::default(), shapes),
+            _ => Program::build_partial(tree, Config::default(), shapes, &roots),
         };
         Ok(Corpus { program, files })
     }

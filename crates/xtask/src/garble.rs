@@ -1,7 +1,7 @@
 //! `cargo xtask garble TREE`: whether completeness can fail. Plants unknown syntax into random function bodies, in one patch, and compares
 //! the functions that are incomplete then with the planted ones; refuses to plant into functions that are incomplete before.
 
-use crate::corpus::{Corpus, Disk, diff, line_start, replaced};
+use crate::corpus::{self, Corpus, diff, line_start, replaced};
 use crate::probe::Probe;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ fn incomplete(probe: &Probe, folders: &[String], patch: Option<&Path>, scratch: 
 
 /// One patch of all, and what went where.
 fn plant(args: &Args, before: &BTreeSet<Name>) -> Result<(Vec<u8>, BTreeMap<Name, &'static str>)> {
-    let disk = Disk::open(&args.tree)?;
+    let disk = corpus::open(&args.tree)?;
     let corpus = Corpus::read(&disk, &args.folders)?;
     let mut rng = fastrand::Rng::with_seed(args.seed);
     let mut all = Vec::new();

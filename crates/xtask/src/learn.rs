@@ -2,11 +2,9 @@
 //! Decides only how the file is laid out: one entry for all names of which the same is known.
 
 use anyhow::Context as _;
-use cuthere_base::FileId;
 use cuthere_checks::{Learned, LearnedSleep, Options, Quiet};
 use cuthere_kernel::Model;
 use cuthere_tree::{OpenOptions, Tree};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -17,29 +15,12 @@ pub struct Args {
     tree: PathBuf,
 }
 
-struct Files(Tree);
-
-impl cuthere_base::Source for Files {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn path(&self, file: FileId) -> &str {
-        self.0.path(file)
-    }
-    fn find(&self, path: &str) -> Option<FileId> {
-        self.0.find(path)
-    }
-    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        self.0.read(file).map_err(|e| e.to_string())
-    }
-}
-
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
     let tree = Tree::open_dir(&args.tree, &OpenOptions::default()).with_context(|| format!("cannot read {}", args.tree.display()))?;
     let model = Model::builtin().for_preempt(false);
     let pool = rayon::ThreadPoolBuilder::new().stack_size(16 << 20).build()?;
-    let learned = pool.install(|| cuthere_checks::learn(&Files(tree), &model, &Options::default(), &Quiet));
+    let learned = pool.install(|| cuthere_checks::learn(&tree, &model, &Options::default(), &Quiet));
     print!("{}", file(&learned));
     Ok(true)
 }

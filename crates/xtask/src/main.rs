@@ -4,6 +4,7 @@ mod bench;
 mod corpus;
 mod garble;
 mod gen_docs;
+mod helpers;
 mod learn;
 mod plant;
 mod planted;
@@ -36,6 +37,8 @@ enum Command {
     Garble(garble::Args),
     /// Rename all functions and types that some files define
     Rename(rename::Args),
+    /// Print the names of helper functions, as crate splat reads them
+    Helpers(helpers::Args),
     /// Print what the bodies of a tree say about the functions of its headers, as a model file
     Learn(learn::Args),
     /// Look for what the house style forbids
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Planted(args) => planted::run(&args),
         Command::Garble(args) => garble::run(&args),
         Command::Rename(args) => rename::run(&args),
+        Command::Helpers(args) => helpers::run(&args),
         Command::Learn(args) => learn::run(&args),
         Command::Tidy => tidy::run(),
     };

@@ -6,7 +6,7 @@
 mod null;
 mod sleep;
 
-use crate::corpus::{Corpus, Disk, diff};
+use crate::corpus::{self, Corpus, diff};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -67,7 +67,7 @@ struct Planted {
 
 /// Runs the subcommand; `false`: fewer places than asked for.
 pub fn run(args: &Args) -> Result<bool> {
-    let disk = Disk::open(&args.tree)?;
+    let disk = corpus::open(&args.tree)?;
     let corpus = Corpus::read(&disk, &args.folders)?;
     let mut rng = fastrand::Rng::with_seed(args.seed);
     let (check, planted) = match args.check {
