@@ -13,13 +13,7 @@ use cuthere_tree::Tree;
 /// Runs the subcommand.
 pub fn run(args: &ExplainArgs) -> Result<Status> {
     workers(args.tree.jobs)?;
-    let bytes = inputs::bytes(&args.input)?;
-    let mut splats = cuthere_splat::read(&String::from_utf8_lossy(&bytes));
-    if splats.is_empty() {
-        // A mail hides it in an encoding, or a page in mark-up.
-        let thread = cuthere_mail::read_thread(&bytes, cuthere_mail::Hint::Auto);
-        splats = thread.messages.iter().flat_map(|mail| cuthere_splat::read(&mail.text())).collect();
-    }
+    let splats = inputs::splats(&args.input)?;
     if splats.is_empty() {
         bail!("no crash report in {}; see `cuthere splat` for what is read", args.input.display());
     }

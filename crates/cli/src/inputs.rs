@@ -5,6 +5,8 @@ use crate::place::{self, Place};
 use anyhow::{Context, Result, bail};
 use cuthere_cfront::program::Config;
 use cuthere_kernel::Model;
+use cuthere_mail::{Hint, SourceKind};
+use cuthere_splat::Splat;
 use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, Tree};
 use std::fmt::Write as _;
 use std::fs;
@@ -106,6 +108,24 @@ fn model(files: &[PathBuf], rt: bool) -> Result<(Model, [u8; 32])> {
 
 fn text(path: &Path, option: &str) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {} ({option})", path.display()))
+}
+
+/// The crash reports in a file: a log, perhaps compressed, or a mail that hides them in an encoding, or a page in mark-up.
+pub fn splats(path: &Path) -> Result<Vec<Splat>> {
+    let bytes = bytes(path)?;
+    let thread = cuthere_mail::read_thread(&bytes, Hint::Auto);
+    let in_mails = || thread.messages.iter().flat_map(|mail| cuthere_splat::read(&mail.text())).collect::<Vec<_>>();
+    let mail = thread.source_kind != SourceKind::Text;
+    let mut splats = if mail { in_mails() } else { cuthere_splat::read(&String::from_utf8_lossy(&bytes)) };
+    if splats.is_empty() {
+        splats = if mail { cuthere_splat::read(&String::from_utf8_lossy(&bytes)) } else { in_mails() };
+    }
+    // That a log is no mail is not worth a word, nor what a mail lacks for other ends.
+    let notes = thread.notes.iter().filter(|note| note.message.is_none() && (!mail || splats.is_empty()));
+    for note in notes.skip(usize::from(!mail)) {
+        anstream::eprintln!("cuthere: {}", cuthere_report::escape(&note.text));
+    }
+    Ok(splats)
 }
 
 /// The bytes of a file, or of standard input for `-`.

@@ -9,8 +9,7 @@ use std::io::{self, Write};
 
 /// Runs the subcommand. Finding no report is no error.
 pub fn run(args: &ReadArgs) -> Result<Status> {
-    let bytes = inputs::bytes(&args.input)?;
-    let splats = cuthere_splat::read(&String::from_utf8_lossy(&bytes));
+    let splats = inputs::splats(&args.input)?;
     match args.format {
         ReadFormat::Json => {
             let json = serde_json::to_string_pretty(&splats).context("cannot write the reports as JSON")?;

@@ -2,6 +2,7 @@
 
 use assert_cmd::Command;
 use std::fs;
+use std::io::Write;
 
 fn cuthere() -> Command {
     let mut command = Command::cargo_bin("cuthere").expect("built");
@@ -97,6 +98,19 @@ fn splats_are_read_from_standard_input() {
     }
     assert!(stdout(cuthere().args(["splat", "-"]).write_stdin(log), 0).contains("foo_release"));
     assert_eq!(stdout(cuthere().args(["splat", "-"]).write_stdin("all is well\n"), 0), "no crash report found\n");
+}
+
+#[test]
+fn splats_are_found_in_compressed_logs_and_encoded_mails() {
+    let log = "[    1.000000] kernel BUG at fs/foo.c:12!\n[    1.000001] RIP: 0010:foo_put+0x1/0x20\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(log.as_bytes()).expect("packed");
+    let packed = packed.finish().expect("packed");
+    let wrapped = log.replace("foo.c", "fo=\no.c").replace("foo_put", "fo=\no_put");
+    let mail = format!("From: a@example.org\nSubject: oops\nContent-Transfer-Encoding: quoted-printable\n\n{wrapped}");
+    for input in [packed, mail.into_bytes()] {
+        assert!(stdout(cuthere().args(["splat", "-"]).write_stdin(input), 0).starts_with("kernel BUG in foo_put\n"));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! applier: markers are restored where they were eaten and wrapped lines joined, all else stays as it is and the damage is said.
 //! Paths are data here: none is opened, and those that leave the tree are marked.
 
-use crate::hunk::{HunkHeader, Item, ItemKind, parse_hunk_header, read_hunk, would_not_fit};
+use crate::hunk::{HunkHeader, Item, ItemKind, columns, parse_hunk_header, read_hunk, would_not_fit};
 use crate::limits::{MAX_DAMAGE, MAX_DIFFS};
 use crate::paths::{file_from_git_line, is_unsafe, strip_pair, strip_path};
 use crate::quote;
@@ -178,7 +178,7 @@ impl<'a> Reader<'_, 'a> {
         let mut foreign = 0;
         for at in first..self.lines.len() {
             let Some(line) = self.line(at) else { break };
-            let width = self.lines.get(at).map_or(0, |l| l.chars().count());
+            let width = self.lines.get(at).map_or(0, |l| columns(l));
             match line {
                 Line::Own(content) => {
                     let long_header = content.starts_with("diff --git ") || parse_hunk_header(content).is_some();

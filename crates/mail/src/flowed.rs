@@ -1,6 +1,7 @@
 //! `format=flowed` (RFC 3676): joining the lines that a client broke, and removing the blank it put before others.
 //!
 //! Follows section 4.5 of the RFC; a line of another quote depth ends a paragraph even after a soft break, and `-- ` is never joined.
+//! A line of blanks alone is not taken for the start of a paragraph: in a patch it is an empty line of context.
 
 /// The text with soft line breaks undone. With `delsp`, the blank at a soft break belongs to the break.
 pub(crate) fn unflow(text: &str, delsp: bool) -> String {
@@ -20,7 +21,7 @@ pub(crate) fn unflow(text: &str, delsp: bool) -> String {
                 out.push(' ');
             }
         }
-        let soft = content.ends_with(' ') && content != "-- ";
+        let soft = content.ends_with(' ') && content != "-- " && !content.bytes().all(|b| b == b' ');
         out.push_str(if soft && delsp { content.strip_suffix(' ').unwrap_or(content) } else { content });
         open = soft.then_some(depth);
         if !soft {
@@ -41,6 +42,7 @@ mod tests {
     fn soft_breaks_are_joined_and_stuffing_removed() {
         assert_eq!(unflow("a \nb\n  context\n+x \n y\n> q \n> r\n-- \nme\n", false), "a b\n context\n+x y\n> q r\n-- \nme\n");
         assert_eq!(unflow("ab \ncd\n", true), "abcd\n");
+        assert_eq!(unflow("  a\n  \n  b\n", false), " a\n \n b\n");
         assert_eq!(unflow("> q \nown\n", false), "> q \nown\n");
     }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Item<'a> {
     pub kind: ItemKind,
     /// Without the quotation's prefix.
     pub content: &'a str,
-    /// Length of the whole line, prefix included: what a client wraps by.
+    /// Columns of the whole line, prefix included and tabs expanded: what a client wraps by.
     pub width: usize,
     /// Line in the text, from 0.
     pub line: usize,
@@ -85,7 +85,7 @@ pub(crate) fn read_hunk(header_line: &str, header: HunkHeader, items: &[Item<'_>
 fn interpret(header_line: &str, header: HunkHeader, items: &[Item<'_>], join: bool) -> HunkText {
     let mut out = HunkText { lines: vec![header_line.to_string()], ..HunkText::default() };
     let (mut old, mut new) = (header.old, header.new);
-    let mut width = header_line.chars().count();
+    let mut width = columns(header_line);
     let mut comment = String::new();
     let mut solid = 0usize;
     for (nth, item) in items.iter().enumerate() {
@@ -183,6 +183,11 @@ fn unmarked(content: &str) -> bool {
     !content.is_empty() && !content.starts_with([' ', '+', '-', '\\', '\t', '\u{a0}'])
 }
 
+/// How wide a line is on a screen with a tab stop every eight columns.
+pub(crate) fn columns(line: &str) -> usize {
+    line.chars().fold(0, |width, c| if c == '\t' { width / 8 * 8 + 8 } else { width + 1 })
+}
+
 /// The text's first word had no room on a line of this width, as far as clients wrap (72 columns or more).
 pub(crate) fn would_not_fit(width: usize, content: &str) -> bool {
     let word = content.split([' ', '\t']).next().unwrap_or_default().chars().count();
@@ -205,11 +210,7 @@ mod tests {
     use super::*;
 
     fn items<'a>(lines: &[&'a str]) -> Vec<Item<'a>> {
-        lines
-            .iter()
-            .enumerate()
-            .map(|(line, content)| Item { kind: ItemKind::Own, content, width: content.chars().count(), line })
-            .collect()
+        lines.iter().enumerate().map(|(line, content)| Item { kind: ItemKind::Own, content, width: columns(content), line }).collect()
     }
 
     #[test]
@@ -225,6 +226,9 @@ mod tests {
         let read = read_hunk("@@ -1,1 +1,2 @@", HunkHeader { old: 1, new: 2 }, &items(&[" a", long, "end", "prose"]));
         assert_eq!(read.lines, ["@@ -1,1 +1,2 @@", " a", &format!("{long} end")]);
         assert!(read.complete && read.used == 3 && read.joined == [2]);
+        let tabs = "+\t.a_member_with_a_name\t\t\t=";
+        let read = read_hunk("@@ -1,1 +1,2 @@", HunkHeader { old: 1, new: 2 }, &items(&[" a", tabs, "a_function_with_a_name(\"text\"),"]));
+        assert_eq!((read.joined, read.eaten), (vec![2], 0));
         let read = read_hunk("@@ -1,2 +1,3 @@", HunkHeader { old: 2, new: 3 }, &items(&["a", "+b", "c"]));
         assert_eq!(read.lines, ["@@ -1,2 +1,3 @@", " a", "+b", " c"]);
         assert_eq!((read.complete, read.eaten), (true, 2));

@@ -277,8 +277,13 @@ impl Thread {
         Thread { source_kind, messages: Vec::new(), series: Vec::new(), overview: Vec::new(), claimed: None, notes: Vec::new() }
     }
 
-    /// Adds a note, up to [`crate::limits::MAX_NOTES`].
+    /// Adds a note, up to [`crate::limits::MAX_NOTES`]. Notes on the whole input stand first, and have as much room again.
     pub(crate) fn note(&mut self, message: Option<usize>, text: impl Into<String>) {
+        let whole = self.notes.iter().take_while(|note| note.message.is_none()).count();
+        if message.is_none() && whole < crate::limits::MAX_NOTES {
+            self.notes.insert(whole, Note { message, text: text.into() });
+            return;
+        }
         match self.notes.len().cmp(&crate::limits::MAX_NOTES) {
             std::cmp::Ordering::Less => self.notes.push(Note { message, text: text.into() }),
             std::cmp::Ordering::Equal => self.notes.push(Note { message: None, text: "further notes are left out".into() }),

@@ -60,6 +60,14 @@ fn a_gzip_bomb_is_cut() {
 }
 
 #[test]
+fn what_is_left_out_of_the_whole_is_said_first() {
+    let undated = "From a@x Fri Nov 20 10:00:00 2026\nFrom: a@x\nSubject: s\n\nbody\n\n".repeat(limits::MAX_MESSAGES + 5);
+    let thread = read_thread(undated.as_bytes(), Hint::Auto);
+    assert_eq!(thread.notes[0].text, format!("only the first {} messages were read", limits::MAX_MESSAGES));
+    assert_eq!(thread.notes.last().map(|n| n.text.as_str()), Some("further notes are left out"));
+}
+
+#[test]
 fn floods_are_bounded() {
     let many_headers = format!("{}{}\n\nbody\n", header("a@x", "s", "").trim_end(), "\nX-Flood: y".repeat(100_000));
     let thread = read_thread(many_headers.as_bytes(), Hint::Auto);
