@@ -6,6 +6,10 @@
 mod access;
 mod arithmetic;
 mod calls;
+mod lazy;
+
+pub use lazy::Values;
+use lazy::{Lazily, is_lazy};
 
 use arithmetic::{arithmetic, bits_size, compare, section_name};
 
@@ -328,7 +332,7 @@ impl<'p> Machine<'p> {
         let footprint = std::mem::take(&mut self.threads[t].footprint);
         self.event.footprint.extend_from_slice(&footprint);
         self.threads[t].footprint = footprint;
-        self.event.choices = self.threads[t].choices;
+        self.event.choices = std::mem::replace(&mut self.threads[t].choices, 1);
         self.event.choice = choice;
         self.choice = choice;
         self.switch_to(t);
@@ -393,6 +397,21 @@ impl<'p> Machine<'p> {
                     ($x:expr) => {
                         self.threads[t].regs[regs + $x as usize]
                     };
+                }
+                if !self.threads[t].lazies.is_empty() {
+                    match self.lazily(t, pc, ins, regs, &mut granted) {
+                        Lazily::Plain => {}
+                        Lazily::Again => continue,
+                        Lazily::Stop => return,
+                        Lazily::Done => {
+                            pc += 1;
+                            continue;
+                        }
+                        Lazily::Jump(to) => {
+                            pc = to;
+                            continue;
+                        }
+                    }
                 }
                 match ins {
                     Ins::Const { d, v } => r!(d) = v,
@@ -464,7 +483,7 @@ impl<'p> Machine<'p> {
                                 if let Some(d) = site.dst
                                     && site.dst_size == 0
                                 {
-                                    r!(d) = site.dst_ty.fit(v);
+                                    r!(d) = if is_lazy(v) { v } else { site.dst_ty.fit(v) };
                                 }
                                 if !self.threads[t].active() {
                                     return;

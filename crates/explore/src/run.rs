@@ -418,7 +418,7 @@ impl<'p> Run<'p> {
         for &(t, ops, choice) in self.steps.iter().take(event as usize) {
             schedule.choices.extend(choice);
             match schedule.runs.last_mut() {
-                Some(run) if run.0 == t => run.1 += u64::from(ops),
+                Some(run) if run.0 == t && choice.is_none() => run.1 += u64::from(ops),
                 _ => schedule.runs.push((t, u64::from(ops))),
             }
         }

@@ -138,6 +138,8 @@ pub struct Thread {
     pub effects: u32,
     /// What it has read since the last backward jump: granule and value.
     pub reads: Vec<(u64, u64)>,
+    /// What the values that it has not decided may still be.
+    pub lazies: Vec<crate::machine::Values>,
 }
 
 impl Thread {
@@ -174,6 +176,7 @@ impl Thread {
             steps: 0,
             effects: 0,
             reads: Vec::new(),
+            lazies: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::explore_text;
-use cuthere_explore::{Options, Outcome, OutcomeKind};
+use cuthere_explore::{Options, Outcome, OutcomeKind, Replay};
 
 fn run(text: &str) -> Outcome {
     explore_text("program.c", &format!("#include <pthread.h>\n#include <assert.h>\n{text}"), &Options::default())
@@ -122,4 +122,63 @@ fn assumptions_prune_and_hide_nothing() {
     assert_eq!(run(empty).kind, OutcomeKind::Fault);
     // Elsewhere it is a crash.
     assert_eq!(run("void abort(void);\nint main(void)\n{\n\tabort();\n\treturn 0;\n}\n").kind, OutcomeKind::Fault);
+}
+
+/// What any value may be, of each kind.
+const OPEN: &str = "extern int __VERIFIER_nondet_int(void);\nextern unsigned __VERIFIER_nondet_uint(void);\nextern short __VERIFIER_nondet_short(void);\n\
+                    extern _Bool __VERIFIER_nondet_bool(void);\nextern void __VERIFIER_assume(int);\n";
+
+#[test]
+fn open_values_are_divided_by_what_asks() {
+    let main = |body: &str| {
+        run(&format!(
+            "{OPEN}int g;\nint open(void)\n{{\n\treturn __VERIFIER_nondet_int();\n}}\nint main(void)\n{{\n\t{body}\n\treturn 0;\n}}\n"
+        ))
+    };
+    // Each class of values is run once, and none is left out.
+    for (body, executions) in [
+        ("if (open()) g = 1; assert(g < 2);", 2),
+        ("int v = open(); if (v < 0) g = 1; if (v > 5) g = 2; if (v < 9) assert(v <= 8);", 4),
+        ("switch (open()) { case 1: g = 1; break; case 4 ... 6: g = 2; break; default: g = 3; } assert(g);", 3),
+        ("int v = open(); if (v >= 0 && v < 8) { g = v * 2; assert(g < 15); }", 10),
+        ("unsigned u = __VERIFIER_nondet_uint(); if (u > 10 && u < 12) assert(u == 11);", 3),
+        ("short s = __VERIFIER_nondet_short(); int v = s; assert(v < 32768 && v >= -32768);", 1),
+        ("int n = 0; while (n < 3 && open()) n++; assert(n <= 3);", 4),
+        ("_Bool b = __VERIFIER_nondet_bool(); g = b; assert(g == 0 || g == 1);", 2),
+        ("int v = open(); __VERIFIER_assume(v == 77); g = v; assert(g == 77);", 2),
+    ] {
+        let outcome = main(body);
+        assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, executions), "{body}");
+    }
+    for body in [
+        "assert(open() != 77);",
+        "int v = open(); if (v > 1000000) assert(v > 1000001);",
+        "assert(!__VERIFIER_nondet_bool());",
+        "unsigned u = open(); assert(u < 5);",
+        "short s = __VERIFIER_nondet_short(); assert(s < 32767);",
+        "switch (open()) { case 4: assert(0); }",
+    ] {
+        let outcome = main(body);
+        assert_eq!(outcome.kind, OutcomeKind::Fault, "{body}");
+        let schedule = outcome.faults[0].schedule.clone();
+        let text = format!(
+            "#include <pthread.h>\n#include <assert.h>\n{OPEN}int g;\nint open(void)\n{{\n\treturn __VERIFIER_nondet_int();\n}}\nint main(void)\n{{\n\t{body}\n\treturn 0;\n}}\n"
+        );
+        let again = explore_text("program.c", &text, &Options { replay: Some(schedule), ..Options::default() });
+        assert_eq!((again.replay, again.kind), (Some(Replay::Same), OutcomeKind::Fault), "{body}");
+    }
+    // A number is needed and there are too many: two stand for all, which decides nothing.
+    for body in ["g = open(); assert(g != 77);", "assert(open() + 1 != 77);"] {
+        let outcome = main(body);
+        assert_eq!(outcome.kind, OutcomeKind::Unknown, "{body}");
+        assert!(outcome.bounds.iter().any(|b| b == "values"), "{body}");
+    }
+}
+
+#[test]
+fn open_values_of_threads_are_their_own() {
+    let body = "int v = __VERIFIER_nondet_int(); if (v > 0) x = x + 1;";
+    let outcome = twice(&format!("{OPEN}int x;"), body, "x <= 2");
+    assert_eq!(outcome.kind, OutcomeKind::None);
+    assert_eq!(twice(&format!("{OPEN}int x;"), body, "x != 1").kind, OutcomeKind::Fault);
 }

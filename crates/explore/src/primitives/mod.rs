@@ -139,8 +139,10 @@ pub enum Prim {
     Finally,
     Assert,
     Choose,
-    /// A value of a type: 0 and 1 stand for all, which is a bound.
-    AnyValue,
+    /// Any value of the result's type.
+    AnyValue {
+        bool: bool,
+    },
     // POSIX threads and C11.
     PthreadCreate,
     PthreadJoin,
@@ -216,6 +218,10 @@ impl Machine<'_> {
         }
         if let Prim::Argument(n) = prim {
             return Flow::Next(self.arg(t, site, n));
+        }
+        if prim == Prim::Choose && self.link.plain {
+            // From the first choice on, there is more than one execution.
+            self.link.mem.concurrent = true;
         }
         if self.concurrent() {
             if !std::mem::take(granted) {
@@ -394,7 +400,7 @@ impl Machine<'_> {
             | Prim::KthreadShouldStop => self.callback_footprint(t, prim, site),
             Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
             Prim::ListAddValid | Prim::ListDelValid => self.list_footprint(t, prim, site),
-            Prim::Choose | Prim::AnyValue => {
+            Prim::Choose => {
                 self.threads[t].choices = if site.args.is_empty() { 2 } else { a(self, 0).clamp(1, 64) as u16 };
                 Ok(())
             }
@@ -638,10 +644,7 @@ impl Machine<'_> {
                 Flow::Next(0)
             }
             Prim::Choose => Flow::Next(i64::from(self.choice)),
-            Prim::AnyValue => {
-                self.bounds.insert("values");
-                Flow::Next(i64::from(self.choice))
-            }
+            Prim::AnyValue { bool } => Flow::Next(self.anything(t, site.dst_ty, bool)),
             _ => self.pthread_perform(t, prim, site),
         }
     }

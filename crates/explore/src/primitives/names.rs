@@ -358,8 +358,8 @@ pub fn of_suites(name: &str) -> Option<Prim> {
     }
 }
 
-/// Values that the verification suites leave open: zero or one.
+/// Values that the verification suites leave open.
 fn nondeterministic(name: &str) -> Option<Prim> {
     let kind = name.strip_prefix("__VERIFIER_nondet_")?;
-    Some(if matches!(kind, "bool" | "_Bool") { Prim::Choose } else { Prim::AnyValue })
+    Some(Prim::AnyValue { bool: matches!(kind, "bool" | "_Bool") })
 }
