@@ -9,6 +9,7 @@ mod compile;
 mod cpu;
 mod event;
 mod fault;
+mod lanes;
 mod link;
 mod machine;
 mod memory;
@@ -23,7 +24,8 @@ mod thread;
 pub mod witness;
 
 pub use fault::FaultKind;
+pub use lanes::explore;
 pub use machine::Preemption;
-pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind, explore};
+pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind};
 pub use scenario::{ScenarioSource, WithScenario, included, is_plain, shapes_for};
 pub use schedule::{Schedule, ScheduleError};

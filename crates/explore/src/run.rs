@@ -1,16 +1,12 @@
-//! One exploration from beginning to end: executions one after the other until nothing is left or a limit is reached, and what was found.
+//! Executions one after the other, until nothing is left or a limit is reached, and what was found in them.
 
 use crate::event::Footprint;
 use crate::fault::{Fault, FaultKind};
-use crate::link::Linker;
-use crate::machine::{Machine, MachineOptions, Preemption, Recorded};
+use crate::machine::{Machine, Preemption, Recorded};
 use crate::memory::Site;
-use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
-use crate::search::{Dpor, Pct, Random, Strategy, View};
+use crate::search::{Strategy, View};
 use crate::thread::{Level, Pending, Status};
-use cuthere_cfront::program::Program;
-use cuthere_kernel::Model;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -41,6 +37,8 @@ pub struct Options {
     pub replay: Option<Schedule>,
     /// Go on after the first fault, to list all.
     pub all_faults: bool,
+    /// Operations of a turn, where two searches take turns.
+    pub turn: u64,
 }
 
 impl Default for Options {
@@ -59,14 +57,16 @@ impl Default for Options {
             seed: 1,
             replay: None,
             all_faults: true,
+            turn: 100_000,
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OutcomeKind {
     Fault,
     None,
+    #[default]
     Unknown,
 }
 
@@ -107,7 +107,7 @@ pub enum Replay {
 }
 
 /// What an exploration gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     pub kind: OutcomeKind,
     /// Gravest first.
@@ -154,138 +154,70 @@ pub struct TraceStep {
     pub event: u32,
 }
 
-struct Run<'p> {
-    machine: Machine<'p>,
+/// One search's machine, and what it does in an execution.
+pub(crate) struct Run<'p> {
+    pub machine: Machine<'p>,
     /// Thread, operations and choice of each event of the execution.
     steps: Vec<(u8, u32, Option<u16>)>,
     finished: u32,
     names: Vec<String>,
+    /// Operations done when the first fault was found.
+    first_fault: Option<u64>,
+    /// How often something was learned that makes decisions different ones.
+    pub learned: u32,
 }
 
-/// Explores a scenario.
-pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
-    let started = Instant::now();
-    let rt_model = model.clone().for_preempt(options.preemption == Preemption::Rt);
-    let mut link = Linker::new(program, &rt_model, scenario.file, scenario.plain);
-    let entry = if scenario.plain { "main" } else { "scenario" };
-    let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, arguments(&mut link, scenario.plain))).collect();
-    let mut outcome = Outcome {
-        kind: OutcomeKind::Unknown,
-        faults: Vec::new(),
-        executions: 0,
-        redundant: 0,
-        complete: false,
-        bounds: BTreeSet::new(),
-        events: 0,
-        unknown_calls: Vec::new(),
-        unsupported: Vec::new(),
-        unfinished: Vec::new(),
-        seconds: 0.0,
-        replay: None,
-        trace: Vec::new(),
-        threads: Vec::new(),
-    };
-    if start.is_empty() {
-        outcome.unsupported.push(format!("the scenario has no function {entry}()"));
-        return outcome;
-    }
-    let machine_options = MachineOptions {
-        preemption: options.preemption,
-        bh_lock: options.bh_lock,
-        interrupts: options.interrupts,
-        unroll: options.unroll,
-        ..MachineOptions::default()
-    };
-    let mut machine = Machine::new(link, machine_options, start);
-    machine.races = options.races.then(crate::races::Races::default);
-    let mut run = Run { machine, steps: Vec::new(), finished: 0, names: Vec::new() };
-    match &options.replay {
-        Some(schedule) => {
-            let schedule = schedule.clone();
-            let how = run.replay(&schedule);
-            outcome.executions = 1;
-            let faults = std::mem::take(&mut run.machine.faults);
-            run.collect(&mut outcome, faults, Some(&schedule));
-            outcome.replay = Some(how);
-            run.show(&mut outcome);
-        }
-        None => {
-            run.search(options, &mut outcome, started);
-            if let Some(first) = outcome.faults.first() {
-                let schedule = first.schedule.clone();
-                run.replay(&schedule);
-                run.show(&mut outcome);
-            }
-        }
-    }
-    run.conclude(&mut outcome, options);
-    outcome.seconds = started.elapsed().as_secs_f64();
-    outcome
+/// Turns that are done in any case after the first fault, for others.
+const MORE: u64 = 20;
+
+/// How far a search has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Turn {
+    #[default]
+    Going,
+    /// Nothing is left.
+    Complete,
+    /// A fault was found, and one is enough.
+    Found,
+    /// A limit of time or number.
+    Limited,
 }
 
-/// A program is called without arguments: `argc` is 1, and `argv` has its name. A scenario has no parameters.
-fn arguments(link: &mut Linker<'_>, plain: bool) -> [i64; 2] {
-    if !plain {
-        return [0, 0];
+impl Turn {
+    /// Whether it came to an end of its own.
+    pub fn ended(self) -> bool {
+        matches!(self, Turn::Complete | Turn::Found)
     }
-    let name = link.mem.add_global(b"program\0".to_vec());
-    let list = link.mem.add_global([name, 0].iter().flat_map(|word| word.to_le_bytes()).collect());
-    [1, list as i64]
 }
 
 impl<'p> Run<'p> {
-    fn search(&mut self, options: &Options, outcome: &mut Outcome, started: Instant) {
-        let deadline = started + options.time;
-        match options.strategy {
-            StrategyKind::Dpor => {
-                // Without a bound on preemptions first; where that does not end, within the bound.
-                let first = started + options.time / if self.machine.link.plain { 2 } else { 5 };
-                let mut dpor = Dpor::new(None);
-                if self.strategy(&mut dpor, options, outcome, first, options.executions) {
-                    outcome.complete = true;
-                    return;
-                }
-                outcome.bounds.remove("time");
-                outcome.bounds.remove("executions");
-                for bound in 0..=options.preemptions.min(u32::from(u16::MAX)) {
-                    let mut dpor = Dpor::new(Some(bound as u16));
-                    if !self.strategy(&mut dpor, options, outcome, deadline, options.executions) {
-                        return;
-                    }
-                    if !dpor.bounded() {
-                        outcome.complete = true;
-                        return;
-                    }
-                }
-            }
-            StrategyKind::Random => {
-                self.strategy(&mut Random::new(options.seed), options, outcome, deadline, options.executions);
-            }
-            StrategyKind::Pct => {
-                let depth = options.preemptions + 1;
-                self.strategy(&mut Pct::new(options.seed, depth), options, outcome, deadline, options.executions);
-            }
-        }
+    pub fn new(machine: Machine<'p>) -> Run<'p> {
+        Run { machine, steps: Vec::new(), finished: 0, names: Vec::new(), first_fault: None, learned: 0 }
     }
 
-    /// Runs a strategy to its end. `false`: a limit came first.
-    fn strategy(&mut self, strategy: &mut dyn Strategy, options: &Options, outcome: &mut Outcome, deadline: Instant, limit: u64) -> bool {
+    /// Whether it is an ordinary program.
+    pub fn is_plain(&self) -> bool {
+        self.machine.link.plain
+    }
+
+    /// Goes on with a strategy until this many operations are done in all.
+    pub fn turn(&mut self, strategy: &mut dyn Strategy, options: &Options, outcome: &mut Outcome, until: u64, deadline: Instant) -> Turn {
         let mut blocked: Vec<(usize, Footprint)> = Vec::new();
-        outcome.executions = 0;
-        outcome.redundant = 0;
-        loop {
+        while outcome.events < until {
             let complete = self.execution(strategy, &mut blocked, outcome);
             self.machine.learn_cpus();
             let faults = std::mem::take(&mut self.machine.faults);
             // What another thread does does not depend on one that an assumption stopped: it could have come first.
             if !faults.is_empty() {
                 self.collect(outcome, faults, None);
+                self.first_fault.get_or_insert(outcome.events);
                 if !options.all_faults {
-                    return false;
+                    return Turn::Found;
                 }
             }
             let grown = self.machine.link.mem.learned.take_grown() | std::mem::take(&mut self.machine.world.grown);
             if grown {
+                self.learned += 1;
                 strategy.restart();
                 self.machine.forget();
                 self.machine.bounds.clear();
@@ -293,7 +225,7 @@ impl<'p> Run<'p> {
                 outcome.redundant = 0;
                 if Instant::now() >= deadline {
                     outcome.bounds.insert("time".to_owned());
-                    return false;
+                    return Turn::Limited;
                 }
                 continue;
             }
@@ -303,21 +235,25 @@ impl<'p> Run<'p> {
                 outcome.redundant += 1;
             }
             if !strategy.end(&blocked) {
-                break;
+                if strategy.diverged() {
+                    outcome.unsupported.push("the engine did not repeat itself".to_owned());
+                }
+                return Turn::Complete;
             }
-            if outcome.executions >= limit {
+            if self.first_fault.is_some_and(|at| outcome.events > 2 * at + MORE * options.turn) {
+                outcome.bounds.insert("faults".to_owned());
+                return Turn::Limited;
+            }
+            if outcome.executions >= options.executions {
                 outcome.bounds.insert("executions".to_owned());
-                return false;
+                return Turn::Limited;
             }
             if (outcome.executions + outcome.redundant).is_multiple_of(64) && Instant::now() >= deadline {
                 outcome.bounds.insert("time".to_owned());
-                return false;
+                return Turn::Limited;
             }
         }
-        if strategy.diverged() {
-            outcome.unsupported.push("the engine did not repeat itself".to_owned());
-        }
-        true
+        Turn::Going
     }
 
     /// One execution. `false`: given up as equivalent to an earlier one.
@@ -425,7 +361,7 @@ impl<'p> Run<'p> {
         schedule
     }
 
-    fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
+    pub fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
         for fault in faults {
             let place = self.place(fault.site);
             let known = outcome.faults.iter().any(|f| f.fault.kind == fault.kind && f.place == place);
@@ -465,7 +401,7 @@ impl<'p> Run<'p> {
     }
 
     /// Follows a schedule, recording what happens.
-    fn replay(&mut self, schedule: &Schedule) -> Replay {
+    pub fn replay(&mut self, schedule: &Schedule) -> Replay {
         let m = &mut self.machine;
         m.record = Some(Vec::new());
         // What a search learns on its way is taken for granted.
@@ -520,7 +456,7 @@ impl<'p> Run<'p> {
         place_of(&self.machine, site)
     }
 
-    fn show(&mut self, outcome: &mut Outcome) {
+    pub fn show(&mut self, outcome: &mut Outcome) {
         let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
         for r in records {
             if r.site.thread == 0 && r.setup {
@@ -545,7 +481,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
+    pub fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
         let m = &self.machine;
         outcome.bounds.extend(m.bounds.iter().map(|b| (*b).to_owned()));
         let mut unknown: Vec<String> = m.unknown_calls.iter().map(|n| (*n).to_owned()).collect();
@@ -562,6 +498,9 @@ impl<'p> Run<'p> {
             .map(|(_, name)| name.clone())
             .collect();
         let sampled = options.strategy != StrategyKind::Dpor;
+        if m.link.plain && !outcome.complete && !options.bound_counts && !sampled && outcome.faults.is_empty() && options.replay.is_none() {
+            outcome.bounds.insert("preemptions".to_owned());
+        }
         // A program is whole: what an unknown function of it does may be what keeps the fault away.
         let guessed = m.link.plain && !(outcome.unknown_calls.is_empty() && outcome.unsupported.is_empty());
         outcome.kind = if !outcome.faults.is_empty() && !guessed {

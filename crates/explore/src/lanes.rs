@@ -1,0 +1,303 @@
+//! An exploration from its parts: one search through all interleavings, and beside it one within a bound on preemptions.
+//!
+//! Where all interleavings can be explored, the first comes to its end, and what it says is the result. Where they cannot, the second says up to
+//! which bound there is no fault, or finds one with few preemptions; in a program that is too large for that as well, it also tries schedules
+//! with random priorities. The two take turns, counted in operations, whether they have a core each
+//! or share one: so the result is the same for any number of cores, as long as it is not the time that ends them.
+
+use crate::link::Linker;
+use crate::machine::{Machine, MachineOptions, Preemption};
+use crate::run::{Options, Outcome, Run, StrategyKind, Turn};
+use crate::scenario::ScenarioSource;
+use crate::schedule::Schedule;
+use crate::search::{Dpor, Pct, Random, Strategy};
+use cuthere_cfront::program::Program;
+use cuthere_kernel::Model;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+/// Turns that the first search does alone: most programs need no more.
+const ALONE: u64 = 10;
+/// Turns after which the search within a bound gives way to random priorities, and the same number later takes over again.
+const PATIENCE: u64 = 50;
+/// Bytes of a search's stack: bodies are read where they are first called.
+const STACK: usize = 16 << 20;
+
+/// Explores a scenario.
+pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+    let started = Instant::now();
+    let model = model.clone().for_preempt(options.preemption == Preemption::Rt);
+    let lane = |bounded| Lane::new(program, &model, scenario, options, bounded);
+    let mut outcome = match lane(false) {
+        Err(outcome) => *outcome,
+        Ok(mut first) => match &options.replay {
+            Some(schedule) => first.follow(schedule, options),
+            None if options.strategy == StrategyKind::Dpor => both(first, || lane(true).ok(), options, started),
+            None => {
+                first.turn(options, u64::MAX, started + options.time);
+                first.finish(options)
+            }
+        },
+    };
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+/// Lets the two searches take turns, and gives the outcome of one of them.
+fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Send, options: &Options, started: Instant) -> Outcome {
+    let deadline = started + options.time;
+    // A scenario has its answer with the bound; a program only without.
+    let own = if first.run.is_plain() { deadline } else { started + options.time / 5 };
+    if first.turn(options, ALONE * options.turn, own).ended() {
+        return first.finish(options);
+    }
+    if rayon::current_num_threads() < 2 {
+        let Some(mut lane) = second() else { return first.finish(options) };
+        let mut here = Here { lane: &mut lane, options, deadline };
+        return if take_turns(&mut first, &mut here, options, own) { first.finish(options) } else { lane.finish(options) };
+    }
+    std::thread::scope(|scope| {
+        let (orders, theirs) = sync_channel(1);
+        let (mine, answers) = sync_channel(1);
+        let work = move || serve(second(), options, deadline, &theirs, &mine);
+        if std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).is_err() {
+            // Without a second thread the first search is all there is.
+            first.turn(options, u64::MAX, own);
+            return first.finish(options);
+        }
+        if !take_turns(&mut first, &mut There { orders: &orders, answers: &answers }, options, own)
+            && orders.send(Order::Finish).is_ok()
+            && let Ok(Answer::Outcome(outcome)) = answers.recv()
+        {
+            return *outcome;
+        }
+        drop(orders);
+        first.finish(options)
+    })
+}
+
+/// Goes on with both until one has the result: whether it is the first.
+fn take_turns(first: &mut Lane<'_>, second: &mut dyn Beside, options: &Options, own: Instant) -> bool {
+    let (mut state, mut beside) = (Turn::Going, Report::default());
+    loop {
+        if beside.turn == Turn::Going {
+            second.begin();
+        }
+        if state == Turn::Going {
+            state = first.turn(options, options.turn, own);
+        }
+        if beside.turn == Turn::Going {
+            beside = second.report();
+        }
+        if state.ended() {
+            return true;
+        }
+        let found = !first.outcome.faults.is_empty();
+        match (state, beside.turn) {
+            (_, Turn::Found) => return false,
+            (_, Turn::Complete | Turn::Limited) if beside.faults => return false,
+            (_, Turn::Complete) if options.bound_counts => return false,
+            (Turn::Limited, _) if found && first.run.is_plain() => return true,
+            (Turn::Limited, Turn::Complete) => return found,
+            (Turn::Limited, Turn::Limited) => return true,
+            _ => {}
+        }
+    }
+}
+
+/// What the second search says after its turn.
+#[derive(Clone, Copy, Default)]
+struct Report {
+    turn: Turn,
+    faults: bool,
+}
+
+/// The second search, wherever it runs.
+trait Beside {
+    fn begin(&mut self);
+    fn report(&mut self) -> Report;
+}
+
+/// On this thread, when it is asked for its report.
+struct Here<'a, 'p> {
+    lane: &'a mut Lane<'p>,
+    options: &'a Options,
+    deadline: Instant,
+}
+
+impl Beside for Here<'_, '_> {
+    fn begin(&mut self) {}
+
+    fn report(&mut self) -> Report {
+        let turn = self.lane.turn(self.options, self.options.turn, self.deadline);
+        Report { turn, faults: !self.lane.outcome.faults.is_empty() }
+    }
+}
+
+enum Order {
+    Turn,
+    Finish,
+}
+
+enum Answer {
+    Report(Report),
+    Outcome(Box<Outcome>),
+}
+
+/// On a thread of its own.
+struct There<'a> {
+    orders: &'a SyncSender<Order>,
+    answers: &'a Receiver<Answer>,
+}
+
+impl Beside for There<'_> {
+    fn begin(&mut self) {
+        // If it is gone, its report says so.
+        let _ = self.orders.send(Order::Turn);
+    }
+
+    fn report(&mut self) -> Report {
+        match self.answers.recv() {
+            Ok(Answer::Report(report)) => report,
+            _ => Report { turn: Turn::Limited, faults: false },
+        }
+    }
+}
+
+fn serve(lane: Option<Lane<'_>>, options: &Options, deadline: Instant, orders: &Receiver<Order>, answers: &SyncSender<Answer>) {
+    let Some(mut lane) = lane else { return };
+    while let Ok(Order::Turn) = orders.recv() {
+        let turn = lane.turn(options, options.turn, deadline);
+        if answers.send(Answer::Report(Report { turn, faults: !lane.outcome.faults.is_empty() })).is_err() {
+            return;
+        }
+        if turn != Turn::Going {
+            break;
+        }
+    }
+    if let Ok(Order::Finish) = orders.recv() {
+        let _ = answers.send(Answer::Outcome(Box::new(lane.finish(options))));
+    }
+}
+
+enum Search {
+    All(Dpor),
+    /// With this many preemptions, and one more each time, up to a bound.
+    Within(u32, Dpor, Pct),
+    Sampled(Box<dyn Strategy>),
+}
+
+/// A search, the machine it runs on, and what it has found.
+struct Lane<'p> {
+    run: Run<'p>,
+    outcome: Outcome,
+    search: Search,
+}
+
+impl<'p> Lane<'p> {
+    /// `Err`: there is nothing to run.
+    fn new(
+        program: &'p Program<'_>,
+        model: &'p Model,
+        scenario: &ScenarioSource,
+        options: &Options,
+        bounded: bool,
+    ) -> Result<Lane<'p>, Box<Outcome>> {
+        let mut link = Linker::new(program, model, scenario.file, scenario.plain);
+        let entry = if scenario.plain { "main" } else { "scenario" };
+        let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, arguments(&mut link, scenario.plain))).collect();
+        let mut outcome = Outcome::default();
+        if start.is_empty() {
+            outcome.unsupported.push(format!("the scenario has no function {entry}()"));
+            return Err(Box::new(outcome));
+        }
+        let machine_options = MachineOptions {
+            preemption: options.preemption,
+            bh_lock: options.bh_lock,
+            interrupts: options.interrupts,
+            unroll: options.unroll,
+            ..MachineOptions::default()
+        };
+        let mut machine = Machine::new(link, machine_options, start);
+        machine.races = options.races.then(crate::races::Races::default);
+        let search = match options.strategy {
+            StrategyKind::Dpor if bounded => Search::Within(0, Dpor::new(Some(0)), Pct::new(options.seed, options.preemptions + 1)),
+            StrategyKind::Dpor => Search::All(Dpor::new(None)),
+            StrategyKind::Random => Search::Sampled(Box::new(Random::new(options.seed))),
+            StrategyKind::Pct => Search::Sampled(Box::new(Pct::new(options.seed, options.preemptions + 1))),
+        };
+        Ok(Lane { run: Run::new(machine), outcome, search })
+    }
+
+    /// Goes on for this many operations.
+    fn turn(&mut self, options: &Options, operations: u64, deadline: Instant) -> Turn {
+        let (run, outcome) = (&mut self.run, &mut self.outcome);
+        let until = outcome.events.saturating_add(operations);
+        match &mut self.search {
+            Search::Sampled(strategy) => run.turn(strategy.as_mut(), options, outcome, until, deadline),
+            Search::All(dpor) => {
+                let turn = run.turn(dpor, options, outcome, until, deadline);
+                outcome.complete = turn == Turn::Complete;
+                turn
+            }
+            Search::Within(bound, dpor, pct) => loop {
+                let patience = PATIENCE * options.turn;
+                let sampling = run.is_plain() && (patience..2 * patience).contains(&outcome.events);
+                if sampling {
+                    let learned = run.learned;
+                    let turn = run.turn(pct, options, outcome, until.min(2 * patience), deadline);
+                    if run.learned != learned {
+                        dpor.restart();
+                    }
+                    if turn != Turn::Going || outcome.events >= until {
+                        return turn;
+                    }
+                }
+                let turn = run.turn(dpor, options, outcome, until, deadline);
+                if turn != Turn::Complete {
+                    return turn;
+                }
+                outcome.complete = !dpor.bounded();
+                if outcome.complete || *bound >= options.preemptions.min(u32::from(u16::MAX)) {
+                    return turn;
+                }
+                *bound += 1;
+                *dpor = Dpor::new(Some(*bound as u16));
+                (outcome.executions, outcome.redundant) = (0, 0);
+            },
+        }
+    }
+
+    /// Runs one schedule.
+    fn follow(mut self, schedule: &Schedule, options: &Options) -> Outcome {
+        let how = self.run.replay(schedule);
+        self.outcome.executions = 1;
+        let faults = std::mem::take(&mut self.run.machine.faults);
+        self.run.collect(&mut self.outcome, faults, Some(schedule));
+        self.outcome.replay = Some(how);
+        self.run.show(&mut self.outcome);
+        self.run.conclude(&mut self.outcome, options);
+        self.outcome
+    }
+
+    /// Shows the gravest fault, and says what the search amounts to.
+    fn finish(mut self, options: &Options) -> Outcome {
+        if let Some(first) = self.outcome.faults.first() {
+            let schedule = first.schedule.clone();
+            self.run.replay(&schedule);
+            self.run.show(&mut self.outcome);
+        }
+        self.run.conclude(&mut self.outcome, options);
+        self.outcome
+    }
+}
+
+/// A program is called without arguments: `argc` is 1, and `argv` has its name. A scenario has no parameters.
+fn arguments(link: &mut Linker<'_>, plain: bool) -> [i64; 2] {
+    if !plain {
+        return [0, 0];
+    }
+    let name = link.mem.add_global(b"program\0".to_vec());
+    let list = link.mem.add_global([name, 0].iter().flat_map(|word| word.to_le_bytes()).collect());
+    [1, list as i64]
+}
