@@ -3,7 +3,7 @@
 //! `parse_tree DIR [PATH-PREFIX] [--types] [--gaps TEXT]`: with `--gaps`, the places of the gaps whose reason contains the text; with
 //! `--types`, all records and ordinary names are resolved too.
 
-use cuthere_base::{FileId, Source, Symbol};
+use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::ast::{Ast, TagKind};
 use cuthere_cfront::expand::Part;
 use cuthere_cfront::layout;

@@ -1,6 +1,6 @@
 //! Runs a scenario file: `witness FILE [--tree DIR] [--patch FILE]… [options]`.
 
-use cuthere_base::{FileId, Source};
+use cuthere_base::Source;
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;

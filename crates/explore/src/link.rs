@@ -20,9 +20,10 @@ use cuthere_cfront::types::{Ty, TyKind};
 use cuthere_ir::func::{Func, LocalId};
 use cuthere_ir::globals::{ConstValue, InitEntry, PathStep, lower_global};
 use cuthere_ir::tables::LowerTables;
-use cuthere_ir::{GlobalInit, LowerCx, LowerScratch, lower_function};
+use cuthere_ir::{BodyReader, GlobalInit, LowerCx, LowerScratch, lower_function};
 use cuthere_kernel::Model;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Function addresses lie apart from all objects.
@@ -57,7 +58,10 @@ pub struct Linker<'p> {
     /// The program uses the names of the verification suites.
     verified: bool,
     pub functions: Vec<FnInfo>,
-    by_item: FxHashMap<ItemRef, FnId>,
+    /// By item and name: a macro may define several.
+    by_item: FxHashMap<(ItemRef, Symbol), FnId>,
+    /// What the macros used at a file's own level define.
+    made: RefCell<FxHashMap<FileId, FxHashMap<Symbol, ItemRef>>>,
     by_name: FxHashMap<(FileId, Symbol), FnId>,
     unnamed: FxHashMap<Symbol, FnId>,
     globals: FxHashMap<(FileId, Symbol), u64>,
@@ -110,6 +114,7 @@ impl<'p> Linker<'p> {
             verified: plain && of_a_suite(program, scenario),
             functions: Vec::new(),
             by_item: FxHashMap::default(),
+            made: RefCell::default(),
             by_name: FxHashMap::default(),
             unnamed: FxHashMap::default(),
             globals: FxHashMap::default(),
@@ -138,11 +143,11 @@ impl<'p> Linker<'p> {
             return id;
         }
         let id = match self.resolve(from, name) {
-            FnKind::Body(item) => match self.by_item.get(&item) {
+            FnKind::Body(item) => match self.by_item.get(&(item, name)) {
                 Some(&id) => id,
                 None => {
                     let id = self.add(name, FnKind::Body(item));
-                    self.by_item.insert(item, id);
+                    self.by_item.insert((item, name), id);
                     id
                 }
             },
@@ -201,11 +206,35 @@ impl<'p> Linker<'p> {
             Some(item) if self.program.item(item).active || from != self.scenario => Some(item),
             other => self.scope.iter().find_map(|&f| self.defined_in(f, name)).or(other),
         };
+        let files = || [from, self.scenario].into_iter().chain(self.scope.iter().copied());
+        let found = found.or_else(|| files().find_map(|file| self.made_by_macro(file, name)));
         match found {
             Some(item) => FnKind::Body(item),
             None if self.plain => FnKind::Unknown,
             None => Prim::without_body(name.as_str()).map_or(FnKind::Unknown, FnKind::Prim),
         }
+    }
+
+    /// The macro use at a file's own level that defines a function.
+    fn made_by_macro(&self, file: FileId, name: Symbol) -> Option<ItemRef> {
+        if let Some(made) = self.made.borrow().get(&file) {
+            return made.get(&name).copied();
+        }
+        let mut made = FxHashMap::default();
+        let noreturn = |_: Symbol| false;
+        let mut reader = BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn });
+        for (n, item) in self.program.outline(file).items.iter().enumerate() {
+            let at = ItemRef { file, item: n as u32 };
+            let plain = ["EXPORT_", "MODULE_"].iter().any(|p| item.name.as_str().starts_with(p));
+            if item.kind == ItemKind::MacroUse && item.active && !plain {
+                for func in reader.item(at).functions {
+                    made.entry(func.name).or_insert(at);
+                }
+            }
+        }
+        let found = made.get(&name).copied();
+        self.made.borrow_mut().insert(file, made);
+        found
     }
 
     /// The instructions of a function with a body.
@@ -215,7 +244,7 @@ impl<'p> Linker<'p> {
             return Some(code.clone());
         }
         let FnKind::Body(item) = info.kind else { return None };
-        let func = self.read(item)?;
+        let func = self.read(item, info.name)?;
         let code = Rc::new(compile(self, &func));
         self.functions[id.0 as usize].code = Some(code.clone());
         Some(code)
@@ -226,7 +255,13 @@ impl<'p> Linker<'p> {
         self.functions.get(id as usize)?.code.as_ref()
     }
 
-    fn read(&mut self, item: ItemRef) -> Option<Func> {
+    fn read(&mut self, item: ItemRef, name: Symbol) -> Option<Func> {
+        if self.program.item(item).kind == ItemKind::MacroUse {
+            let model = self.model;
+            let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
+            let mut reader = BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn });
+            return reader.item(item).functions.into_iter().find(|func| func.name == name);
+        }
         let text = self.program.text(item.file).ok()?;
         let mut tokens = Vec::new();
         let _ = self.program.tokens(item, Part::Whole, &text, &mut tokens);

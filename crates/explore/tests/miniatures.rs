@@ -1,6 +1,5 @@
 //! The scenarios of `examples/scenarios` that need only the example tree: one per kind of fault, and some without.
 
-use cuthere_base::{FileId, Source};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, OutcomeKind, Replay, Schedule, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;

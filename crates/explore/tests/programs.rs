@@ -182,3 +182,16 @@ fn open_values_of_threads_are_their_own() {
     assert_eq!(outcome.kind, OutcomeKind::None);
     assert_eq!(twice(&format!("{OPEN}int x;"), body, "x != 1").kind, OutcomeKind::Fault);
 }
+
+#[test]
+fn functions_made_by_macros_are_run() {
+    let two = "#define SET(n, v) void set##n(void) { x = v; } void *t##n(void *arg) { set##n(); return 0; }\n";
+    for uses in ["SET(0, 1)\nSET(1, 2)\n", "SET(0, 1) SET(1, 2)\n", "SET(0, 1);\nSET(1, 2);\n"] {
+        let main = "int main(void)\n{\n\tpthread_t i;\n\tpthread_create(&i, 0, t0, 0);\n\tpthread_create(&i, 0, t1, 0);\n\treturn 0;\n}\n";
+        let outcome = run(&format!("int x;\n{two}{uses}{main}"));
+        assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 2), "{uses}");
+    }
+    // A thread's function that is nowhere defined leaves everything open.
+    let outcome = run("void *t(void *arg);\nint main(void)\n{\n\tpthread_t i;\n\tpthread_create(&i, 0, t, 0);\n\treturn 0;\n}\n");
+    assert_eq!((outcome.kind, outcome.unknown_calls), (OutcomeKind::Unknown, vec!["t".to_owned()]));
+}

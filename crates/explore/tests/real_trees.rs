@@ -1,6 +1,5 @@
 //! The five scenarios for real kernel trees, on the states before and after their mends. Where there are no trees, they are skipped.
 
-use cuthere_base::{FileId, Source};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption, WithScenario, explore, shapes_for, witness};
 use cuthere_kernel::Model;

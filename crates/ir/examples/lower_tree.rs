@@ -2,7 +2,7 @@
 //!
 //! For tuning only. PATHs restrict what is lowered, not what is read.
 
-use cuthere_base::{FileId, Source, Symbol};
+use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::ast::Gap;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::program::{Config, Program};

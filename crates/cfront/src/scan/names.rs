@@ -202,10 +202,13 @@ impl<'t> Scan<'t, '_> {
             // An initialiser without a semicolon.
             return false;
         }
-        if last.kind != PartKind::Paren || !self.line_between(last.hi, raw.lo) || self.class(raw.lo, raw.hi) == Class::Attribute {
+        let word = &self.text[raw.lo as usize..raw.hi as usize];
+        // `X(a) X(b)`: the same macro again.
+        let again = parts.len() == 2 && self.word(&parts[0]) == word;
+        if last.kind != PartKind::Paren || !(again || self.line_between(last.hi, raw.lo)) || self.class(raw.lo, raw.hi) == Class::Attribute
+        {
             return false;
         }
-        let word = &self.text[raw.lo as usize..raw.hi as usize];
         if self.is_macro_use(parts) && self.first_candidate(parts) == Some(parts.len() - 1) {
             return parts.len() == 2 || matches!(word, b"static" | b"extern" | b"struct" | b"int" | b"void" | b"typedef" | b"unsigned");
         }

@@ -5,7 +5,12 @@ use super::*;
 impl Machine<'_> {
     pub(super) fn begin(&mut self, t: usize, id: FnId, args: &[i64]) {
         self.threads[t].status = Status::Ready;
-        self.push_frame(t, id, args, None, 0);
+        if !self.push_frame(t, id, args, None, 0)
+            && let Some(info) = self.link.functions.get(id.0 as usize)
+            && info.kind == FnKind::Unknown
+        {
+            self.unknown_calls.insert(info.name.as_str());
+        }
     }
 
     /// Enters a function. `false`: it has no body; its result is 0.
