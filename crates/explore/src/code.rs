@@ -77,6 +77,11 @@ pub enum Ins {
         d: Reg,
         slot: u16,
     },
+    /// The address of the thread's own copy of a variable.
+    Own {
+        d: Reg,
+        copies: u32,
+    },
     Fit {
         d: Reg,
         s: Reg,
@@ -178,6 +183,11 @@ pub enum Ins {
     /// The local's storage starts anew.
     Declare {
         slot: u16,
+    },
+    /// The same of one in a register: any value of its type.
+    Open {
+        d: Reg,
+        ty: IntTy,
     },
     Jump {
         to: u32,

@@ -5,6 +5,7 @@
 
 use crate::code::*;
 use crate::link::Linker;
+use crate::open::open_locals;
 use crate::sizes::{field, size_of};
 use cuthere_base::{Loc, Symbol};
 use cuthere_cfront::resolve;
@@ -13,6 +14,9 @@ use cuthere_ir::func::*;
 
 /// Elements that an array of variable length has room for: an access beside a shorter one is not found.
 const VARIABLE_LENGTH: u32 = 256;
+
+/// What a local holds before anything is assigned to it, where that is not explored.
+const UNASSIGNED: i64 = 0x5a5a_5a5a;
 
 /// What stands for an address that nothing is known about. Using it ends the execution as not understood, not as a fault.
 pub const UNKNOWN_ADDRESS: u64 = 0xffff_c0de_0000_0000;
@@ -61,8 +65,10 @@ pub fn compile(link: &mut Linker<'_>, f: &Func) -> Code {
     c.code.file = f.file;
     c.code.loc = f.loc;
     c.place_locals();
+    let fixed = c.next;
     c.blocks();
     c.code.regs = c.code.regs.max(c.next);
+    c.close_locals(fixed);
     c.code
 }
 
@@ -118,6 +124,19 @@ impl Compiler<'_, '_, '_> {
                 });
             }
             self.locals.push(home);
+        }
+    }
+
+    /// Leaves open only what some path of a program reads so; nobody sees the others.
+    fn close_locals(&mut self, fixed: Reg) {
+        let given = self.code.params.iter().filter_map(|p| if let Param::Reg(r) = p { Some(*r) } else { None });
+        let open = if self.link.plain { open_locals(&self.code, fixed, given) } else { Vec::new() };
+        for ins in &mut self.code.ins {
+            if let Ins::Open { d, .. } = *ins
+                && !open.contains(&d)
+            {
+                *ins = Ins::Const { d, v: UNASSIGNED };
+            }
         }
     }
 
@@ -205,7 +224,7 @@ impl Compiler<'_, '_, '_> {
             OpKind::Call { dst, callee, args, why } => self.call(dst, callee, self.f.call_args(args), why),
             OpKind::Declare(local) => match self.locals.get(local.index()) {
                 Some(&Home::Slot(slot)) => self.emit(Ins::Declare { slot }),
-                Some(&Home::Reg(d)) => self.emit(Ins::Const { d, v: 0x5a5a_5a5a }),
+                Some(&Home::Reg(d)) => self.emit(Ins::Open { d, ty: self.int(self.f.locals[local.index()].ty) }),
                 None => {}
             },
             OpKind::Asm => {}
@@ -414,7 +433,15 @@ impl Compiler<'_, '_, '_> {
                 if self.link.is_undeclared(name) {
                     self.unsupported(&format!("no declaration of `{name}`"));
                 }
-                Place::Mem { addr: self.constant(v as i64), off: 0 }
+                let addr = match self.link.copies(v) {
+                    Some(copies) => {
+                        let d = self.reg();
+                        self.emit(Ins::Own { d, copies });
+                        d
+                    }
+                    None => self.constant(v as i64),
+                };
+                Place::Mem { addr, off: 0 }
             }
             ExprKind::Deref(p) => {
                 // `*(&x->a + 3)` and the like keep their offset in the instruction.

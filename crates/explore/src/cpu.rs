@@ -111,7 +111,8 @@ impl Machine<'_> {
     /// Whether the thread is in what a grace period waits for.
     pub(crate) fn reader(&self, t: usize) -> bool {
         let u = &self.threads[t];
-        if !u.active() {
+        // One that a bound stopped in its section never leaves it.
+        if !u.active() && u.status != Status::Cut {
             return false;
         }
         u.context.rcu > 0 || (u.level != Level::Task && !self.rt()) || u.level == Level::Hardirq || self.not_preemptible(u)

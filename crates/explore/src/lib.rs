@@ -13,6 +13,7 @@ mod lanes;
 mod link;
 mod machine;
 mod memory;
+mod open;
 mod primitives;
 mod races;
 mod run;

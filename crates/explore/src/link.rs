@@ -6,6 +6,7 @@
 
 use crate::code::{Code, FnId, IntTy};
 use crate::compile::compile;
+use crate::machine::THREADS_MAX;
 use crate::memory::{CPUS, Memory};
 use crate::primitives::Prim;
 use crate::sizes::{field, size_of};
@@ -60,6 +61,9 @@ pub struct Linker<'p> {
     pub functions: Vec<FnInfo>,
     /// By item and name: a macro may define several.
     by_item: FxHashMap<(ItemRef, Symbol), FnId>,
+    /// Thread-local variables of a program, by the address of the first copy, and the copies by thread.
+    own: FxHashMap<u64, u32>,
+    own_copies: Vec<Vec<u64>>,
     /// What the macros used at a file's own level define.
     made: RefCell<FxHashMap<FileId, FxHashMap<Symbol, ItemRef>>>,
     by_name: FxHashMap<(FileId, Symbol), FnId>,
@@ -115,6 +119,8 @@ impl<'p> Linker<'p> {
             functions: Vec::new(),
             by_item: FxHashMap::default(),
             made: RefCell::default(),
+            own: FxHashMap::default(),
+            own_copies: Vec::new(),
             by_name: FxHashMap::default(),
             unnamed: FxHashMap::default(),
             globals: FxHashMap::default(),
@@ -316,16 +322,33 @@ impl<'p> Linker<'p> {
             None => {
                 let size = init.as_ref().map_or(size, |i| size_of(self.program, i.ty).min(1 << 24) as u32).max(size);
                 let size = if size == 0 { 256 } else { size };
-                let addr = self.mem.add_global(vec![0; size as usize]);
+                let own = init.as_ref().is_some_and(|i| i.is_thread_local) && self.plain;
+                let copies: Vec<u64> =
+                    (0..if own { THREADS_MAX } else { 1 }).map(|_| self.mem.add_global(vec![0; size as usize])).collect();
+                let addr = copies.first().copied().unwrap_or(0);
                 self.by_global.insert(key, addr);
                 if let Some(init) = &init {
-                    self.fill(addr, init.file, init.ty, &init.entries);
+                    copies.iter().for_each(|&copy| self.fill(copy, init.file, init.ty, &init.entries));
+                }
+                if own {
+                    self.own.insert(addr, self.own_copies.len() as u32);
+                    self.own_copies.push(copies);
                 }
                 addr
             }
         };
         self.globals.insert((from, name), addr);
         addr
+    }
+
+    /// Of a variable that every thread has for itself: which.
+    pub fn copies(&self, addr: u64) -> Option<u32> {
+        self.own.get(&addr).copied()
+    }
+
+    /// A thread's copy of such a variable.
+    pub fn own_copy(&self, copies: u32, thread: usize) -> u64 {
+        self.own_copies.get(copies as usize).and_then(|copies| copies.get(thread)).copied().unwrap_or(0)
     }
 
     /// The one object of a `static` local.

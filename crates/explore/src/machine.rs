@@ -417,6 +417,7 @@ impl<'p> Machine<'p> {
                     Ins::Const { d, v } => r!(d) = v,
                     Ins::Mov { d, s } => r!(d) = r!(s),
                     Ins::Local { d, slot } => r!(d) = self.threads[t].slots[slots + slot as usize] as i64,
+                    Ins::Own { d, copies } => r!(d) = self.link.own_copy(copies, t) as i64,
                     Ins::Fit { d, s, ty } => r!(d) = ty.fit(r!(s)),
                     Ins::Truth { d, s, not } => r!(d) = i64::from((r!(s) != 0) != not),
                     Ins::Neg { d, s, ty } => r!(d) = ty.fit(r!(s).wrapping_neg()),
@@ -454,6 +455,7 @@ impl<'p> Machine<'p> {
                             self.link.mem.fill(at, size, POISON);
                         }
                     }
+                    Ins::Open { d, ty } => r!(d) = self.anything(t, ty, false),
                     Ins::Jump { to } => {
                         if (to as usize) <= pc && !self.loop_again(t, pc, to as usize) {
                             return;

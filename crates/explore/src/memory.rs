@@ -453,6 +453,18 @@ impl Memory {
         Some(bytes.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)))
     }
 
+    /// Whether a number read here comes from memory that nobody has written, as far as its bytes tell: those of a word around it.
+    pub fn unwritten(&self, at: Ref, size: u8) -> bool {
+        let object = self.object(at);
+        if !matches!(object.kind, Kind::Heap | Kind::Stack) {
+            return false;
+        }
+        let (from, to) = (at.off & !3, (at.off + u32::from(size)).next_multiple_of(4).min(object.size));
+        let start = object.start as usize;
+        let bytes = self.bytes.get(start + from as usize..start + to as usize);
+        bytes.is_some_and(|bytes| bytes.iter().all(|b| *b == POISON))
+    }
+
     /// Copies between two checked ranges, which may overlap.
     pub fn copy(&mut self, dst: Ref, src: Ref, size: u32) {
         let d = self.object(dst).start as usize + dst.off as usize;

@@ -195,3 +195,33 @@ fn functions_made_by_macros_are_run() {
     let outcome = run("void *t(void *arg);\nint main(void)\n{\n\tpthread_t i;\n\tpthread_create(&i, 0, t, 0);\n\treturn 0;\n}\n");
     assert_eq!((outcome.kind, outcome.unknown_calls), (OutcomeKind::Unknown, vec!["t".to_owned()]));
 }
+
+#[test]
+fn memory_that_nobody_wrote_may_hold_anything() {
+    let main = |body: &str| run(&format!("#include <stdlib.h>\nint main(void)\n{{\n\t{body}\n\treturn 0;\n}}\n"));
+    for body in ["int *p = malloc(4); assert(*p != 7);", "char *p = malloc(8); assert(p[1] != 7);", "int x; int *p = &x; assert(*p != 7);"]
+    {
+        let outcome = main(body);
+        assert_eq!(outcome.kind, OutcomeKind::Unknown, "{body}");
+        assert!(outcome.bounds.iter().any(|b| b == "uninitialised"), "{body}");
+    }
+    // A local that is never looked at by address is open like any other value.
+    let outcome = main("int x; if (x == 7) assert(0);");
+    assert_eq!(outcome.kind, OutcomeKind::Fault);
+    assert_eq!(main("int x; printf(\"%d\", x);").executions, 1);
+    let outcome = main("int x, n; for (n = 0; n < 3; n++) { if (n == 0) x = 1; else x++; } if (n > 2) assert(x == 3);");
+    assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 1));
+    for body in ["int *p = calloc(1, 4); assert(*p != 7);", "char *p = malloc(8); p[1] = 'Z'; p[2] = 0; assert(p[1] != 7);"] {
+        assert_eq!(main(body).kind, OutcomeKind::None, "{body}");
+    }
+}
+
+#[test]
+fn threads_have_their_own_thread_local_variables() {
+    for word in ["__thread", "_Thread_local", "static __thread"] {
+        let outcome =
+            twice(&format!("{word} int own = 4;\nint x;"), "own++; x = own; assert(own == 5); int *p = &own; assert(*p == 5);", "own == 4");
+        assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 2), "{word}");
+    }
+    assert_eq!(twice("int own = 4;", "own++; assert(own == 5);", "1").kind, OutcomeKind::Fault);
+}

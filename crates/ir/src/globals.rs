@@ -70,6 +70,8 @@ pub struct GlobalInit {
     /// Whether an initialiser is written; else the object is zero, or defined elsewhere if `is_extern`.
     pub initialised: bool,
     pub is_extern: bool,
+    /// Each thread has one of its own.
+    pub is_thread_local: bool,
     pub entries: Vec<InitEntry>,
 }
 
@@ -157,6 +159,7 @@ impl Lower<'_> {
             is_static: decl.storage.is_static,
             initialised: decl.init.is_some(),
             is_extern: decl.storage.is_extern,
+            is_thread_local: decl.storage.is_thread_local,
             entries,
         })
     }

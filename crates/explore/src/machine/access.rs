@@ -205,7 +205,12 @@ impl Machine<'_> {
             Ins::Load { d, a, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let at = go!(addr, u32::from(ty.size), false);
-                self.threads[t].regs[regs + usize::from(d)] = self.link.mem.read(at, ty);
+                let v = self.link.mem.read(at, ty);
+                if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
+                    // It could be any value, and this is one.
+                    self.bounds.insert("uninitialised");
+                }
+                self.threads[t].regs[regs + usize::from(d)] = v;
             }
             Ins::Store { a, s, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;

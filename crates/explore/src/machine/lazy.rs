@@ -7,6 +7,7 @@
 //! some that stand for all, which is a bound. Values never leave their thread unchosen, so that choices of different threads are independent.
 
 use super::*;
+use crate::primitives::Prim;
 
 /// The upper half of every stand-in; no address and no integer of 32 bits has it.
 const MARK: i64 = 0x6c61_7a79;
@@ -173,7 +174,13 @@ impl Machine<'_> {
         let lazy = |m: &Self, x: Reg| Some(r(m, x)).filter(|v| is_lazy(*v));
         let nought = Values(vec![(0, 0)]);
         match ins {
-            Ins::Const { .. } | Ins::Mov { .. } | Ins::Local { .. } | Ins::Jump { .. } | Ins::Declare { .. } => Lazily::Plain,
+            Ins::Const { .. }
+            | Ins::Own { .. }
+            | Ins::Mov { .. }
+            | Ins::Local { .. }
+            | Ins::Jump { .. }
+            | Ins::Declare { .. }
+            | Ins::Open { .. } => Lazily::Plain,
             Ins::Truth { s: c, .. } | Ins::Branch { c, .. } | Ins::Select { c, .. } => match lazy(self, c) {
                 // A stand-in is not nought.
                 Some(v) if self.values(t, v).has(0) => match self.decide(t, pc, v, &nought, granted) {
@@ -307,7 +314,7 @@ impl Machine<'_> {
                 code.params.get(n).is_none_or(|p| matches!(p, Param::Reg(_)))
             }
             Some(FnKind::Unknown) | None => true,
-            Some(FnKind::Prim(_)) => false,
+            Some(FnKind::Prim(prim)) => matches!(prim, Prim::Give(_)),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Machine<'_> {
             return true;
         }
         match prim {
-            Prim::RcuBarrier => !self.threads.iter().any(|u| u.alive() && u.callback == RCU_CALLBACK),
+            Prim::RcuBarrier => !self.threads.iter().any(|u| !u.ended() && u.callback == RCU_CALLBACK),
             _ => thread.waits_for == 0,
         }
     }
@@ -80,7 +80,7 @@ impl Machine<'_> {
             let inside = if domain == 0 {
                 self.reader(n)
             } else {
-                self.threads[n].alive() && self.threads[n].srcu.iter().any(|s| s.0 == domain && s.1 > 0)
+                !self.threads[n].ended() && self.threads[n].srcu.iter().any(|s| s.0 == domain && s.1 > 0)
             };
             if inside {
                 mask |= 1 << n;
