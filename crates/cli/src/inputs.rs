@@ -114,12 +114,11 @@ fn text(path: &Path, option: &str) -> Result<String> {
 pub fn splats(path: &Path) -> Result<Vec<Splat>> {
     let bytes = bytes(path)?;
     let thread = cuthere_mail::read_thread(&bytes, Hint::Auto);
+    let as_it_is = || cuthere_splat::read(&String::from_utf8_lossy(&bytes));
     let in_mails = || thread.messages.iter().flat_map(|mail| cuthere_splat::read(&mail.text())).collect::<Vec<_>>();
     let mail = thread.source_kind != SourceKind::Text;
-    let mut splats = if mail { in_mails() } else { cuthere_splat::read(&String::from_utf8_lossy(&bytes)) };
-    if splats.is_empty() {
-        splats = if mail { cuthere_splat::read(&String::from_utf8_lossy(&bytes)) } else { in_mails() };
-    }
+    let readings: [&dyn Fn() -> Vec<Splat>; 2] = if mail { [&in_mails, &as_it_is] } else { [&as_it_is, &in_mails] };
+    let splats = readings.iter().map(|read| read()).find(|splats| !splats.is_empty()).unwrap_or_default();
     // That a log is no mail is not worth a word, nor what a mail lacks for other ends.
     let notes = thread.notes.iter().filter(|note| note.message.is_none() && (!mail || splats.is_empty()));
     for note in notes.skip(usize::from(!mail)) {

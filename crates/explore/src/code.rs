@@ -216,6 +216,26 @@ pub enum Ins {
     },
 }
 
+impl Ins {
+    /// The registers that it reads, but for those of a call's site.
+    pub fn operands(self) -> [Option<Reg>; 3] {
+        match self {
+            Ins::Mov { s, .. } | Ins::Fit { s, .. } | Ins::Truth { s, .. } | Ins::Neg { s, .. } | Ins::BitNot { s, .. } => {
+                [Some(s), None, None]
+            }
+            Ins::Bin { a, b, .. } | Ins::Cmp { a, b, .. } | Ins::Index { a, b, .. } | Ins::PtrDiff { a, b, .. } => [Some(a), Some(b), None],
+            Ins::AddConst { a, .. } | Ins::Load { a, .. } | Ins::LoadBits { a, .. } | Ins::Zero { a, .. } => [Some(a), None, None],
+            Ins::Select { c, t, e, .. } => [Some(c), Some(t), Some(e)],
+            Ins::Store { a, s, .. } | Ins::StoreBits { a, s, .. } => [Some(a), Some(s), None],
+            Ins::Copy { d, s, .. } => [Some(d), Some(s), None],
+            Ins::Branch { c, .. } => [Some(c), None, None],
+            Ins::Switch { v, .. } => [Some(v), None, None],
+            Ins::Ret { s, .. } => [s, None, None],
+            _ => [None; 3],
+        }
+    }
+}
+
 /// A local that lives in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {

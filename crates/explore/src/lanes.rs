@@ -48,13 +48,14 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
     let deadline = started + options.time;
     // A scenario has its answer with the bound; a program only without.
     let own = if first.run.is_plain() { deadline } else { started + options.time / 5 };
-    if first.turn(options, ALONE * options.turn, own).ended() {
+    let state = first.turn(options, ALONE * options.turn, own);
+    if state.ended() {
         return first.finish(options);
     }
     if rayon::current_num_threads() < 2 {
         let Some(mut lane) = second() else { return first.finish(options) };
         let mut here = Here { lane: &mut lane, options, deadline };
-        return if take_turns(&mut first, &mut here, options, own) { first.finish(options) } else { lane.finish(options) };
+        return if take_turns(&mut first, state, &mut here, options, own) { first.finish(options) } else { lane.finish(options) };
     }
     std::thread::scope(|scope| {
         let (orders, theirs) = sync_channel(1);
@@ -65,7 +66,7 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
             first.turn(options, u64::MAX, own);
             return first.finish(options);
         }
-        if !take_turns(&mut first, &mut There { orders: &orders, answers: &answers }, options, own)
+        if !take_turns(&mut first, state, &mut There { orders: &orders, answers: &answers }, options, own)
             && orders.send(Order::Finish).is_ok()
             && let Ok(Answer::Outcome(outcome)) = answers.recv()
         {
@@ -77,8 +78,8 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
 }
 
 /// Goes on with both until one has the result: whether it is the first.
-fn take_turns(first: &mut Lane<'_>, second: &mut dyn Beside, options: &Options, own: Instant) -> bool {
-    let (mut state, mut beside) = (Turn::Going, Report::default());
+fn take_turns(first: &mut Lane<'_>, mut state: Turn, second: &mut dyn Beside, options: &Options, own: Instant) -> bool {
+    let mut beside = Report::default();
     loop {
         if beside.turn == Turn::Going {
             second.begin();

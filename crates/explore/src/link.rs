@@ -221,23 +221,29 @@ impl<'p> Linker<'p> {
         }
     }
 
+    /// With a reader of what items define.
+    fn reading<R>(&self, with: impl FnOnce(&mut BodyReader<'_>) -> R) -> R {
+        let noreturn = |name: Symbol| self.model.entry(name).is_some_and(|e| e.noreturn);
+        with(&mut BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn }))
+    }
+
     /// The macro use at a file's own level that defines a function.
     fn made_by_macro(&self, file: FileId, name: Symbol) -> Option<ItemRef> {
         if let Some(made) = self.made.borrow().get(&file) {
             return made.get(&name).copied();
         }
         let mut made = FxHashMap::default();
-        let noreturn = |_: Symbol| false;
-        let mut reader = BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn });
-        for (n, item) in self.program.outline(file).items.iter().enumerate() {
-            let at = ItemRef { file, item: n as u32 };
-            let plain = ["EXPORT_", "MODULE_"].iter().any(|p| item.name.as_str().starts_with(p));
-            if item.kind == ItemKind::MacroUse && item.active && !plain {
-                for func in reader.item(at).functions {
-                    made.entry(func.name).or_insert(at);
+        self.reading(|reader| {
+            for (n, item) in self.program.outline(file).items.iter().enumerate() {
+                let at = ItemRef { file, item: n as u32 };
+                let plain = ["EXPORT_", "MODULE_"].iter().any(|p| item.name.as_str().starts_with(p));
+                if item.kind == ItemKind::MacroUse && item.active && !plain {
+                    for func in reader.item(at).functions {
+                        made.entry(func.name).or_insert(at);
+                    }
                 }
             }
-        }
+        });
         let found = made.get(&name).copied();
         self.made.borrow_mut().insert(file, made);
         found
@@ -263,10 +269,7 @@ impl<'p> Linker<'p> {
 
     fn read(&mut self, item: ItemRef, name: Symbol) -> Option<Func> {
         if self.program.item(item).kind == ItemKind::MacroUse {
-            let model = self.model;
-            let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
-            let mut reader = BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn });
-            return reader.item(item).functions.into_iter().find(|func| func.name == name);
+            return self.reading(|reader| reader.item(item).functions.into_iter().find(|func| func.name == name));
         }
         let text = self.program.text(item.file).ok()?;
         let mut tokens = Vec::new();

@@ -9,7 +9,7 @@ mod calls;
 mod lazy;
 
 pub use lazy::Values;
-use lazy::{Lazily, is_lazy};
+use lazy::{Lazily, fitted};
 
 use arithmetic::{arithmetic, bits_size, compare, section_name};
 
@@ -485,7 +485,7 @@ impl<'p> Machine<'p> {
                                 if let Some(d) = site.dst
                                     && site.dst_size == 0
                                 {
-                                    r!(d) = if is_lazy(v) { v } else { site.dst_ty.fit(v) };
+                                    r!(d) = fitted(site.dst_ty, v);
                                 }
                                 if !self.threads[t].active() {
                                     return;

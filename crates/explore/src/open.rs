@@ -93,28 +93,16 @@ fn written(code: &Code, ins: Ins) -> Option<Reg> {
 }
 
 fn reads(code: &Code, ins: Ins, mut read: impl FnMut(Reg)) {
-    match ins {
-        Ins::Mov { s, .. } | Ins::Fit { s, .. } | Ins::Truth { s, .. } | Ins::Neg { s, .. } | Ins::BitNot { s, .. } => read(s),
-        Ins::Bin { a, b, .. } | Ins::Cmp { a, b, .. } | Ins::Index { a, b, .. } | Ins::PtrDiff { a, b, .. } => {
-            [a, b].into_iter().for_each(read)
+    ins.operands().into_iter().flatten().for_each(&mut read);
+    if let Ins::Call { site } = ins
+        && let Some(site) = code.sites.get(site as usize)
+    {
+        site.args.iter().copied().for_each(&mut read);
+        if let Target::Pointer(r) = site.target {
+            read(r);
         }
-        Ins::AddConst { a, .. } | Ins::Load { a, .. } | Ins::LoadBits { a, .. } | Ins::Zero { a, .. } => read(a),
-        Ins::Select { c, t, e, .. } => [c, t, e].into_iter().for_each(read),
-        Ins::Store { a, s, .. } | Ins::StoreBits { a, s, .. } => [a, s].into_iter().for_each(read),
-        Ins::Copy { d, s, .. } => [d, s].into_iter().for_each(read),
-        Ins::Branch { c, .. } => read(c),
-        Ins::Switch { v, .. } => read(v),
-        Ins::Ret { s: Some(s), .. } => read(s),
-        Ins::Call { site } => {
-            let Some(site) = code.sites.get(site as usize) else { return };
-            site.args.iter().copied().for_each(&mut read);
-            if let Target::Pointer(r) = site.target {
-                read(r);
-            }
-            if let Some(d) = site.dst.filter(|_| site.dst_size > 0) {
-                read(d);
-            }
+        if let Some(d) = site.dst.filter(|_| site.dst_size > 0) {
+            read(d);
         }
-        _ => {}
     }
 }

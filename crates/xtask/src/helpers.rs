@@ -1,12 +1,12 @@
 //! `cargo xtask helpers TREE…`: the names of the functions that the files of `crates/splat/data/helpers.toml` define in these trees, as
 //! `crates/splat/data/helpers.txt`. Assembly counts, as far as its macros name what they define.
 
+use crate::corpus;
 use anyhow::{Context as _, bail};
 use cuthere_base::FileId;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_kernel::Model;
-use cuthere_tree::{OpenOptions, Tree};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ fn globs(patterns: &[String]) -> anyhow::Result<GlobSet> {
 }
 
 fn collect(root: &Path, groups: &mut [(String, GlobSet, BTreeSet<String>)]) -> anyhow::Result<()> {
-    let source = Tree::open_dir(root, &OpenOptions::default()).with_context(|| format!("cannot read {}", root.display()))?;
+    let source = corpus::open(root)?;
     let assembly = assembly(root)?;
     let program = Program::build(&source, Config::default(), Model::builtin().shapes());
     for (_, files, functions) in groups {

@@ -1,10 +1,9 @@
 //! `cargo xtask learn TREE`: what the bodies of a tree say about the functions that its headers declare, as `models/learned.toml`.
 //! Decides only how the file is laid out: one entry for all names of which the same is known.
 
-use anyhow::Context as _;
+use crate::corpus;
 use cuthere_checks::{Learned, LearnedSleep, Options, Quiet};
 use cuthere_kernel::Model;
-use cuthere_tree::{OpenOptions, Tree};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
-    let tree = Tree::open_dir(&args.tree, &OpenOptions::default()).with_context(|| format!("cannot read {}", args.tree.display()))?;
+    let tree = corpus::open(&args.tree)?;
     let model = Model::builtin().for_preempt(false);
     let pool = rayon::ThreadPoolBuilder::new().stack_size(16 << 20).build()?;
     let learned = pool.install(|| cuthere_checks::learn(&tree, &model, &Options::default(), &Quiet));

@@ -285,7 +285,7 @@ impl Machine<'_> {
                         Some(Ins::Call { site }) => caller.code.sites[site as usize].dst_ty,
                         _ => IntTy::LONG,
                     };
-                    self.threads[t].regs[at] = if is_lazy(v) { v } else { ty.fit(v) };
+                    self.threads[t].regs[at] = fitted(ty, v);
                 }
                 true
             }

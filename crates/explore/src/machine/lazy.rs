@@ -16,8 +16,14 @@ const FEW: i128 = 16;
 
 /// Whether a register holds a stand-in.
 #[inline]
-pub(super) fn is_lazy(v: i64) -> bool {
+fn is_lazy(v: i64) -> bool {
     v >> 32 == MARK
+}
+
+/// What a register of this type holds of a value; a stand-in was made to fit before.
+#[inline]
+pub(super) fn fitted(ty: IntTy, v: i64) -> i64 {
+    if is_lazy(v) { v } else { ty.fit(v) }
 }
 
 /// The values of an integer type.
@@ -236,7 +242,7 @@ impl Machine<'_> {
                 }
                 Lazily::Plain
             }
-            _ => match operands(ins).into_iter().flatten().find_map(|x| lazy(self, x)) {
+            _ => match ins.operands().into_iter().flatten().find_map(|x| lazy(self, x)) {
                 Some(v) => self.settle(t, pc, v, granted),
                 None => Lazily::Plain,
             },
@@ -327,19 +333,6 @@ fn mirrored(op: BinOp) -> BinOp {
         BinOp::Le => BinOp::Ge,
         BinOp::Ge => BinOp::Le,
         other => other,
-    }
-}
-
-/// The registers that an instruction computes with.
-fn operands(ins: Ins) -> [Option<Reg>; 2] {
-    match ins {
-        Ins::Neg { s, .. } | Ins::BitNot { s, .. } => [Some(s), None],
-        Ins::Bin { a, b, .. } | Ins::Index { a, b, .. } | Ins::PtrDiff { a, b, .. } => [Some(a), Some(b)],
-        Ins::AddConst { a, .. } | Ins::Load { a, .. } | Ins::LoadBits { a, .. } | Ins::Zero { a, .. } => [Some(a), None],
-        Ins::Store { a, s, .. } | Ins::StoreBits { a, s, .. } => [Some(a), Some(s)],
-        Ins::Copy { d, s, .. } => [Some(d), Some(s)],
-        Ins::Ret { s, .. } => [s, None],
-        _ => [None, None],
     }
 }
 
