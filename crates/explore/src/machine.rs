@@ -9,6 +9,7 @@ mod calls;
 mod lazy;
 
 pub use lazy::Values;
+pub(crate) use lazy::is_lazy;
 use lazy::{Lazily, fitted};
 
 use arithmetic::{arithmetic, bits_size, compare, section_name};
@@ -118,6 +119,10 @@ pub struct Machine<'p> {
     pub finally: Vec<(FnId, i64)>,
     /// The choice that the operation being done is told to take.
     pub choice: u16,
+    /// The operation being done may make a choice that was not known before.
+    may_choose: bool,
+    /// Some thread has met an open value.
+    any_open: bool,
     pub exited: bool,
     start: Vec<(FnId, [i64; 2])>,
     /// The start state, so that it is built only once.
@@ -151,6 +156,8 @@ impl<'p> Machine<'p> {
             arrivals: None,
             finally: Vec::new(),
             choice: 0,
+            may_choose: false,
+            any_open: false,
             exited: false,
             start,
             built: None,
@@ -174,6 +181,7 @@ impl<'p> Machine<'p> {
         self.finally.clear();
         self.events = 0;
         self.exited = false;
+        self.any_open = false;
         if let Some(r) = &mut self.record {
             r.clear();
         }
@@ -185,6 +193,7 @@ impl<'p> Machine<'p> {
             self.world.clone_from(&built.world);
             (self.world.shared_cpus, self.world.rcu_used, self.world.sections_used, self.world.grown) = learned;
             self.finally.clone_from(&built.finally);
+            self.any_open = self.threads.iter().any(|thread| !thread.lazies.is_empty());
             self.event = Event::default();
             self.start_threads();
             return;
@@ -365,6 +374,12 @@ impl<'p> Machine<'p> {
                 self.threads[t].reads.clear();
                 self.advance(t, false);
             }
+            Pending::Decide => {
+                self.event.choices = 1;
+                self.may_choose = true;
+                self.advance(t, false);
+                self.may_choose = false;
+            }
             _ => self.advance(t, true),
         }
     }
@@ -398,8 +413,8 @@ impl<'p> Machine<'p> {
                         self.threads[t].regs[regs + $x as usize]
                     };
                 }
-                if !self.threads[t].lazies.is_empty() {
-                    match self.lazily(t, pc, ins, regs, &mut granted) {
+                if self.any_open {
+                    match self.lazily(t, pc, ins, regs) {
                         Lazily::Plain => {}
                         Lazily::Again => continue,
                         Lazily::Stop => return,

@@ -5,7 +5,10 @@
 //! work without further ado, a pointer before or behind its object is still known to belong to it, and the address of an object does
 //! not depend on what other threads do. Slots are never used twice in one execution, so every stale pointer is seen.
 
+mod open;
+
 use crate::code::IntTy;
+use open::OpenCells;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 const BASE: u64 = 0xffff_8000_0000_0000;
@@ -139,6 +142,7 @@ pub struct Memory {
     /// Per granule of eight bytes: which threads have read (low half) and written (high half).
     touched: Vec<u64>,
     spaces: Vec<Vec<Object>>,
+    open: OpenCells,
     /// Contents of globals at the start, by number.
     images: Vec<Image>,
     pub learned: Learned,
@@ -159,12 +163,13 @@ pub struct MemoryCopy {
     bytes: Vec<u8>,
     touched: Vec<u64>,
     spaces: Vec<Vec<Object>>,
+    open: OpenCells,
 }
 
 impl Memory {
     /// Remembers all contents.
     pub fn copy_out(&self) -> MemoryCopy {
-        MemoryCopy { bytes: self.bytes.clone(), touched: self.touched.clone(), spaces: self.spaces.clone() }
+        MemoryCopy { bytes: self.bytes.clone(), touched: self.touched.clone(), spaces: self.spaces.clone(), open: self.open.clone() }
     }
 
     /// Goes back to remembered contents.
@@ -172,6 +177,7 @@ impl Memory {
         self.bytes.clone_from(&copy.bytes);
         self.touched.clone_from(&copy.touched);
         self.spaces.clone_from(&copy.spaces);
+        self.open.clone_from(&copy.open);
     }
 
     /// Everything as at the start.
@@ -179,6 +185,7 @@ impl Memory {
         self.bytes.clear();
         self.touched.clear();
         self.spaces.iter_mut().for_each(Vec::clear);
+        self.open.reset();
         self.concurrent = false;
         self.exhausted = false;
     }
@@ -326,6 +333,18 @@ impl Memory {
         &self.spaces[at.space as usize][at.slot as usize]
     }
 
+    fn address_of(&self, at: Ref) -> u64 {
+        self.object(at).addr.wrapping_add(u64::from(at.off))
+    }
+
+    /// Another value comes to a checked range, which may have held open ones.
+    #[inline]
+    fn overwrite(&mut self, at: Ref, size: u64) {
+        if self.has_open() {
+            self.open.clear(self.address_of(at), size);
+        }
+    }
+
     /// The object of a checked access.
     pub fn object_of(&self, at: Ref) -> Object {
         *self.object(at)
@@ -435,13 +454,14 @@ impl Memory {
     /// Writes an integer of a checked access.
     #[inline]
     pub fn write(&mut self, at: Ref, ty: IntTy, v: i64) {
+        self.overwrite(at, u64::from(ty.size));
         let start = self.object(at).start as usize + at.off as usize;
         let bytes = v.to_le_bytes();
         let size = usize::from(ty.size.min(8));
         self.bytes[start..start + size].copy_from_slice(&bytes[..size]);
     }
 
-    /// The eight bytes at an aligned address, if they can be read as they are.
+    /// The eight bytes at an aligned address, if they can be read; where one is open, what tells it from other contents.
     pub fn peek(&self, addr: u64) -> Option<u64> {
         let x = addr.wrapping_sub(BASE);
         let object = self.spaces.get((x >> SPACE_BITS) as usize)?.get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
@@ -450,7 +470,8 @@ impl Memory {
         }
         let start = object.start as usize + usize::try_from(addr.wrapping_sub(object.addr)).ok()?;
         let bytes = self.bytes.get(start..start.checked_add(8)?)?;
-        Some(bytes.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)))
+        let mark = if self.has_open() { self.open_mark(addr) } else { 0 };
+        Some(bytes.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)) ^ mark)
     }
 
     /// Whether a number read here comes from memory that nobody has written, as far as its bytes tell: those of a word around it.
@@ -467,6 +488,9 @@ impl Memory {
 
     /// Copies between two checked ranges, which may overlap.
     pub fn copy(&mut self, dst: Ref, src: Ref, size: u32) {
+        if self.has_open() {
+            self.copy_open(dst, src, size);
+        }
         let d = self.object(dst).start as usize + dst.off as usize;
         let s = self.object(src).start as usize + src.off as usize;
         self.bytes.copy_within(s..s + size as usize, d);
@@ -474,6 +498,7 @@ impl Memory {
 
     /// Sets all bytes of a checked range.
     pub fn fill(&mut self, at: Ref, size: u32, byte: u8) {
+        self.overwrite(at, u64::from(size));
         let d = self.object(at).start as usize + at.off as usize;
         self.bytes[d..d + size as usize].fill(byte);
     }

@@ -301,8 +301,8 @@ impl<'p> Run<'p> {
 
     fn step(&mut self, t: usize, choice: u16) {
         let before = self.machine.threads[t].ops;
-        let choices = self.machine.threads[t].choices;
         self.machine.step(t, choice);
+        let choices = self.machine.event.choices;
         let done = self.machine.threads[t].ops - before;
         self.steps.push((t as u8, done as u32, (choices > 1).then_some(choice)));
     }
@@ -410,7 +410,7 @@ impl<'p> Run<'p> {
         m.stop_at = None;
         m.forget();
         m.reset();
-        let mut choices = schedule.choices.iter();
+        let mut choices = schedule.choices.as_slice();
         let mut result = Replay::Same;
         'runs: for (n, &(t, ops)) in schedule.runs.iter().enumerate() {
             let t = usize::from(t);
@@ -429,9 +429,11 @@ impl<'p> Run<'p> {
                     break 'runs;
                 }
                 self.machine.stop_at = Some(goal);
-                let choice = if self.machine.threads[t].choices > 1 { choices.next().copied().unwrap_or(0) } else { 0 };
-                self.machine.step(t, choice);
+                self.machine.step(t, choices.first().copied().unwrap_or(0));
                 let event = std::mem::take(&mut self.machine.event);
+                if event.choices > 1 {
+                    choices = choices.get(1..).unwrap_or_default();
+                }
                 if let Some(races) = &mut self.machine.races {
                     races.executed(&event);
                 }

@@ -39,6 +39,8 @@ pub enum Pending {
     Start,
     /// The end of a callback, which others may wait for.
     End,
+    /// A choice about an open value, if others have not decided it by then.
+    Decide,
     /// Another round of a loop that only reads: it waits until what it reads has changed.
     Await,
 }
@@ -138,7 +140,7 @@ pub struct Thread {
     pub effects: u32,
     /// What it has read since the last backward jump: granule and value.
     pub reads: Vec<(u64, u64)>,
-    /// What the values that it has not decided may still be.
+    /// What the open values that it met first may still be.
     pub lazies: Vec<crate::machine::Values>,
 }
 

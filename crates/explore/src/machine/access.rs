@@ -205,10 +205,17 @@ impl Machine<'_> {
             Ins::Load { d, a, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let at = go!(addr, u32::from(ty.size), false);
-                let v = self.link.mem.read(at, ty);
-                if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
-                    // It could be any value, and this is one.
-                    self.bounds.insert("uninitialised");
+                let mut v = self.link.mem.read(at, ty);
+                if let Some(cell) = self.link.mem.open_in(addr, u64::from(ty.size)) {
+                    v = cell.value;
+                } else if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
+                    // It could be any value.
+                    if ty.size >= 4 && addr.is_multiple_of(u64::from(ty.size)) {
+                        v = self.anything(t, ty, false);
+                        self.link.mem.write_open(at, ty.size, v);
+                    } else {
+                        self.bounds.insert("uninitialised");
+                    }
                 }
                 self.threads[t].regs[regs + usize::from(d)] = v;
             }
@@ -216,7 +223,7 @@ impl Machine<'_> {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let v = r(self, s);
                 let at = go!(addr, u32::from(ty.size), true);
-                self.link.mem.write(at, ty, v);
+                self.put(at, ty, v);
             }
             Ins::LoadBits { d, a, off, bit, width, signed } => {
                 let size = bits_size(bit, width);
@@ -253,6 +260,15 @@ impl Machine<'_> {
             _ => {}
         }
         true
+    }
+
+    /// Writes a number or an open value to a checked place.
+    pub(crate) fn put(&mut self, at: Ref, ty: IntTy, v: i64) {
+        if self.any_open && is_lazy(v) {
+            self.link.mem.write_open(at, ty.size, v);
+        } else {
+            self.link.mem.write(at, ty, v);
+        }
     }
 
     /// Several accesses as one operation. `None`: the thread stopped or died.

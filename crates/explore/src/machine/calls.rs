@@ -47,7 +47,7 @@ impl Machine<'_> {
                 Param::Scalar { slot, ty } => {
                     let addr = self.threads[t].slots[slots as usize + usize::from(slot)];
                     if let Ok(at) = self.link.mem.check(addr, u32::from(ty.size)) {
-                        self.link.mem.write(at, ty, v);
+                        self.put(at, ty, v);
                     }
                 }
                 Param::Aggregate { slot, size } => {

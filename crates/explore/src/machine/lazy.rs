@@ -1,10 +1,13 @@
 //! Values that nothing is known about, chosen only when something asks.
 //!
 //! A program of a verification suite gets such a value from `__VERIFIER_nondet_int()` and its kin. It travels through registers as a
-//! stand-in that no computation can make; with it goes the set of values that it may still have. A test of it is a choice between the
-//! values for which it holds and the others, so all values are covered by as many executions as the tests tell apart. Where a number is
-//! needed (arithmetic, an address, a store that other threads could see) the value is chosen for good: each of a few, or, from a large set,
-//! some that stand for all, which is a bound. Values never leave their thread unchosen, so that choices of different threads are independent.
+//! stand-in that no computation can make, and through memory as an open cell; with it goes the set of values that it may still have. A test
+//! of it is a choice between the values for which it holds and the others, so all values are covered by as many executions as the tests
+//! tell apart. Where a number is needed (arithmetic, an address, a part of an open cell) the value is chosen for good: each of a few, or,
+//! from a large set, some that stand for all, which is a bound.
+//!
+//! A choice touches no location, even where two threads test one value: for every value that it can have at last, the program is one without
+//! choices, and reduction is right for each of these. So what a choice can still decide is known only when it is made.
 
 use super::*;
 use crate::primitives::Prim;
@@ -14,9 +17,12 @@ const MARK: i64 = 0x6c61_7a79;
 /// Sets of up to this many values are gone through one by one.
 const FEW: i128 = 16;
 
+/// Bits of a stand-in that number the values of one thread; the thread is above.
+const NUMBER: u32 = 24;
+
 /// Whether a register holds a stand-in.
 #[inline]
-fn is_lazy(v: i64) -> bool {
+pub(crate) fn is_lazy(v: i64) -> bool {
     v >> 32 == MARK
 }
 
@@ -97,85 +103,100 @@ impl Machine<'_> {
     /// A value of this type that may be anything, or of `bool`.
     pub(crate) fn anything(&mut self, t: usize, ty: IntTy, bool: bool) -> i64 {
         let lazies = &mut self.threads[t].lazies;
+        if lazies.len() >> NUMBER != 0 {
+            self.bounds.insert("values");
+            return 0;
+        }
         lazies.push(Values(vec![if bool { (0, 1) } else { range(ty) }]));
-        (MARK << 32) | (lazies.len() as i64 - 1)
+        self.any_open = true;
+        (MARK << 32) | (t as i64) << NUMBER | (lazies.len() as i64 - 1)
     }
 
-    fn values(&self, t: usize, lazy: i64) -> Values {
-        self.threads[t].lazies.get((lazy & 0xffff_ffff) as usize).cloned().unwrap_or(Values(vec![(0, 0)]))
+    fn values_mut(&mut self, lazy: i64) -> Option<&mut Values> {
+        let thread = self.threads.get_mut((lazy >> NUMBER & 0xff) as usize)?;
+        thread.lazies.get_mut((lazy & ((1 << NUMBER) - 1)) as usize)
+    }
+
+    fn values(&mut self, lazy: i64) -> Values {
+        self.values_mut(lazy).cloned().unwrap_or(Values(vec![(0, 0)]))
     }
 
     /// The thread's choice between `n`. `None`: it stopped to ask.
-    fn ask(&mut self, t: usize, pc: usize, n: u16, granted: &mut bool) -> Option<u16> {
+    fn ask(&mut self, t: usize, pc: usize, n: u16) -> Option<u16> {
         if n < 2 {
             return Some(0);
         }
-        if !std::mem::take(granted) && self.stop_at.is_none_or(|at| self.threads[t].ops >= at) {
+        if !std::mem::take(&mut self.may_choose) && self.stop_at.is_none_or(|at| self.threads[t].ops >= at) {
             self.link.mem.concurrent = true;
             self.save(t, pc);
             self.threads[t].footprint.clear();
             self.threads[t].choices = n;
-            self.threads[t].pending = Pending::Memory;
+            self.threads[t].pending = Pending::Decide;
             return None;
         }
         self.threads[t].ops += 1;
+        self.event.choices = n;
         Some(self.choice.min(n - 1))
     }
 
     /// From now on the value is among these.
-    fn narrow(&mut self, t: usize, lazy: i64, values: Values) {
+    fn narrow(&mut self, lazy: i64, values: Values) {
         if values.count() == 1 {
             let v = values.nth(0).unwrap_or(0) as i64;
-            self.threads[t].regs.iter_mut().filter(|r| **r == lazy).for_each(|r| *r = v);
-        } else if let Some(entry) = self.threads[t].lazies.get_mut((lazy & 0xffff_ffff) as usize) {
+            for thread in &mut self.threads {
+                thread.regs.iter_mut().filter(|r| **r == lazy).for_each(|r| *r = v);
+            }
+            self.link.mem.close(lazy, v);
+        }
+        if let Some(entry) = self.values_mut(lazy) {
             *entry = values;
         }
     }
 
     /// Decides whether a value is in a set: `true` first. `None`: the thread stopped to ask.
-    fn decide(&mut self, t: usize, pc: usize, lazy: i64, set: &Values, granted: &mut bool) -> Option<bool> {
-        let values = self.values(t, lazy);
+    fn decide(&mut self, t: usize, pc: usize, lazy: i64, set: &Values) -> Option<bool> {
+        let values = self.values(lazy);
         let (inside, outside) = (values.within(set), values.without(set));
         if outside.count() == 0 || inside.count() == 0 {
             return Some(outside.count() == 0);
         }
-        let holds = self.ask(t, pc, 2, granted)? == 0;
-        self.narrow(t, lazy, if holds { inside } else { outside });
+        let holds = self.ask(t, pc, 2)? == 0;
+        self.narrow(lazy, if holds { inside } else { outside });
         Some(holds)
     }
 
     /// Chooses a value for good.
-    fn settle(&mut self, t: usize, pc: usize, lazy: i64, granted: &mut bool) -> Lazily {
-        let values = self.values(t, lazy);
+    fn settle(&mut self, t: usize, pc: usize, lazy: i64) -> Lazily {
+        let values = self.values(lazy);
         let count = values.count();
         let samples = values.samples();
         let n = if count <= FEW { count as u16 } else { 2 };
-        let Some(choice) = self.ask(t, pc, n, granted) else { return Lazily::Stop };
+        let Some(choice) = self.ask(t, pc, n) else { return Lazily::Stop };
         let v = if count <= FEW {
             values.nth(i128::from(choice)).unwrap_or(0)
         } else {
             self.bounds.insert("values");
             samples[usize::from(choice & 1)]
         };
-        self.narrow(t, lazy, Values(vec![(v, v)]));
+        self.narrow(lazy, Values(vec![(v, v)]));
         Lazily::Again
     }
 
     /// Makes sure that a value is one of this type's, or is chosen.
-    fn fit_lazy(&mut self, t: usize, pc: usize, lazy: i64, ty: IntTy, granted: &mut bool) -> Lazily {
+    fn fit_lazy(&mut self, t: usize, pc: usize, lazy: i64, ty: IntTy) -> Lazily {
         let all = Values(vec![range(ty)]);
-        if self.values(t, lazy).without(&all).count() == 0 {
+        if self.values(lazy).without(&all).count() == 0 {
             return Lazily::Done;
         }
-        match self.decide(t, pc, lazy, &all, granted) {
+        match self.decide(t, pc, lazy, &all) {
             None => Lazily::Stop,
             Some(true) => Lazily::Again,
-            Some(false) => self.settle(t, pc, lazy, granted),
+            Some(false) => self.settle(t, pc, lazy),
         }
     }
 
     /// Does an instruction, as far as it works on a value that is not decided.
-    pub(super) fn lazily(&mut self, t: usize, pc: usize, ins: Ins, regs: usize, granted: &mut bool) -> Lazily {
+    pub(super) fn lazily(&mut self, t: usize, pc: usize, ins: Ins, regs: usize) -> Lazily {
         let r = |m: &Self, x: Reg| m.threads[t].regs[regs + usize::from(x)];
         let lazy = |m: &Self, x: Reg| Some(r(m, x)).filter(|v| is_lazy(*v));
         let nought = Values(vec![(0, 0)]);
@@ -189,7 +210,7 @@ impl Machine<'_> {
             | Ins::Open { .. } => Lazily::Plain,
             Ins::Truth { s: c, .. } | Ins::Branch { c, .. } | Ins::Select { c, .. } => match lazy(self, c) {
                 // A stand-in is not nought.
-                Some(v) if self.values(t, v).has(0) => match self.decide(t, pc, v, &nought, granted) {
+                Some(v) if self.values(v).has(0) => match self.decide(t, pc, v, &nought) {
                     None => Lazily::Stop,
                     Some(_) => Lazily::Again,
                 },
@@ -201,13 +222,13 @@ impl Machine<'_> {
                     self.threads[t].regs[regs + usize::from(d)] = i64::from(matches!(op, BinOp::Eq | BinOp::Le | BinOp::Ge));
                     Lazily::Done
                 }
-                (Some(_), Some(w)) => self.settle(t, pc, w, granted),
-                (Some(v), None) => self.compare_lazy(t, pc, (op, d, v, r(self, b), ty), regs, granted),
-                (None, Some(v)) => self.compare_lazy(t, pc, (mirrored(op), d, v, r(self, a), ty), regs, granted),
+                (Some(_), Some(w)) => self.settle(t, pc, w),
+                (Some(v), None) => self.compare_lazy(t, pc, (op, d, v, r(self, b), ty), regs),
+                (None, Some(v)) => self.compare_lazy(t, pc, (mirrored(op), d, v, r(self, a), ty), regs),
             },
             Ins::Fit { d, s, ty } => {
                 let Some(v) = lazy(self, s) else { return Lazily::Plain };
-                let next = self.fit_lazy(t, pc, v, ty, granted);
+                let next = self.fit_lazy(t, pc, v, ty);
                 if matches!(next, Lazily::Done) {
                     self.threads[t].regs[regs + usize::from(d)] = v;
                 }
@@ -215,12 +236,12 @@ impl Machine<'_> {
             }
             Ins::Switch { v, table } => match lazy(self, v) {
                 None => Lazily::Plain,
-                Some(v) => self.switch_lazy(t, pc, v, table, granted),
+                Some(v) => self.switch_lazy(t, pc, v, table),
             },
             Ins::Ret { s: Some(s), size: 0 } => {
                 let Some(v) = lazy(self, s) else { return Lazily::Plain };
-                let Some(ty) = self.result_type(t) else { return self.settle(t, pc, v, granted) };
-                match self.fit_lazy(t, pc, v, ty, granted) {
+                let Some(ty) = self.result_type(t) else { return self.settle(t, pc, v) };
+                match self.fit_lazy(t, pc, v, ty) {
                     Lazily::Done => Lazily::Plain,
                     next => next,
                 }
@@ -231,33 +252,80 @@ impl Machine<'_> {
                 if let Target::Pointer(target) = site.target
                     && let Some(v) = lazy(self, target)
                 {
-                    return self.settle(t, pc, v, granted);
+                    return self.settle(t, pc, v);
                 }
                 for (n, &arg) in site.args.iter().enumerate() {
-                    if let Some(v) = lazy(self, arg)
-                        && !self.takes_lazy(t, site, n, regs)
-                    {
-                        return self.settle(t, pc, v, granted);
-                    }
+                    let Some(v) = lazy(self, arg) else { continue };
+                    let next = match self.taken(t, site, n, regs) {
+                        Taken::Open => continue,
+                        Taken::Truth if !self.values(v).has(0) => continue,
+                        Taken::Truth => self.decide(t, pc, v, &nought).map_or(Lazily::Stop, |_| Lazily::Again),
+                        Taken::As(ty) => match self.fit_lazy(t, pc, v, ty) {
+                            Lazily::Done => continue,
+                            next => next,
+                        },
+                        Taken::Value => self.settle(t, pc, v),
+                    };
+                    return next;
                 }
-                Lazily::Plain
+                match self.prim_of(t, site).and_then(|prim| self.open_operand(t, prim, site)) {
+                    Some(v) => self.settle(t, pc, v),
+                    None => Lazily::Plain,
+                }
             }
+            Ins::Store { a, s, off, ty } if lazy(self, a).is_none() => {
+                if let Some(cell) = self.link.mem.torn_by(r(self, a).wrapping_add(i64::from(off)) as u64, u64::from(ty.size)) {
+                    return self.settle(t, pc, cell.value);
+                }
+                let Some(v) = lazy(self, s) else { return Lazily::Plain };
+                match self.fit_lazy(t, pc, v, ty) {
+                    Lazily::Done => Lazily::Plain,
+                    next => next,
+                }
+            }
+            Ins::Load { a, off, ty, .. } if lazy(self, a).is_none() => {
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                match self.link.mem.open_in(addr, u64::from(ty.size)) {
+                    None => Lazily::Plain,
+                    Some(cell) if (cell.addr, cell.size) != (addr, ty.size) => self.settle(t, pc, cell.value),
+                    Some(cell) => match self.fit_lazy(t, pc, cell.value, ty) {
+                        Lazily::Done => Lazily::Plain,
+                        next => next,
+                    },
+                }
+            }
+            Ins::LoadBits { a, off, bit, width, .. } | Ins::StoreBits { a, off, bit, width, .. } if lazy(self, a).is_none() => {
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                let open = match ins {
+                    Ins::StoreBits { s, .. } => lazy(self, s),
+                    _ => None,
+                };
+                let cell = self.link.mem.open_in(addr, u64::from(bits_size(bit, width))).map(|cell| cell.value);
+                match open.or(cell) {
+                    Some(v) => self.settle(t, pc, v),
+                    None => Lazily::Plain,
+                }
+            }
+            Ins::Copy { d, s, size } if lazy(self, d).or(lazy(self, s)).is_none() => {
+                let torn = [d, s].into_iter().find_map(|x| self.link.mem.torn_by(r(self, x) as u64, u64::from(size)));
+                match torn {
+                    Some(cell) => self.settle(t, pc, cell.value),
+                    None => Lazily::Plain,
+                }
+            }
+            Ins::Zero { a, size } if lazy(self, a).is_none() => match self.link.mem.torn_by(r(self, a) as u64, u64::from(size)) {
+                Some(cell) => self.settle(t, pc, cell.value),
+                None => Lazily::Plain,
+            },
             _ => match ins.operands().into_iter().flatten().find_map(|x| lazy(self, x)) {
-                Some(v) => self.settle(t, pc, v, granted),
+                Some(v) => self.settle(t, pc, v),
                 None => Lazily::Plain,
             },
         }
     }
 
-    fn compare_lazy(
-        &mut self,
-        t: usize,
-        pc: usize,
-        (op, d, v, c, ty): (BinOp, Reg, i64, i64, IntTy),
-        regs: usize,
-        granted: &mut bool,
-    ) -> Lazily {
-        match self.fit_lazy(t, pc, v, ty, granted) {
+    fn compare_lazy(&mut self, t: usize, pc: usize, (op, d, v, c, ty): (BinOp, Reg, i64, i64, IntTy), regs: usize) -> Lazily {
+        match self.fit_lazy(t, pc, v, ty) {
             Lazily::Done => {}
             next => return next,
         }
@@ -270,7 +338,7 @@ impl Machine<'_> {
         };
         let negated = matches!(op, BinOp::Ne | BinOp::Ge | BinOp::Gt);
         let set = Values(vec![set]).within(&Values(vec![(least, most)]));
-        match self.decide(t, pc, v, &set, granted) {
+        match self.decide(t, pc, v, &set) {
             None => Lazily::Stop,
             Some(holds) => {
                 self.threads[t].regs[regs + usize::from(d)] = i64::from(holds != negated);
@@ -279,10 +347,10 @@ impl Machine<'_> {
         }
     }
 
-    fn switch_lazy(&mut self, t: usize, pc: usize, v: i64, table: u32, granted: &mut bool) -> Lazily {
+    fn switch_lazy(&mut self, t: usize, pc: usize, v: i64, table: u32) -> Lazily {
         let Some(code) = self.threads[t].frames.last().map(|f| f.code.clone()) else { return Lazily::Plain };
         let (cases, default) = &code.switches[table as usize];
-        let mut rest = self.values(t, v);
+        let mut rest = self.values(v);
         let mut ways = Vec::new();
         for &(first, last, to) in cases {
             let case = Values(vec![(i128::from(first), i128::from(last))]);
@@ -291,9 +359,9 @@ impl Machine<'_> {
         }
         ways.push((rest, *default));
         ways.retain(|(values, _)| values.count() > 0);
-        let Some(choice) = self.ask(t, pc, ways.len() as u16, granted) else { return Lazily::Stop };
+        let Some(choice) = self.ask(t, pc, ways.len() as u16) else { return Lazily::Stop };
         let (values, to) = ways.swap_remove(usize::from(choice));
-        self.narrow(t, v, values);
+        self.narrow(v, values);
         Lazily::Jump(to as usize)
     }
 
@@ -307,23 +375,71 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether an argument may stay undecided: a body takes it in a register, or nobody looks at it.
-    fn takes_lazy(&mut self, t: usize, site: &CallSite, n: usize, regs: usize) -> bool {
+    /// How a call takes an argument that is not decided.
+    fn taken(&mut self, t: usize, site: &CallSite, n: usize, regs: usize) -> Taken {
         let id = match site.target {
-            Target::Function(id) => Some(id),
-            Target::Pointer(r) => self.link.function_at(self.threads[t].regs[regs + usize::from(r)] as u64),
+            Target::Function(id) => id,
+            Target::Pointer(r) => match self.link.function_at(self.threads[t].regs[regs + usize::from(r)] as u64) {
+                Some(id) => id,
+                None => return Taken::Open,
+            },
         };
-        let Some(id) = id else { return true };
         match self.link.functions.get(id.0 as usize).map(|f| f.kind) {
-            Some(FnKind::Body(_)) => {
-                let Some(code) = self.link.code(id) else { return true };
-                code.params.get(n).is_none_or(|p| matches!(p, Param::Reg(_)))
-            }
-            Some(FnKind::Unknown) | None => true,
-            Some(FnKind::Prim(prim)) => matches!(prim, Prim::Give(_)),
+            Some(FnKind::Body(_)) => match self.link.code(id).as_ref().and_then(|code| code.params.get(n)) {
+                None | Some(Param::Reg(_)) => Taken::Open,
+                Some(&Param::Scalar { ty, .. }) => Taken::As(ty),
+                Some(Param::Aggregate { .. }) => Taken::Value,
+            },
+            Some(FnKind::Unknown) | None => Taken::Open,
+            Some(FnKind::Prim(prim)) => match (prim, n) {
+                (Prim::Give(_), _) => Taken::Open,
+                (Prim::Assume | Prim::Assert, 0) => Taken::Truth,
+                (Prim::StoreTo, 1) => Taken::As(site.pointee),
+                _ => Taken::Value,
+            },
+        }
+    }
+
+    /// An open value in the memory that a primitive works on, where it needs a number.
+    fn open_operand(&mut self, t: usize, prim: Prim, site: &CallSite) -> Option<i64> {
+        if !self.link.mem.has_open() {
+            return None;
+        }
+        let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
+        let mem = &self.link.mem;
+        let word = u64::from(site.pointee.size);
+        let within = |at: u64, size: u64| mem.open_in(at, size).map(|cell| cell.value);
+        let torn = |at: u64, size: u64| mem.torn_by(at, size).map(|cell| cell.value);
+        match prim {
+            Prim::StoreTo => torn(a(self, 0), word),
+            Prim::C11Load => mem.open_in(a(self, 0), word).filter(|c| (c.addr, u64::from(c.size)) != (a(self, 0), word)).map(|c| c.value),
+            Prim::Atomic(op) => within(a(self, op.pointer), u64::from(op.size)),
+            Prim::TryExchange | Prim::C11Compare => within(a(self, 1), word).or_else(|| within(a(self, 0), word)),
+            Prim::Exchange | Prim::CompareExchange => within(a(self, 0), word),
+            Prim::Bit { .. } => within(a(self, 1).wrapping_add(a(self, 0) / 64 * 8), 8),
+            Prim::CopyMemory => torn(a(self, 0), a(self, 2)).or_else(|| torn(a(self, 1), a(self, 2))),
+            Prim::SetMemory => torn(a(self, 0), a(self, 2)),
+            Prim::CompareMemory => within(a(self, 0), a(self, 2)).or_else(|| within(a(self, 1), a(self, 2))),
+            Prim::StringLength => within(a(self, 0), TEXT_MAX),
+            Prim::StringCompare { .. } => within(a(self, 0), TEXT_MAX).or_else(|| within(a(self, 1), TEXT_MAX)),
+            _ => None,
         }
     }
 }
+
+/// How a call takes an argument.
+enum Taken {
+    /// As it is: a body takes it in a register, or nobody looks at it.
+    Open,
+    /// Only whether it is nought matters.
+    Truth,
+    /// Stored as a number of this type.
+    As(IntTy),
+    Value,
+}
+
+/// How far behind its beginning a string may have open bytes.
+const TEXT_MAX: u64 = 256;
 
 /// `b op a` for `a op b`.
 fn mirrored(op: BinOp) -> BinOp {

@@ -138,7 +138,10 @@ impl Machine<'_> {
             }
         };
         self.link.mem.touch(at, u32::from(ty.size), t as u8, write);
-        let old = self.link.mem.read(at, ty);
+        let old = match self.link.mem.open_in(addr, u64::from(ty.size)) {
+            Some(cell) => cell.value,
+            None => self.link.mem.read(at, ty),
+        };
         self.order_atomic(t, addr, write);
         let before = self.link.mem.peek(addr & !7);
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
@@ -156,7 +159,7 @@ impl Machine<'_> {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
         match prim {
             Prim::StoreTo => {
-                self.link.mem.write(at, ty, arg(self, 1));
+                self.put(at, ty, arg(self, 1));
                 Flow::Next(0)
             }
             Prim::C11Load => Flow::Next(old),

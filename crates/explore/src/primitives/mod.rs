@@ -281,7 +281,7 @@ impl Machine<'_> {
     pub(crate) fn ready(&self, t: usize) -> bool {
         let thread = &self.threads[t];
         match thread.pending {
-            Pending::Memory | Pending::End => true,
+            Pending::Memory | Pending::Decide | Pending::End => true,
             Pending::Await => self.changed(t),
             Pending::Start => {
                 let bh = thread.level != Level::Softirq || !self.rt() || !self.options.bh_lock || self.bh_free(t);
