@@ -359,7 +359,14 @@ fn read_ordinary(program: &Program<'_>, at: ItemRef) -> Option<Ordinary> {
     }
     with_item(program, at, |ast, decls| {
         let wanted = |d: &&DeclId| ast.decls.get(d.index()).is_some_and(|d| d.name == item.name);
-        let decl = decls.iter().rev().find(wanted).or(decls.last())?;
+        let Some(decl) = decls.iter().rev().find(wanted).or(decls.last()) else {
+            // `f() { … }`: old code leaves `int` out.
+            let ret = program.types.int(4, true);
+            let ty = program.types.intern(TyKind::Function { ret, params: Arc::from([]), variadic: true });
+            let without_type =
+                item.kind == ItemKind::Function && program.text(at.file).is_ok_and(|text| text.starts_with_word(item.lo, item.name));
+            return without_type.then(|| Ordinary::Function { ty, item: at, noreturn: false, annotations: Arc::default() });
+        };
         let decl = ast.decls.get(decl.index())?;
         declared(&mut Typer::for_items(program, at.file, ast), decl, at)
     })

@@ -1,5 +1,6 @@
 #ifndef CUTHERE_PTHREAD_H
 #define CUTHERE_PTHREAD_H
+#include <errno.h>
 #include <stddef.h>
 #include <time.h>
 typedef unsigned long pthread_t;
@@ -25,6 +26,13 @@ typedef volatile int pthread_spinlock_t;
 #define PTHREAD_PROCESS_SHARED 1
 #define PTHREAD_MUTEX_NORMAL 0
 #define PTHREAD_MUTEX_RECURSIVE 1
+#define PTHREAD_MUTEX_ERRORCHECK 2
+#define PTHREAD_MUTEX_DEFAULT 0
+#define PTHREAD_MUTEX_FAST_NP 0
+#define PTHREAD_MUTEX_TIMED_NP 0
+#define PTHREAD_MUTEX_RECURSIVE_NP 1
+#define PTHREAD_SCOPE_SYSTEM 0
+#define PTHREAD_SCOPE_PROCESS 1
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument);
 int pthread_join(pthread_t thread, void **result);
 int pthread_detach(pthread_t thread);
@@ -44,6 +52,79 @@ int pthread_rwlock_destroy(pthread_rwlock_t *lock);
 int pthread_rwlock_rdlock(pthread_rwlock_t *lock);
 int pthread_rwlock_wrlock(pthread_rwlock_t *lock);
 int pthread_rwlock_unlock(pthread_rwlock_t *lock);
+int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock);
+int pthread_rwlock_trywrlock(pthread_rwlock_t *lock);
+int pthread_spin_init(pthread_spinlock_t *lock, int shared);
+int pthread_spin_destroy(pthread_spinlock_t *lock);
+int pthread_spin_lock(pthread_spinlock_t *lock);
+int pthread_spin_trylock(pthread_spinlock_t *lock);
+int pthread_spin_unlock(pthread_spinlock_t *lock);
+int pthread_mutexattr_init(pthread_mutexattr_t *attr);
+int pthread_mutexattr_settype(pthread_mutexattr_t *attr, int kind);
+pthread_t pthread_self(void);
+/* Functions that run when a thread ends inside their section. */
+struct cuthere_cleanup { void (*run)(void *); void *argument; struct cuthere_cleanup *outer; };
+static __thread struct cuthere_cleanup *cuthere_cleanups;
+static inline void cuthere_exit(void *result)
+{
+	struct cuthere_cleanup *each;
+	while ((each = cuthere_cleanups)) {
+		cuthere_cleanups = each->outer;
+		each->run(each->argument);
+	}
+	pthread_exit(result);
+}
+#define pthread_exit(result) cuthere_exit(result)
+#define pthread_cleanup_push(function, value) \
+	do { \
+		struct cuthere_cleanup cuthere_own = { (function), (value), cuthere_cleanups }; \
+		cuthere_cleanups = &cuthere_own
+#define pthread_cleanup_pop(execute) \
+		cuthere_cleanups = cuthere_own.outer; \
+		if (execute) \
+			cuthere_own.run(cuthere_own.argument); \
+	} while (0)
+typedef unsigned pthread_key_t;
+#define CUTHERE_KEYS 16
+static unsigned cuthere_keys;
+static __thread void *cuthere_values[CUTHERE_KEYS];
+static inline int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
+{
+	unsigned own = __sync_fetch_and_add(&cuthere_keys, 1);
+	if (destroy || own >= CUTHERE_KEYS)
+		cuthere_key_with_destructor();
+	*key = own;
+	return 0;
+}
+static inline int pthread_key_delete(pthread_key_t key)
+{
+	return 0;
+}
+static inline int pthread_setspecific(pthread_key_t key, const void *value)
+{
+	if (key >= CUTHERE_KEYS)
+		return EINVAL;
+	cuthere_values[key] = (void *)value;
+	return 0;
+}
+static inline void *pthread_getspecific(pthread_key_t key)
+{
+	return key < CUTHERE_KEYS ? cuthere_values[key] : NULL;
+}
+static inline int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+	if (cuthere_choose(2))
+		return pthread_cond_wait(cond, mutex);
+	pthread_mutex_unlock(mutex);
+	pthread_mutex_lock(mutex);
+	return ETIMEDOUT;
+}
+static inline int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
+{
+	if (cuthere_choose(2))
+		return pthread_mutex_lock(mutex);
+	return pthread_mutex_trylock(mutex) ? ETIMEDOUT : 0;
+}
 static inline int pthread_equal(pthread_t a, pthread_t b)
 {
 	return a == b;

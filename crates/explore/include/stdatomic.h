@@ -11,7 +11,10 @@ typedef _Atomic(unsigned long) atomic_ullong;
 typedef _Atomic(unsigned long) atomic_size_t;
 typedef _Atomic(long) atomic_intptr_t;
 typedef _Atomic(unsigned long) atomic_uintptr_t;
-typedef _Bool atomic_bool;
+typedef _Atomic(unsigned char) atomic_bool;
+typedef _Atomic(unsigned char) atomic_uchar;
+typedef _Atomic(unsigned short) atomic_ushort;
+typedef _Atomic(int) atomic_int_fast32_t;
 typedef enum {
 	memory_order_relaxed, memory_order_consume, memory_order_acquire,
 	memory_order_release, memory_order_acq_rel, memory_order_seq_cst

@@ -24,4 +24,11 @@ int puts(const char *text);
 unsigned sleep(unsigned seconds);
 int usleep(unsigned long time);
 int sched_yield(void);
+#define RAND_MAX 2147483647
+int rand(void);
+long random(void);
+static inline int abs(int value)
+{
+	return value < 0 ? -value : value;
+}
 #endif

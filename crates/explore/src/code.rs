@@ -273,4 +273,6 @@ pub struct Code {
     /// Case ranges with their targets, and the default.
     pub switches: Vec<(Vec<Case>, u32)>,
     pub notes: Vec<String>,
+    /// Which instructions read or write an `_Atomic` object, ascending.
+    pub atomic: Vec<u32>,
 }

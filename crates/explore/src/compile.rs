@@ -178,6 +178,13 @@ impl Compiler<'_, '_, '_> {
         self.code.origins.push(self.origin);
     }
 
+    /// Remembers that the instruction that comes next works on an `_Atomic` object, if it does.
+    fn mark_atomic(&mut self, ty: Ty) {
+        if matches!(self.link.program.types.kind(ty), TyKind::Int { atomic: true, .. }) {
+            self.code.atomic.push(self.code.ins.len() as u32);
+        }
+    }
+
     fn reg(&mut self) -> Reg {
         if self.next < Reg::MAX - 1 {
             self.next += 1;
@@ -266,7 +273,10 @@ impl Compiler<'_, '_, '_> {
                     self.emit(Ins::Fit { d, s, ty: int });
                 }
             }
-            Place::Mem { addr, off } => self.emit(Ins::Store { a: addr, s, off, ty: self.int(ty) }),
+            Place::Mem { addr, off } => {
+                self.mark_atomic(ty);
+                self.emit(Ins::Store { a: addr, s, off, ty: self.int(ty) });
+            }
             Place::Bits { addr, off, bit, width } => self.emit(Ins::StoreBits { a: addr, s, off, bit, width }),
             Place::Unknown => {
                 self.unsupported("a store to a member of an unknown type");
@@ -555,8 +565,9 @@ impl Compiler<'_, '_, '_> {
             (Place::Reg(r, _), _) => r,
             (Place::Mem { addr, off }, Shape::Aggregate(_)) => self.offset(addr, off),
             (Place::Mem { addr, off }, _) => {
-                let (d, ty) = (self.reg(), self.int(ty));
-                self.emit(Ins::Load { d, a: addr, off, ty });
+                let (d, int) = (self.reg(), self.int(ty));
+                self.mark_atomic(ty);
+                self.emit(Ins::Load { d, a: addr, off, ty: int });
                 d
             }
             (Place::Bits { addr, off, bit, width }, _) => {

@@ -124,6 +124,8 @@ pub struct Machine<'p> {
     /// Some thread has met an open value.
     any_open: bool,
     pub exited: bool,
+    /// A program's main() has returned, which ends the others wherever they are.
+    pub returned: bool,
     start: Vec<(FnId, [i64; 2])>,
     /// The start state, so that it is built only once.
     built: Option<Box<Built>>,
@@ -140,10 +142,11 @@ struct Built {
 impl<'p> Machine<'p> {
     pub fn new(link: Linker<'p>, options: MachineOptions, start: Vec<(FnId, [i64; 2])>) -> Machine<'p> {
         Machine {
+            // A global semaphore of a program holds noughts; of the kernel's, DEFINE_SEMAPHORE() makes most.
+            world: World { uncounted: i32::from(!link.plain), ..World::default() },
             link,
             options,
             threads: Vec::new(),
-            world: World::default(),
             faults: Vec::new(),
             bounds: BTreeSet::new(),
             unknown_calls: BTreeSet::new(),
@@ -159,6 +162,7 @@ impl<'p> Machine<'p> {
             may_choose: false,
             any_open: false,
             exited: false,
+            returned: false,
             start,
             built: None,
         }
@@ -181,6 +185,7 @@ impl<'p> Machine<'p> {
         self.finally.clear();
         self.events = 0;
         self.exited = false;
+        self.returned = false;
         self.any_open = false;
         if let Some(r) = &mut self.record {
             r.clear();
@@ -470,7 +475,7 @@ impl<'p> Machine<'p> {
                             self.link.mem.fill(at, size, POISON);
                         }
                     }
-                    Ins::Open { d, ty } => r!(d) = self.anything(t, ty, false),
+                    Ins::Open { d, ty } => r!(d) = self.anything(t, ty, crate::primitives::Any::Typed),
                     Ins::Jump { to } => {
                         if (to as usize) <= pc && !self.loop_again(t, pc, to as usize) {
                             return;

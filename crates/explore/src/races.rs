@@ -14,6 +14,8 @@ use crate::primitives::Prim;
 use rustc_hash::FxHashMap;
 
 const N: usize = 32;
+/// What stands for the order of sections that run as one; no address.
+const SECTIONS: u64 = 1;
 
 #[derive(Clone, Copy)]
 struct Use {
@@ -124,6 +126,10 @@ impl Machine<'_> {
         if self.races.is_none() || size > 8 || self.marked(t) {
             return;
         }
+        if self.threads[t].frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok()) {
+            self.order_atomic(t, addr, write);
+            return;
+        }
         let site = self.site(t);
         let granule = addr & !7;
         let (lo, hi) = ((addr - granule) as u8, (addr - granule) as u8 + size as u8);
@@ -141,6 +147,13 @@ impl Machine<'_> {
             held,
             stack: self.stack(t),
         });
+    }
+
+    /// Sections that run as one come one after the other.
+    pub(crate) fn order_section(&mut self, t: usize, begin: bool) {
+        if let Some(races) = &mut self.races {
+            races.synchronise(t, SECTIONS, if begin { Mode::Acquire } else { Mode::Release });
+        }
     }
 
     /// An atomic operation both takes over and hands on what was done before it at the same place.

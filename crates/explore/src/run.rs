@@ -288,7 +288,8 @@ impl<'p> Run<'p> {
             if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
                 blocked.push((n, thread.footprint.clone()));
             }
-            if matches!(thread.status, Status::Finished) {
+            // A program's threads end with it, wherever they are.
+            if matches!(thread.status, Status::Finished) || m.returned && thread.alive() {
                 self.finished |= 1 << n;
             }
             if self.names.len() <= n {
@@ -315,7 +316,9 @@ impl<'p> Run<'p> {
         // A loop that waits for ever is no deadlock; in a program, nor is waiting for the thread that runs it.
         let spins = |&t: &usize| m.threads[t].pending == Pending::Await;
         let no_deadlock = if m.link.plain { stuck.iter().any(spins) } else { stuck.iter().all(spins) };
-        let stuck = if no_deadlock { Vec::new() } else { stuck };
+        // The end of main() ends threads that wait for a lock of its, too.
+        let kept = m.returned && m.world.locks.values().any(|lock| lock.owner == Some(0));
+        let stuck = if no_deadlock || kept { Vec::new() } else { stuck };
         let clean = m.faults.iter().all(|f| f.kind == FaultKind::DataRace) && m.threads.iter().all(|t| t.status != Status::Cut);
         if !clean {
             return;

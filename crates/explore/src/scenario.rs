@@ -44,7 +44,8 @@ const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/stdint.h", include_str!("../include/stdint.h")),
     ("include/stdio.h", include_str!("../include/stddef.h")),
     ("include/stdlib.h", include_str!("../include/stddef.h")),
-    ("include/string.h", include_str!("../include/stddef.h")),
+    ("include/string.h", include_str!("../include/string.h")),
+    ("include/threads.h", include_str!("../include/threads.h")),
     ("include/time.h", include_str!("../include/time.h")),
     ("include/unistd.h", include_str!("../include/stddef.h")),
 ];

@@ -260,3 +260,113 @@ fn threads_have_their_own_thread_local_variables() {
     }
     assert_eq!(twice("int own = 4;", "own++; assert(own == 5);", "1").kind, OutcomeKind::Fault);
 }
+
+#[test]
+fn the_end_of_main_ends_the_program() {
+    let program = |t: &str, main: &str| {
+        run(&format!(
+            "pthread_mutex_t m;\nint x;\nvoid *t(void *arg)\n{{\n\t{t}\n\treturn 0;\n}}\nint main(void)\n{{\n\tint own = 1;\n\tpthread_t i;\n\t{main}\n\tpthread_create(&i, 0, t, &own);\n\treturn 0;\n}}\n"
+        ))
+    };
+    assert_eq!(program("pthread_mutex_lock(&m);", "pthread_mutex_lock(&m);").kind, OutcomeKind::None, "main() goes with its lock");
+    assert_eq!(program("assert(*(int *)arg == 1);", "").kind, OutcomeKind::None, "main()'s locals live as long as the program");
+    assert_eq!(program("while (1) if (x) break;", "").kind, OutcomeKind::None);
+    assert_eq!(program("assert(x);", "").kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn mutexes_of_all_kinds() {
+    let kinds = |kind: &str, body: &str| {
+        run(&format!(
+            "#include <errno.h>\nint main(void)\n{{\n\tpthread_mutex_t m;\n\tpthread_mutexattr_t a;\n\tpthread_t i;\n\tpthread_mutexattr_init(&a);\n\t\
+             pthread_mutexattr_settype(&a, {kind});\n\tpthread_mutex_init(&m, &a);\n\tcuthere_choose(2);\n\tpthread_mutex_lock(&m);\n\t{body}\n\treturn 0;\n}}\n"
+        ))
+        .kind
+    };
+    let twice = "assert(!pthread_mutex_lock(&m)); pthread_mutex_unlock(&m); assert(!pthread_mutex_trylock(&m));";
+    assert_eq!(kinds("PTHREAD_MUTEX_RECURSIVE", twice), OutcomeKind::None);
+    assert_eq!(kinds("PTHREAD_MUTEX_NORMAL", twice), OutcomeKind::Fault);
+    let refused = "assert(pthread_mutex_lock(&m) == EDEADLK); pthread_mutex_unlock(&m); assert(pthread_mutex_unlock(&m) == EPERM);";
+    assert_eq!(kinds("PTHREAD_MUTEX_ERRORCHECK", refused), OutcomeKind::None);
+    assert_eq!(kinds("PTHREAD_MUTEX_NORMAL", "assert(pthread_mutex_trylock(&m) == EBUSY);"), OutcomeKind::None);
+}
+
+#[test]
+fn read_write_locks_are_given_as_they_were_taken() {
+    let body = |write: &str| format!("pthread_rwlock_{write}(&l); x++; pthread_rwlock_unlock(&l);");
+    assert_eq!(twice("pthread_rwlock_t l;\nint x;", &body("wrlock"), "x == 2").kind, OutcomeKind::None);
+    assert_eq!(twice("pthread_rwlock_t l;\nint x;", &body("rdlock"), "x == 2").kind, OutcomeKind::Fault);
+    let tries = "if (!pthread_rwlock_tryrdlock(&l)) { assert(!x); pthread_rwlock_unlock(&l); } else x = 0;";
+    assert_eq!(twice("pthread_rwlock_t l;\nint x;", tries, "1").kind, OutcomeKind::None);
+    assert_eq!(twice("pthread_rwlock_t l;\nint x;", "pthread_rwlock_unlock(&l);", "1").kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn a_semaphore_that_nobody_initialised_counts_nothing() {
+    let start = "#include <semaphore.h>\nsem_t s;\nint x;";
+    assert_eq!(twice(start, "sem_wait(&s);", "1").kind, OutcomeKind::Fault);
+    let outcome = twice(start, "if (sem_trywait(&s) == -1) sem_post(&s);", "1");
+    assert_eq!(outcome.kind, OutcomeKind::None);
+}
+
+#[test]
+fn threads_have_values_and_cleanups_of_their_own() {
+    let keys = "pthread_key_t k;\nint x;";
+    let own = "if (x++ == 0) ; pthread_key_create(&own, 0); pthread_setspecific(own, &own); assert(pthread_getspecific(own) == &own);";
+    assert_eq!(twice(keys, &format!("pthread_key_t own; {own}"), "1").kind, OutcomeKind::None);
+    let cleanup = |end: &str| {
+        let start =
+            "int x;\npthread_mutex_t m;\nstatic void undo(void *by) { pthread_mutex_lock(&m); x += *(int *)by; pthread_mutex_unlock(&m); }";
+        let body = format!("int by = 3; pthread_cleanup_push(undo, &by); {end}; pthread_cleanup_pop(1);");
+        twice(start, &body, "x == 6").kind
+    };
+    assert_eq!(cleanup("pthread_exit(0)"), OutcomeKind::None);
+    assert_eq!(cleanup("by = 3"), OutcomeKind::None);
+    assert_eq!(cleanup("by = 2"), OutcomeKind::Fault);
+}
+
+#[test]
+fn threads_of_c11() {
+    let program = |lock: &str| {
+        run(&format!(
+            "#include <threads.h>\nint x;\nmtx_t m;\nint t(void *arg)\n{{\n\t{lock}mtx_lock(&m);\n\tx++;\n\t{lock}mtx_unlock(&m);\n\treturn 7;\n}}\n\
+             int main(void)\n{{\n\tthrd_t i, j;\n\tint r;\n\tmtx_init(&m, mtx_plain);\n\tthrd_create(&i, t, 0);\n\tthrd_create(&j, t, 0);\n\tthrd_join(i, &r);\n\t\
+             thrd_join(j, 0);\n\tassert(r == 7 && x == 2);\n\treturn 0;\n}}\n"
+        ))
+        .kind
+    };
+    assert_eq!(program(""), OutcomeKind::None);
+    assert_eq!(program("//"), OutcomeKind::Fault);
+}
+
+#[test]
+fn sections_that_run_as_one_nest() {
+    let body = "__VERIFIER_atomic_begin(); int v = x; __VERIFIER_atomic_inner(); x = v + 1; __VERIFIER_atomic_end();";
+    let start = "int x;\nvoid __VERIFIER_atomic_inner(void) { __VERIFIER_atomic_begin(); x = 9; __VERIFIER_atomic_end(); }";
+    assert_eq!(twice(start, body, "x == 2").kind, OutcomeKind::None);
+}
+
+#[test]
+fn what_is_atomic_does_not_race() {
+    let races = |start: &str, body: &str| {
+        let text = format!(
+            "#include <pthread.h>\n#include <stdatomic.h>\n{start}\nvoid *t(void *arg)\n{{\n\t{body}\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t i, j;\n\t\
+             pthread_create(&i, 0, t, 0);\n\tpthread_create(&j, 0, t, 0);\n\treturn 0;\n}}\n"
+        );
+        explore_text("program.c", &text, &Options { races: true, ..Options::default() }).kind
+    };
+    assert_eq!(races("int x;", "x = x + 1;"), OutcomeKind::Fault);
+    assert_eq!(races("atomic_uint x;", "x = x + 1;"), OutcomeKind::None);
+    assert_eq!(races("atomic_bool x;", "if (!x) x = 1;"), OutcomeKind::None);
+    assert_eq!(races("int x;", "__VERIFIER_atomic_begin(); x++; __VERIFIER_atomic_end();"), OutcomeKind::None);
+    assert_eq!(races("int x;\nvoid __VERIFIER_atomic_set(void) { x++; }", "__VERIFIER_atomic_set();"), OutcomeKind::None);
+    assert_eq!(races("int x;", "__VERIFIER_atomic_begin(); x++; __VERIFIER_atomic_end(); x++;"), OutcomeKind::Fault);
+}
+
+#[test]
+fn old_functions_without_a_type() {
+    let text = "int x;\nfirst() { x++; }\nsecond(a) { x++; }\nint main(void)\n{\n\tpthread_t i, j;\n\tfirst();\n\tpthread_create(&i, 0, first, 0);\n\t\
+                pthread_create(&j, 0, second, 0);\n\tassert(x < 4);\n\treturn 0;\n}\n";
+    let outcome = run(text);
+    assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
+}

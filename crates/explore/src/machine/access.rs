@@ -211,7 +211,7 @@ impl Machine<'_> {
                 } else if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
                     // It could be any value.
                     if ty.size >= 4 && addr.is_multiple_of(u64::from(ty.size)) {
-                        v = self.anything(t, ty, false);
+                        v = self.anything(t, ty, crate::primitives::Any::Typed);
                         self.link.mem.write_open(at, ty.size, v);
                     } else {
                         self.bounds.insert("uninitialised");

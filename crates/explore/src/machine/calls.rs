@@ -164,6 +164,8 @@ impl Machine<'_> {
             self.world.grown = true;
         }
         if !self.concurrent() {
+            // Its end is counted.
+            self.world.section(t, true);
             return true;
         }
         if !std::mem::take(granted) && self.stop_at.is_none_or(|at| self.threads[t].ops >= at) {
@@ -173,7 +175,9 @@ impl Machine<'_> {
             return false;
         }
         self.threads[t].ops += 1;
-        self.world.atomic_section = Some(t);
+        if self.world.section(t, true) {
+            self.order_section(t, true);
+        }
         true
     }
 
@@ -237,8 +241,11 @@ impl Machine<'_> {
     pub(super) fn leave(&mut self, t: usize, v: i64, size: u32, granted: &mut bool) -> bool {
         let Some(frame) = self.threads[t].frames.last() else { return false };
         let (slots, regs, dst, dst_size) = (frame.slots as usize, frame.regs as usize, frame.dst, frame.dst_size);
-        let counts = self.concurrent() && !frame.code.slots.is_empty();
-        let own = self.frame_objects(t, frame);
+        // The end of main() is the end of the program: nothing of it goes away before.
+        let last = self.link.plain && t == 0 && self.threads[t].frames.len() == 1;
+        let counts = self.concurrent() && !frame.code.slots.is_empty() && !last;
+        let own = if last { Vec::new() } else { self.frame_objects(t, frame) };
+        self.returned |= last;
         if counts && !*granted && self.stop_at.is_none() {
             self.threads[t].footprint.clear();
             self.ends(t, &own);
@@ -267,8 +274,8 @@ impl Machine<'_> {
             }
         }
         self.end_objects(t, &own);
-        if self.threads[t].frames.last().is_some_and(|f| f.atomic) {
-            self.world.atomic_section = None;
+        if self.threads[t].frames.last().is_some_and(|f| f.atomic) && self.world.section(t, false) {
+            self.order_section(t, false);
         }
         let thread = &mut self.threads[t];
         thread.frames.pop();

@@ -10,7 +10,7 @@
 //! choices, and reduction is right for each of these. So what a choice can still decide is known only when it is made.
 
 use super::*;
-use crate::primitives::Prim;
+use crate::primitives::{Any, Prim};
 
 /// The upper half of every stand-in; no address and no integer of 32 bits has it.
 const MARK: i64 = 0x6c61_7a79;
@@ -100,14 +100,18 @@ pub(super) enum Lazily {
 }
 
 impl Machine<'_> {
-    /// A value of this type that may be anything, or of `bool`.
-    pub(crate) fn anything(&mut self, t: usize, ty: IntTy, bool: bool) -> i64 {
+    /// An open value of this type.
+    pub(crate) fn anything(&mut self, t: usize, ty: IntTy, which: Any) -> i64 {
         let lazies = &mut self.threads[t].lazies;
         if lazies.len() >> NUMBER != 0 {
             self.bounds.insert("values");
             return 0;
         }
-        lazies.push(Values(vec![if bool { (0, 1) } else { range(ty) }]));
+        lazies.push(Values(vec![match which {
+            Any::Typed => range(ty),
+            Any::Truth => (0, 1),
+            Any::Natural => (0, range(ty).1),
+        }]));
         self.any_open = true;
         (MARK << 32) | (t as i64) << NUMBER | (lazies.len() as i64 - 1)
     }

@@ -1,5 +1,6 @@
 //! Locks of all kinds, as the kernel model describes them: one operation takes or gives one lock and changes the context.
 
+use super::state::Again;
 use super::{Prim, Wrong};
 use crate::code::CallSite;
 use crate::event::{Access, Location, Mode};
@@ -19,6 +20,11 @@ pub struct LockOp {
     /// Waits until the lock is free; else it only tries.
     pub waits: bool,
 }
+
+// Error numbers of POSIX, as Linux has them.
+const EPERM: i32 = 1;
+const EBUSY: i32 = 16;
+const EDEADLK: i32 = 35;
 
 impl Prim {
     /// The primitive that a model entry describes; `None`: the entry says nothing that the machine must do itself.
@@ -43,17 +49,19 @@ impl Prim {
         let waits = entry.acquires.first().is_some_and(|a| a.success == Success::Always || a.success == Success::Zero && sleeps);
         Some(Prim::Lock(LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps, waits }))
     }
+}
 
-    /// A plain lock operation for a fixed argument, for tables that are not the kernel's.
-    pub fn lock(kind: LockKind, mode: LockMode, take: bool, success: Success) -> Prim {
+impl LockOp {
+    /// A plain operation on the first argument, for tables that are not the kernel's.
+    pub fn on_first(kind: LockKind, mode: LockMode, take: bool, success: Success) -> LockOp {
         let effect = LockEffect { lock: LockRef::Arg(0), kind, mode, success };
-        Prim::Lock(LockOp {
+        LockOp {
             take: take.then_some(effect),
             give: (!take).then_some(effect),
             context: [None; 4],
             sleeps: take && success == Success::Always && !kind.spins(),
             waits: success == Success::Always,
-        })
+        }
     }
 }
 
@@ -127,11 +135,14 @@ impl Machine<'_> {
             return true;
         }
         let (key, _) = self.lock_key(t, take.lock, site);
-        self.lock_free(key, take)
+        let of_itself = self.world.locks.get(&key).is_some_and(|l| l.again != Again::Waits && l.owner == Some(t as u8));
+        of_itself || self.lock_free(key, take)
     }
 
     fn lock_free(&self, key: u64, take: LockEffect) -> bool {
-        let Some(lock) = self.world.locks.get(&key) else { return true };
+        let Some(lock) = self.world.locks.get(&key) else {
+            return take.kind != LockKind::Semaphore || self.world.uncounted > 0;
+        };
         match (take.kind, take.mode) {
             (LockKind::Semaphore, _) => lock.taken < lock.initial,
             (_, LockMode::Shared) => lock.owner.is_none(),
@@ -161,13 +172,19 @@ impl Machine<'_> {
                 );
                 return Flow::Dead;
             }
-            done = self.lock_free(key, take);
+            let lock = self.world.lock(key);
+            let own = lock.owner == Some(t as u8) && lock.again != Again::Waits;
+            if own && lock.again == Again::Fails {
+                return Flow::Next(i64::from(if op.waits { EDEADLK } else { EBUSY }));
+            }
+            done = own || self.lock_free(key, take);
             if done {
                 let here = self.site(t);
                 let lock = self.world.lock(key);
                 match (take.kind, take.mode) {
                     (LockKind::Semaphore, _) => lock.taken += 1,
                     (_, LockMode::Shared) => lock.readers += 1,
+                    _ if own => lock.depth += 1,
                     _ => lock.owner = Some(t as u8),
                 }
                 if take.kind != LockKind::Semaphore {
@@ -177,7 +194,10 @@ impl Machine<'_> {
             }
             result = match take.success {
                 Success::NonZero | Success::Pointer => i64::from(done),
-                Success::Zero | Success::Always => i64::from(!done),
+                Success::Zero | Success::Always if done => 0,
+                Success::Zero if take.kind == LockKind::Semaphore && self.link.plain => -1,
+                Success::Zero | Success::Always if self.link.plain => i64::from(EBUSY),
+                Success::Zero | Success::Always => 1,
             };
         }
         if let Some(give) = op.give {
@@ -186,8 +206,9 @@ impl Machine<'_> {
                 self.bad(t, bad, key, true);
                 return Flow::Dead;
             }
-            if !self.give_lock(t, key, give, site) {
-                return Flow::Dead;
+            match self.give_lock(t, key, give, site) {
+                Some(failed) => result = i64::from(failed),
+                None => return Flow::Dead,
             }
         }
         if done {
@@ -204,34 +225,41 @@ impl Machine<'_> {
         u.context.preempt > 0 || u.context.irq || u.level == crate::thread::Level::Hardirq || u.held.iter().any(|h| self.spins(h.kind))
     }
 
-    fn give_lock(&mut self, t: usize, key: u64, give: LockEffect, site: &CallSite) -> bool {
+    /// `None`: a fault. Else an error number, or 0.
+    fn give_lock(&mut self, t: usize, key: u64, give: LockEffect, site: &CallSite) -> Option<i32> {
         let lock = self.world.lock(key);
         match (give.kind, give.mode) {
             (LockKind::Semaphore, _) => {
                 lock.taken -= 1;
-                return true;
+                return Some(0);
             }
             (_, LockMode::Shared) => {
                 if lock.readers == 0 {
                     self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that nobody holds", site.name.as_str()));
-                    return false;
+                    return None;
                 }
                 lock.readers -= 1;
             }
             _ => {
+                if lock.owner != Some(t as u8) && lock.again == Again::Fails {
+                    return Some(EPERM);
+                }
                 if lock.owner != Some(t as u8) {
                     let what = if lock.owner.is_none() { "nobody holds" } else { "another thread holds" };
                     self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that {what}", site.name.as_str()));
-                    return false;
+                    return None;
                 }
-                lock.owner = None;
+                match lock.depth {
+                    0 => lock.owner = None,
+                    _ => lock.depth -= 1,
+                }
             }
         }
         let shared = give.mode == LockMode::Shared;
         if let Some(at) = self.threads[t].held.iter().rposition(|h| h.key == key && h.shared == shared) {
             self.threads[t].held.remove(at);
         }
-        true
+        Some(0)
     }
 
     pub(crate) fn change_context(&mut self, t: usize, effect: CtxEffect) {

@@ -139,13 +139,18 @@ pub enum Prim {
     Finally,
     Assert,
     Choose,
-    /// Any value of the result's type.
-    AnyValue {
-        bool: bool,
-    },
+    /// Any value of some.
+    AnyValue(Any),
     // POSIX threads and C11.
     PthreadCreate,
     PthreadJoin,
+    MutexInit,
+    /// The attributes `*a0` say kind `a1`, or the usual one.
+    MutexKind,
+    /// Gives a lock that was taken in either way.
+    RwUnlock,
+    /// The number of the running thread.
+    ThreadId,
     CondWait,
     CondSignal {
         all: bool,
@@ -180,6 +185,16 @@ pub enum Size {
     Cache(u8),
     Copy(u8, u8),
     Fixed(u32),
+}
+
+/// Which values an open one may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Any {
+    /// All of the result's type.
+    Typed,
+    Truth,
+    /// Those of the result's type that are not negative.
+    Natural,
 }
 
 /// Why a footprint cannot be made.
@@ -408,7 +423,8 @@ impl Machine<'_> {
                 self.exit_footprint(t);
                 Ok(())
             }
-            Prim::PthreadJoin | Prim::CondWait | Prim::CondSignal { .. } | Prim::AtomicSection(_) | Prim::SemInit => {
+            Prim::RwUnlock => self.lock_footprint(t, self.rw_unlock(t, site), site),
+            Prim::PthreadJoin | Prim::CondWait | Prim::CondSignal { .. } | Prim::AtomicSection(_) | Prim::SemInit | Prim::MutexInit => {
                 self.pthread_footprint(t, prim, site)
             }
             _ => Ok(()),
@@ -479,6 +495,7 @@ impl Machine<'_> {
             | Prim::SrcuLock
             | Prim::SrcuUnlock => self.rcu_perform(t, prim, site),
             Prim::Lock(op) => self.lock_perform(t, op, site),
+            Prim::RwUnlock => self.lock_perform(t, self.rw_unlock(t, site), site),
             Prim::MaySleep(how) => {
                 let sleeps = match how {
                     Sleeps::Always => true,
@@ -644,7 +661,7 @@ impl Machine<'_> {
                 Flow::Next(0)
             }
             Prim::Choose => Flow::Next(i64::from(self.choice)),
-            Prim::AnyValue { bool } => Flow::Next(self.anything(t, site.dst_ty, bool)),
+            Prim::AnyValue(which) => Flow::Next(self.anything(t, site.dst_ty, which)),
             _ => self.pthread_perform(t, prim, site),
         }
     }

@@ -1,7 +1,7 @@
 //! Names of primitives. What the kernel model describes as a lock or a context change needs no row here.
 
 use super::state::CallbackKind::{Kthread, Tasklet, Timer, Work};
-use super::{AtomicOp, Prim, Scan, Size};
+use super::{Any, AtomicOp, LockOp, Prim, Scan, Size};
 use crate::thread::Level;
 use cuthere_kernel::{LockKind, LockMode, Sleeps, Success};
 use rustc_hash::FxHashMap;
@@ -48,27 +48,34 @@ static SHARED: LazyLock<Table> = LazyLock::new(|| {
 /// For plain C programs.
 static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     let mut t = Table::default();
-    let mutex = |take, success| Prim::lock(LockKind::Mutex, LockMode::Exclusive, take, success);
+    let lock = |kind, mode, take, success| Prim::Lock(LockOp::on_first(kind, mode, take, success));
+    let mutex = |take, success| lock(LockKind::Mutex, LockMode::Exclusive, take, success);
+    let counts = |take, success| lock(LockKind::Semaphore, LockMode::Exclusive, take, success);
     add(&mut t, "pthread_create", Prim::PthreadCreate);
     add(&mut t, "pthread_join", Prim::PthreadJoin);
     add(&mut t, "pthread_exit", Prim::Exit(false));
     add(&mut t, "pthread_mutex_lock pthread_spin_lock", mutex(true, Success::Always));
     add(&mut t, "pthread_mutex_trylock pthread_spin_trylock", mutex(true, Success::Zero));
     add(&mut t, "pthread_mutex_unlock pthread_spin_unlock", mutex(false, Success::Always));
-    add(&mut t, "pthread_rwlock_wrlock", Prim::lock(LockKind::RwSem, LockMode::Exclusive, true, Success::Always));
-    add(&mut t, "pthread_rwlock_rdlock", Prim::lock(LockKind::RwSem, LockMode::Shared, true, Success::Always));
+    add(&mut t, "pthread_rwlock_wrlock", lock(LockKind::RwSem, LockMode::Exclusive, true, Success::Always));
+    add(&mut t, "pthread_rwlock_rdlock", lock(LockKind::RwSem, LockMode::Shared, true, Success::Always));
+    add(&mut t, "pthread_rwlock_trywrlock", lock(LockKind::RwSem, LockMode::Exclusive, true, Success::Zero));
+    add(&mut t, "pthread_rwlock_tryrdlock", lock(LockKind::RwSem, LockMode::Shared, true, Success::Zero));
+    add(&mut t, "pthread_rwlock_unlock", Prim::RwUnlock);
+    add(&mut t, "pthread_mutex_init pthread_spin_init pthread_rwlock_init", Prim::MutexInit);
+    add(&mut t, "pthread_self thrd_current", Prim::ThreadId);
+    add(&mut t, "pthread_mutexattr_init pthread_mutexattr_settype", Prim::MutexKind);
     add(&mut t, "pthread_cond_wait", Prim::CondWait);
     add(&mut t, "pthread_cond_signal", Prim::CondSignal { all: false });
     add(&mut t, "pthread_cond_broadcast", Prim::CondSignal { all: true });
     add(&mut t, "sem_init", Prim::SemInit);
-    add(&mut t, "sem_wait", Prim::lock(LockKind::Semaphore, LockMode::Exclusive, true, Success::Always));
-    add(&mut t, "sem_post", Prim::lock(LockKind::Semaphore, LockMode::Exclusive, false, Success::Always));
+    add(&mut t, "sem_wait", counts(true, Success::Always));
+    add(&mut t, "sem_trywait", counts(true, Success::Zero));
+    add(&mut t, "sem_post", counts(false, Success::Always));
     add(
         &mut t,
-        "pthread_mutex_init pthread_mutex_destroy pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy
-         pthread_spin_init pthread_spin_destroy pthread_rwlock_init pthread_rwlock_destroy pthread_detach sem_destroy
-         pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_init
-         pthread_mutexattr_settype pthread_mutexattr_destroy printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
+        "pthread_mutex_destroy pthread_spin_destroy pthread_rwlock_destroy pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy pthread_detach sem_destroy
+         pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_destroy __ESBMC_yield printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
          atomic_thread_fence __sync_synchronize perror atomic_signal_fence",
         Prim::Give(0),
     );
@@ -86,12 +93,13 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "calloc", Prim::Allocate { zero: true, size: Size::Product(0, 1) });
     add(&mut t, "alloca __builtin_alloca", Prim::Allocate { zero: false, size: Size::Argument(0) });
     add(&mut t, "free", Prim::Free(0));
-    add(&mut t, "assert __VERIFIER_assert", Prim::Assert);
+    add(&mut t, "assert __VERIFIER_assert __ESBMC_assert __CPROVER_assert", Prim::Assert);
+    add(&mut t, "rand random lrand48 clock", Prim::AnyValue(Any::Natural));
     add(&mut t, "abort reach_error __VERIFIER_error __assert_fail __assert", Prim::Bug);
     add(&mut t, "exit _exit", Prim::Exit(true));
-    add(&mut t, "__VERIFIER_assume assume_abort_if_not", Prim::Assume);
-    add(&mut t, "__VERIFIER_atomic_begin", Prim::AtomicSection(true));
-    add(&mut t, "__VERIFIER_atomic_end", Prim::AtomicSection(false));
+    add(&mut t, "__VERIFIER_assume assume_abort_if_not __ESBMC_assume __CPROVER_assume", Prim::Assume);
+    add(&mut t, "__VERIFIER_atomic_begin __ESBMC_atomic_begin __CPROVER_atomic_begin", Prim::AtomicSection(true));
+    add(&mut t, "__VERIFIER_atomic_end __ESBMC_atomic_end __CPROVER_atomic_end", Prim::AtomicSection(false));
     for name in ["atomic_fetch_add", "atomic_fetch_sub", "atomic_fetch_or", "atomic_fetch_and", "atomic_fetch_xor"] {
         // The pointer stands first here.
         let op = AtomicOp::named(name).map(|op| AtomicOp { pointer: 0, operand: 1, ..op });
@@ -360,6 +368,6 @@ pub fn of_suites(name: &str) -> Option<Prim> {
 
 /// Values that the verification suites leave open.
 fn nondeterministic(name: &str) -> Option<Prim> {
-    let kind = name.strip_prefix("__VERIFIER_nondet_")?;
-    Some(Prim::AnyValue { bool: matches!(kind, "bool" | "_Bool") })
+    let kind = name.strip_prefix("__VERIFIER_nondet_").or_else(|| name.strip_prefix("nondet_"))?;
+    Some(Prim::AnyValue(if matches!(kind, "bool" | "_Bool") { Any::Truth } else { Any::Typed }))
 }

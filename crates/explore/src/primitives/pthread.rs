@@ -1,13 +1,26 @@
 //! POSIX threads, C11 atomics and the verification suites' own functions, for plain C programs.
 
-use super::{Prim, Wrong};
+use super::state::{Again, Lock};
+use super::{LockOp, Prim, Wrong};
 use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
 use crate::thread::{Level, Status, Thread};
+use cuthere_kernel::{LockKind, LockMode, Success};
+
+/// How a mutex's attributes hold its kind, at their beginning.
+const KIND: IntTy = IntTy { size: 4, signed: true };
 
 impl Machine<'_> {
+    /// The end of a read-write lock's section, by how this thread has it.
+    pub(super) fn rw_unlock(&self, t: usize, site: &CallSite) -> LockOp {
+        let lock = self.world.locks.get(&(self.arg(t, site, 0) as u64));
+        let writes = lock.is_some_and(|l| l.owner == Some(t as u8));
+        let mode = if writes { LockMode::Exclusive } else { LockMode::Shared };
+        LockOp::on_first(LockKind::RwSem, mode, false, Success::Always)
+    }
+
     pub(super) fn pthread_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         self.add_cpu(t, false);
         let object = self.arg(t, site, 0) as u64;
@@ -28,7 +41,7 @@ impl Machine<'_> {
                 self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Acquire))
             }
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
-            Prim::SemInit => self.synchronises(t, object, sync(Mode::Write)),
+            Prim::SemInit | Prim::MutexInit => self.synchronises(t, object, sync(Mode::Write)),
             _ => {
                 // The beginning of a section that runs as one; its end is no point of its own.
                 if prim == Prim::AtomicSection(true) {
@@ -133,8 +146,27 @@ impl Machine<'_> {
                 (lock.initial, lock.taken) = (n as i32, 0);
                 Flow::Next(0)
             }
+            Prim::MutexInit => {
+                let (mutex, attr) = (a(self, 0) as u64, a(self, 1) as u64);
+                let kind = if attr == 0 { None } else { self.read_int(attr, KIND) };
+                let again = match kind {
+                    Some(1) => Again::Counts,
+                    Some(2) => Again::Fails,
+                    _ => Again::Waits,
+                };
+                self.world.locks.insert(mutex, Lock { again, initial: 1, ..Lock::default() });
+                Flow::Next(0)
+            }
+            Prim::MutexKind => {
+                let (attr, kind) = (a(self, 0) as u64, a(self, 1));
+                self.write_int(attr, KIND, kind);
+                Flow::Next(0)
+            }
+            Prim::ThreadId => Flow::Next(t as i64),
             Prim::AtomicSection(begin) => {
-                self.world.atomic_section = begin.then_some(t);
+                if self.world.section(t, begin) {
+                    self.order_section(t, begin);
+                }
                 Flow::Next(0)
             }
             Prim::Assume => {

@@ -12,6 +12,22 @@ pub struct Lock {
     /// Taken from a semaphore's count.
     pub taken: i32,
     pub initial: i32,
+    /// What its holder may do again.
+    pub again: Again,
+    /// How often its holder has taken it again.
+    pub depth: u32,
+}
+
+/// What taking a mutex again does for the thread that holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Again {
+    /// It waits for itself.
+    #[default]
+    Waits,
+    /// It is counted.
+    Counts,
+    /// It fails.
+    Fails,
 }
 
 /// A thread on a wait queue.
@@ -59,6 +75,10 @@ pub struct World {
     /// The task that each CPU runs.
     pub cpus: [Option<usize>; CPUS as usize],
     pub atomic_section: Option<usize>,
+    /// How many sections that run as one its thread is in.
+    pub atomic_depth: u32,
+    /// What a semaphore counts that nobody has initialised.
+    pub uncounted: i32,
     /// Learned: CPUs with more than one thread, and that grace periods are used. Kept between executions.
     pub shared_cpus: u32,
     pub rcu_used: bool,
@@ -76,10 +96,17 @@ impl World {
         self.tasks.clear();
         self.references.clear();
         self.cpus = [None; CPUS as usize];
-        self.atomic_section = None;
+        (self.atomic_section, self.atomic_depth) = (None, 0);
+    }
+
+    /// A thread enters or leaves a section that runs as one. Whether that is the outermost.
+    pub fn section(&mut self, t: usize, begin: bool) -> bool {
+        self.atomic_depth = if begin { self.atomic_depth + 1 } else { self.atomic_depth.saturating_sub(1) };
+        self.atomic_section = (self.atomic_depth > 0).then_some(t);
+        self.atomic_depth == u32::from(begin)
     }
 
     pub fn lock(&mut self, key: u64) -> &mut Lock {
-        self.locks.entry(key).or_insert(Lock { initial: 1, ..Lock::default() })
+        self.locks.entry(key).or_insert(Lock { initial: self.uncounted, ..Lock::default() })
     }
 }
