@@ -3,7 +3,7 @@
 //! Threads of one CPU exclude each other by its rules; a scheduling point of a thread on a CPU with several threads therefore uses the CPU
 //! as a location, and what changes the rules (disabling and enabling, starts and ends of handlers) conflicts with it.
 
-use crate::event::{Access, Location, Mode};
+use crate::event::{Access, Location, Mode, ThreadSet};
 use crate::machine::{Machine, Preemption};
 use crate::thread::{Level, Pending, Status, Thread};
 use cuthere_kernel::LockKind;
@@ -121,7 +121,7 @@ impl Machine<'_> {
     /// After a section may have ended: grace periods no longer wait for the thread.
     pub(crate) fn quiesce(&mut self, t: usize) {
         if self.world.rcu_used && !self.reader(t) {
-            let bit = !(1u32 << t);
+            let bit: ThreadSet = !(1 << t);
             self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
         }
     }
@@ -177,11 +177,11 @@ impl Machine<'_> {
     }
 
     /// Threads whose next operation can be done now.
-    pub fn enabled(&self) -> u32 {
+    pub fn enabled(&self) -> ThreadSet {
         if self.exited {
             return 0;
         }
-        let mut mask = 0;
+        let mut mask: ThreadSet = 0;
         for t in 0..self.threads.len() {
             if self.threads[t].alive() && (t > 0 || self.link.plain) && self.ready(t) && self.cpu_allows(t) {
                 if self.world.atomic_section.is_some_and(|owner| owner != t) {
@@ -194,7 +194,7 @@ impl Machine<'_> {
     }
 
     /// Threads that the rules of their CPUs let run, whatever their operations wait for.
-    pub fn allowed(&self) -> u32 {
+    pub fn allowed(&self) -> ThreadSet {
         let owner = self.world.atomic_section;
         let may = |t: usize| self.threads[t].alive() && owner.is_none_or(|o| o == t) && self.cpu_allows(t);
         (0..self.threads.len()).filter(|&t| may(t)).fold(0, |m, t| m | 1 << t)

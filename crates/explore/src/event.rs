@@ -98,6 +98,9 @@ impl Access {
     }
 }
 
+/// A set of threads, by number.
+pub type ThreadSet = u128;
+
 /// All that one operation uses.
 pub type Footprint = SmallVec<[Access; 4]>;
 
@@ -113,9 +116,9 @@ pub struct Event {
     pub thread: usize,
     pub footprint: Footprint,
     /// Threads that came into being.
-    pub spawned: u32,
+    pub spawned: ThreadSet,
     /// Threads that will never start because of it, though they could have started before.
-    pub killed: u32,
+    pub killed: ThreadSet,
     /// The thread whose end was waited for.
     pub joined: Option<usize>,
     /// How many ways the operation could have gone, and which it went.

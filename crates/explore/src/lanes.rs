@@ -182,9 +182,9 @@ fn serve(lane: Option<Lane<'_>>, options: &Options, deadline: Instant, orders: &
 }
 
 enum Search {
-    All(Dpor),
+    All(Box<Dpor>),
     /// With this many preemptions, and one more each time, up to a bound.
-    Within(u32, Dpor, Pct),
+    Within(u32, Box<Dpor>, Box<Pct>),
     Sampled(Box<dyn Strategy>),
 }
 
@@ -222,8 +222,10 @@ impl<'p> Lane<'p> {
         let mut machine = Machine::new(link, machine_options, start);
         machine.races = options.races.then(crate::races::Races::default);
         let search = match options.strategy {
-            StrategyKind::Dpor if bounded => Search::Within(0, Dpor::new(Some(0)), Pct::new(options.seed, options.preemptions + 1)),
-            StrategyKind::Dpor => Search::All(Dpor::new(None)),
+            StrategyKind::Dpor if bounded => {
+                Search::Within(0, Box::new(Dpor::new(Some(0))), Box::new(Pct::new(options.seed, options.preemptions + 1)))
+            }
+            StrategyKind::Dpor => Search::All(Box::new(Dpor::new(None))),
             StrategyKind::Random => Search::Sampled(Box::new(Random::new(options.seed))),
             StrategyKind::Pct => Search::Sampled(Box::new(Pct::new(options.seed, options.preemptions + 1))),
         };
@@ -237,7 +239,7 @@ impl<'p> Lane<'p> {
         match &mut self.search {
             Search::Sampled(strategy) => run.turn(strategy.as_mut(), options, outcome, until, deadline),
             Search::All(dpor) => {
-                let turn = run.turn(dpor, options, outcome, until, deadline);
+                let turn = run.turn(dpor.as_mut(), options, outcome, until, deadline);
                 outcome.complete = turn == Turn::Complete;
                 turn
             }
@@ -246,7 +248,7 @@ impl<'p> Lane<'p> {
                 let sampling = run.is_plain() && (patience..2 * patience).contains(&outcome.events);
                 if sampling {
                     let learned = run.learned;
-                    let turn = run.turn(pct, options, outcome, until.min(2 * patience), deadline);
+                    let turn = run.turn(pct.as_mut(), options, outcome, until.min(2 * patience), deadline);
                     if run.learned != learned {
                         dpor.restart();
                     }
@@ -254,7 +256,7 @@ impl<'p> Lane<'p> {
                         return turn;
                     }
                 }
-                let turn = run.turn(dpor, options, outcome, until, deadline);
+                let turn = run.turn(dpor.as_mut(), options, outcome, until, deadline);
                 if turn != Turn::Complete {
                     return turn;
                 }
@@ -263,7 +265,7 @@ impl<'p> Lane<'p> {
                     return turn;
                 }
                 *bound += 1;
-                *dpor = Dpor::new(Some(*bound as u16));
+                **dpor = Dpor::new(Some(*bound as u16));
                 (outcome.executions, outcome.redundant) = (0, 0);
             },
         }

@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many threads one execution may have.
-pub const THREADS_MAX: usize = 32;
+pub const THREADS_MAX: usize = ThreadSet::BITS as usize;
 const FRAMES_MAX: usize = 200;
 
 /// Whether tasks are preempted.

@@ -135,12 +135,40 @@ pub struct Visibility {
     pub freed: bool,
 }
 
+/// Who has used a granule.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Touch {
+    /// The first thread, counted from 1; 0: none.
+    first: u8,
+    /// Others as well.
+    others: bool,
+    /// Somebody wrote.
+    written: bool,
+}
+
+impl Touch {
+    /// Adds a use. Whether it is what makes this memory shared, which is told once.
+    fn add(&mut self, thread: u8, write: bool) -> bool {
+        let before = *self;
+        match self.first {
+            0 => self.first = thread + 1,
+            first => self.others |= first != thread + 1,
+        }
+        self.written |= write;
+        *self != before && self.others && self.written
+    }
+
+    fn by_others(self, thread: u8) -> bool {
+        self.others || self.first != 0 && self.first != thread + 1
+    }
+}
+
 /// All memory of one execution.
 #[derive(Default)]
 pub struct Memory {
     bytes: Vec<u8>,
-    /// Per granule of eight bytes: which threads have read (low half) and written (high half).
-    touched: Vec<u64>,
+    /// Who has used each granule of eight bytes while several threads ran.
+    touched: Vec<Touch>,
     spaces: Vec<Vec<Object>>,
     open: OpenCells,
     /// Contents of globals at the start, by number.
@@ -161,7 +189,7 @@ pub struct Image {
 #[derive(Default)]
 pub struct MemoryCopy {
     bytes: Vec<u8>,
-    touched: Vec<u64>,
+    touched: Vec<Touch>,
     spaces: Vec<Vec<Object>>,
     open: OpenCells,
 }
@@ -227,7 +255,7 @@ impl Memory {
         let start = self.bytes.len();
         let rounded = (size as usize).next_multiple_of(8);
         self.bytes.resize(start + rounded, fill);
-        self.touched.resize((start + rounded) / 8, 0);
+        self.touched.resize((start + rounded) / 8, Touch::default());
         let learned = if self.learned.index.is_empty() { u32::MAX } else { self.learned.index.get(&addr).copied().unwrap_or(u32::MAX) };
         let object =
             Object { addr, start: start as u32, size: size as u32, learned, state: State::Live, kind, alloc: site, free: NONE.free };
@@ -386,15 +414,9 @@ impl Memory {
         }
         let object = self.spaces[at.space as usize][at.slot as usize];
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
-        let bit = 1u64 << (u32::from(thread & 31) + if write { 32 } else { 0 });
         for granule in lo..=hi {
             let Some(cell) = self.touched.get_mut(object.start as usize / 8 + granule as usize) else { return };
-            if *cell & bit != 0 {
-                continue;
-            }
-            *cell |= bit;
-            let (readers, writers) = (*cell as u32, (*cell >> 32) as u32);
-            if writers != 0 && (readers | writers).count_ones() > 1 {
+            if cell.add(thread, write) {
                 self.learn(object, granule);
             }
         }
@@ -421,8 +443,7 @@ impl Memory {
 
     fn note_free(&mut self, object: Object, thread: u8) {
         let (start, count) = (object.start as usize / 8, object.size as usize / 8 + 1);
-        let own = (1u64 << (thread & 31)) | (1u64 << (u32::from(thread & 31) + 32));
-        let others = self.touched.iter().skip(start).take(count).any(|cell| cell & !own != 0);
+        let others = self.touched.iter().skip(start).take(count).any(|cell| cell.by_others(thread));
         if others {
             self.learn_free(object.addr);
         }

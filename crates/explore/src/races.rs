@@ -4,6 +4,7 @@
 //! 2009, with a list of reads per cell). That a CPU runs one thread at a time orders nothing. Refuses to judge accesses that the search has
 //! not found to be shared.
 
+use crate::clocks::join;
 use crate::code::{Code, Ins, Target};
 use crate::event::{Event, Mode};
 use crate::fault::{Fault, FaultKind};
@@ -12,8 +13,11 @@ use crate::machine::Machine;
 use crate::memory::Site;
 use crate::primitives::Prim;
 use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
 
-const N: usize = 32;
+/// A vector clock; threads beyond its end have done nothing yet.
+type Clock = SmallVec<[u32; 8]>;
+
 /// What stands for the order of sections that run as one; no address.
 const SECTIONS: u64 = 1;
 
@@ -30,15 +34,16 @@ struct Use {
 /// Clocks of one execution.
 #[derive(Default)]
 pub struct Races {
-    threads: Vec<[u32; N]>,
-    locations: FxHashMap<u64, [u32; N]>,
+    threads: Vec<Clock>,
+    locations: FxHashMap<u64, Clock>,
     cells: FxHashMap<u64, Vec<Use>>,
 }
 
-fn join(to: &mut [u32; N], from: &[u32; N]) {
-    for (a, b) in to.iter_mut().zip(from) {
-        *a = (*a).max(*b);
+fn merge(to: &mut Clock, from: &Clock) {
+    if to.len() < from.len() {
+        to.resize(from.len(), 0);
     }
+    join(to, from);
 }
 
 impl Races {
@@ -49,12 +54,10 @@ impl Races {
         self.cells.clear();
     }
 
-    fn clock(&mut self, thread: usize) -> &mut [u32; N] {
+    fn clock(&mut self, thread: usize) -> &mut Clock {
         while self.threads.len() <= thread {
-            let mut clock = [0; N];
-            if let Some(own) = clock.get_mut(self.threads.len()) {
-                *own = 1;
-            }
+            let mut clock = smallvec![0; self.threads.len()];
+            clock.push(1);
             self.threads.push(clock);
         }
         &mut self.threads[thread]
@@ -62,8 +65,8 @@ impl Races {
 
     /// A thread begins with what its creator has done.
     pub fn spawned(&mut self, creator: usize, thread: usize) {
-        let from = *self.clock(creator);
-        join(self.clock(thread), &from);
+        let from = self.clock(creator).clone();
+        merge(self.clock(thread), &from);
         self.tick(creator);
     }
 
@@ -84,26 +87,26 @@ impl Races {
             self.synchronise(t, access.at.0, access.mode);
         }
         if let Some(target) = event.joined {
-            let from = *self.clock(target);
-            join(self.clock(t), &from);
+            let from = self.clock(target).clone();
+            merge(self.clock(t), &from);
         }
     }
 
     fn synchronise(&mut self, t: usize, at: u64, mode: Mode) {
         if !matches!(mode, Mode::Release | Mode::ReleaseShared) {
-            let from = self.locations.get(&at).copied().unwrap_or([0; N]);
-            join(self.clock(t), &from);
+            let from = self.locations.get(&at).cloned().unwrap_or_default();
+            merge(self.clock(t), &from);
         }
         if !matches!(mode, Mode::Acquire | Mode::AcquireShared) {
-            let own = *self.clock(t);
-            join(self.locations.entry(at).or_insert([0; N]), &own);
+            let own = self.clock(t).clone();
+            merge(self.locations.entry(at).or_default(), &own);
             self.tick(t);
         }
     }
 
     /// A plain access; the earlier one that it races with.
     fn plain(&mut self, thread: usize, granule: u64, now: Use) -> Option<Site> {
-        let clock = *self.clock(thread);
+        let clock = self.clock(thread).clone();
         let now = Use { time: clock.get(thread).copied().unwrap_or(0), ..now };
         let uses = self.cells.entry(granule).or_default();
         let race = uses.iter().find(|u| {
@@ -111,7 +114,7 @@ impl Races {
                 && (u.write || now.write)
                 && u.lo < now.hi
                 && now.lo < u.hi
-                && clock.get(usize::from(u.thread)).is_some_and(|&seen| seen < u.time)
+                && clock.get(usize::from(u.thread)).copied().unwrap_or(0) < u.time
         });
         let found = race.map(|u| u.site);
         uses.retain(|u| u.thread != now.thread || u.write && !now.write || u.lo != now.lo || u.hi != now.hi);

@@ -1,6 +1,6 @@
 //! Executions one after the other, until nothing is left or a limit is reached, and what was found in them.
 
-use crate::event::Footprint;
+use crate::event::{Footprint, ThreadSet};
 use crate::fault::{Fault, FaultKind};
 use crate::machine::{Machine, Preemption, Recorded};
 use crate::memory::Site;
@@ -159,7 +159,7 @@ pub(crate) struct Run<'p> {
     pub machine: Machine<'p>,
     /// Thread, operations and choice of each event of the execution.
     steps: Vec<(u8, u32, Option<u16>)>,
-    finished: u32,
+    finished: ThreadSet,
     names: Vec<String>,
     /// Operations done when the first fault was found.
     first_fault: Option<u64>,
@@ -270,7 +270,7 @@ impl<'p> Run<'p> {
             if enabled == 0 {
                 break;
             }
-            let allowed = if m.world.shared_cpus == 0 { u32::MAX } else { m.allowed() };
+            let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
             let view = View { enabled, allowed, threads: &m.threads };
             let Some((t, choice)) = strategy.pick(&view) else { return false };
             self.step(t, choice);
@@ -282,6 +282,7 @@ impl<'p> Run<'p> {
             let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads };
             strategy.executed(&event, &view);
             self.machine.event = event;
+            self.machine.refresh();
         }
         let m = &mut self.machine;
         for (n, thread) in m.threads.iter().enumerate() {
@@ -289,7 +290,7 @@ impl<'p> Run<'p> {
                 blocked.push((n, thread.footprint.clone()));
             }
             // A program's threads end with it, wherever they are.
-            if matches!(thread.status, Status::Finished) || m.returned && thread.alive() {
+            if matches!(thread.status, Status::Finished) || m.returned && thread.alive() || thread.assumed {
                 self.finished |= 1 << n;
             }
             if self.names.len() <= n {

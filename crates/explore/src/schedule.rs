@@ -44,7 +44,9 @@ impl fmt::Display for ScheduleError {
 impl std::error::Error for ScheduleError {}
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Bits of a run's number that are its thread.
+const THREAD_BITS: u32 = 7;
 
 fn put(out: &mut Vec<u8>, mut v: u64) {
     while v >= 0x80 {
@@ -84,7 +86,7 @@ impl Schedule {
         self.arrivals.iter().for_each(|&n| put(&mut body, n));
         put(&mut body, self.runs.len() as u64);
         for &(thread, ops) in &self.runs {
-            put(&mut body, u64::from(thread) | ops << 5);
+            put(&mut body, u64::from(thread) | ops << THREAD_BITS);
         }
         self.choices.iter().for_each(|&c| put(&mut body, u64::from(c)));
         let mut bytes = checksum(&body).to_vec();
@@ -132,7 +134,7 @@ impl Schedule {
         }
         for _ in 0..take(&mut it)?.min(rest.len() as u64) {
             let v = take(&mut it)?;
-            schedule.runs.push(((v & 31) as u8, v >> 5));
+            schedule.runs.push(((v & ((1 << THREAD_BITS) - 1)) as u8, v >> THREAD_BITS));
         }
         while !it.as_slice().is_empty() {
             schedule.choices.push(take(&mut it)? as u16);

@@ -1,7 +1,7 @@
 //! A thread of execution in its context: frames, registers, what it holds and what it waits for.
 
 use crate::code::{Code, FnId, Reg};
-use crate::event::Footprint;
+use crate::event::{Footprint, ThreadSet};
 use crate::memory::Site;
 use cuthere_kernel::LockKind;
 use std::rc::Rc;
@@ -103,6 +103,8 @@ pub struct Thread {
     pub slots: Vec<u64>,
     pub pending: Pending,
     pub footprint: Footprint,
+    /// Whether its pending call writes depends on what is there when it is done.
+    pub conditional: bool,
     pub context: Context,
     pub held: Vec<Held>,
     /// Sections of the context it is in, and where they began.
@@ -121,13 +123,15 @@ pub struct Thread {
     /// The callback object that it belongs to, 0 for none.
     pub callback: u64,
     /// Readers that must be gone before it may start (RCU callbacks), by thread.
-    pub waits_for: u32,
+    pub waits_for: ThreadSet,
     /// SRCU domains it reads, with nesting.
     pub srcu: Vec<(u64, i32)>,
     /// A second step of a primitive that waits.
     pub phase: u8,
     pub task: u64,
     pub should_stop: bool,
+    /// An assumption did not hold: this execution was not meant.
+    pub assumed: bool,
     pub creator: (usize, u32),
     pub children: u32,
     pub name: cuthere_base::Symbol,
@@ -155,6 +159,7 @@ impl Thread {
             slots: Vec::new(),
             pending: Pending::Start,
             footprint: Footprint::new(),
+            conditional: false,
             context: Context::default(),
             held: Vec::new(),
             sections: Vec::new(),
@@ -170,6 +175,7 @@ impl Thread {
             phase: 0,
             task: 0,
             should_stop: false,
+            assumed: false,
             creator: (0, 0),
             children: 0,
             name: cuthere_base::Symbol::EMPTY,

@@ -209,3 +209,21 @@ fn a_mutual_exclusion_by_turns_is_judged_both_ways() {
     let wrong = explore_text("peterson.c", &program(globals, &[enter(0, false), enter(1, true)]), &Options::default());
     assert_eq!(wrong.kind, OutcomeKind::Fault);
 }
+
+#[test]
+fn an_exchange_that_fails_is_a_read() {
+    // One of them succeeds; in which order the others look makes no difference.
+    for n in 1..=6 {
+        assert_eq!(count("int x;", &repeat(n, |n| format!("__sync_val_compare_and_swap(&x, 0, {});", n + 1))), n as u64);
+    }
+    // Each of two in a row succeeds in one order only.
+    let chain = ["__sync_val_compare_and_swap(&x, 0, 1);".to_owned(), "__sync_val_compare_and_swap(&x, 1, 2);".to_owned()];
+    assert_eq!(count("int x;", &chain), 2);
+}
+
+#[test]
+fn there_may_be_a_hundred_threads() {
+    assert_eq!(count("int x[100];", &repeat(100, |n| format!("x[{n}] = 1;"))), 1);
+    let bodies = repeat(100, |n| if n % 50 == 7 { "x[0] = 1;".to_owned() } else { format!("x[{}] = 1;", n + 1) });
+    assert_eq!(count("int x[101];", &bodies), 2);
+}

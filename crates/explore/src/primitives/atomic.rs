@@ -54,6 +54,12 @@ impl AtomicOp {
         self.change != Change::None
     }
 
+    /// Whether it depends on the old value whether it writes.
+    fn is_conditional(self) -> bool {
+        use Change::*;
+        matches!(self.change, CompareExchange | TryExchange | AddUnless | IncNotZero | DecIfPositive)
+    }
+
     /// The operation that a name of the `atomic_` or `refcount_` families stands for.
     pub fn named(name: &str) -> Option<AtomicOp> {
         let name = name.strip_prefix("raw_").or_else(|| name.strip_prefix("arch_")).unwrap_or(name);
@@ -111,9 +117,45 @@ impl Prim {
         use Prim::*;
         matches!(self, StoreTo | Exchange | CompareExchange | TryExchange | Atomic(_) | Bit { .. } | C11Load | C11Compare)
     }
+
+    /// Whether it depends on the old value whether it writes.
+    pub(crate) fn is_conditional(self) -> bool {
+        match self {
+            Prim::CompareExchange | Prim::TryExchange | Prim::C11Compare => true,
+            Prim::Atomic(op) => op.is_conditional(),
+            _ => false,
+        }
+    }
 }
 
 impl Machine<'_> {
+    /// Whether a conditional operation would write now; one that would not is only a read.
+    pub(super) fn would_write(&mut self, t: usize, prim: Prim, site: &CallSite) -> bool {
+        let arg = |m: &Self, n: u8| m.arg(t, site, n);
+        let (addr, ty) = match prim {
+            Prim::Atomic(op) => (arg(self, op.pointer) as u64, IntTy { size: op.size, signed: true }),
+            _ => (arg(self, 0) as u64, site.pointee),
+        };
+        if self.link.mem.has_open() {
+            return true;
+        }
+        let Some(old) = self.read_int(addr, ty) else { return true };
+        let found = |m: &mut Self, at: i64| m.read_int(at as u64, ty).is_none_or(|expected| old == expected);
+        match prim {
+            Prim::CompareExchange => old == ty.fit(arg(self, 1)),
+            Prim::TryExchange | Prim::C11Compare => found(self, arg(self, 1)),
+            Prim::Atomic(op) => match op.change {
+                Change::CompareExchange => old == ty.fit(arg(self, op.operand)),
+                Change::TryExchange => found(self, arg(self, op.operand)),
+                Change::AddUnless => old != ty.fit(arg(self, 2)),
+                Change::IncNotZero => old != 0,
+                Change::DecIfPositive => old > 0,
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
     pub(super) fn atomic_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
         let (addr, ty, write) = match prim {
@@ -137,6 +179,7 @@ impl Machine<'_> {
                 return Flow::Dead;
             }
         };
+        let write = write && (!prim.is_conditional() || self.would_write(t, prim, site));
         self.link.mem.touch(at, u32::from(ty.size), t as u8, write);
         let old = match self.link.mem.open_in(addr, u64::from(ty.size)) {
             Some(cell) => cell.value,

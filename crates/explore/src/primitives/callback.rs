@@ -6,7 +6,7 @@
 use super::state::{Callback, CallbackKind};
 use super::{Prim, Wrong};
 use crate::code::{CallSite, FnId};
-use crate::event::{Access, Location, Mode};
+use crate::event::{Access, Location, Mode, ThreadSet};
 use crate::machine::{Flow, Machine};
 use crate::thread::{Level, Status};
 
@@ -105,7 +105,7 @@ impl Machine<'_> {
             c.running = None;
         }
         self.quiesce(t);
-        let bit = !(1u32 << t);
+        let bit: ThreadSet = !(1 << t);
         self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
     }
 

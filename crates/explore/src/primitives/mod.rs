@@ -250,6 +250,7 @@ impl Machine<'_> {
                 };
                 if stop {
                     self.threads[t].pending = Pending::Call;
+                    self.threads[t].conditional = prim.is_conditional();
                     return Flow::Stop;
                 }
                 if let Some(Wrong::Access(bad, addr, write)) = wrong {
@@ -314,6 +315,24 @@ impl Machine<'_> {
         }
     }
 
+    /// Finds anew what operations would touch that depend on what others have written.
+    pub(crate) fn refresh(&mut self) {
+        for t in 0..self.threads.len() {
+            let thread = &mut self.threads[t];
+            if !thread.conditional || thread.pending != Pending::Call || !thread.active() {
+                continue;
+            }
+            let Some((code, pc)) = thread.frames.last().map(|f| (f.code.clone(), f.pc)) else { continue };
+            let Some(crate::code::Ins::Call { site }) = code.ins.get(pc as usize) else { continue };
+            let site = &code.sites[*site as usize];
+            if let Some(prim) = self.prim_of(t, site) {
+                self.threads[t].footprint.clear();
+                // A wrong access is found again when it is done.
+                let _ = self.footprint(t, prim, site);
+            }
+        }
+    }
+
     /// The primitive that a call reaches.
     pub(crate) fn prim_of(&self, t: usize, site: &CallSite) -> Option<Prim> {
         let id = match site.target {
@@ -348,21 +367,25 @@ impl Machine<'_> {
     fn footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
         match prim {
-            Prim::StoreTo | Prim::Exchange | Prim::CompareExchange => self.uses(t, a(self, 0), u32::from(site.pointee.size), true),
-            Prim::TryExchange => {
-                self.uses(t, a(self, 1), u32::from(site.pointee.size), true)?;
-                self.uses(t, a(self, 0), u32::from(site.pointee.size), true)
+            Prim::StoreTo | Prim::Exchange => self.uses(t, a(self, 0), u32::from(site.pointee.size), true),
+            Prim::CompareExchange => {
+                let write = self.would_write(t, prim, site);
+                self.uses(t, a(self, 0), u32::from(site.pointee.size), write)
+            }
+            Prim::TryExchange | Prim::C11Compare => {
+                let write = self.would_write(t, prim, site);
+                self.uses(t, a(self, 1), u32::from(site.pointee.size), !write)?;
+                self.uses(t, a(self, 0), u32::from(site.pointee.size), write)
             }
             Prim::PerCpuChange(_) => {
                 let addr = self.link.mem.percpu(a(self, 0), self.threads[t].cpu);
                 self.uses(t, addr, u32::from(site.pointee.size), true)
             }
-            Prim::Atomic(op) => self.uses(t, a(self, op.pointer), u32::from(op.size), op.writes()),
-            Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
-            Prim::C11Compare => {
-                self.uses(t, a(self, 1), u32::from(site.pointee.size), true)?;
-                self.uses(t, a(self, 0), u32::from(site.pointee.size), true)
+            Prim::Atomic(op) => {
+                let write = op.writes() && (!prim.is_conditional() || self.would_write(t, prim, site));
+                self.uses(t, a(self, op.pointer), u32::from(op.size), write)
             }
+            Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
             Prim::Bit { set, .. } => {
                 let addr = a(self, 1).wrapping_add(a(self, 0) / 64 * 8);
                 let size = self.room(addr);

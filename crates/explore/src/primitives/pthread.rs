@@ -172,6 +172,7 @@ impl Machine<'_> {
             Prim::Assume => {
                 if a(self, 0) == 0 {
                     self.threads[t].status = Status::Cut;
+                    self.threads[t].assumed = true;
                     return Flow::Dead;
                 }
                 Flow::Next(0)

@@ -5,7 +5,7 @@
 use super::lock::LockOp;
 use super::{Prim, Wrong};
 use crate::code::{CallSite, FnId};
-use crate::event::{Access, Location, Mode};
+use crate::event::{Access, Location, Mode, ThreadSet};
 use crate::machine::{Flow, Machine};
 use crate::thread::Level;
 use cuthere_kernel::CtxPart;
@@ -71,7 +71,7 @@ impl Machine<'_> {
         }
     }
 
-    fn readers(&self, t: usize, domain: u64) -> u32 {
+    fn readers(&self, t: usize, domain: u64) -> ThreadSet {
         let mut mask = 0;
         for n in 0..self.threads.len() {
             if n == t {
@@ -107,7 +107,7 @@ impl Machine<'_> {
                 if let Some(s) = self.threads[t].srcu.iter_mut().find(|s| s.0 == domain) {
                     s.1 -= 1;
                     if s.1 == 0 {
-                        let bit = !(1u32 << t);
+                        let bit: ThreadSet = !(1 << t);
                         self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
                     }
                 }

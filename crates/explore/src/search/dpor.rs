@@ -8,20 +8,19 @@
 //! Musuvathi, McKinley: "Bounded partial-order reduction", OOPSLA 2013).
 
 use super::{Strategy, View};
-use crate::event::{Event, Footprint, Location, Mode, dependent};
+use crate::clocks::{Clocks, join};
+use crate::event::{Event, Footprint, Location, Mode, ThreadSet, dependent};
 use rustc_hash::FxHashMap;
-
-const N: usize = 32;
 
 struct Node {
     thread: u8,
     choice: u16,
     choices: u16,
-    enabled: u32,
-    allowed: u32,
-    backtrack: u32,
-    done: u32,
-    sleep: u32,
+    enabled: ThreadSet,
+    allowed: ThreadSet,
+    backtrack: ThreadSet,
+    done: ThreadSet,
+    sleep: ThreadSet,
     /// Preemptions before this decision.
     preemptions: u16,
     /// The thread that ran before, and could go on.
@@ -34,18 +33,21 @@ pub struct Dpor {
     depth: usize,
     /// Decisions before this one were made in an earlier execution, and so were their races.
     fresh: usize,
-    sleep: u32,
-    /// Clocks of events, `N` numbers each: how many events of each thread lie before or at it, as position + 1 of the last.
-    clocks: Vec<[u32; N]>,
-    threads: [[u32; N]; N],
+    sleep: ThreadSet,
+    /// Clocks of events: how many events of each thread lie before or at it, as position + 1 of the last.
+    clocks: Clocks,
+    /// Those of threads.
+    threads: Clocks,
     locations: FxHashMap<Location, u32>,
     history: Vec<Vec<(u32, Mode, u8)>>,
     used: Vec<u32>,
     bound: Option<u16>,
     cut_by_bound: bool,
     diverged: bool,
-    /// Scratch for `initials`.
-    first: [u32; N],
+    /// Scratch: each thread's first event behind one, and clocks that grow.
+    first: Vec<u32>,
+    joined: Vec<u32>,
+    cover: Vec<u32>,
 }
 
 impl Dpor {
@@ -56,15 +58,30 @@ impl Dpor {
             depth: 0,
             fresh: 0,
             sleep: 0,
-            clocks: Vec::new(),
-            threads: [[0; N]; N],
+            clocks: Clocks::new(),
+            threads: Clocks::new(),
             locations: FxHashMap::default(),
             history: Vec::new(),
             used: Vec::new(),
             bound,
             cut_by_bound: false,
             diverged: false,
-            first: [0; N],
+            first: Vec::new(),
+            joined: Vec::new(),
+            cover: Vec::new(),
+        }
+    }
+
+    /// Makes room for this many threads.
+    fn widen(&mut self, threads: usize) {
+        if threads <= self.threads.width() && !self.threads.row(0).is_empty() {
+            return;
+        }
+        let known = if self.threads.row(0).is_empty() { 0 } else { self.threads.width() };
+        self.clocks.widen(threads);
+        self.threads.widen(threads);
+        for _ in known..self.threads.width() {
+            self.threads.push(&[0]);
         }
     }
 
@@ -87,14 +104,16 @@ impl Dpor {
 
     /// Finds the races of an operation of `thread` with what lies before it. The clock is joined with all it depends on.
     fn races(&mut self, thread: usize, footprint: &[crate::event::Access], position: usize, search: bool) {
-        let before = self.threads[thread];
-        let mut joined = before;
+        let mut joined = std::mem::take(&mut self.joined);
+        let mut cover = std::mem::take(&mut self.cover);
+        joined.clear();
+        joined.extend_from_slice(self.threads.row(thread));
         for access in footprint {
             let id = self.location(access.at);
             for at in (0..self.history[id].len()).rev() {
                 let (event, mode, bytes) = self.history[id][at];
                 if access.conflicts(mode, bytes) {
-                    join(&mut joined, &self.clocks[event as usize]);
+                    join(&mut joined, self.clocks.row(event as usize));
                     if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
@@ -103,7 +122,8 @@ impl Dpor {
         }
         for access in footprint.iter().filter(|_| search) {
             let id = self.location(access.at);
-            let mut cover = before;
+            cover.clear();
+            cover.extend_from_slice(self.threads.row(thread));
             for at in (0..self.history[id].len()).rev() {
                 let (event, mode, bytes) = self.history[id][at];
                 if !access.conflicts(mode, bytes) {
@@ -118,30 +138,31 @@ impl Dpor {
                     if !self.race(event as usize, thread, position, &joined) {
                         continue;
                     }
-                    let clock = self.clocks[event as usize];
-                    join(&mut cover, &clock);
+                    join(&mut cover, self.clocks.row(event as usize));
                     if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
                 }
             }
         }
-        self.threads[thread] = joined;
+        self.threads.row_mut(thread).copy_from_slice(&joined);
+        (self.joined, self.cover) = (joined, cover);
     }
 
     /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so. `false`: the
     /// operation had to wait for `event`, so there is nothing to reverse.
-    fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32; N]) -> bool {
+    fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32]) -> bool {
         let owner = usize::from(self.nodes[event].thread);
-        self.first = [u32::MAX; N];
-        let mut initials = 0u32;
-        let mut seen = 0u32;
+        self.first.clear();
+        self.first.resize(self.threads.width(), u32::MAX);
+        let mut initials: ThreadSet = 0;
+        let mut seen: ThreadSet = 0;
         for k in event + 1..position {
             let other = usize::from(self.nodes[k].thread);
-            if self.clocks[k][owner] > event as u32 || seen & (1 << other) != 0 {
+            if self.clocks.row(k)[owner] > event as u32 || seen & (1 << other) != 0 {
                 continue;
             }
-            let after_another = self.after(seen, &self.clocks[k]);
+            let after_another = self.after(seen, self.clocks.row(k));
             seen |= 1 << other;
             self.first[other] = k as u32;
             if !after_another {
@@ -182,7 +203,7 @@ impl Dpor {
     }
 
     /// Whether an event with this clock lies after the first event of one of these threads.
-    fn after(&self, threads: u32, clock: &[u32; N]) -> bool {
+    fn after(&self, threads: ThreadSet, clock: &[u32]) -> bool {
         let mut rest = threads;
         while rest != 0 {
             let r = rest.trailing_zeros() as usize;
@@ -198,7 +219,7 @@ impl Dpor {
         self.depth = 0;
         self.sleep = 0;
         self.clocks.clear();
-        self.threads = [[0; N]; N];
+        self.threads.restart(self.threads.width());
         for &id in &self.used {
             self.history[id as usize].clear();
         }
@@ -208,12 +229,6 @@ impl Dpor {
 
 fn is_cpu(at: Location) -> bool {
     at.0 & 7 == 3
-}
-
-fn join(to: &mut [u32; N], from: &[u32; N]) {
-    for (a, b) in to.iter_mut().zip(from) {
-        *a = (*a).max(*b);
-    }
 }
 
 impl Strategy for Dpor {
@@ -255,20 +270,22 @@ impl Strategy for Dpor {
         let position = self.depth;
         let t = event.thread;
         let search = position >= self.fresh;
+        self.widen(view.threads.len());
         self.races(t, &event.footprint, position, search);
+        let mut clock = std::mem::take(&mut self.joined);
         if let Some(target) = event.joined {
-            let clock = self.threads[target];
-            join(&mut self.threads[t], &clock);
+            join(&mut clock, self.threads.row(target));
         }
-        self.threads[t][t] = position as u32 + 1;
-        let clock = self.threads[t];
-        self.clocks.push(clock);
+        clock[t] = position as u32 + 1;
+        self.threads.row_mut(t).copy_from_slice(&clock);
+        self.clocks.push(&clock);
         let mut spawned = event.spawned;
         while spawned != 0 {
             let child = spawned.trailing_zeros() as usize;
             spawned &= spawned - 1;
-            join(&mut self.threads[child], &clock);
+            join(self.threads.row_mut(child), &clock);
         }
+        self.joined = clock;
         for access in &event.footprint {
             let id = self.location(access.at);
             if self.history[id].is_empty() {
@@ -297,6 +314,7 @@ impl Strategy for Dpor {
 
     fn end(&mut self, blocked: &[(usize, Footprint)]) -> bool {
         let position = self.depth;
+        self.widen(blocked.iter().map(|b| b.0 + 1).max().unwrap_or(0));
         for (thread, footprint) in blocked {
             self.races(*thread, footprint, position, true);
         }

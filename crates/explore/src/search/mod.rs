@@ -8,15 +8,15 @@ pub use dpor::Dpor;
 pub use pct::Pct;
 pub use random::Random;
 
-use crate::event::{Event, Footprint};
+use crate::event::{Event, Footprint, ThreadSet};
 use crate::thread::Thread;
 
 /// What a strategy sees before a decision.
 pub struct View<'a> {
     /// Threads whose next operation can be done now.
-    pub enabled: u32,
+    pub enabled: ThreadSet,
     /// Threads that the rules of their CPUs let run.
-    pub allowed: u32,
+    pub allowed: ThreadSet,
     pub threads: &'a [Thread],
 }
 

@@ -3,10 +3,11 @@
 
 use super::{Generator, Strategy, View};
 use crate::event::{Event, Footprint};
+use crate::machine::THREADS_MAX;
 
 pub struct Pct {
     generator: Generator,
-    priorities: [u32; 32],
+    priorities: [u32; THREADS_MAX],
     changes: Vec<u32>,
     step: u32,
     longest: u32,
@@ -15,7 +16,8 @@ pub struct Pct {
 
 impl Pct {
     pub fn new(seed: u64, depth: u32) -> Pct {
-        let mut pct = Pct { generator: Generator::new(seed), priorities: [0; 32], changes: Vec::new(), step: 0, longest: 16, depth };
+        let mut pct =
+            Pct { generator: Generator::new(seed), priorities: [0; THREADS_MAX], changes: Vec::new(), step: 0, longest: 16, depth };
         pct.shuffle();
         pct
     }
@@ -34,7 +36,7 @@ impl Pct {
 
 impl Strategy for Pct {
     fn pick(&mut self, view: &View<'_>) -> Option<(usize, u16)> {
-        let best = |p: &[u32; 32]| (0..32).filter(|t| view.enabled & (1 << t) != 0).max_by_key(|&t: &usize| (p[t], t));
+        let best = |p: &[u32; THREADS_MAX]| (0..THREADS_MAX).filter(|t| view.enabled & (1 << t) != 0).max_by_key(|&t: &usize| (p[t], t));
         let mut thread = best(&self.priorities)?;
         if let Some(at) = self.changes.iter().position(|&c| c == self.step) {
             self.priorities[thread] = at as u32;

@@ -2,6 +2,7 @@
 
 use super::{Generator, Strategy, View};
 use crate::event::{Event, Footprint};
+use crate::machine::THREADS_MAX;
 
 pub struct Random {
     generator: Generator,
@@ -16,7 +17,7 @@ impl Random {
 impl Strategy for Random {
     fn pick(&mut self, view: &View<'_>) -> Option<(usize, u16)> {
         let mut n = self.generator.below(view.enabled.count_ones());
-        let thread = (0..32).find(|t| {
+        let thread = (0..THREADS_MAX).find(|t| {
             let here = view.enabled & (1 << t) != 0;
             if here && n == 0 {
                 return true;
