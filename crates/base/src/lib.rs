@@ -4,6 +4,7 @@
 
 mod finding;
 mod loc;
+pub mod packed;
 mod source;
 mod symbol;
 

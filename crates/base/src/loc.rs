@@ -1,5 +1,7 @@
 //! Source positions.
 
+use serde::{Deserialize, Serialize};
+
 /// A file of a tree: its index in the tree's sorted list of paths, so that ids order as paths do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct FileId(pub u32);
@@ -12,7 +14,7 @@ impl FileId {
 }
 
 /// A line (from 1) and a column in bytes (from 1; 65535 stands for anything beyond) of a file known from the context. Line 0: nowhere.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Loc {
     pub line: u32,
     pub col: u16,

@@ -5,6 +5,7 @@
 
 use crate::token::Token;
 use cuthere_base::{Loc, Symbol};
+use serde::{Deserialize, Serialize};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -67,7 +68,7 @@ pub struct Expr {
     pub origin: Symbol,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum UnOp {
     Neg,
     Plus,
@@ -83,7 +84,7 @@ pub enum UnOp {
     AddrLabel,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum BinOp {
     Add,
     Sub,

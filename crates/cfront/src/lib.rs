@@ -4,6 +4,7 @@
 //! Nothing here knows what a lock is: the names that must stay unexpanded, and the shape in which they are written, come in
 //! as a [`shapes::Shapes`] table. No I/O: bytes come from a [`cuthere_base::Source`].
 
+pub mod asked;
 pub mod ast;
 pub mod bulk;
 pub mod closure;
@@ -22,6 +23,7 @@ pub mod program;
 pub mod resolve;
 #[cfg(test)]
 mod resolve_tests;
+pub mod rests;
 pub mod scan;
 pub mod shapes;
 mod text;

@@ -1,5 +1,6 @@
 //! Macro definitions as token lists, and which definition a use means.
 
+use crate::asked::Space;
 use crate::lexer::{Lexer, clean};
 use crate::outline::{ItemRef, MacroDef};
 use crate::program::{FileText, Program};
@@ -161,6 +162,7 @@ impl Program<'_> {
                 }
             }
             if closure.missing {
+                self.note_question(from, Space::Macro, name);
                 // An include could not be found: a definition in the same folder is the likely one.
                 let dir = |f: FileId| self.source.path(f).rsplit_once('/').map_or("", |d| d.0);
                 let mut near = all.iter().filter(|r| dir(r.file) == dir(from) && !self.source.path(r.file).ends_with(".c"));

@@ -4,6 +4,7 @@
 //! where headers are missing, a definition that is unique in the tree. Files under `arch/X` see X's headers, all others those of
 //! the chosen architecture; `tools/`, `scripts/` and other user-space folders do not mix with the kernel's.
 
+use crate::asked::{Asked, Question, Space};
 use crate::config::Options;
 use crate::include_graph::{Domain, Resolver, arch_of, common_dirs, domain_of};
 use crate::macros::MacroBody;
@@ -16,7 +17,7 @@ use crate::types::{Sharded, Types};
 use cuthere_base::{FileId, Source, Symbol};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How conditionals are decided.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ pub struct Program<'s> {
     /// Which hashes of names the unindexed `#define` lists have: one bit per remainder.
     bulk_names: Box<[u64]>,
     options: FxHashMap<String, Options>,
+    /// What was asked beyond includes, if somebody wants to know.
+    asked: OnceLock<Asked>,
     pub(crate) id: u64,
 }
 
@@ -163,6 +166,7 @@ impl<'s> Program<'s> {
             bodies: Sharded::new(),
             bulk_names,
             options,
+            asked: OnceLock::new(),
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         }
     }
@@ -222,6 +226,24 @@ impl<'s> Program<'s> {
         !self.bulk_names.is_empty() && self.bulk_names[bit / 64 % self.bulk_names.len()] >> (bit % 64) & 1 != 0
     }
 
+    // ---- what answers rest on ----
+
+    /// From now on, look-ups that go beyond what a file includes are noted.
+    pub fn note_questions(&self) {
+        self.asked.get_or_init(Asked::new);
+    }
+
+    /// The look-ups noted so far: which file asked for what.
+    pub fn questions(&self) -> Vec<Question> {
+        self.asked.get().map_or(Vec::new(), Asked::take)
+    }
+
+    pub(crate) fn note_question(&self, from: FileId, space: Space, name: Symbol) {
+        if let Some(asked) = self.asked.get() {
+            asked.note(from, space, name);
+        }
+    }
+
     // ---- functions by number ----
 
     /// The number of the file's first function.
@@ -262,6 +284,7 @@ impl<'s> Program<'s> {
         };
         let all = table.get(name);
         if all.is_empty() {
+            self.note_question(from, Space::Named(space), name);
             return None;
         }
         let weigh = |r: &ItemRef| {
@@ -285,6 +308,7 @@ impl<'s> Program<'s> {
         if visible.is_some() {
             return visible;
         }
+        self.note_question(from, Space::Named(space), name);
         // No header says so. A unique outside definition is believed; another source file's static names are not.
         let path = self.source.path(from);
         let (domain, arch) = (domain_of(path), arch_of(path));

@@ -4,6 +4,7 @@ use cuthere_base::{Confidence, Finding, Loc, Symbol};
 use cuthere_flow::exec::{CallEvent, ExitEvent, LateTest, NullEvent, Observer, Path};
 use cuthere_flow::summary::FuncId;
 use cuthere_flow::world::World;
+use serde::{Deserialize, Serialize};
 
 /// How far a check can be relied on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +48,7 @@ impl CheckInfo {
 }
 
 /// A claim made on one path of one function, before it is weighed against the rest of the program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claim {
     /// Index in the registry.
     pub check: usize,

@@ -3,9 +3,10 @@
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::summary::{FuncId, NullWhy};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// Where a pointer came from: the result of a function of the tree or of a name of the model, or a member of a record.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Giver {
     Function(FuncId),
     Name(Symbol),
@@ -17,7 +18,7 @@ pub(crate) enum Giver {
 pub(crate) const DIRECT: u8 = u8::MAX;
 
 /// One use of a pointer in a function; of a member there is one for the whole function.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Use {
     pub giver: Giver,
     pub op: u32,
@@ -30,7 +31,7 @@ pub(crate) struct Use {
 }
 
 /// What a claim is weighed by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Weigh {
     pub giver: Giver,
     pub why: NullWhy,

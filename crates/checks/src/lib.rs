@@ -13,4 +13,4 @@ mod words;
 
 pub use check::{CheckInfo, Maturity, registry};
 pub use learn::{Learned, LearnedSleep};
-pub use run::{Options, Outcome, Progress, Quiet, Stats, dump_ir, learn, run};
+pub use run::{Options, Outcome, Progress, Quiet, Stats, dump_ir, learn, run, run_keeping};

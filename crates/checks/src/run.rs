@@ -8,6 +8,7 @@ use cuthere_base::{FileId, Finding, Source, Symbol};
 use cuthere_cfront::outline::ItemKind;
 use cuthere_cfront::program::{Config, Program};
 use cuthere_flow::analyse::{Reports, Watch, analyse};
+use cuthere_flow::keep::Keep;
 use cuthere_flow::link::link;
 use cuthere_flow::read::{Incomplete, lower_tables, noreturn, read};
 use cuthere_flow::summary::FuncId;
@@ -84,6 +85,7 @@ struct Watcher {
     checks: Vec<usize>,
 }
 
+#[derive(Serialize, Deserialize)]
 enum Report {
     Claim(Box<Claim>),
     Use(Use),
@@ -95,6 +97,10 @@ impl Watch for Watcher {
 
     fn start(&self, world: &World<'_>, func: FuncId) -> Eyes {
         Eyes { eyes: self.checks.iter().map(|&i| (CHECKS[i].start)(i, world, func)).collect(), claims: Vec::new(), func }
+    }
+
+    fn quotes(&self, report: &Report) -> bool {
+        matches!(report, Report::Claim(_))
     }
 
     fn finish(&self, world: &World<'_>, mut eyes: Eyes) -> Vec<Report> {
@@ -125,7 +131,12 @@ impl Clock {
 
 /// Runs the selected checks over a tree.
 pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Outcome {
-    with_reports(source, model, options, progress, |world, reports, watcher, stats, clock| {
+    run_keeping(source, model, options, progress, None)
+}
+
+/// The same, with what a former run has left, and leaving something for the next one.
+pub fn run_keeping(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress, keep: Option<&dyn Keep>) -> Outcome {
+    with_reports(source, model, options, progress, keep, |world, reports, watcher, stats, clock| {
         let findings = findings(world, reports, watcher, options);
         clock.lap(stats, "findings");
         Outcome { findings, stats: std::mem::take(stats) }
@@ -138,6 +149,7 @@ fn with_reports<R>(
     model: &Model,
     options: &Options,
     progress: &dyn Progress,
+    keep: Option<&dyn Keep>,
     then: impl FnOnce(&World<'_>, Reports<Report>, &Watcher, &mut Stats, &mut Clock) -> R,
 ) -> R {
     let mut stats = Stats::default();
@@ -148,7 +160,7 @@ fn with_reports<R>(
     clock.lap(&mut stats, "outline");
 
     progress.stage("bodies", program.files.len() as u64);
-    let bodies = read(&program, model, &|n| progress.advance(n));
+    let bodies = read(&program, model, keep, &|n| progress.advance(n));
     clock.lap(&mut stats, "bodies");
 
     progress.stage("links", 1);
@@ -182,7 +194,7 @@ fn with_reports<R>(
     let watcher = Watcher {
         checks: (0..CHECKS.len()).filter(|&i| options.only.is_empty() || options.only.iter().any(|o| o == CHECKS[i].info.id)).collect(),
     };
-    let reports = analyse(&mut world, &watcher, &|n| progress.advance(n));
+    let reports = analyse(&mut world, &watcher, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
     stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
     clock.lap(&mut stats, "paths");
     let result = then(&world, reports, &watcher, &mut stats, &mut clock);
@@ -254,7 +266,7 @@ fn findings(world: &World<'_>, reports: Reports<Report>, watcher: &Watcher, opti
 
 /// What the bodies of a tree say about the functions that its headers declare, for trees without them.
 pub fn learn(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Vec<Learned> {
-    with_reports(source, model, options, progress, |world, reports, _, _, _| {
+    with_reports(source, model, options, progress, None, |world, reports, _, _, _| {
         let mut habits = Habits::default();
         for report in reports.iter().flat_map(|(_, list)| list) {
             if let Report::Use(u) = report {

@@ -10,6 +10,7 @@ use crate::engine::Progress;
 use crate::inputs::Inputs;
 use cuthere_base::{FileId, Source};
 use cuthere_checks::{Options, Outcome};
+use cuthere_flow::keep::Keep;
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
@@ -21,7 +22,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes on disk at most.
-const LIMIT: u64 = 1 << 30;
+const LIMIT: u64 = 2 << 30;
 /// The form of the entries.
 const VERSION: u32 = 1;
 /// Lists of files that are tried. There is more than one after a change of which files include which.
@@ -55,7 +56,7 @@ impl Memo {
             return cuthere_checks::run(tree, &inputs.model, options, progress);
         }
         let (options_text, names) = (format!("{options:?}"), names(tree));
-        let fixed = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes(), &names];
+        let fixed: [&[u8]; 4] = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes(), &names];
         progress.stage("cache", 1);
         let lists: Vec<Key> = (0..LISTS).map(|n| key("read", &fixed, &[&n.to_le_bytes()])).collect();
         let mut known = Known { source: tree, contents: FxHashMap::default() };
@@ -71,7 +72,11 @@ impl Memo {
         }
         let recorder =
             Recorder { source: tree, contents: (0..tree.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) };
-        let outcome = cuthere_checks::run(&recorder, &inputs.model, options, progress);
+        let whole = options.paths.iter().all(String::is_empty);
+        let place = whole.then(|| tree.root().to_string_lossy().into_owned());
+        let former = place.map(|place| Former { store: &self.store, recorder: &recorder, fixed: &fixed[..3], place });
+        let keep = former.as_ref().map(|former| former as &dyn Keep);
+        let outcome = cuthere_checks::run_keeping(&recorder, &inputs.model, options, progress, keep);
         if let (Some((read, contents)), Some(packed)) = (recorder.read(), pack(&outcome)) {
             let bytes = bytes_of(&read);
             let mut entries = vec![(key("outcome", &fixed, &[&bytes, &contents]), packed)];
@@ -92,6 +97,37 @@ impl Memo {
             }
         }
         stats
+    }
+}
+
+/// What runs over the whole of one tree leave for each other.
+struct Former<'a> {
+    store: &'a Store,
+    recorder: &'a Recorder<'a>,
+    fixed: &'a [&'a [u8]],
+    /// Where the tree is.
+    place: String,
+}
+
+impl Former<'_> {
+    fn key(&self, what: &str, part: &str) -> Key {
+        key(what, self.fixed, &[self.place.as_bytes(), part.as_bytes()])
+    }
+}
+
+impl Keep for Former<'_> {
+    fn content(&self, file: FileId) -> Option<Contents> {
+        self.recorder.contents.get(file.index())?.get().copied()
+    }
+
+    fn get(&self, what: &'static str, part: &str) -> Option<Vec<u8>> {
+        self.store.get(&self.key(what, part))
+    }
+
+    fn put(&self, entries: Vec<(&'static str, String, Vec<u8>)>) {
+        if !self.recorder.spoilt.load(Ordering::Relaxed) {
+            self.store.replace_many(entries.into_iter().map(|(what, part, bytes)| (self.key(what, &part), bytes)));
+        }
     }
 }
 

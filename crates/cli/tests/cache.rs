@@ -43,14 +43,14 @@ fn cached(tree: &Path, cache: &Path) -> String {
     judged(&command(tree, &["--cache", cache.to_str().expect("UTF-8")]).output().expect("runs"))
 }
 
-/// What is found, and how many entries were written to the cache.
-fn counted(tree: &Path, cache: &Path) -> (String, u64) {
+/// What is found, and whether anything was written to the cache.
+fn counted(tree: &Path, cache: &Path) -> (String, bool) {
     let stats = cache.with_extension("stats");
     let args = ["--cache", cache.to_str().expect("UTF-8"), "--stats", stats.to_str().expect("UTF-8")];
     let out = judged(&command(tree, &args).output().expect("runs"));
     let stats: serde_json::Value = serde_json::from_slice(&fs::read(stats).expect("written")).expect("JSON");
     assert_eq!(stats["functions"], 1, "numbers come from the cache too");
-    (out, stats["cache"]["written"].as_u64().expect("a number"))
+    (out, stats["cache"]["written"].as_u64().expect("a number") > 0)
 }
 
 fn packs(cache: &Path) -> Vec<PathBuf> {
@@ -63,8 +63,8 @@ fn the_same_input_is_found_again() {
     let (_folder, tree, cache) = tree();
     let expected = fresh(&tree);
     assert!(expected.contains("sleep-in-atomic"));
-    assert_eq!(counted(&tree, &cache), (expected.clone(), 2));
-    assert_eq!(counted(&tree, &cache), (expected, 0));
+    assert_eq!(counted(&tree, &cache), (expected.clone(), true));
+    assert_eq!(counted(&tree, &cache), (expected, false));
 }
 
 #[test]
@@ -73,16 +73,16 @@ fn a_change_anywhere_counts() {
     let bad = cached(&tree, &cache);
     // In a header: what a macro stands for.
     write(&tree, "wait.h", &HEADER.replace("msleep(1)", "do { } while (0)"));
-    assert_eq!(counted(&tree, &cache), (String::new(), 1));
+    assert_eq!(counted(&tree, &cache), (String::new(), true));
     // A header in front of it, which was not there before: the list of files is another one.
     write(&tree, "wait.h", &HEADER.replace("struct spinlock {", "#include \"more.h\"\nstruct spinlock {"));
     write(&tree, "more.h", "int more;\n");
     let (with_more, written) = counted(&tree, &cache);
-    assert_eq!((with_more, written), (fresh(&tree), 2));
+    assert_eq!((with_more, written), (fresh(&tree), true));
     // And back.
     fs::remove_file(tree.join("more.h")).expect("removed");
     write(&tree, "wait.h", HEADER);
-    assert_eq!(counted(&tree, &cache), (bad, 0));
+    assert_eq!(counted(&tree, &cache), (bad, false));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn no_cache_leaves_nothing() {
     judged(&command(&tree, &["--no-cache"]).env("XDG_CACHE_HOME", &home).output().expect("runs"));
     assert_eq!(fs::read_dir(&home).expect("a folder").count(), 0);
     judged(&command(&tree, &[]).env("XDG_CACHE_HOME", &home).output().expect("runs"));
-    assert_eq!(packs(&home.join("cuthere")).len(), 1);
+    assert!(!packs(&home.join("cuthere")).is_empty());
 }
 
 #[test]

@@ -21,6 +21,9 @@ impl Watch for Nothing {
     fn start(&self, _: &World<'_>, _: FuncId) -> Blind {
         Blind
     }
+    fn quotes(&self, _: &()) -> bool {
+        false
+    }
     fn finish(&self, _: &World<'_>, _: Blind) -> Vec<()> {
         Vec::new()
     }
@@ -38,7 +41,7 @@ fn collect(folder: &Path, root: &Path, out: &mut Vec<(String, Vec<u8>)>) {
 }
 
 fn world<'a>(program: &'a Program<'a>, model: &'a Model) -> World<'a> {
-    let bodies = read(program, model, &|_| {});
+    let bodies = read(program, model, None, &|_| {});
     let links = link(program, model, &bodies.funcs, &bodies.bindings);
     World {
         program,
@@ -61,12 +64,12 @@ fn engine(criterion: &mut Criterion) {
     let source = MemorySource::new(files);
     let model = Model::builtin();
     let program = Program::build(&source, Config::default(), model.shapes());
-    let bodies = read(&program, &model, &|_| {});
+    let bodies = read(&program, &model, None, &|_| {});
     let mut group = criterion.benchmark_group("engine");
     group.sample_size(20).throughput(Throughput::Elements(bodies.funcs.len() as u64));
     group.bench_function("links", |b| b.iter(|| link(&program, &model, &bodies.funcs, &bodies.bindings).entrances.len()));
     group.bench_function("paths", |b| {
-        b.iter_batched(|| world(&program, &model), |mut world| analyse(&mut world, &Nothing, &|_| {}).len(), BatchSize::SmallInput)
+        b.iter_batched(|| world(&program, &model), |mut world| analyse(&mut world, &Nothing, None, &|_| {}).len(), BatchSize::SmallInput)
     });
     group.finish();
 }

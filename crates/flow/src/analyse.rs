@@ -7,18 +7,23 @@
 
 use crate::digest::{DOpKind, Target};
 use crate::exec::{Engine, Observer, StartState};
+use crate::keep::{Keep, Results, Unit};
 use crate::summary::{Ctx, FuncId, Summary};
 use crate::world::{Entrance, World};
 use cuthere_kernel::{Context, Level};
 use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 
 /// Makes an observer for each function and takes its result.
 pub trait Watch: Sync {
     type Eye: Observer;
-    type Report: Send;
+    type Report: Send + Sync + Serialize + DeserializeOwned;
     fn start(&self, world: &World<'_>, func: FuncId) -> Self::Eye;
     fn finish(&self, world: &World<'_>, eye: Self::Eye) -> Vec<Self::Report>;
+    /// Whether a report quotes what lies below the function's callees.
+    fn quotes(&self, report: &Self::Report) -> bool;
 }
 
 /// What running one function gave the observers.
@@ -26,8 +31,14 @@ pub type Reports<R> = Vec<(FuncId, Vec<R>)>;
 
 thread_local! { static ENGINE: RefCell<Engine> = RefCell::default(); }
 
-/// Fills in all summaries and collects the observers' reports, sorted by function.
-pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u64) + Sync)) -> Reports<W::Report> {
+/// Fills in all summaries and collects the observers' reports, sorted by function. `keep`: where former runs left theirs, and the hashes of
+/// the digests.
+pub fn analyse<W: Watch>(
+    world: &mut World<'_>,
+    watch: &W,
+    keep: Option<(&dyn Keep, &[[u8; 16]])>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Reports<W::Report> {
     let all: Vec<FuncId> = (0..world.funcs.len() as u32).map(FuncId).collect();
     let levels = levels(&Graph::new(world, &all, false));
     for component in levels.iter().flatten() {
@@ -36,6 +47,9 @@ pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u6
         }
     }
     let world = &*world;
+    let results: Option<Results<'_, W::Report>> = keep.map(|(keep, hashes)| Results::open(world, hashes, keep));
+    let whole = results;
+    let results = whole.as_ref();
     let mut reports = Vec::new();
     for level in levels {
         let (big, small): (Vec<_>, Vec<_>) = level.into_iter().partition(|c| c.len() > CIRCLE_MAX);
@@ -43,8 +57,14 @@ pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u6
             .par_iter()
             .with_max_len(64)
             .map(|component| {
+                let circle = world.drafts.contains_key(&component[0]);
+                let unit = results.map(|results| results.unit(world, component, circle));
+                if let Some(known) = former(world, watch, results, component, unit.as_ref()) {
+                    progress(component.len() as u64);
+                    return known;
+                }
                 let mut out = Vec::new();
-                if world.drafts.contains_key(&component[0]) {
+                if circle {
                     for &f in component {
                         if let Some(draft) = world.drafts.get(&f) {
                             let _ = draft.set(draft_of(world, f));
@@ -58,17 +78,51 @@ pub fn analyse<W: Watch>(world: &mut World<'_>, watch: &W, progress: &(dyn Fn(u6
                         out.push((f, found));
                     }
                 }
+                if let (Some(results), Some(unit)) = (results, unit) {
+                    results.note(world, component, &unit);
+                }
                 progress(component.len() as u64);
                 out
             })
             .collect();
         reports.extend(found.into_iter().flatten());
         for component in big {
+            let unit = results.map(|results| results.unit(world, &component, true));
+            if let Some(known) = former(world, watch, results, &component, unit.as_ref()) {
+                progress(component.len() as u64);
+                reports.extend(known);
+                continue;
+            }
             reports.extend(big_circle(world, watch, &component, progress));
+            if let (Some(results), Some(unit)) = (results, unit) {
+                results.note(world, &component, &unit);
+            }
         }
     }
     reports.sort_by_key(|r| r.0);
+    if let Some(results) = whole {
+        results.close(world, &reports);
+    }
     reports
+}
+
+/// What a former run found out about these functions: their summaries are filled in.
+fn former<W: Watch>(
+    world: &World<'_>,
+    watch: &W,
+    results: Option<&Results<'_, W::Report>>,
+    members: &[FuncId],
+    unit: Option<&Unit>,
+) -> Option<Reports<W::Report>> {
+    let known = results?.take(world, members, unit?, |report| watch.quotes(report))?;
+    let mut reports = Vec::new();
+    for (&f, (summary, found)) in members.iter().zip(known) {
+        let _ = world.summaries[f.index()].set(summary);
+        if !found.is_empty() {
+            reports.push((f, found));
+        }
+    }
+    Some(reports)
 }
 
 /// The first approximation to a function of a circle.

@@ -3,9 +3,10 @@
 use crate::summary::{FuncId, SleepVia};
 use crate::world::World;
 use cuthere_base::{Loc, Step, Symbol};
+use serde::{Deserialize, Serialize};
 
 /// A place in a function with what happens there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct At {
     pub func: FuncId,
     pub loc: Loc,

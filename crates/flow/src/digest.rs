@@ -6,12 +6,13 @@
 
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
+use serde::{Deserialize, Serialize};
 
 /// An expression of one digest.
 pub type EId = u32;
 
 /// A hash-consed expression. `Local`, `Global`, `Deref`, `Field` and `Index` are places, the rest values.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum DExpr {
     Local(u32),
     Global(Symbol),
@@ -44,7 +45,7 @@ pub enum DExpr {
 }
 
 /// What is called.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Target {
     /// By name.
     Name(Symbol),
@@ -53,7 +54,7 @@ pub enum Target {
 }
 
 /// An operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum DOpKind {
     Store {
         place: EId,
@@ -93,14 +94,14 @@ pub enum DOpKind {
     Gap,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DOp {
     pub kind: DOpKind,
     pub loc: Loc,
     pub origin: Symbol,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum DTerm {
     Goto(u32),
     Branch { cond: EId, then: u32, els: u32 },
@@ -111,7 +112,7 @@ pub enum DTerm {
     Unreachable,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DBlock {
     pub ops: (u32, u32),
     pub term: DTerm,
@@ -120,9 +121,11 @@ pub struct DBlock {
 }
 
 /// A function as the engine sees it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Digest {
     pub name: Symbol,
+    /// Known from the context.
+    #[serde(skip)]
     pub file: FileId,
     pub loc: Loc,
     pub params: u32,

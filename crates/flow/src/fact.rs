@@ -3,11 +3,13 @@
 //! Pointers and integers share the domain. Error pointers are the values -4095 … -1, as in `include/linux/err.h`, so `IS_ERR(p)` is an
 //! interval test and `p == NULL` another. Unsigned values above `i64::MAX` are read as negative.
 
+use serde::{Deserialize, Serialize};
+
 /// The lowest error pointer.
 pub const MIN_ERR: i64 = -4095;
 
 /// A set of 64-bit values.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Fact {
     pub lo: i64,
     pub hi: i64,

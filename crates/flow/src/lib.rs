@@ -10,6 +10,8 @@ pub mod digest;
 pub mod digester;
 pub mod exec;
 pub mod fact;
+mod funcref;
+pub mod keep;
 pub mod link;
 pub mod node;
 pub mod read;

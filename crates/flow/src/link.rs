@@ -12,16 +12,19 @@ use cuthere_cfront::program::Program;
 use cuthere_kernel::{CallbackOp, Context, Level, Model};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// More possible targets than this are narrowed to the caller's folder.
 pub const TARGETS_MAX: usize = 16;
 
 /// A function's address stored in a member of some object.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Binding {
     pub record: Symbol,
     pub field: Symbol,
     pub function: Symbol,
+    /// Known from the context.
+    #[serde(skip)]
     pub file: FileId,
     pub loc: Loc,
 }

@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use crate::digester::Digester;
+use crate::keep::{Keep, Kept, hash_of, pack_bodies};
 use crate::link::Binding;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::outline::{ItemKind, ItemRef};
@@ -24,6 +25,8 @@ pub struct Incomplete {
 #[derive(Default)]
 pub struct Bodies {
     pub funcs: Vec<Digest>,
+    /// A hash of each, if they are kept for later runs.
+    pub hashes: Vec<[u8; 16]>,
     pub bindings: Vec<Binding>,
     pub incomplete: Vec<Incomplete>,
 }
@@ -58,29 +61,50 @@ pub fn noreturn(model: &Model) -> impl Fn(Symbol) -> bool + Sync + '_ {
     |name| model.entry(name).is_some_and(|e| e.noreturn && e.tests != Some(Test::BugOn))
 }
 
-/// Reads everything that the outlines list.
-pub fn read(program: &Program<'_>, model: &Model, progress: &(dyn Fn(u64) + Sync)) -> Bodies {
+/// Reads everything that the outlines list, but for what a former run has left.
+pub fn read(program: &Program<'_>, model: &Model, keep: Option<&dyn Keep>, progress: &(dyn Fn(u64) + Sync)) -> Bodies {
+    if keep.is_some() {
+        program.note_questions();
+    }
+    let kept = keep.map(|keep| Kept::open(program, keep));
     let tables = lower_tables(model);
     let noreturn = noreturn(model);
     let cx = LowerCx { program, tables: &tables, noreturn: &noreturn };
     let files: Vec<FileId> = (0..program.files.len() as u32).map(FileId).filter(|f| !program.outline(*f).items.is_empty()).collect();
-    let read: Vec<Bodies> = files
+    let read: Vec<(Bodies, Option<Vec<u8>>)> = files
         .par_iter()
         .with_max_len(8)
         .map_init(
             || (BodyReader::new(cx), Digester::default()),
             |(reader, digester), &file| {
-                let out = read_file(program, model, reader, digester, file);
+                let known = kept.as_ref().and_then(|kept| kept.bodies(file));
+                let out = match known {
+                    Some(bodies) => (bodies, None),
+                    None => {
+                        let mut bodies = read_file(program, model, reader, digester, file);
+                        let packed = kept.as_ref().and_then(|_| {
+                            bodies.hashes = bodies.funcs.iter().map(hash_of).collect();
+                            pack_bodies(&bodies)
+                        });
+                        (bodies, packed)
+                    }
+                };
                 progress(1);
                 out
             },
         )
         .collect();
     let mut all = Bodies { funcs: Vec::with_capacity(program.function_count() as usize), ..Bodies::default() };
-    for part in read {
+    let mut new = Vec::new();
+    for ((part, packed), file) in read.into_iter().zip(&files) {
+        new.extend(packed.map(|packed| (*file, packed)));
         all.funcs.extend(part.funcs);
+        all.hashes.extend(part.hashes);
         all.bindings.extend(part.bindings);
         all.incomplete.extend(part.incomplete);
+    }
+    if let Some(kept) = kept {
+        kept.close(program, new);
     }
     all
 }

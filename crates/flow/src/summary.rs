@@ -3,6 +3,7 @@
 use crate::fact::Fact;
 use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{LockKind, LockMode};
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// A function definition of the tree; ids order by file, then by place in the file.
@@ -16,7 +17,7 @@ impl FuncId {
 }
 
 /// A condition on one argument.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Test {
     Fact(Fact),
     /// Some bit of the mask is set.
@@ -29,7 +30,7 @@ pub enum Test {
 pub type Guard = SmallVec<[(u8, Test); 2]>;
 
 /// Where the sleeping happens.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum SleepVia {
     /// A primitive or an API function known from the model.
     Primitive(Symbol),
@@ -40,7 +41,7 @@ pub enum SleepVia {
 }
 
 /// A call that may sleep.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SleepSite {
     pub loc: Loc,
     pub via: SleepVia,
@@ -58,14 +59,14 @@ pub struct SleepSite {
 }
 
 /// A place relative to the caller: a parameter or global, then members; a `Deref` between them is written as the empty symbol.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RelPlace {
     pub root: RelRoot,
     /// `(member, record)`; the empty member stands for a dereference.
     pub path: SmallVec<[(Symbol, Symbol); 3]>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RelRoot {
     /// The place that the argument's value points to is the start.
     Param(u8),
@@ -75,7 +76,7 @@ pub enum RelRoot {
 }
 
 /// A lock that is held (`+1`) or has been released (`-1`) on return, against the state at entry.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct LockDelta {
     pub place: RelPlace,
     /// How findings name the lock's class: `record.member`, or a global's name.
@@ -87,7 +88,7 @@ pub struct LockDelta {
 }
 
 /// Counters of the context state; differences in summaries, absolute in states.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Ctx {
     pub preempt: i8,
     pub bh: i8,
@@ -130,7 +131,7 @@ impl Ctx {
 }
 
 /// One way of returning.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     pub ret: Fact,
     pub guard: Guard,
@@ -139,7 +140,7 @@ pub struct Outcome {
 }
 
 /// Why a result may be NULL.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum NullWhy {
     /// It hands on what an allocator gave.
     Allocation,
@@ -150,7 +151,7 @@ pub enum NullWhy {
 }
 
 /// A way in which a function returns NULL.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NullReturn {
     pub loc: Loc,
     pub why: NullWhy,
@@ -161,7 +162,7 @@ pub struct NullReturn {
 }
 
 /// What is known of the result.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Ret {
     pub null: Option<NullReturn>,
     /// It may be an error pointer.
@@ -175,7 +176,7 @@ pub struct Ret {
 }
 
 /// A parameter that is dereferenced without a test.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ParamDeref {
     pub param: u8,
     pub loc: Loc,
@@ -191,7 +192,7 @@ pub struct ParamDeref {
 }
 
 /// A parameter whose object is freed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ParamFree {
     pub place: RelPlace,
     pub loc: Loc,
@@ -202,7 +203,7 @@ pub struct ParamFree {
 }
 
 /// The summary.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     pub sleeps: Vec<SleepSite>,
     /// Empty: returns with the caller's locks and context as they were.

@@ -1,6 +1,7 @@
 //! The vocabulary of the model: one [`Entry`] per function or macro, one [`OpsField`] per callback field of an operations table.
 
 use cuthere_base::Symbol;
+use serde::{Deserialize, Serialize};
 
 /// Which lock an effect is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,7 +17,7 @@ pub enum LockRef {
 }
 
 /// What kind of lock: it decides the context inside and whether taking it sleeps.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum LockKind {
     /// `spinlock_t`: no preemption inside; sleeps on rt.
     Spin,
@@ -42,7 +43,7 @@ pub enum LockKind {
     SleepingOther,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum LockMode {
     Exclusive,
     Shared,

@@ -147,12 +147,21 @@ impl Store {
 
     /// Keeps entries, those that are there already left out. Best called once with all that a run has made: each call makes a pack.
     pub fn put_many(&self, entries: impl IntoIterator<Item = (Key, Vec<u8>)>) {
+        self.keep(entries, false);
+    }
+
+    /// The same for entries that say themselves what they hold good for: the latest of a key counts.
+    pub fn replace_many(&self, entries: impl IntoIterator<Item = (Key, Vec<u8>)>) {
+        self.keep(entries, true);
+    }
+
+    fn keep(&self, entries: impl IntoIterator<Item = (Key, Vec<u8>)>, replace: bool) {
         let Some(folder) = &self.folder else { return };
         let mut batch: Vec<(Key, Vec<u8>)> = Vec::new();
         let mut bytes = 0u64;
         let mut seen = rustc_hash::FxHashSet::default();
         for (key, value) in entries {
-            if value.len() > MAX_ENTRY || self.contains(&key) || !seen.insert(key) {
+            if value.len() > MAX_ENTRY || !replace && self.contains(&key) || !seen.insert(key) {
                 continue;
             }
             bytes += value.len() as u64;
@@ -206,8 +215,8 @@ impl Store {
         for path in abandoned {
             let _ = fs::remove_file(path);
         }
-        // Oldest first, so that the newest place of a key is the one that stays.
-        found.sort();
+        // Oldest first by name, so that the newest place of a key is the one that stays.
+        found.sort_by(|a, b| a.1.cmp(&b.1));
         let skip = found.len().saturating_sub(MAX_PACKS);
         for (_, path) in found.drain(..).skip(skip) {
             match Pack::open(&path) {
@@ -354,8 +363,10 @@ fn list(folder: &Path) -> io::Result<Listing> {
 }
 
 /// A name that no other writer takes.
+/// A name that no other pack has; later ones sort behind.
 fn unique() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     let seed = format!("{} {now} {}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-    blake3::hash(seed.as_bytes()).to_hex().chars().take(32).collect()
+    let hash: String = blake3::hash(seed.as_bytes()).to_hex().chars().take(16).collect();
+    format!("{now:024x}{hash}")
 }
