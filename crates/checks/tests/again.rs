@@ -108,6 +108,8 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("lib/later.c", "int later", "int earlier"),
     ("drivers/c/c.c", "#include <linux/unit.h>\nint c_get(void)\n{\n\treturn unit_find(5)->n;\n}\n", ""),
     ("include/linux/types.h", "0xcc0", "0x820"),
+    // Which bit of the flags allows to sleep is for the tree to say.
+    ("include/linux/gfp_types.h", "", "#define __GFP_DIRECT_RECLAIM 0x20\n"),
 ];
 
 fn apply(files: &mut Files, (path, before, after): (&str, &str, &str)) {

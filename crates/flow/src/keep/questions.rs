@@ -20,6 +20,8 @@ pub struct Questions {
 /// What one file asked: `(path, [(space, name)])`.
 type Asked = (String, Vec<(u8, Symbol)>);
 
+/// With more questions than this, mostly of files as they once were, we begin anew.
+const MOST: usize = 4_000_000;
 /// More states of the questions than this are not remembered.
 const STATES: usize = 1000;
 
@@ -33,7 +35,9 @@ struct KeptQuestions {
 impl Questions {
     pub fn open(program: &Program<'_>, keep: &dyn Keep) -> Questions {
         let kept: Option<KeptQuestions> = keep.get("questions", "").and_then(|bytes| unpack(&bytes));
-        let Some(kept) = kept else { return Questions { id: [0; 16], before: Vec::new(), list: Vec::new(), gone: Vec::new() } };
+        let Some(kept) = kept.filter(|kept| kept.files.iter().map(|file| file.1.len()).sum::<usize>() < MOST) else {
+            return Questions { id: [0; 16], before: Vec::new(), list: Vec::new(), gone: Vec::new() };
+        };
         let (mut list, mut gone) = (Vec::new(), Vec::new());
         for (path, asked) in kept.files {
             let Some(file) = program.source.find(&path) else {

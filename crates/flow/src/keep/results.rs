@@ -70,7 +70,7 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
             .map(|(path, name, nth)| short(&[path.as_str().as_bytes(), name.as_str().as_bytes(), &nth.to_le_bytes()]))
             .collect();
         let own = (0..world.funcs.len()).into_par_iter().with_min_len(1024).map(|n| {
-            let mut text = String::new();
+            let mut text = format!("{} {}\n", world.gfp_reclaim, world.gfp_nofail);
             for e in world.entrances.get(&FuncId(n as u32)).into_iter().flatten() {
                 let bound = e.bound.map(|(file, line)| (world.program.source.path(file), line));
                 text += &format!("{:?} {} {bound:?}\n", e.context, e.how);
