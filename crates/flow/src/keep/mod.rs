@@ -1,7 +1,7 @@
 //! What a run over a whole tree leaves for the next one.
 //!
-//! Two things are kept, folder by folder: the bodies of files with the hash of what their reading rests on ([`bodies`],
-//! [`cuthere_cfront::rests`]), and what was found out about functions with the hash of what that rests on ([`results`]). What does not fit any
+//! Two things are kept, folder by folder: the bodies of files with the hash of what their reading rests on (`bodies`,
+//! [`cuthere_cfront::rests`]), and what was found out about functions with the hash of what that rests on (`results`). What does not fit any
 //! more is done again, and only that.
 
 mod bodies;
