@@ -370,3 +370,15 @@ fn old_functions_without_a_type() {
     let outcome = run(text);
     assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
 }
+
+#[test]
+fn a_semaphore_of_two_lets_two_in() {
+    let program = |count: u32| {
+        run(&format!(
+            "#include <semaphore.h>\nsem_t s;\nint x;\nvoid *t(void *arg)\n{{\n\tsem_wait(&s);\n\tx++;\n\tsem_post(&s);\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t i, j;\n\t\
+             sem_init(&s, 0, {count});\n\tpthread_create(&i, 0, t, 0);\n\tpthread_create(&j, 0, t, 0);\n\tpthread_join(i, 0);\n\tpthread_join(j, 0);\n\tassert(x == 2);\n\treturn 0;\n}}\n"
+        ))
+    };
+    assert_eq!((program(1).kind, program(1).executions), (OutcomeKind::None, 2));
+    assert_eq!(program(2).kind, OutcomeKind::Fault);
+}

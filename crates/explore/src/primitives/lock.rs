@@ -84,6 +84,8 @@ impl Machine<'_> {
         let mut result = Ok(());
         if let Some(take) = op.take {
             let mode = match (op.waits, take.mode) {
+                // Another than the last to give one may be what lets this one through: the order is open.
+                _ if take.kind == LockKind::Semaphore => Mode::Write,
                 (true, LockMode::Exclusive) => Mode::Acquire,
                 (true, LockMode::Shared) => Mode::AcquireShared,
                 _ => Mode::Write,
@@ -94,7 +96,11 @@ impl Machine<'_> {
         if let Some(give) = op.give
             && result.is_ok()
         {
-            let mode = if give.mode == LockMode::Shared { Mode::ReleaseShared } else { Mode::Release };
+            let mode = match give.mode {
+                _ if give.kind == LockKind::Semaphore => Mode::Write,
+                LockMode::Shared => Mode::ReleaseShared,
+                _ => Mode::Release,
+            };
             let (key, memory) = self.lock_key(t, give.lock, site);
             result = self.lock_access(t, key, memory, mode);
         }

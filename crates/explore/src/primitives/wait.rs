@@ -27,20 +27,15 @@ impl Machine<'_> {
                 self.threads[t].footprint.push(own(Mode::Write));
                 Ok(())
             }
-            Prim::Schedule { timeout } => {
-                let timed = timeout.is_some_and(|n| self.arg(t, site, n) != FOREVER);
-                self.threads[t].footprint.push(own(if timed { Mode::Write } else { Mode::Acquire }));
+            // It need not be this wake-up that ends the sleep: the order is open.
+            Prim::Schedule { .. } => {
+                self.threads[t].footprint.push(own(Mode::Write));
                 Ok(())
             }
             Prim::WakeTask => {
                 let target = self.world.tasks.get(&object).copied().unwrap_or(t);
-                self.threads[t].footprint.push(Access::new(Location::wake(target), Mode::Release));
+                self.threads[t].footprint.push(Access::new(Location::wake(target), Mode::Write));
                 Ok(())
-            }
-            Prim::Complete { .. } => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Release)),
-            Prim::WaitCompletion { timed } => {
-                let mode = if timed { Mode::Write } else { Mode::Acquire };
-                self.synchronises(t, object, Access::new(Location::sync(object), mode))
             }
             _ => self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write)),
         };
@@ -55,7 +50,7 @@ impl Machine<'_> {
     fn wake(&mut self, target: usize) -> bool {
         let was = self.threads[target].sleeping;
         self.threads[target].sleeping = false;
-        self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
+        self.event.footprint.push(Access::new(Location::wake(target), Mode::Write));
         was
     }
 
