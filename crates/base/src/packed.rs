@@ -1,4 +1,4 @@
-//! Names in stored data: a number that says where in a table of names it stands, which is stored beside.
+//! Names, and what else is numbered anew in each run, in stored data: by place in a table that is stored beside.
 
 use crate::Symbol;
 use rustc_hash::FxHashMap;
@@ -6,46 +6,78 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::Hash;
+use std::thread::LocalKey;
 
+/// What stands for values of a type while data is written or read: the value itself, or its place in a table that is stored beside.
 #[derive(Default)]
-enum Mode {
-    /// Names stand for themselves.
+pub enum Places<T> {
     #[default]
-    Text,
-    Pack(FxHashMap<Symbol, u32>, Vec<Symbol>),
-    Unpack(Vec<Symbol>),
+    Off,
+    Pack(FxHashMap<T, u32>, Vec<T>),
+    Unpack(Vec<T>),
 }
 
-thread_local! { static MODE: RefCell<Mode> = RefCell::default(); }
+/// Where a thread keeps the places of one type.
+pub type Key<T> = LocalKey<RefCell<Places<T>>>;
 
-/// Serialises with names as numbers; gives the table too.
-pub fn packing<R>(serialise: impl FnOnce() -> R) -> (R, Vec<Symbol>) {
-    MODE.set(Mode::Pack(FxHashMap::default(), Vec::new()));
-    let out = serialise();
-    match MODE.take() {
-        Mode::Pack(_, names) => (out, names),
-        _ => (out, Vec::new()),
+impl<T: Copy + Eq + Hash> Places<T> {
+    /// The value's place while packing.
+    pub fn place(&mut self, value: T) -> Option<u32> {
+        let Places::Pack(places, table) = self else { return None };
+        Some(*places.entry(value).or_insert_with(|| {
+            table.push(value);
+            table.len() as u32 - 1
+        }))
     }
+
+    /// The value at a place while unpacking.
+    pub fn at(&self, place: u32) -> Option<T> {
+        match self {
+            Places::Unpack(table) => table.get(place as usize).copied(),
+            _ => None,
+        }
+    }
+
+    /// Whether values are read by place.
+    pub fn unpacks(&self) -> bool {
+        matches!(self, Places::Unpack(_))
+    }
+
+    /// Serialises with places; gives the table too.
+    pub fn packing<R>(key: &'static Key<T>, serialise: impl FnOnce() -> R) -> (R, Vec<T>) {
+        key.set(Places::Pack(FxHashMap::default(), Vec::new()));
+        let out = serialise();
+        match key.take() {
+            Places::Pack(_, table) => (out, table),
+            _ => (out, Vec::new()),
+        }
+    }
+
+    /// Deserialises what [`Places::packing`] made, with its table.
+    pub fn unpacking<R>(key: &'static Key<T>, table: Vec<T>, deserialise: impl FnOnce() -> R) -> R {
+        key.set(Places::Unpack(table));
+        let out = deserialise();
+        key.take();
+        out
+    }
+}
+
+thread_local! { static NAMES: RefCell<Places<Symbol>> = RefCell::default(); }
+
+/// Serialises with names as places in a table; gives the table too.
+pub fn packing<R>(serialise: impl FnOnce() -> R) -> (R, Vec<Symbol>) {
+    Places::packing(&NAMES, serialise)
 }
 
 /// Deserialises what [`packing`] made, with its table.
 pub fn unpacking<R>(names: Vec<Symbol>, deserialise: impl FnOnce() -> R) -> R {
-    MODE.set(Mode::Unpack(names));
-    let out = deserialise();
-    MODE.take();
-    out
+    Places::unpacking(&NAMES, names, deserialise)
 }
 
 impl Serialize for Symbol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = MODE.with_borrow_mut(|mode| match mode {
-            Mode::Pack(numbers, names) => Some(*numbers.entry(*self).or_insert_with(|| {
-                names.push(*self);
-                names.len() as u32 - 1
-            })),
-            _ => None,
-        });
-        match number {
+        match NAMES.with_borrow_mut(|names| names.place(*self)) {
             Some(n) => serializer.serialize_u32(n),
             None => serializer.serialize_str(self.as_str()),
         }
@@ -62,11 +94,7 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_u32<E: Error>(self, n: u32) -> Result<Symbol, E> {
-        let name = MODE.with_borrow(|mode| match mode {
-            Mode::Unpack(names) => names.get(n as usize).copied(),
-            _ => None,
-        });
-        name.ok_or_else(|| E::custom("a name that is not in the table"))
+        NAMES.with_borrow(|names| names.at(n)).ok_or_else(|| E::custom("a name that is not in the table"))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Symbol, E> {
@@ -76,7 +104,6 @@ impl Visitor<'_> for Name {
 
 impl<'de> Deserialize<'de> for Symbol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Symbol, D::Error> {
-        let packed = MODE.with_borrow(|mode| matches!(mode, Mode::Unpack(_)));
-        if packed { deserializer.deserialize_u32(Name) } else { deserializer.deserialize_str(Name) }
+        if NAMES.with_borrow(Places::unpacks) { deserializer.deserialize_u32(Name) } else { deserializer.deserialize_str(Name) }
     }
 }

@@ -15,6 +15,20 @@ pub enum Space {
     Macro,
 }
 
+impl Space {
+    /// By number.
+    pub const ALL: [Space; 3] = [Space::Named(NameSpace::Ordinary), Space::Named(NameSpace::Tag), Space::Macro];
+
+    /// Its place in [`Space::ALL`].
+    pub fn number(self) -> u8 {
+        match self {
+            Space::Named(NameSpace::Ordinary) => 0,
+            Space::Named(NameSpace::Tag) => 1,
+            Space::Macro => 2,
+        }
+    }
+}
+
 /// A question: the file that asks, for what.
 pub type Question = (FileId, Space, Symbol);
 

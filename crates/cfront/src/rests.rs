@@ -6,7 +6,7 @@
 
 use crate::asked::{Question, Space};
 use crate::macros::Found;
-use crate::program::{NameSpace, Program};
+use crate::program::Program;
 use cuthere_base::{FileId, Symbol};
 use petgraph::Directed;
 use petgraph::algo::kosaraju_scc;
@@ -63,7 +63,7 @@ fn of_file(
     content: &(dyn Fn(FileId) -> Option<[u8; 32]> + Sync),
 ) -> (Option<Rests>, Vec<FileId>) {
     let path = |file: FileId| program.source.path(file);
-    asked.sort_by_cached_key(|(space, name)| (number(*space), name.as_str()));
+    asked.sort_by_cached_key(|(space, name)| (space.number(), name.as_str()));
     asked.dedup();
     let mut text = vec![path(file).to_owned()];
     text.extend(program.includes(file).iter().map(|f| path(*f).to_owned()));
@@ -79,7 +79,7 @@ fn of_file(
             },
         };
         if let Some((to, at)) = answer {
-            text.push(format!("{} {name} {at} {}", number(space), path(to)));
+            text.push(format!("{} {name} {at} {}", space.number(), path(to)));
             found.push(to);
         }
     }
@@ -87,14 +87,6 @@ fn of_file(
     found.dedup();
     let own = content(file).map(|content| short(&[&content[..], text.join("\n").as_bytes()].concat()));
     (own, found)
-}
-
-fn number(space: Space) -> u8 {
-    match space {
-        Space::Named(NameSpace::Ordinary) => 0,
-        Space::Named(NameSpace::Tag) => 1,
-        Space::Macro => 2,
-    }
 }
 
 fn short(bytes: &[u8]) -> Rests {

@@ -194,7 +194,7 @@ fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Digest]
 }
 
 /// Ranges of digests of one file.
-fn files(funcs: &[Digest]) -> Vec<(usize, usize)> {
+pub(crate) fn files(funcs: &[Digest]) -> Vec<(usize, usize)> {
     let mut out = Vec::new();
     let mut start = 0;
     for i in 1..=funcs.len() {

@@ -41,6 +41,8 @@ struct KeptBodies {
 pub(crate) struct Kept<'k> {
     keep: &'k dyn Keep,
     questions: Questions,
+    /// What each file rests on, by these questions.
+    now: Vec<Option<Rests>>,
     /// Per folder, what is kept of its files.
     folders: FxHashMap<String, KeptFolder>,
     /// Where a file's bodies are: position in its folder's list.
@@ -74,7 +76,7 @@ impl<'k> Kept<'k> {
                 }
             }
         }
-        Kept { keep, questions, folders, valid }
+        Kept { keep, questions, now, folders, valid }
     }
 
     /// The bodies of a file.
@@ -92,8 +94,10 @@ impl<'k> Kept<'k> {
     pub fn close(mut self, program: &Program<'_>, new: Vec<(FileId, Vec<u8>)>) {
         let mut entries = Vec::new();
         let Some(grown) = self.questions.add(program) else { return };
-        entries.extend(grown.map(|bytes| ("questions", String::new(), bytes)));
-        let now = rests(program, &self.questions.list, &|file| self.keep.content(file));
+        if let Some(bytes) = grown {
+            entries.push(("questions", String::new(), bytes));
+            self.now = rests(program, &self.questions.list, &|file| self.keep.content(file));
+        }
         let mut new: FxHashMap<FileId, Vec<u8>> = new.into_iter().collect();
         let mut by_folder: FxHashMap<&str, Vec<FileId>> = FxHashMap::default();
         for n in 0..program.files.len() as u32 {
@@ -109,7 +113,7 @@ impl<'k> Kept<'k> {
             let mut same = old.len() == files.len();
             let mut kept = Vec::with_capacity(files.len());
             for file in files {
-                let Some(rests) = now.get(file.index()).copied().flatten() else { continue };
+                let Some(rests) = self.now.get(file.index()).copied().flatten() else { continue };
                 let bodies = match (new.remove(&file), self.valid.get(&file)) {
                     (Some(bodies), _) => {
                         same = false;

@@ -3,7 +3,7 @@
 use super::{Id, Keep, finish, pack, unpack};
 use cuthere_base::Symbol;
 use cuthere_cfront::asked::{Question, Space};
-use cuthere_cfront::program::{NameSpace, Program};
+use cuthere_cfront::program::Program;
 use serde::{Deserialize, Serialize};
 
 /// All that was asked in the runs so far. What rests on other questions than these, of a run beside ours, does not count.
@@ -44,7 +44,7 @@ impl Questions {
                 gone.push((path, asked));
                 continue;
             };
-            list.extend(asked.into_iter().filter_map(|(space, name)| Some((file, SPACES.get(usize::from(space)).copied()?, name))));
+            list.extend(asked.into_iter().filter_map(|(space, name)| Some((file, Space::ALL.get(usize::from(space)).copied()?, name))));
         }
         sort(&mut list);
         Questions { id: kept.id, before: kept.before, list, gone }
@@ -71,7 +71,7 @@ impl Questions {
                 last = Some(file);
             }
             if let Some(list) = files.last_mut() {
-                list.1.push((number(space), name));
+                list.1.push((space.number(), name));
             }
         }
         files.extend(self.gone.iter().cloned());
@@ -83,13 +83,7 @@ impl Questions {
     }
 }
 
-const SPACES: [Space; 3] = [Space::Named(NameSpace::Ordinary), Space::Named(NameSpace::Tag), Space::Macro];
-
-fn number(space: Space) -> u8 {
-    SPACES.iter().position(|s| *s == space).unwrap_or(0) as u8
-}
-
 fn sort(questions: &mut Vec<Question>) {
-    questions.sort_by_cached_key(|(file, space, name)| (*file, number(*space), name.as_str()));
+    questions.sort_by_cached_key(|(file, space, name)| (*file, space.number(), name.as_str()));
     questions.dedup();
 }

@@ -7,10 +7,10 @@
 use super::{Id, Keep, finish, folder, hash_of};
 use crate::chain::sleep_chain;
 use crate::funcref;
+use crate::link::files;
 use crate::summary::{FuncId, Summary};
 use crate::world::World;
 use cuthere_base::Symbol;
-use cuthere_base::packed;
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -48,7 +48,8 @@ pub(crate) struct Unit(Vec<(Id, Id)>);
 pub(crate) struct Results<'k, R> {
     keep: &'k dyn Keep,
     records: Vec<Mutex<Records<R>>>,
-    /// Per function: names it in all runs; and hash of what it is by itself.
+    /// Per function: what names it in all runs, that as a hash, and a hash of what it is by itself.
+    references: Vec<Reference>,
     idents: Vec<Id>,
     own: Vec<Id>,
     done: Vec<OnceLock<Done>>,
@@ -90,7 +91,7 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
         });
         let done = world.funcs.iter().map(|_| OnceLock::new()).collect();
         let fresh = (0..files).map(|_| AtomicBool::new(false)).collect();
-        Results { keep, records, idents, own, done, fresh }
+        Results { keep, records, references, idents, own, done, fresh }
     }
 
     /// What doing these functions rests on. `circle`: they are in circles.
@@ -170,9 +171,8 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
     where
         R: Sync,
     {
-        let references = references(world);
         let none: Vec<R> = Vec::new();
-        let (done, fresh) = (&self.done, &self.fresh);
+        let (references, done, fresh) = (&self.references, &self.done, &self.fresh);
         let pack = |(name, files): &(String, Vec<std::ops::Range<u32>>)| {
             let new = |range: &std::ops::Range<u32>| {
                 world.funcs.get(range.start as usize).is_some_and(|d| fresh[d.file.index()].load(Ordering::Relaxed))
@@ -192,11 +192,9 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
                 (path, range.clone().filter_map(record).collect::<Vec<_>>())
             };
             let files: Vec<_> = files.iter().map(list).collect();
-            let ((bytes, names), table) = funcref::packing(|| packed::packing(|| postcard::to_allocvec(&files)));
+            let (bytes, table) = funcref::packing(|| super::pack(&files));
             let table: Vec<Reference> = table.iter().filter_map(|f| references.get(f.index()).copied()).collect();
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-            let whole = postcard::to_allocvec(&(names, table, bytes.ok()?)).ok()?;
-            Some(("results", name.clone(), lz4_flex::compress_prepend_size(&whole)))
+            Some(("results", name.clone(), super::pack(&(table, bytes?))?))
         };
         let entries: Vec<_> = folders(world).par_iter().filter_map(pack).collect();
         self.keep.put(entries);
@@ -207,25 +205,19 @@ type Loaded<R> = Vec<(String, Vec<Record<Summary, Vec<R>>>)>;
 
 fn load<R: DeserializeOwned>(keep: &dyn Keep, name: &str, number: &FxHashMap<Reference, FuncId>) -> Option<Loaded<R>> {
     let bytes = keep.get("results", name)?;
-    let whole = super::decompress(&bytes)?;
-    let (names, table, bytes): (Vec<&str>, Vec<Reference>, &[u8]) = postcard::from_bytes(&whole).ok()?;
+    let (table, bytes): (Vec<Reference>, Vec<u8>) = super::unpack(&bytes)?;
     // A function that is gone may be in something that holds no more; nothing is lost but time.
     let table: Option<Vec<FuncId>> = table.iter().map(|r| number.get(r).copied()).collect();
-    let (names, table) = (names.into_iter().map(Symbol::intern).collect(), table?);
-    funcref::unpacking(table, || packed::unpacking(names, || postcard::from_bytes(bytes).ok()))
+    funcref::unpacking(table?, || super::unpack(&bytes))
 }
 
 /// Folders with the ranges of function numbers of their files, in order.
 fn folders(world: &World<'_>) -> Vec<(String, Vec<std::ops::Range<u32>>)> {
     let mut out: std::collections::BTreeMap<&str, Vec<std::ops::Range<u32>>> = Default::default();
-    let mut start = 0;
-    for n in 1..=world.funcs.len() {
-        if n == world.funcs.len() || world.funcs[n].file != world.funcs[start].file {
-            out.entry(folder(world.path(FuncId(start as u32)))).or_default().push(start as u32..n as u32);
-            start = n;
-        }
+    for (start, end) in files(&world.funcs) {
+        out.entry(folder(world.path(FuncId(start as u32)))).or_default().push(start as u32..end as u32);
     }
-    out.into_iter().filter(|(_, ranges)| ranges.iter().any(|r| !r.is_empty())).map(|(name, ranges)| (name.to_owned(), ranges)).collect()
+    out.into_iter().map(|(name, ranges)| (name.to_owned(), ranges)).collect()
 }
 
 fn references(world: &World<'_>) -> Vec<Reference> {
