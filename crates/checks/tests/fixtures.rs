@@ -17,9 +17,11 @@ use std::sync::LazyLock;
 
 static MODEL: LazyLock<Model> = LazyLock::new(Model::builtin);
 
-/// All findings in a tree of one file: the only place that knows the analysis' entry.
-fn findings(path: &str, text: &str, options: &Options) -> Vec<Finding> {
-    cuthere_checks::run(&MemorySource::new([(path, text)]), &MODEL, options, &Quiet).findings
+/// All findings in a tree of one file, and what could not be read of it: the only place that knows the analysis' entry.
+fn analyse(path: &str, text: &str, options: &Options) -> (Vec<Finding>, Vec<String>) {
+    let outcome = cuthere_checks::run(&MemorySource::new([(path, text)]), &MODEL, options, &Quiet);
+    let gaps = outcome.stats.incomplete.into_iter().map(|gap| format!("{}: {}", gap.line, gap.reason));
+    (outcome.findings, gaps.collect())
 }
 
 /// What a mark asks for.
@@ -102,7 +104,8 @@ impl Fixture {
     /// The findings that the fixture answers for.
     fn found(&self) -> Vec<Finding> {
         let ids: BTreeSet<&str> = self.marks.iter().map(|m| m.check.as_str()).chain([self.check()]).collect();
-        let mut found = findings(&self.path, &self.text, &self.options);
+        let (mut found, gaps) = analyse(&self.path, &self.text, &self.options);
+        assert!(gaps.is_empty(), "{} is not read whole: {}", self.name, gaps.join("; "));
         found.retain(|f| {
             let marked = self.marks.iter().any(|m| m.line == f.line && m.check == f.check && m.level == Some(Confidence::Low));
             ids.contains(f.check.as_str()) && (f.confidence >= Confidence::Medium || marked)
