@@ -139,6 +139,48 @@ impl Body {
     pub fn called(&self, index: usize) -> bool {
         self.ident(index) && self.text(index + 1) == "(" && (index == 0 || !matches!(self.text(index - 1), "." | "->"))
     }
+
+    /// The index of the brace that opens the innermost block around a token.
+    pub fn opens(&self, index: usize) -> Option<usize> {
+        let mut depth = 0u32;
+        for at in (0..index).rev() {
+            match self.text(at) {
+                "}" => depth += 1,
+                "{" if depth == 0 => return Some(at),
+                "{" => depth -= 1,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The token is a label's name.
+    pub fn label(&self, index: usize) -> bool {
+        self.ident(index) && self.text(index + 1) == ":" && index > 0 && matches!(self.text(index - 1), ";" | "{" | "}" | ":")
+    }
+
+    /// The index of the semicolon that ends the simple statement at `start`.
+    pub fn statement_end(&self, start: usize) -> Option<usize> {
+        let mut at = start;
+        while self.text(at) != ";" {
+            at = if matches!(self.text(at), "(" | "[" | "{") { self.close(at)? + 1 } else { at + 1 };
+            self.tokens.get(at)?;
+        }
+        Some(at)
+    }
+
+    /// A simple statement starts at the token and has its lines to itself.
+    pub fn whole_lines(&self, start: usize) -> bool {
+        let own = |index: usize| self.tokens.get(index).is_some_and(|raw| raw.first);
+        let after = |text: &str| matches!(text, ";" | "{" | "}" | ":");
+        start > 0 && after(self.text(start - 1)) && own(start) && self.statement_end(start).is_some_and(|end| own(end + 1))
+    }
+
+    /// The range of the lines from one token to another.
+    pub fn lines_of(&self, first: usize, last: usize) -> Option<Range<usize>> {
+        let (first, last) = (self.tokens.get(first)?, self.tokens.get(last)?);
+        Some(line_start(&self.bytes, first.lo as usize)..line_end(&self.bytes, last.hi as usize - 1))
+    }
 }
 
 /// A unified diff of one file.

@@ -3,6 +3,8 @@
 //! Decides by the text alone where a defect can be planted, without asking the analysis that is to find it. Same tree, folders, seed and
 //! count: same patches.
 
+mod free;
+mod lock;
 mod null;
 mod sleep;
 
@@ -36,6 +38,8 @@ pub struct Args {
 enum Check {
     SleepInAtomic,
     NullDeref,
+    LockImbalance,
+    UseAfterFree,
 }
 
 /// One line of `index.jsonl`.
@@ -73,6 +77,8 @@ pub fn run(args: &Args) -> Result<bool> {
     let (check, planted) = match args.check {
         Check::SleepInAtomic => ("sleep-in-atomic", sleep::plant(&corpus, &mut rng, args.count)),
         Check::NullDeref => ("null-deref", null::plant(&corpus, &mut rng, args.count)),
+        Check::LockImbalance => ("lock-imbalance", lock::plant(&corpus, &mut rng, args.count)),
+        Check::UseAfterFree => ("use-after-free", free::plant(&corpus, &mut rng, args.count)),
     };
     if planted.is_empty() {
         bail!("found no place to plant {check} in {}", args.tree.display());
@@ -104,6 +110,25 @@ mod tests {
         let args = Args { check, count: 2, seed, folders: vec![], tree: crate::root::root().join("examples/kernel"), out: out.to_owned() };
         run(&args).expect("planted");
         std::fs::read_to_string(out.join("index.jsonl")).expect("written").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
+    }
+
+    /// What is planted in a tree of this one file.
+    pub(super) fn in_text(text: &str, plant: impl Fn(&Corpus<'_>, &mut fastrand::Rng, usize) -> Vec<Planted>) -> Vec<Planted> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("drivers")).expect("a folder");
+        std::fs::write(folder.path().join("drivers/x.c"), text).expect("written");
+        let disk = corpus::open(folder.path()).expect("a tree");
+        let corpus = Corpus::read(&disk, &[]).expect("read");
+        plant(&corpus, &mut fastrand::Rng::with_seed(1), 100)
+    }
+
+    /// The lines that differ, removed ones first.
+    pub(super) fn changed(old: &[u8], new: &[u8]) -> Vec<String> {
+        let text = String::from_utf8(diff("x", old, new).expect("a diff")).expect("text");
+        let body = text.lines().skip(2).filter(|l| l.starts_with(['-', '+']));
+        let mut lines: Vec<String> = body.map(|l| l.replace('\t', "")).collect();
+        lines.sort_by_key(|l| l.starts_with('+'));
+        lines
     }
 
     #[test]

@@ -166,7 +166,8 @@ fn first_statement(body: &Body) -> Option<usize> {
     (body.text(at) != "}" && body.text(at + 1) != ":").then_some(at)
 }
 
-fn declares(body: &Body, at: usize) -> bool {
+/// Whether a declaration begins at the token.
+pub fn declares(body: &Body, at: usize) -> bool {
     const STARTS: [&str; 16] = [
         "struct", "union", "enum", "const", "static", "unsigned", "signed", "int", "char", "long", "short", "bool", "void", "volatile",
         "register", "typeof",
