@@ -11,6 +11,7 @@ mod planted;
 mod probe;
 mod rename;
 mod root;
+mod sizes;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ enum Command {
     Learn(learn::Args),
     /// Look for what the house style forbids
     Tidy,
+    /// Print how long each check and each file of the engine is
+    Sizes,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Helpers(args) => helpers::run(&args),
         Command::Learn(args) => learn::run(&args),
         Command::Tidy => tidy::run(),
+        Command::Sizes => sizes::run(),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,10 @@
 //! `cargo xtask tidy`: what the house style asks of every source file and a compiler does not see.
 //!
-//! A file without an opening comment and a test that is switched off are breaches; a long file is only named, since some want to be long.
+//! A file without an opening comment and a test that is switched off are breaches; a long file is only named, since some want to be long. So are a
+//! crate that depends on a later one, and a check without its page, its fixtures or its line in the registry.
+
+mod checks;
+mod order;
 
 use crate::root::root;
 use anyhow::{Context, Result};
@@ -31,10 +35,18 @@ pub fn run() -> Result<bool> {
             println!("{shown}:{lines}: note: more than {MOST_LINES} lines, which want splitting");
         }
     }
+    for what in order::complaints(&root)?.into_iter().chain(checks::complaints(&root)?) {
+        tidy = false;
+        println!("{what}");
+    }
+    for what in checks::notes(&root)? {
+        println!("{what}");
+    }
     Ok(tidy)
 }
 
-fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
+/// The Rust files below a folder, in no order.
+pub fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
