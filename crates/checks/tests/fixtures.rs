@@ -15,11 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-static MODEL: LazyLock<Model> = LazyLock::new(Model::builtin);
+/// The model without and with PREEMPT_RT.
+static MODELS: LazyLock<[Model; 2]> = LazyLock::new(|| [false, true].map(|rt| Model::builtin().for_preempt(rt)));
 
 /// All findings in a tree of one file, and what could not be read of it: the only place that knows the analysis' entry.
 fn analyse(path: &str, text: &str, options: &Options) -> (Vec<Finding>, Vec<String>) {
-    let outcome = cuthere_checks::run(&MemorySource::new([(path, text)]), &MODEL, options, &Quiet);
+    let model = &MODELS[usize::from(options.config.preempt_rt)];
+    let outcome = cuthere_checks::run(&MemorySource::new([(path, text)]), model, options, &Quiet);
     let gaps = outcome.stats.incomplete.into_iter().map(|gap| format!("{}: {}", gap.line, gap.reason));
     (outcome.findings, gaps.collect())
 }
