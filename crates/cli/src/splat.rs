@@ -4,7 +4,7 @@ use crate::args::{ReadArgs, ReadFormat};
 use crate::{Status, inputs, output};
 use anyhow::{Context, Result};
 use cuthere_report::escape;
-use cuthere_splat::{Frame, Splat};
+use cuthere_splat::{Access, Frame, HeldLock, Splat, Task};
 use std::io::{self, Write};
 
 /// Runs the subcommand. Finding no report is no error.
@@ -28,33 +28,89 @@ pub fn text(out: &mut dyn Write, splat: &Splat, indent: &str) -> io::Result<()> 
         Some(value) => writeln!(out, "{indent}  {name}: {}", escape(&value)),
         None => Ok(()),
     };
+    fact("kind", Some(splat.kind.as_str()))?;
+    fact("function", splat.function.clone())?;
     fact("kernel", splat.kernel.clone())?;
-    fact("task", splat.task.as_ref().and_then(|task| task.comm.clone()))?;
+    fact("task", splat.task.as_ref().and_then(task))?;
+    fact("cpu", splat.cpu.map(|cpu| cpu.to_string()))?;
+    fact("context", context(splat))?;
+    fact("seconds", splat.seconds.map(|seconds| seconds.to_string()))?;
+    fact("address", splat.access.as_ref().and_then(address))?;
+    fact("workqueue", splat.workqueue.clone())?;
     fact("corrupted", splat.corrupted.clone())?;
-    for lock in &splat.held_locks {
-        let site = lock.acquired_at.as_ref().map(|site| format!(", taken at {site}")).unwrap_or_default();
-        writeln!(out, "{indent}  holds {}{}", escape(&lock.class), escape(&site))?;
-    }
+    splat.damage.iter().try_for_each(|damage| fact("damage", Some(damage.clone())))?;
+    splat.notes.iter().try_for_each(|note| fact("note", Some(note.clone())))?;
+    splat.unread_frames.iter().try_for_each(|frame| fact("frame not read", Some(format!("line {}: {}", frame.line, frame.text))))?;
+    splat.held_locks.iter().try_for_each(|lock| fact("holds", Some(locked(lock))))?;
+    splat.other_locks.iter().try_for_each(|lock| fact("names", Some(locked(lock))))?;
     frames(out, "call trace", &splat.frames, indent)?;
     frames(out, "allocated", &splat.alloc_stack, indent)?;
     frames(out, "freed", &splat.free_stack, indent)?;
+    for stack in &splat.other_stacks {
+        let title = if stack.title.is_empty() { "further stack" } else { stack.title.trim_end_matches(':') };
+        frames(out, title, &stack.frames, indent)?;
+    }
     writeln!(out)
+}
+
+fn task(task: &Task) -> Option<String> {
+    match (&task.comm, task.pid) {
+        (Some(comm), Some(pid)) => Some(format!("{comm} ({pid})")),
+        (Some(comm), None) => Some(comm.clone()),
+        (None, pid) => pid.map(|pid| pid.to_string()),
+    }
+}
+
+/// Where the code ran, and what the kernel counted.
+fn context(splat: &Splat) -> Option<String> {
+    let mut parts: Vec<String> = splat.context.map(|context| format!("{context:?}").to_lowercase()).into_iter().collect();
+    if let Some(count) = splat.preempt_count {
+        parts.push(format!("preempt_count {count:#x}"));
+    }
+    if splat.in_atomic == Some(true) {
+        parts.push("atomic".to_owned());
+    }
+    if splat.irqs_disabled == Some(true) {
+        parts.push("interrupts disabled".to_owned());
+    }
+    if let Some(depth) = splat.rcu_depth.filter(|depth| *depth > 0) {
+        parts.push(format!("rcu depth {depth}"));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn address(access: &Access) -> Option<String> {
+    let word = access.write.map_or("", |write| if write { "write at " } else { "read at " });
+    let address = access.address.as_ref()?;
+    let null = access.null_offset.map(|offset| format!(" (NULL plus {offset:#x})")).unwrap_or_default();
+    Some(format!("{word}{address}{null}"))
+}
+
+fn locked(lock: &HeldLock) -> String {
+    let mode = lock.mode.as_ref().map(|mode| format!(" {mode}")).unwrap_or_default();
+    let site = lock.acquired_at.as_ref().map(|site| format!(", taken at {site}")).unwrap_or_default();
+    let holder = lock.holder.as_ref().map(|holder| format!(", by {holder}")).unwrap_or_default();
+    format!("{}{mode}{site}{holder}", lock.class)
 }
 
 fn frames(out: &mut dyn Write, title: &str, frames: &[Frame], indent: &str) -> io::Result<()> {
     if frames.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{indent}  {title}:")?;
+    writeln!(out, "{indent}  {}:", escape(title))?;
     for frame in frames {
         let mark = if frame.unreliable { "? " } else { "" };
         let inlined = if frame.inlined { " [inline]" } else { "" };
-        let place = match (&frame.file, frame.line) {
+        let mut place = match (&frame.file, frame.line) {
             (Some(file), Some(line)) => format!(" {file}:{line}"),
             (Some(file), None) => format!(" {file}"),
             _ => String::new(),
         };
-        writeln!(out, "{indent}    {mark}{}{}{inlined}", escape(&frame.function), escape(&place))?;
+        for inner in frame.inlined_at.iter().rev() {
+            place += &format!(", inlined {}:{}", inner.file, inner.line.map_or("?".to_owned(), |line| line.to_string()));
+        }
+        let module = frame.module.as_ref().map(|module| format!(" [{module}]")).unwrap_or_default();
+        writeln!(out, "{indent}    {mark}{}{}{}{inlined}", escape(&frame.function), escape(&place), escape(&module))?;
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Reads what all reports share: stacks, the instruction pointer, held locks, the task, the CPU, the version. It gives facts in the
 //! order of the lines; which of the stacks matters is for the families to say.
 
+use crate::facts;
 use crate::frame::{self, Pointer};
+use crate::header;
+use crate::locks::parse_lock;
 use crate::segment::Segment;
 use crate::types::{Context, Frame, HeldLock, Stack, StackKind, Task};
 use regex::Regex;
@@ -13,9 +16,6 @@ macro_rules! pattern {
     };
 }
 
-pattern!(CPU_LINE, r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +([\w.][^ ]*)(.*)$");
-pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) *\(?([\w.]+[^ )]*)");
-pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+)");
 pattern!(HELD, r"^\s*#(\d+):\s+(.*)$");
 pattern!(HOLDER, r"(?:\d+|no|more than \d+) locks? held by (.{1,40}?)[:.]\s*$");
 pattern!(STACK_TASK, r"(?:Allocated|Freed)(?: by task \d+(?: on cpu \d+ at [\d.]+s)?)?(?: \(\d+\))?:");
@@ -24,12 +24,19 @@ pattern!(
     r"(?:read|write|read-write|assert no accesses|race at unknown origin)[^,]* (?:to|of|at) \S+ of \d+ bytes by (?:task|interrupt)"
 );
 
+/// What stands before the address at which preemption was disabled.
+const DISABLED_AT: &str = "Preemption disabled at:";
+/// No kernel keeps code below this address, and by default nothing can be mapped there (`vm.mmap_min_addr`).
+pub const MAX_LOW: u64 = 0x10000;
+
 /// Where the instruction pointer was, and in which line.
 pub struct Instruction {
     /// Index of the line in the segment.
     pub line: usize,
     /// The function; `None` for an address outside every symbol.
     pub frame: Option<Frame>,
+    /// That address.
+    pub wild: Option<String>,
 }
 
 /// One stack as found.
@@ -75,6 +82,14 @@ pub struct Body {
     pub irqs_disabled: Option<bool>,
     /// See [`crate::Splat::preempt_count`].
     pub preempt_count: Option<u64>,
+    /// See [`crate::Splat::seconds`].
+    pub seconds: Option<u64>,
+    /// The caller as the registers show it.
+    pub caller: Option<Frame>,
+    /// Addresses in a main stack that belong to no symbol and to no kernel memory: index of the line, address.
+    pub wild: Vec<(usize, String)>,
+    /// Lines that look like frames and could not be read, by index.
+    pub unread: Vec<usize>,
     /// See [`crate::Splat::rcu_depth`].
     pub rcu_depth: Option<u32>,
     /// Whether a stack was dropped because fault injection printed it in between.
@@ -85,8 +100,7 @@ impl Body {
     /// Reads all lines of a report. Linear in their length.
     pub fn read(segment: &Segment<'_>) -> Body {
         let mut body = Body::default();
-        let mut reader =
-            Reader { body: &mut body, current: None, discarding: false, holder: None, own: true, arm_first: false, place_next: false };
+        let mut reader = Reader { body: &mut body, current: None, discarding: false, holder: None, own: true, place_next: false };
         for index in segment.header..segment.lines.len() {
             if let Some((_, text)) = segment.lines.get(index) {
                 reader.line(index, text, index == segment.header);
@@ -104,11 +118,7 @@ impl Body {
             stack.kind = StackKind::Main;
             stack.frames.iter_mut().for_each(|f| f.stack = StackKind::Main);
         }
-        if self.context.is_none()
-            && (self.in_atomic.is_some() || self.stacks.iter().any(|s| s.kind == StackKind::Main && !s.frames.is_empty()))
-        {
-            self.context = Some(Context::Task);
-        }
+        self.context = facts::context(self);
     }
 
     /// The first stack of a kind that has frames.
@@ -145,6 +155,23 @@ impl Body {
         frames
     }
 
+    /// What the stacks show beyond themselves.
+    pub fn notes(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let wild = self.instructions.first().map_or_else(|| self.wild.first().map(|w| &w.1), |i| i.wild.as_ref());
+        if let Some(address) = wild {
+            let from = self.main().iter().find(|f| !f.unreliable).or(self.caller.as_ref());
+            let from = from.map(|f| format!(", called from `{}`", f.function)).unwrap_or_default();
+            out.push(format!("a jump to {address}, which is no code: a bad function pointer{from}"));
+        }
+        if let Some(stack) = self.stack(StackKind::PreemptDisabled)
+            && let Some(f) = stack.frames.first()
+        {
+            out.push(format!("preemption was last disabled in `{}`", f.function));
+        }
+        out
+    }
+
     /// Every further stack, in order.
     pub fn further(&self) -> Vec<Stack> {
         let main = self.stack(StackKind::Main).map(|s| s.line);
@@ -162,7 +189,6 @@ struct Reader<'b> {
     discarding: bool,
     holder: Option<String>,
     own: bool,
-    arm_first: bool,
     /// The line before ended in `at:`, so the symbol in this one is a place and no frame.
     place_next: bool,
 }
@@ -182,11 +208,17 @@ impl Reader<'_> {
         }
         if !is_header && let Some(kind) = starts_stack(t) {
             self.open(kind, t, index);
+            // One address is named, on this line or the next.
+            if let Some(rest) = t.strip_prefix(DISABLED_AT).filter(|_| kind == StackKind::PreemptDisabled)
+                && let Some(f) = frame::parse(rest)
+            {
+                self.frame(index, rest, f);
+            }
             return;
         }
         let place = std::mem::replace(&mut self.place_next, t.ends_with(" at:"));
         if is_header {
-            self.facts(t);
+            facts::read(self.body, t);
             return;
         }
         if place && self.current.and_then(|c| self.body.stacks.get(c)).is_none_or(|s| s.kind == StackKind::Main) {
@@ -217,9 +249,9 @@ impl Reader<'_> {
                             stack.frames.push(inner);
                         }
                     }
-                    self.body.instructions.push(Instruction { line: index, frame: Some(f) });
+                    self.body.instructions.push(Instruction { line: index, frame: Some(f), wild: None });
                 }
-                Pointer::Wild => self.body.instructions.push(Instruction { line: index, frame: None }),
+                Pointer::Wild(at) => self.body.instructions.push(Instruction { line: index, frame: None, wild: Some(at) }),
                 Pointer::User => {}
             }
             return;
@@ -233,7 +265,23 @@ impl Reader<'_> {
             self.frame(index, text, f);
             return;
         }
-        self.facts(t);
+        if let Some(f) = frame::return_address(t) {
+            self.body.caller.get_or_insert(f);
+            return;
+        }
+        if let Some(address) = frame::bare_address(t)
+            && let Some(stack) = self.current.and_then(|c| self.body.stacks.get(c))
+            && stack.kind == StackKind::Main
+            && stack.frames.is_empty()
+            && frame::hex(address).is_none_or(|a| a < MAX_LOW)
+        {
+            self.body.wild.push((index, format!("0x{}", if address.is_empty() { "0" } else { address })));
+            return;
+        }
+        if frame::resembles(t) && self.body.unread.len() < 1024 && !self.discarding {
+            self.body.unread.push(index);
+        }
+        facts::read(self.body, t);
         if t.starts_with("---[ end trace") {
             self.current = None;
         }
@@ -241,7 +289,6 @@ impl Reader<'_> {
 
     fn open(&mut self, kind: StackKind, title: &str, index: usize) {
         self.discarding = false;
-        self.arm_first = true;
         // `Call Trace:` under a heading of its own (`stack backtrace:`, `NMI backtrace for cpu 1`) is that stack, not another.
         if let Some(stack) = self.current.and_then(|c| self.body.stacks.get_mut(c))
             && stack.frames.is_empty()
@@ -273,16 +320,19 @@ impl Reader<'_> {
             self.open(StackKind::Main, "", index);
         }
         let Some(stack) = self.current.and_then(|c| self.body.stacks.get_mut(c)) else { return };
-        if self.arm_first && stack.frames.is_empty() {
-            if let Some(mut callee) = frame::arm_callee(text) {
-                callee.stack = stack.kind;
-                stack.frames.push(callee);
-            }
-            self.arm_first = false;
+        // Each line names a caller and its callee, which is the caller of the line before, unless a line is missing.
+        if let Some(mut callee) = frame::arm_callee(text)
+            && stack.frames.last().is_none_or(|last| last.function != callee.function)
+        {
+            callee.stack = stack.kind;
+            stack.frames.push(callee);
         }
         f.stack = stack.kind;
         if stack.frames.len() < 4096 {
             stack.frames.push(f);
+        }
+        if matches!(stack.kind, StackKind::PreemptDisabled | StackKind::BreakingEvent) {
+            self.current = None;
         }
     }
 
@@ -315,78 +365,11 @@ impl Reader<'_> {
         }
         false
     }
+}
 
-    fn facts(&mut self, t: &str) {
-        let b = &mut *self.body;
-        if (b.task.is_none() || b.kernel.is_none())
-            && t.contains("PID:")
-            && let Some(c) = CPU_LINE.as_ref().and_then(|re| re.captures(t))
-        {
-            b.cpu = c[1].parse().ok();
-            b.task = Some(Task { comm: Some(c[3].trim().to_owned()), pid: c[2].parse().ok() });
-            if b.kernel.is_none() {
-                b.kernel = Some(c[5].to_owned());
-                b.taint = taint(&c[4]);
-            }
-        } else if b.task.is_none()
-            && let Some(c) = PID_LINE.as_ref().and_then(|re| re.captures(t))
-        {
-            b.task = Some(Task { comm: Some(c[2].to_owned()), pid: c[1].parse().ok() });
-            b.kernel = Some(c[4].to_owned());
-            b.taint = taint(&c[3]);
-        } else if b.kernel.is_none()
-            && let Some(c) = VERSION_LINE.as_ref().and_then(|re| re.captures(t))
-        {
-            b.kernel = Some(c[1].to_owned());
-            b.taint = taint(&c[2]);
-        } else if b.hardware.is_none()
-            && let Some(h) = t.strip_prefix("Hardware name:")
-        {
-            b.hardware = Some(h.trim().to_owned());
-        } else if b.workqueue.is_none()
-            && let Some(w) = t.strip_prefix("Workqueue:")
-        {
-            b.workqueue = Some(w.trim().to_owned());
-        }
-        if let Some(v) = number_after(t, "in_atomic(): ") {
-            b.in_atomic = b.in_atomic.or(Some(v != 0));
-            if let Some(v) = number_after(t, "irqs_disabled(): ") {
-                b.irqs_disabled = b.irqs_disabled.or(Some(v != 0));
-            }
-            if b.task.is_none()
-                && let (Some(pid), Some((_, name))) = (number_after(t, "pid: "), t.split_once("name: "))
-            {
-                // The line with the CPU comes later and says the same with more.
-                b.task = Some(Task { comm: Some(name.trim().to_owned()), pid: u32::try_from(pid).ok() });
-            }
-        }
-        if let Some((_, rest)) = t.split_once("preempt_count: ") {
-            let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
-            b.preempt_count = b.preempt_count.or(frame::hex(&digits));
-        }
-        if let Some(v) = number_after(t, "RCU nest depth: ") {
-            b.rcu_depth = b.rcu_depth.or(u32::try_from(v).ok());
-        }
-        let context = match t {
-            "<NMI>" => Some(Context::Nmi),
-            "<IRQ>" | "<SOFTIRQ>" => Some(if t == "<IRQ>" { Context::Hardirq } else { Context::Softirq }),
-            _ => None,
-        };
-        if b.context.is_none()
-            && let Some(c) = context
-            && b.stacks.iter().all(|s| s.kind != StackKind::Main || s.frames.is_empty())
-        {
-            b.context = Some(c);
-        }
-        if t == "<TASK>" && b.context.is_none() {
-            b.context = Some(Context::Task);
-        }
-        if b.cpu.is_none()
-            && let Some(cpu) = number_after(t, "CPU: ")
-        {
-            b.cpu = u32::try_from(cpu).ok();
-        }
-    }
+/// Whether a line is the heading of the main stack.
+pub fn is_trace(t: &str) -> bool {
+    t.starts_with("Call Trace") || t.starts_with("Call trace") || t.contains(" Call Trace:") || t.starts_with("Backtrace:")
 }
 
 /// What stack a line introduces.
@@ -394,7 +377,7 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     if t.len() > 400 {
         return None;
     }
-    if t.starts_with("Call Trace") || t.starts_with("Call trace") || t.contains(" Call Trace:") || t.starts_with("Backtrace:") {
+    if is_trace(t) {
         return Some(StackKind::Main);
     }
     if t.starts_with("backtrace") && t.ends_with(':') {
@@ -442,57 +425,16 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     {
         return Some(StackKind::OtherAccess);
     }
-    if t.starts_with("Preemption disabled at:") {
-        return Some(StackKind::Queued);
+    if t.starts_with(DISABLED_AT) {
+        return Some(StackKind::PreemptDisabled);
+    }
+    if t.starts_with("Last Breaking-Event-Address") {
+        return Some(StackKind::BreakingEvent);
+    }
+    if header::is_stopping(t) {
+        return Some(StackKind::OtherCpu);
     }
     None
-}
-
-/// Reads `address (class){mode}-{wait}, at: function+0x1/0x2 file:line` and the older `(class){mode}, at: [<addr>] function+...`.
-pub fn parse_lock(text: &str) -> Option<HeldLock> {
-    let at = text.find("at: ").or_else(|| text.find("at:"))?;
-    let (head, place) = (text.get(..at)?, text.get(at + 3..)?);
-    let address =
-        head.split_ascii_whitespace().next().filter(|w| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned);
-    // The class is in parentheses that may hold parentheses; it ends where the marks or the comma begin.
-    let open = head.find('(')?;
-    let mut depth = 0usize;
-    let mut close = None;
-    for (i, c) in head.char_indices().skip_while(|(i, _)| *i < open) {
-        match c {
-            '(' => depth += 1,
-            ')' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    close = Some(i);
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    let close = close?;
-    let class = head.get(open + 1..close)?.trim().to_owned();
-    let mode = head.get(close + 1..).map(|m| m.trim().trim_end_matches(',').trim().to_owned()).filter(|m| m.starts_with('{'));
-    let symbol = frame::symbol_in(place);
-    let mut lock = HeldLock { index: 0, address, class, mode, acquired_at: None, offset: None, site: None, holder: None };
-    if let Some(f) = symbol {
-        lock.offset = f.offset;
-        lock.site = f.file.as_ref().map(|file| format!("{file}:{}", f.line.unwrap_or(0)));
-        lock.acquired_at = Some(f.function);
-    } else {
-        // Symbolised: `at: function file.c:12 [inline]`.
-        let mut words = place.split_ascii_whitespace();
-        lock.acquired_at = words.next().filter(|w| w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')).map(str::to_owned);
-        lock.site = words.next().filter(|w| w.contains(':')).map(str::to_owned);
-    }
-    Some(lock)
-}
-
-fn taint(text: &str) -> Option<String> {
-    let letters = text.strip_prefix("Tainted:")?;
-    let words: Vec<&str> = letters.split_ascii_whitespace().filter(|w| w.len() <= 3).collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// The decimal number right after a label.
@@ -508,7 +450,7 @@ mod tests {
 
     #[test]
     fn patterns_compile() {
-        for (i, pattern) in [&*CPU_LINE, &*PID_LINE, &*VERSION_LINE, &*HELD, &*HOLDER, &*STACK_TASK, &*KCSAN_ACCESS].iter().enumerate() {
+        for (i, pattern) in [&*HELD, &*HOLDER, &*STACK_TASK, &*KCSAN_ACCESS].iter().enumerate() {
             assert!(pattern.is_some(), "pattern {i}");
         }
     }

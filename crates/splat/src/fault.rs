@@ -1,6 +1,7 @@
 //! Faults that the processor raised and `BUG()`: oopses of all architectures, general protection faults, list corruption, usercopy.
 
-use crate::body::Body;
+use crate::body::{Body, MAX_LOW};
+use crate::frame;
 use crate::guilty::{pick, pick_stalled};
 use crate::segment::Segment;
 use crate::types::{Access, Kind};
@@ -9,8 +10,11 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:address:?|dereference(?: at|, address:)?|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok()
+    Regex::new(r"(?:address:?|dereference(?: at|, address:)?|dereference on (?:read|write) at|access on (?:read|write) at|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok()
 });
+
+/// The smallest page.
+const PAGE: u64 = 4096;
 
 /// Reads a fault.
 pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
@@ -51,6 +55,11 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         _ => Verdict::new(Kind::KernelBug, "kernel BUG in %", pick(body.faulting(), &["skb", "fault"])),
     };
     verdict.access = fault_access(segment, verdict.kind);
+    // Where the kernel tests for NULL it tests for the first page; some architectures make no test.
+    if verdict.kind == Kind::OopsPaging && verdict.access.as_ref().and_then(|a| a.null_offset).is_some_and(|o| o < PAGE) {
+        verdict.kind = Kind::OopsNull;
+        verdict.form = "BUG: unable to handle kernel NULL pointer dereference in %".to_owned();
+    }
     verdict
 }
 
@@ -72,7 +81,7 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
     if !matches!(kind, Kind::OopsNull | Kind::OopsPaging | Kind::OopsUserAccess | Kind::GeneralProtectionFault | Kind::UnhandledFault) {
         return None;
     }
-    let mut found = Access { write: None, size: None, address: None };
+    let mut found = Access::default();
     for (_, text) in segment.lines.iter().skip(segment.header).take(12) {
         // KASAN translates the address of its shadow memory back.
         if let Some((_, range)) = text.split_once("KASAN: ").and_then(|(_, r)| r.split_once("in range [")) {
@@ -83,9 +92,9 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
         {
             found.address = Some(c[1].to_owned());
         }
-        if text.contains("#PF: supervisor write") || text.contains("WnR = 1") {
+        if text.contains("#PF: supervisor write") || text.contains("WnR = 1") || text.contains(" on write at ") {
             found.write = Some(true);
-        } else if text.contains("#PF: supervisor read") || text.contains("WnR = 0") {
+        } else if text.contains("#PF: supervisor read") || text.contains("WnR = 0") || text.contains(" on read at ") {
             found.write = Some(false);
         } else if let Some(error) = text.split_once("Oops: ").and_then(|(_, r)| r.get(..4)).and_then(|d| u64::from_str_radix(d, 16).ok())
             && found.write.is_none()
@@ -97,6 +106,7 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
             found.write = if error & 16 != 0 { None } else { Some(error & 2 != 0) };
         }
     }
+    found.null_offset = found.address.as_deref().and_then(frame::hex).filter(|address| *address < MAX_LOW);
     (found.address.is_some() || found.write.is_some()).then_some(found)
 }
 

@@ -2,7 +2,7 @@
 //! frame only when its form leaves no doubt: a symbol with offset and size, a bracketed address with a symbol, or a symbol with a
 //! source position. It does not know which stack the frame is in.
 
-use crate::types::{Frame, StackKind};
+use crate::types::{Frame, Place, StackKind};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -19,11 +19,20 @@ pattern!(
 );
 // ` func file.c:12 [inline]` and ` func file.c:12`, `[inline] func` and `func [inline]`.
 pattern!(SYMBOLISED, r"^\s*(\? )?([A-Za-z_]\w*(?:\.\w+)*)\s+(?:at )?([A-Za-z0-9_./<>-]+\.(?:c|h|S|rs|cc)):(\d+)(?:\s+(.*))?$");
+// What `scripts/decode_stacktrace.sh` prints: ` ? func (file.c:12 (discriminator 2) header.h:34) module (P)`; innermost place first, the
+// function's own last.
+pattern!(
+    DECODED,
+    r"^\s*(?:\(?\[<?(?:0x)?[0-9a-fA-F]*>?\]\)? ?){0,2}(\? )?([A-Za-z_][\w.$]*)(?:\+0x[0-9a-fA-F]+(?:/0x[0-9a-fA-F]+)?)?\s+\(([^()\s]+:(?:\d+|\?)(?:\s+\(discriminator \d+\))?(?:\s+[^()\s]+:(?:\d+|\?)(?:\s+\(discriminator \d+\))?)*)\s*\)(.*)$"
+);
+pattern!(DECODED_PLACE, r"([^()\s]+):(\d+)(?:\s+\(discriminator \d+\))?");
+// A module's name behind a decoded place, with or without brackets.
+pattern!(DECODED_TAIL, r"^\s*(?:\[?([A-Za-z][\w-]*)(?:\s+[0-9a-f]{8,40})?\]?)?\s*(?:\((?:unreliable|[A-Z]{1,4})\))?\s*$");
 pattern!(INLINE_HEAD, r"^\s*(?:\[<[0-9a-fA-F]*>\]\s*)?\[<?\s*inline\s*>?\]\s+([A-Za-z_][\w.]*)(?:\s+([^\s:]+):(\d+))?");
 // 32-bit arm: `[<addr>] (func) from [<addr>] (func+0x1/0x2)` and ` func from caller+0x1/0x2`.
 pattern!(
     ARM,
-    r"^\s*(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\)? from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)\)?(.*)$"
+    r"^\s*(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?: \[[\w-]+\])?\)? from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)(?:\+(0x[0-9a-f]+)/(0x[0-9a-f]+)|( \([^()\s]+:\d+.*\)))(.*)$"
 );
 // powerpc: `[c000] [c000] .func+0x1/0x2 (unreliable)`.
 pattern!(POWERPC, r"^\s*\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)(.*)$");
@@ -32,15 +41,15 @@ pattern!(BARE, r"^\s*\[<[0-9a-fA-F]{8,16}>\] (\? )?([A-Za-z_][\w.]*)\s*$");
 pattern!(TAIL_SOURCE, r"([A-Za-z0-9_./-]+\.(?:c|h|S|rs|cc)):(\d+)");
 pattern!(TAIL_MODULE, r"^\s*\[([A-Za-z0-9_-]+)[^\]]*\]");
 // `RIP: 0010:func+0x1/0x2`, `RIP: 0010:[<addr>] [<addr>] func+0x..`, `RIP [<addr>] func+`, `EIP: func+`, `EIP is at func+`, `PC is at func+`,
-// `pc : func+`, `NIP [addr] func+`, `epc : func+`, `psw : ... (func+0x1/0x2)`, `RIP: 0010:func file.c:12`.
+// `pc : func+`, `NIP [addr] func+`, `epc : func+`, `epc   : addr func+`, `ERA: addr func+`, `psw : ... (func+0x1/0x2)`, `RIP: 0010:func file.c:12`.
 pattern!(
     POINTER,
-    r"^\s*(?:Krnl PSW : [0-9a-f ]+\(|(?:RIP|EIP|NIP|PC|pc|epc|era|IP)(?: is at| at)?\s*:?\s+(?:[0-9a-f]{4}:)?(?:(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2}))\s*(?:\? )?([A-Za-z_][\w.$]*)(?:\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)|\s+([A-Za-z0-9_./-]+\.[chS]):(\d+).*)$"
+    r"^\s*(?:Krnl PSW : [0-9a-fA-F ]+\(|IAOQ\[0\]: |TPC: <|\[ECR\s*\]: .* |(?:RIP|EIP|NIP|PC|pc|s?epc|era|ERA|IP|RPC|EPC|ERET)(?: is at| at)?\s*:?\s+(?:[0-9a-f]{4}:)?(?:(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2})(?:(?:0x)?[0-9a-f]{8,16}\s+)?)\s*(?:\? )?\(?([A-Za-z_][\w.$]*)(?:\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)|\s+([A-Za-z0-9_./-]+\.[chS]):(\d+).*|(\s+\([^()\s]+:(?:\d+|\?).*))$"
 );
 // An instruction pointer that is no symbol: a wild jump.
 pattern!(
     WILD,
-    r"^\s*(?:RIP|EIP|NIP|PC|pc|epc|IP)(?: is at|:| :)\s*(?:0010:|0060:)?(?:\[<?\s*(?:0x)?[0-9a-f]*\s*>?\]\s*){0,2}(?:0x[0-9a-f]+|\(null\))(?:\s|$)"
+    r"^\s*(?:Krnl PSW : [0-9a-fA-F]+ [0-9a-fA-F]+ \(\s*(0x[0-9a-f]+)\s*\)|(?:RIP|EIP|NIP|PC|pc|s?epc|era|ERA|IP)(?: is at|:| :|\s+:)?\s*(?:0010:|0060:)?(?:\[<?\s*(?:0x)?[0-9a-f]*\s*>?\]\s*){0,2}(?:0010:)?(0x[0-9a-f]+|\(null\)|[0-9a-f]{8,16})(?:\s+\(?(?:0x[0-9a-f]+|\(null\))\)?)?\s*$)"
 );
 // User mode: the code segment says so.
 pattern!(USER, r"^\s*(?:RIP|EIP)\s*:?\s*(?:0033|0023|002b|0073):");
@@ -66,9 +75,12 @@ pub fn parse(text: &str) -> Option<Frame> {
     }
     if let Some(c) = ARM.as_ref()?.captures(text) {
         let mut frame = new(&c[2]);
-        frame.offset = hex(&c[3]);
-        frame.size = hex(&c[4]);
-        tail(&mut frame, c.get(5).map_or("", |m| m.as_str()));
+        frame.offset = c.get(3).and_then(|m| hex(m.as_str()));
+        frame.size = c.get(4).and_then(|m| hex(m.as_str()));
+        if let Some(places) = c.get(5) {
+            set_places(&mut frame, places.as_str());
+        }
+        tail(&mut frame, c.get(6).map_or("", |m| m.as_str()));
         return Some(frame);
     }
     if let Some(c) = POWERPC.as_ref()?.captures(text) {
@@ -93,6 +105,9 @@ pub fn parse(text: &str) -> Option<Frame> {
         tail(&mut frame, c.get(5).map_or("", |m| m.as_str()));
         return Some(frame);
     }
+    if let Some(frame) = decoded(text) {
+        return Some(frame);
+    }
     if let Some(c) = SYMBOLISED.as_ref()?.captures(text) {
         let rest = c.get(5).map_or("", |m| m.as_str());
         if !rest.is_empty() && !rest.starts_with('[') && !rest.starts_with('(') {
@@ -113,6 +128,44 @@ pub fn parse(text: &str) -> Option<Frame> {
     None
 }
 
+/// Reads a frame with its source in parentheses.
+fn decoded(text: &str) -> Option<Frame> {
+    if !text.contains(" (") {
+        return None;
+    }
+    let c = DECODED.as_ref()?.captures(text)?;
+    let places = &c[3];
+    // A call in someone's sentence has no file name in its parentheses.
+    if !places.contains(['.', '/', '?']) {
+        return None;
+    }
+    let rest = c.get(4).map_or("", |m| m.as_str());
+    let tail = DECODED_TAIL.as_ref()?.captures(rest)?;
+    let mut frame = new(&c[2]);
+    frame.unreliable = c.get(1).is_some() || rest.contains("(unreliable)");
+    frame.module = tail.get(1).map(|m| m.as_str().to_owned());
+    set_places(&mut frame, places);
+    Some(frame)
+}
+
+/// Sets a frame's source from places as `addr2line -i` orders them: what is inlined first, the function's own last.
+fn set_places(frame: &mut Frame, text: &str) {
+    let Some(re) = DECODED_PLACE.as_ref() else { return };
+    let mut places: Vec<Place> = re
+        .captures_iter(text)
+        .take(64)
+        .filter_map(|c| {
+            let file = c[1].trim_start_matches("./");
+            (file != "??").then(|| Place { file: file.to_owned(), line: c[2].parse().ok() })
+        })
+        .collect();
+    if let Some(own) = places.pop() {
+        frame.file = Some(own.file);
+        frame.line = own.line;
+    }
+    frame.inlined_at = places;
+}
+
 /// The caller that an arm frame line names before `from`: the innermost function of the first such line.
 pub fn arm_callee(text: &str) -> Option<Frame> {
     let c = ARM.as_ref()?.captures(text)?;
@@ -123,8 +176,8 @@ pub fn arm_callee(text: &str) -> Option<Frame> {
 pub enum Pointer {
     /// In this kernel function.
     At(Frame),
-    /// In the kernel, at no symbol.
-    Wild,
+    /// In the kernel, at no symbol: the address as printed.
+    Wild(String),
     /// In user mode.
     User,
 }
@@ -132,7 +185,10 @@ pub enum Pointer {
 /// Reads the line of the instruction pointer, of any architecture.
 pub fn pointer(text: &str) -> Option<Pointer> {
     let head = text.trim_start();
-    if !["RIP", "EIP", "NIP", "PC", "pc", "epc", "era", "IP", "Krnl PSW"].iter().any(|p| head.starts_with(p)) {
+    const REGISTERS: &[&str] = &[
+        "RIP", "EIP", "NIP", "PC", "pc", "epc", "sepc", "era", "ERA", "IP", "Krnl PSW", "IAOQ[0]", "TPC: <", "[ECR", "RPC", "EPC", "ERET",
+    ];
+    if !REGISTERS.iter().any(|p| head.starts_with(p)) {
         return None;
     }
     if USER.as_ref()?.is_match(text) {
@@ -147,15 +203,49 @@ pub fn pointer(text: &str) -> Option<Pointer> {
             frame.file = Some(file.as_str().to_owned());
             frame.line = c.get(6).and_then(|m| m.as_str().parse().ok());
         }
+        if let Some(places) = c.get(7) {
+            let found = decoded(&format!("{}{}", &c[1], places.as_str()))?;
+            (frame.file, frame.line, frame.inlined_at, frame.module) = (found.file, found.line, found.inlined_at, found.module);
+        }
         return Some(Pointer::At(frame));
     }
-    WILD.as_ref()?.is_match(text).then_some(Pointer::Wild)
+    let c = WILD.as_ref()?.captures(text)?;
+    Some(Pointer::Wild(c.get(1).or(c.get(2)).map_or("", |m| m.as_str()).to_owned()))
+}
+
+/// The caller's address where a report prints it among the registers: `lr : f+0x1/0x2`, `ra : addr f+0x1/0x2`, `LR is at f+0x1/0x2`,
+/// `BLINK: f+0x1/0x2`, `RP(r2): f+0x1/0x2`.
+pub fn return_address(text: &str) -> Option<Frame> {
+    pattern!(
+        RETURN,
+        r"^\s*(?:lr|LR|ra|RA|RPC|BLINK|\[BLINK\s*\]|RP\(r2\))(?: is at| at)?\s*:?\s+(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*)?(?:(?:0x)?[0-9a-f]{8,16}\s+)?(.*)$"
+    );
+    let rest = RETURN.as_ref()?.captures(text)?;
+    parse(&rest[1])
+}
+
+/// What looks like a frame and may have been meant as one: an address in brackets or an offset.
+pub fn resembles(text: &str) -> bool {
+    pattern!(
+        LIKELY,
+        r"^\s*(?:\(?\[<[0-9a-fA-F]+>\]|0x[0-9a-f]{8,16}\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
+    );
+    LIKELY.as_ref().is_some_and(|re| re.is_match(text))
+}
+
+/// An address in brackets that belongs to no symbol.
+pub fn bare_address(text: &str) -> Option<&str> {
+    pattern!(ADDRESS, r"^\s*\(?\[<(?:0x)?0*([0-9a-fA-F]+)>\]\)?\s*(?:0x[0-9a-fA-F]+)?\s*$");
+    ADDRESS.as_ref()?.captures(text)?.get(1).map(|m| m.as_str())
 }
 
 /// The first `symbol+0x1/0x2` anywhere in a text (a header, or what follows `at:`).
 pub fn symbol_in(text: &str) -> Option<Frame> {
+    pattern!(SOURCED, r"(?:^|\s)([A-Za-z_][\w.]* \([^()\s]+\.[chS]:(?:\d+|\?).*)$");
     pattern!(ANYWHERE, r"([A-Za-z_][\w.$]*)\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)$");
-    let c = ANYWHERE.as_ref()?.captures(text)?;
+    let Some(c) = ANYWHERE.as_ref()?.captures(text) else {
+        return decoded(&SOURCED.as_ref()?.captures(text)?[1]);
+    };
     let mut frame = new(&c[1]);
     frame.offset = hex(&c[2]);
     frame.size = hex(&c[3]);
@@ -176,6 +266,7 @@ pub fn new(name: &str) -> Frame {
         module: None,
         file: None,
         line: None,
+        inlined_at: Vec::new(),
         inlined: false,
         unreliable: false,
         stack: StackKind::Main,
@@ -225,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn sources_in_parentheses() {
+        let frame = parse(" ? take.isra.0 (net/a.c:12 (discriminator 2) net/b.h:3) some_mod (P)").expect("a frame");
+        assert_eq!((frame.function.as_str(), frame.file.as_deref(), frame.line), ("take.isra.0", Some("net/b.h"), Some(3)));
+        assert_eq!(frame.inlined_at, [Place { file: "net/a.c".into(), line: Some(12) }]);
+        assert_eq!((frame.module.as_deref(), frame.unreliable), (Some("some_mod"), true));
+        let frame = parse(" take (??:?) ").expect("a frame");
+        assert_eq!((frame.function.as_str(), frame.file), ("take", None));
+        let frame = parse(" take from give (arch/a.c:7)").expect("a frame");
+        assert_eq!((frame.function.as_str(), frame.line), ("give", Some(7)));
+        for text in ["see take (in net/a.c) for more", "it fails (net/a.c:12), as said", "take (see below: 3)"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn forms_of_the_instruction_pointer() {
         for text in [
             "RIP: 0010:walk+0x97/0xd0",
@@ -236,11 +342,37 @@ mod tests {
             "NIP [c000000000123456] walk+0x1/0x2",
             "NIP: walk+0x1/0x2",
             "epc : walk+0x1/0x2",
+            "epc   : 80001234 walk+0x1/0x2 [mod]",
+            " ERA: 9000000000221774 walk+0x1/0x2",
+            "Krnl PSW : 0704c00180000000 00000000006d0c30 (walk+0x1/0x2)",
+            "RIP: 0010:walk (mm/a.c:1 (discriminator 2) mm/a.c:3) mod",
+            "pc : walk (mm/a.c:1)",
         ] {
             assert!(matches!(pointer(text), Some(Pointer::At(f)) if f.function == "walk"), "{text}");
         }
         assert!(matches!(pointer("RIP: 0033:0x7f0bbb83ee5d"), Some(Pointer::User)));
-        assert!(matches!(pointer("RIP: 0010:0x0"), Some(Pointer::Wild)));
+        for text in [
+            "RIP: 0010:0x0",
+            "Krnl PSW : 0704e00180000000 0000000000000002 (0x2)",
+            "pc : 0x0",
+            "epc : 0000000000000000",
+            "NIP [0000000000000000] 0x0",
+            "PC is at 0x0",
+        ] {
+            assert!(matches!(pointer(text), Some(Pointer::Wild(_))), "{text}");
+        }
+        for text in ["pc : [<c0101234>]    lr : [<c0101230>]    psr: 60000013", "NIP:  c000000000123456 LR: c000000000123450 CTR: 0"] {
+            assert!(pointer(text).is_none(), "{text}");
+        }
+        for text in [
+            "lr : walk+0x1/0x2",
+            "ra    : 8ed03454 walk+0x1/0x2 [mod]",
+            "LR is at walk+0x1/0x2",
+            "LR [c000] walk+0x1/0x2",
+            " ra : walk+0x1/0x2",
+        ] {
+            assert!(return_address(text).is_some_and(|f| f.function == "walk"), "{text}");
+        }
     }
 
     #[test]
@@ -258,6 +390,9 @@ mod tests {
             &*WILD,
             &*USER,
             &*RUST_SYMBOL,
+            &*DECODED,
+            &*DECODED_PLACE,
+            &*DECODED_TAIL,
         ]
         .iter()
         .enumerate()

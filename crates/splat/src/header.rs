@@ -80,6 +80,7 @@ const OPENINGS: &[Opening] = &[
     opening("INFO: trying to register non-static key", "", Kind::LockdepUnregisteredKey),
     opening("INFO: rcu", " stall", Kind::RcuStall),
     opening("INFO: task ", " blocked ", Kind::HungTask),
+    opening(" blocked for more than ", " seconds.", Kind::HungTask),
     opening("INFO: task ", "can't die for more than", Kind::HungTask),
     opening("INFO: Allocated in ", "", Kind::SlabCorruption),
     opening("INFO: Freed in ", "", Kind::SlabCorruption),
@@ -119,7 +120,7 @@ const OPENINGS: &[Opening] = &[
 
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"BUG|WARNING:|INFO:|Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault: |Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic",
+        r"BUG|WARNING:|INFO:| blocked for more than |Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault: |Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic",
     )
     .ok()
 });
@@ -195,6 +196,12 @@ fn accept(kind: Kind, text: &str) -> bool {
 /// Whether the text after `BUG:` or `WARNING:` reads like someone's prose in a mail rather than the kernel's line.
 fn sentence(text: &str) -> bool {
     text.len() > 300 || text.trim_end().ends_with('?')
+}
+
+/// Whether another CPU says that it stops because of the report before.
+pub fn is_stopping(text: &str) -> bool {
+    let rest = text.trim_start().strip_prefix("CPU").map(|r| r.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()));
+    rest.is_some_and(|r| r.trim_end() == ": stopping")
 }
 
 /// Whether the line starts a report for certain: the marker before `BUG()` and `WARN()`.

@@ -15,12 +15,16 @@
 
 mod atomic;
 mod body;
+mod dump;
+mod facts;
 mod fault;
 mod frame;
 mod guilty;
 mod header;
+mod layout;
 mod line;
 mod lockdep;
+mod locks;
 mod memory;
 mod segment;
 mod stall;
@@ -29,16 +33,20 @@ mod verdict;
 mod warning;
 
 pub use guilty::{canonical, is_skipped};
-pub use types::{Access, Context, Frame, HeldLock, Kind, Lines, Splat, Stack, StackKind, Task};
+pub use types::{Access, Context, Frame, HeldLock, Kind, Lines, Place, Splat, Stack, StackKind, Task, Unread};
 
 use body::Body;
+use layout::Layout;
 use segment::{End, Segment};
 use types::StackKind as Which;
 
-/// Reads all reports in a text, in the order of their first lines. Time is linear in the length of the text, memory in the length of
-/// the reports found.
+/// Unreadable frames that are listed.
+const MAX_UNREAD: usize = 64;
+
+/// Reads all reports in a text, in the order of time; stack dumps under lines that are no known opening come last. Time and memory are linear in the length of the text.
 pub fn read(text: &str) -> Vec<Splat> {
-    let segments = segment::segments(text);
+    let layout = layout::read(text);
+    let segments = segment::segments(&layout.rows);
     let mut splats = Vec::with_capacity(segments.len());
     for (i, segment) in segments.iter().enumerate() {
         // Each report lends its stack to at most the one before it, so the work stays linear.
@@ -46,17 +54,17 @@ pub fn read(text: &str) -> Vec<Splat> {
             segments.get(i + 1).filter(|next| segment.is_stackless() && !segment.speaker.is_empty() && next.speaker == segment.speaker);
         splats.push(match lender {
             Some(next) => {
-                let mut splat = splat(&segment.with_stack_of(next));
+                let mut splat = splat(&segment.with_stack_of(next), &layout);
                 splat.corrupted = Some("another report begins before it ends; the stack is that report's".to_owned());
                 splat
             }
-            None => splat(segment),
+            None => splat(segment, &layout),
         });
     }
     splats
 }
 
-fn splat(segment: &Segment<'_>) -> Splat {
+fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
     let body = Body::read(segment);
     let verdict = verdict::judge(segment, &body);
     let title = verdict.title();
@@ -67,18 +75,27 @@ fn splat(segment: &Segment<'_>) -> Splat {
     if let Some(at) = body.instruction()
         && !frames.iter().any(|f| f.function == at.function && f.offset == at.offset)
     {
-        frames.insert(0, at.clone());
+        match frames.first_mut() {
+            // An arm frame names its callee without an offset.
+            Some(first) if first.function == at.function && first.offset.is_none() && first.file.is_none() => *first = at.clone(),
+            _ => frames.insert(0, at.clone()),
+        }
+        if body.main().is_empty() {
+            frames.extend(body.caller.clone());
+        }
     }
+    let (unread_frames, notes) = (unread(segment, &body, layout), body.notes());
     Splat {
         kind: verdict.kind,
         title,
         function: verdict.function,
-        header: segment.opening().trim().chars().take(512).collect(),
+        header: segment.header_text().chars().take(512).collect(),
         frames,
         context: body.context,
         in_atomic: body.in_atomic,
         irqs_disabled: body.irqs_disabled,
         preempt_count: body.preempt_count,
+        seconds: body.seconds,
         rcu_depth: body.rcu_depth,
         alloc_stack: stack(Which::Alloc),
         free_stack: stack(Which::Free),
@@ -94,8 +111,17 @@ fn splat(segment: &Segment<'_>) -> Splat {
         access: verdict.access,
         corrupted,
         panicked: segment.panicked,
-        lines: Lines { start: segment.first, end: segment.last },
+        unread_frames,
+        notes,
+        damage: layout.damage(segment.first, segment.last),
+        lines: layout.lines(segment.first, segment.last),
     }
+}
+
+/// The lines that look like frames and are none of any known form.
+fn unread(segment: &Segment<'_>, body: &Body, layout: &Layout<'_>) -> Vec<Unread> {
+    let lines = body.unread.iter().filter_map(|index| segment.lines.get(*index)).take(MAX_UNREAD);
+    lines.map(|(row, text)| Unread { line: layout.lines(*row, *row).start, text: text.trim().chars().take(512).collect() }).collect()
 }
 
 /// Why a report is not whole, if it is not.

@@ -2,6 +2,7 @@
 //! caller prefix of `CONFIG_PRINTK_CALLER`, serial console noise. It never changes the text of the kernel itself, and it decides
 //! nothing about what that text means. Joining of wrapped lines is in [`crate::segment`], since it needs the line before.
 
+use crate::layout::Row;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ pub struct Line<'a> {
 
 static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?:[^\[\]]{0,100}|.{0,60}?\]: )(?:<\d+>)?\[(?:\s*\d{1,9}\.\d{3,9}(?:[@,|][ 0-9a-zA-Z]{1,12})?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\d\d:\d\d:\d\d(?:\.\d+)?)\]",
+        r"^(?:[^\[\]]{0,100}|.{0,60}?\]: )(?:<\d+>)?\[(?:\s*\d{1,9}\.\d{3,9}(?:[@,|][ 0-9a-zA-Z]{1,12}| <[ \d.]{1,20}>)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4}|\d\d:\d\d:\d\d(?:\.\d+)?)\]",
     )
     .ok()
 });
@@ -33,16 +34,82 @@ static SYSLOG: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
-static CPU_MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^ ?(?:c\d{1,3} {1,2}\d{1,7} |\(\d+\)\[\d+:[^\]]{1,32}\] ?)").ok());
+static CPU_MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^ ?(?:c\d{1,3} {1,2}\d{1,7} |(?:<\d+>)? ?[-.]?\(\d+\)\[\d+:[^\]]{1,32}\] ?|[A-Z]? ?\[(?:c?\d+[: ] *[^\[\]]{1,20}: *\d+|c\d+ \d+ [^\[\]]{1,20})\] ?)").ok()
+});
 
-/// Strips one line. Linear in the length of the line's first hundred or so bytes.
-pub fn strip(raw: &str) -> Line<'_> {
-    let (mut text, quotes) = unquote(raw.trim_end_matches(['\r', '\n']));
-    let width = text.len();
+// Dates and clocks that loggers put before a kernel's line: `2024-01-02T03:04:05.678Z`, `[03:04:05]`, `Jan 02 03:04:05.678`, Android's
+// `01-02 03:04:05.678  0  0 W `, a mainframe's number of the CPU.
+static CLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?\]?[ :|]|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\[?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?: *root)? *\d+ +\d+ [VDIWEFS] [^:\[]{0,40}: |[VDIWEF]/[\w. -]{0,30}\( *\d+\): |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} (?:[a-z]+\.[a-z]+ )?(?:kernel: )|\d\d: (?:\[|\d\d:\d\d:\d\d )|(?:stdout|stderr) [FP] |[\w.-]{1,40} +\| \[)[ ]?",
+    )
+    .ok()
+});
+// What a program other than the kernel logged.
+static FOREIGN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\S{1,64} [\w./@-]{1,40}\[\d+\]: ").ok());
+
+/// How deep a line is quoted, and where its own text begins.
+pub fn quoting(line: &str) -> (u8, usize) {
+    let (rest, quotes) = unquote(line);
+    (quotes, line.len() - rest.len())
+}
+
+/// Strips one line of a layout.
+pub fn strip_row<'a>(row: &'a Row<'_>) -> Line<'a> {
+    strip(&row.text, row.quotes, row.width)
+}
+
+/// The kernel's own time stamp at the head of a line (behind the prefix of a logger), in units that only order stamps of one log.
+pub fn stamp(text: &str) -> Option<u64> {
+    let open = text.bytes().take(120).position(|b| b == b'[')?;
+    let inside = text.get(open + 1..)?.split(']').next()?.trim_start();
+    let (seconds, fraction) = inside.split_once('.')?;
+    let digits = |s: &str| !s.is_empty() && s.len() <= 9 && s.bytes().all(|b| b.is_ascii_digit());
+    let fraction = fraction.split(['@', ',', ' ']).next().unwrap_or("");
+    if !digits(seconds) || !digits(fraction) || fraction.len() < 3 {
+        return None;
+    }
+    let fraction: u64 = format!("{fraction:0<9}").parse().ok()?;
+    Some(seconds.parse::<u64>().ok()? * 1_000_000_000 + fraction)
+}
+
+/// The time of a line: the kernel's stamp, or the clock of the logger.
+pub fn time(text: &str) -> Option<u64> {
+    if let Some(stamp) = stamp(text) {
+        return Some(stamp);
+    }
+    let head = text.get(..text.len().min(40)).or_else(|| text.get(..text.char_indices().nth(30).map_or(0, |(at, _)| at)))?;
+    let at = head
+        .as_bytes()
+        .windows(8)
+        .position(|w| w.iter().enumerate().all(|(n, b)| if n == 2 || n == 5 { *b == b':' } else { b.is_ascii_digit() }))?;
+    let number = |from: usize| head.get(at + from..at + from + 2).and_then(|d| d.parse::<u64>().ok());
+    // The day of the month keeps logs that pass midnight in order.
+    let day: u64 =
+        head.get(..at).and_then(|h| h.trim_end_matches(['T', ' ']).rsplit([' ', '-']).next()).and_then(|d| d.parse().ok()).unwrap_or(0);
+    Some((((day * 24 + number(0)?) * 60 + number(3)?) * 60 + number(6)?) * 1_000_000_000)
+}
+
+/// Strips one line that has no quoting. Linear in the length of the line's first hundred or so bytes.
+pub fn strip(text: &str, quotes: u8, width: usize) -> Line<'_> {
+    let mut text = text;
     let mut stamped = false;
     let mut caller = None;
-    if let Some(m) = find(&SYSLOG, text) {
-        text = text.get(m..).unwrap_or("");
+    for _ in 0..4 {
+        if let Some(m) = find(&SYSLOG, text) {
+            text = text.get(m..).unwrap_or("");
+        } else if let Some(m) = find(&CLOCK, text) {
+            let rest = text.get(m..).unwrap_or("");
+            if FOREIGN.as_ref().is_some_and(|re| re.is_match(rest)) && !rest.contains(" kernel") {
+                break;
+            }
+            // The bracket that told the number of a CPU or a name from text is the kernel's.
+            let head = text.get(..m).unwrap_or("").trim_end();
+            text = head.strip_suffix('[').and_then(|before| text.get(before.len()..)).unwrap_or(rest);
+        } else {
+            break;
+        }
         stamped = true;
     }
     // Two stamps in a row occur where a relay adds its own.
@@ -71,6 +138,14 @@ pub fn strip(raw: &str) -> Line<'_> {
         }
         // One blank separates the prefix from the text; further ones are the kernel's.
         text = text.strip_prefix(' ').unwrap_or(text);
+        // A journal with monotonic stamps names the host behind them.
+        if let Some((host, rest)) = text.split_once(" kernel: ")
+            && !host.is_empty()
+            && host.len() <= 64
+            && !host.contains([' ', ':', '('])
+        {
+            text = rest;
+        }
     } else if let Some(re) = CALLER.as_ref()
         && let Some(c) = re.captures(text)
     {
@@ -117,9 +192,25 @@ mod tests {
             ("[Tue Jan  2 03:04:05 2024] BUG: y", "BUG: y", None),
             (">ffff888007be2558: 00 00", ">ffff888007be2558: 00 00", None),
             ("BUG: y", "BUG: y", None),
+            ("[2024-01-02T03:04:05.678Z] [   12.345678] BUG: y", "BUG: y", None),
+            ("03:04:05 [   12.345678] BUG: y", "BUG: y", None),
+            ("03:04:05 BUG: y", "BUG: y", None),
+            ("Tue Jan  2 03:04:05 2024 kern.warn kernel: [   12.345678] BUG: y", "BUG: y", None),
+            ("01-02 03:04:05.678     0     0 W         : BUG: y", "BUG: y", None),
+            ("W/KERNEL  (  123): [   12.345678] BUG: y", "BUG: y", None),
+            ("<6>[   12.345678] I[0:      swapper/0:    0] BUG: y", "BUG: y", None),
+            ("[   12.345678] [3:  kworker/3:1:  123] BUG: y", "BUG: y", None),
+            ("[   12.345678]<0> -(0)[12:init]BUG: y", "BUG: y", None),
+            ("[   12.345678] [c0 12 init] BUG: y", "BUG: y", None),
+            ("[   12.345678 <    0.000012>] BUG: y", "BUG: y", None),
+            ("00: [   12.345678] BUG: y", "BUG: y", None),
+            ("2024-01-02T03:04:05 host sshd[12]: BUG: y", "2024-01-02T03:04:05 host sshd[12]: BUG: y", None),
+            ("[   12.345678] host kernel: BUG: y", "BUG: y", None),
+            ("[   12.345678]  [<c0100000>] f+0x1/0x2", " [<c0100000>] f+0x1/0x2", None),
         ];
         for (raw, text, caller) in cases {
-            let line = strip(raw);
+            let (quotes, start) = quoting(raw);
+            let line = strip(raw.get(start..).unwrap_or(""), quotes, raw.len());
             if raw.contains("] [   C1]") {
                 assert!(line.text == text || line.text == "BUG: y", "{raw}: {line:?}");
                 continue;
@@ -130,7 +221,7 @@ mod tests {
 
     #[test]
     fn patterns_compile() {
-        for (i, pattern) in [&*STAMP, &*CALLER, &*SYSLOG, &*CPU_MARK].iter().enumerate() {
+        for (i, pattern) in [&*STAMP, &*CALLER, &*SYSLOG, &*CPU_MARK, &*CLOCK, &*FOREIGN].iter().enumerate() {
             assert!(pattern.is_some(), "pattern {i}");
         }
     }

@@ -36,6 +36,7 @@ fn access(segment: &Segment<'_>) -> Option<Access> {
             write: Some(&c[1] == "Write"),
             size: c.get(2).and_then(|m| m.as_str().parse().ok()),
             address: c.get(3).or(c.get(4)).map(|m| m.as_str().to_owned()),
+            null_offset: None,
         })
     })
 }
@@ -76,7 +77,7 @@ pub fn kfence(segment: &Segment<'_>, body: &Body) -> Verdict {
     };
     let word = write.map_or("", |w| if w { " write" } else { " read" });
     let mut verdict = Verdict::new(Kind::Kfence, format!("KFENCE: {what}{word} in %"), named_or(segment, body, &["free", "fault"]));
-    verdict.access = Some(Access { write, size: None, address: None });
+    verdict.access = Some(Access { write, ..Access::default() });
     verdict
 }
 
@@ -119,7 +120,7 @@ pub fn kcsan(segment: &Segment<'_>) -> Verdict {
             .then(|| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)))
     });
     if let Some((write, size, address)) = write {
-        verdict.access = Some(Access { write: Some(write), size, address });
+        verdict.access = Some(Access { write: Some(write), size, address, null_offset: None });
     }
     verdict
 }

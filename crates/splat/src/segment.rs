@@ -5,10 +5,11 @@
 //! Work is linear in the text: a line belongs to one report at most, a report has at most [`MAX_LINES`] lines, and at most
 //! [`MAX_OPEN`] reports are open at once.
 
-use crate::frame;
 use crate::header::{self, classify};
-use crate::line::{Line, strip};
+use crate::layout::Row;
+use crate::line::{Line, strip_row};
 use crate::types::Kind;
+use crate::{body, dump, frame};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -37,13 +38,13 @@ pub enum End {
 pub struct Segment<'a> {
     /// What its opening line says it is.
     pub kind: Kind,
-    /// Number of its first line.
+    /// Number of its first row, from 1.
     pub first: usize,
     /// Index of the opening line in `lines`.
     pub header: usize,
-    /// Number (from 1) and text of every line.
+    /// Number of its row (from 1) and text of every line.
     pub lines: Vec<(usize, Cow<'a, str>)>,
-    /// Number of the last line that says something.
+    /// Number of the last row that says something.
     pub last: usize,
     /// Whether the kernel panicked within it.
     pub panicked: bool,
@@ -58,19 +59,24 @@ pub struct Segment<'a> {
     stamped: bool,
     quotes: u8,
     certain: bool,
+    /// Whether nothing but the dump told that it is a report: its opening is the line above.
+    pub guessed: bool,
+    /// Whether fault injection announced the dump: it shows where it injected, and nothing is wrong.
+    injected: bool,
 }
 
-/// All reports in a text, in the order of their first lines.
-pub fn segments(text: &str) -> Vec<Segment<'_>> {
+/// All reports in a text, in the order of their first lines; those without a known opening last.
+pub fn segments<'a>(rows: &'a [Row<'_>]) -> Vec<Segment<'a>> {
     let mut cutter = Cutter { open: BTreeMap::new(), done: Vec::new(), recent: BTreeMap::new(), last_key: "", previous: None };
-    for (index, raw) in text.split('\n').enumerate() {
-        cutter.line(index + 1, strip(raw));
+    for (index, row) in rows.iter().enumerate() {
+        cutter.line(index + 1, strip_row(row));
     }
     let keys: Vec<&str> = cutter.open.keys().copied().collect();
     for key in keys {
         cutter.close(key, End::Input);
     }
-    cutter.done.sort_by_key(|s| s.lines.get(s.header).map_or(0, |l| l.0));
+    // What the kernel itself calls a crash comes before dumps under other lines.
+    cutter.done.sort_by_key(|s| (s.guessed, s.lines.get(s.header).map_or(0, |l| l.0)));
     cutter.done
 }
 
@@ -111,9 +117,11 @@ impl<'a> Cutter<'a> {
                 self.push(key, number, &line);
                 return;
             }
+            let guessed = self.open.get(key).is_some_and(|s| s.guessed);
             // A panic belongs to the report before it, even when another caller prints it.
             if kind == Kind::Panic
                 && !text.contains("stack-protector")
+                && !guessed
                 && self.open.values().any(|s| !s.panicked)
                 && let Some(other) = self.latest()
             {
@@ -126,6 +134,8 @@ impl<'a> Cutter<'a> {
         }
         if self.open.contains_key(key) {
             self.push(key, number, &line);
+        } else if dump::begins(text) && !self.open.values().any(|s| s.quotes == line.quotes && !s.done && s.speaker.is_empty()) {
+            self.guess(key, number, &line);
         } else {
             self.remember(key, number, text);
         }
@@ -188,8 +198,32 @@ impl<'a> Cutter<'a> {
             stamped: line.stamped,
             quotes: line.quotes,
             certain,
+            guessed: false,
+            injected: false,
         };
         self.open.insert(key, segment);
+    }
+
+    /// Opens a report with the line above a dump, or without an opening where there is none. Whether it is one is seen when it ends.
+    fn guess(&mut self, key: &'a str, number: usize, line: &Line<'a>) {
+        let recent = self.recent.remove(key).unwrap_or_default();
+        let opening = dump::opening(&recent, number);
+        self.start(key, number, Kind::Other, true, line);
+        let Some(segment) = self.open.get_mut(key) else { return };
+        segment.guessed = true;
+        segment.injected = recent.iter().any(|(_, t)| t.contains("FAULT_INJECTION: "));
+        segment.panicked = false;
+        let from = opening.map_or(recent.len(), |(first, _)| first);
+        let before: Vec<(usize, Cow<'a, str>)> = recent.iter().skip(from).map(|(n, t)| (*n, Cow::Borrowed(*t))).collect();
+        segment.first = before.first().map_or(number, |l| l.0);
+        // The first line of the dump is to be read as such, so an opening that is missing is an empty line.
+        segment.lines = if before.is_empty() { vec![(number, Cow::Borrowed(""))] } else { before };
+        segment.header = opening.map_or(0, |(first, last)| last - first);
+        segment.lines.push((number, Cow::Borrowed(line.text)));
+        if body::is_trace(line.text.trim()) {
+            segment.traces = 1;
+        }
+        segment.frames = usize::from(frame::parse(line.text).is_some());
     }
 
     fn push(&mut self, key: &'a str, number: usize, line: &Line<'a>) {
@@ -250,6 +284,9 @@ impl<'a> Cutter<'a> {
         let Some(mut segment) = self.open.remove(key) else { return };
         // Words about a crash, with nothing of one after them.
         if !segment.certain && segment.frames == 0 && segment.traces == 0 {
+            return;
+        }
+        if segment.injected || segment.guessed && !segment.is_whole() {
             return;
         }
         let last = segment.last;
@@ -319,7 +356,21 @@ impl<'a> Segment<'a> {
             stamped: self.stamped,
             quotes: self.quotes,
             certain: self.certain,
+            guessed: self.guessed,
+            injected: self.injected,
         }
+    }
+
+    /// Whether there is a whole dump below the opening.
+    fn is_whole(&self) -> bool {
+        dump::is_whole(self.lines.iter().skip(self.header + 1).map(|l| l.1.as_ref()))
+    }
+
+    /// The opening as the kernel printed it, an assertion with the line that follows it.
+    pub fn header_text(&self) -> String {
+        let from = if self.guessed { 0 } else { self.header };
+        let lines = self.lines.get(from..=self.header).unwrap_or(&[]);
+        lines.iter().map(|l| l.1.trim()).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
     /// The opening line.
@@ -330,6 +381,10 @@ impl<'a> Segment<'a> {
     /// Whether an opening line is a further part of this report.
     fn takes(&self, kind: Kind, text: &str) -> bool {
         if text.contains("Kernel panic - not syncing") {
+            // A dump under some line may be the panic's own; one that only passes on what went wrong before adds nothing.
+            if self.guessed {
+                return ["Fatal exception", "panic_on_oops", "panic_on_warn"].iter().any(|w| text.contains(w)) && self.is_whole();
+            }
             return !text.contains("stack-protector") || self.panicked;
         }
         let early = self.traces == 0 && self.frames == 0 && self.lines.len() < self.header + 30;
@@ -474,9 +529,13 @@ fn is_content(text: &str) -> bool {
         "unreferenced object",
         "last function",
         "state was registered",
+        "Krnl PSW",
+        "ASSERT FAILED",
     ];
     frame::parse(text).is_some()
         || frame::pointer(text).is_some()
+        || frame::return_address(text).is_some()
+        || frame::bare_address(text).is_some()
         || WORDS.iter().any(|w| t.contains(w))
         || header::is_rule(t)
         || t.starts_with(['#', '>']) && t.contains(':')

@@ -147,6 +147,10 @@ pub enum StackKind {
     Dependency,
     /// Another CPU or task, shown for context.
     OtherCpu,
+    /// Where preemption was last disabled: one address.
+    PreemptDisabled,
+    /// s390: the last branch that was taken: one address.
+    BreakingEvent,
 }
 
 /// The context the report says the code ran in.
@@ -161,6 +165,15 @@ pub enum Context {
     Hardirq,
     /// A non-maskable interrupt.
     Nmi,
+}
+
+/// A place in a source file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Place {
+    /// The file as printed.
+    pub file: String,
+    /// From 1; `None` where the debug data had none.
+    pub line: Option<u32>,
 }
 
 /// One line of a stack.
@@ -178,6 +191,8 @@ pub struct Frame {
     pub file: Option<String>,
     /// Source line, from 1.
     pub line: Option<u32>,
+    /// Where inside functions that the compiler put into this one the address is, innermost first; their names were not printed.
+    pub inlined_at: Vec<Place>,
     /// True for a function that the compiler inlined into the next frame.
     pub inlined: bool,
     /// True when the unwinder marked the address with `?`: left over on the stack, perhaps not a caller.
@@ -219,7 +234,7 @@ pub struct HeldLock {
 }
 
 /// The memory access that was wrong.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Access {
     /// True for a write, false for a read, `None` when the report does not say.
     pub write: Option<bool>,
@@ -227,6 +242,8 @@ pub struct Access {
     pub size: Option<u64>,
     /// The address as printed.
     pub address: Option<String>,
+    /// Bytes beyond NULL, where the address is so low that it can only be a NULL pointer plus an offset.
+    pub null_offset: Option<u64>,
 }
 
 /// The task that ran.
@@ -245,6 +262,15 @@ pub struct Lines {
     pub start: usize,
     /// Last line, inclusive.
     pub end: usize,
+}
+
+/// A line that looks like a frame and could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Unread {
+    /// Where in the input it stands, from 1.
+    pub line: usize,
+    /// Its text.
+    pub text: String,
 }
 
 /// One crash report.
@@ -268,6 +294,8 @@ pub struct Splat {
     pub irqs_disabled: Option<bool>,
     /// `preempt_count` as printed (hexadecimal there).
     pub preempt_count: Option<u64>,
+    /// For how many seconds something lasted, as printed by lockups and hung tasks.
+    pub seconds: Option<u64>,
     /// RCU nesting depth as printed.
     pub rcu_depth: Option<u32>,
     /// The running task.
@@ -294,6 +322,12 @@ pub struct Splat {
     pub free_stack: Vec<Frame>,
     /// All further stacks, in the order of the report.
     pub other_stacks: Vec<Stack>,
+    /// Lines that look like frames and could not be read as such.
+    pub unread_frames: Vec<Unread>,
+    /// What else the report shows, a sentence each, such as where a jump through a bad function pointer came from.
+    pub notes: Vec<String>,
+    /// What had to be mended to read the report: lines wrapped, joined, printed twice, newest first. One phrase each.
+    pub damage: Vec<String>,
     /// Why the report is not whole, in one lowercase phrase; `None` when it is.
     pub corrupted: Option<String>,
     /// Whether the kernel panicked at the end of the report.

@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::frame;
-use crate::guilty::{canonical, is_skipped, pick};
+use crate::guilty::{canonical, in_group, is_skipped, pick};
 use crate::segment::Segment;
 use crate::types::{Frame, Kind};
 use crate::verdict::Verdict;
@@ -53,7 +53,10 @@ fn warning(segment: &Segment<'_>, body: &Body, opening: &str) -> Verdict {
         _ if opening.contains("usb_submit_urb") => &["usb"],
         _ => &[],
     };
-    let function = pick(&frames, groups);
+    // Where all is generic, the place that warned says more than nothing.
+    let named =
+        frames.first().filter(|f| groups.is_empty() && frames.len() > body.main().len() && !f.unreliable && !is_reporter(&f.function));
+    let function = pick(&frames, groups).or_else(|| named.map(|f| canonical(&f.function)));
     let form = |kind, form: &str| Verdict::new(kind, form, function.clone());
     if opening.contains("kernel stack") {
         if let Some((_, rest)) = opening.split_once("has bad '") {
@@ -91,6 +94,11 @@ fn warning(segment: &Segment<'_>, body: &Body, opening: &str) -> Verdict {
         return form(Kind::Warning, "WARNING: kmalloc bug in %");
     }
     form(Kind::Warning, "WARNING in %")
+}
+
+/// Functions that print warnings, which are where none is.
+fn is_reporter(function: &str) -> bool {
+    in_group("reporting", function)
 }
 
 fn ubsan(segment: &Segment<'_>, body: &Body) -> Verdict {
@@ -141,6 +149,11 @@ fn panic(segment: &Segment<'_>, body: &Body) -> Verdict {
 fn other(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
     let function = pick(body.faulting(), &[]);
+    if segment.guessed {
+        let title: String = segment.header_text().chars().take(160).collect();
+        let title = if title.is_empty() { "stack dump in %".to_owned() } else { title.replace('%', "") };
+        return Verdict::bare(Kind::Other, title, function);
+    }
     if opening.contains("unregister_netdevice: waiting for") {
         return Verdict::bare(Kind::Other, "unregister_netdevice: waiting for DEV to become free", None);
     }

@@ -1,0 +1,353 @@
+//! Lines that mail software joined into paragraphs or wrapped at its margin, and consoles that cut at their width.
+//!
+//! A line is put together with the next only where its end leaves no doubt that something is missing: an open bracket of a time stamp, a
+//! stamp with nothing after it, an address without its symbol, `at` without a place. It is taken apart where a second time stamp stands in
+//! it, where it is a row of frames, or where the heading of a further line stands in it. What only a report's context can tell (the rest
+//! of a wide line) is left to [`crate::segment`].
+
+use super::Row;
+use crate::line;
+use regex::Regex;
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+macro_rules! pattern {
+    ($name:ident, $re:expr) => {
+        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($re).ok());
+    };
+}
+
+/// Longest line that is put together.
+const MAX_LINE: usize = 1 << 14;
+/// Width at which consoles of a mainframe cut.
+const CONSOLE: usize = 80;
+
+// A kernel's time stamp, with the prefix of a system log where there is one.
+pattern!(
+    MARK,
+    r"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: ?)?(?:<\d>)?\[ *\d{1,9}\.\d{6}\]|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: "
+);
+// A frame with offset and size, its address, and its module.
+pattern!(
+    FRAMES,
+    r"(?:\(?\[<[0-9a-fA-F]+>\]\)?\s+)?(?:\?\s+)?[A-Za-z_.][\w.$]*\+0x[0-9a-fA-F]+/0x[0-9a-fA-F]+(?:\s+\[[a-z][\w-]*(?: [0-9a-f]{8,40})?\])?(?:\s+\([A-Z]{1,3}\))?"
+);
+// Frames with their source.
+pattern!(
+    DECODED,
+    r"(?:\?\s+)?[A-Za-z_][\w.]*\s+\([^\s():]+\.[chS]:\d+(?:\s+\(discriminator \d+\))?(?:\s+[^\s():]+\.[chS]:\d+(?:\s+\(discriminator \d+\))?)*\)"
+);
+// What begins a line of its own in every report.
+pattern!(
+    HEADING,
+    r"\s(?:Call [Tt]race:|Hardware name: |Workqueue: |Modules linked in:|---\[ end trace|RIP: 00|RSP: 00|Code: [0-9a-f<]{2}|(?:preempt_count|in_atomic\(\)): |RCU nest depth: |\d+ locks? held by |#\d+: [0-9a-f]{8,16} \(|(?:Read|Write) of size \d|(?:Allocated|Freed) by task |The buggy address |CPU: \d+ (?:UID: \d+ )?PID: |</?(?:TASK|IRQ|NMI|SOFTIRQ)>)"
+);
+pattern!(OPEN_STAMP, r"(?:^|\s)\[\s*(?:\d{1,9}(?:\.\d{0,5})?)?$");
+pattern!(BARE_STAMP, r"(?:^|\s)\[\s*\d{1,9}\.\d{6}\]$");
+pattern!(REST_OF_STAMP, r"^\s*\d{0,9}\.?\d{0,6}\](?:\s|$)");
+pattern!(
+    BARE_ADDRESS,
+    r"(?:^|\s|:)\(?\[<[0-9a-fA-F]{6,16}>\]\)?\s*$|^\s*(?:pc|lr|epc|ra|era|ERA|NIP|LR|PC)\s*(?:is at)?\s*:?\s*(?:\[?[0-9a-f]{8,16}\]?)?\s*$"
+);
+pattern!(SYMBOL_FIRST, r"^\s*(?:\?\s+)?[A-Za-z_.][\w.$]*\+0x[0-9a-fA-F]+/0x[0-9a-fA-F]+");
+pattern!(MODULE_ONLY, r"^\s*\[[a-z][\w-]*(?: [0-9a-f]{8,40})?\](?: ?\([A-Z]{1,3}\))?\s*$");
+pattern!(OPEN_SOURCE, r"[A-Za-z_][\w.]*\s+\((?:[^\s():]+\.[chS]:(?:\d+)?(?:\s+\(discriminator(?: \d+)?\)?)?\s*)*[^\s()]*$");
+pattern!(REST_OF_SOURCE, r"^\s*(?:\d+\)|\(?discriminator \d+\)|[^\s():]+\.[chS]:\d+)");
+pattern!(WARNED_AT, r"WARNING: CPU: \d+ PID: \d+ at \S+:\d+\s*$");
+pattern!(SYMBOL_OR_SOURCE, r"^[A-Za-z_][\w.]*(?:\+0x[0-9a-f]+/0x[0-9a-f]+| \([^\s():]+\.[chS]:\d+)");
+pattern!(PLACE, r"^\s*(?:[\w./-]+\.[chS]:\d+|(?:0x)?[0-9a-f]{8,16}\b|\[<[0-9a-f]+>\]|[A-Za-z_][\w.]*\+0x[0-9a-f]+/0x)");
+
+/// Puts together and takes apart.
+pub fn rows(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
+    let stamped = rows.iter().filter(|row| line::stamp(&row.text).is_some()).count();
+    // With prefixes of another kind before the stamps, a stamp inside a line says nothing.
+    let at_front = rows.iter().filter(|row| starts_with_mark(&row.text)).count();
+    let by_stamps = stamped >= 2 && at_front * 2 >= stamped;
+    let narrow = stamped > 0 && rows.iter().all(|row| row.width <= CONSOLE);
+    let mut out: Vec<Row<'_>> = Vec::with_capacity(rows.len());
+    let mut pending: Option<Row<'_>> = None;
+    for row in rows {
+        let Some(last) = pending.as_mut() else {
+            pending = Some(row);
+            continue;
+        };
+        match glue(last, &row, by_stamps, narrow) {
+            Some(glue) => join(last, &row, glue),
+            None => {
+                if let Some(done) = pending.replace(row) {
+                    apart(done, by_stamps, &mut out);
+                }
+            }
+        }
+    }
+    if let Some(done) = pending {
+        apart(done, by_stamps, &mut out);
+    }
+    out
+}
+
+fn is(re: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    re.as_ref().is_some_and(|re| re.is_match(text))
+}
+
+fn starts_with_mark(text: &str) -> bool {
+    MARK.as_ref().and_then(|re| re.find(text)).is_some_and(|m| m.start() == 0)
+}
+
+/// What to put between a line and the next, if that is its rest.
+fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option<&'static str> {
+    let (head, tail) = (last.text.as_ref(), next.text.as_ref());
+    if last.quotes != next.quotes || head.len() > MAX_LINE || head.trim().is_empty() || tail.trim().is_empty() {
+        return None;
+    }
+    if by_stamps {
+        if is(&OPEN_STAMP, head) && is(&REST_OF_STAMP, tail) {
+            return Some(" ");
+        }
+        if starts_with_mark(tail) {
+            return None;
+        }
+        // A stamp alone is an empty line of the kernel, unless a frame without one follows.
+        let bare = BARE_STAMP.as_ref().and_then(|re| re.find(head.trim_end()));
+        if bare.is_some_and(|m| m.start() > 0 || is(&SYMBOL_FIRST, tail)) {
+            return Some(" ");
+        }
+        if narrow && last.width == CONSOLE && next.end == last.end + 1 {
+            return Some("");
+        }
+    }
+    let end = head.trim_end();
+    if is(&MODULE_ONLY, tail) && head.contains("+0x") {
+        return Some(" ");
+    }
+    if (end.ends_with(']') || end.len() < 80 && tail.contains("+0x")) && is(&BARE_ADDRESS, head) && is(&SYMBOL_FIRST, tail) {
+        return Some(" ");
+    }
+    if head.contains(".c:") || head.contains(".h:") || head.contains('(') {
+        if is(&OPEN_SOURCE, end) && head.contains(":") && is(&REST_OF_SOURCE, tail) && tail.contains(')') {
+            return Some(" ");
+        }
+        if is(&WARNED_AT, end) && is(&SYMBOL_OR_SOURCE, tail) {
+            return Some(" ");
+        }
+    }
+    let report = ["BUG: ", "INFO: ", "Unable to handle", "in_atomic()", "WARNING: "].iter().any(|w| head.contains(w));
+    let place_next = end.ends_with(" at") || end.ends_with(" at:") || end.ends_with(" address") || end.ends_with(" address:");
+    if place_next && (report || end.ends_with(" at:") && head.contains('(')) && is(&PLACE, tail) {
+        return Some(" ");
+    }
+    let open = |head: &str| {
+        head.contains("in_atomic(): ") && (head.ends_with(',') || head.ends_with("name:") || head.ends_with("pid:"))
+            || head.contains("INFO: task ")
+                && (head.ends_with("for more than") || head.ends_with("blocked for") || head.ends_with(" blocked"))
+            || head.contains(" PID: ") && (head.ends_with(" Comm:") || head.ends_with("tainted") || head.ends_with("Tainted:"))
+            || head.ends_with(" locks held by")
+            || head.ends_with(" lock held by")
+    };
+    (open(end) && !starts_with_mark(tail)).then_some(" ")
+}
+
+fn join(last: &mut Row<'_>, next: &Row<'_>, glue: &str) {
+    let head = if glue.is_empty() { last.text.as_ref() } else { last.text.trim_end() };
+    let tail = if glue.is_empty() { next.text.as_ref() } else { next.text.trim_start() };
+    let mut text = String::with_capacity(head.len() + tail.len() + 1);
+    text.push_str(head);
+    text.push_str(glue);
+    text.push_str(tail);
+    last.text = Cow::Owned(text);
+    last.end = next.end;
+    last.width = next.width;
+    last.mended.joined = true;
+}
+
+/// Hands on the lines that a line holds.
+fn apart<'a>(row: Row<'a>, by_stamps: bool, out: &mut Vec<Row<'a>>) {
+    let mut cuts: Vec<usize> = Vec::new();
+    let text = row.text.as_ref();
+    if by_stamps
+        && text.len() > 16
+        && let Some(re) = MARK.as_ref()
+    {
+        // The first mark at the front is the line's own; a console may print two at once.
+        let own = re.find(text).filter(|m| m.start() == 0).map_or(0, |m| m.end());
+        let rest = text.get(own..).unwrap_or("");
+        cuts.extend(
+            re.find_iter(rest)
+                .map(|m| own + m.start())
+                .filter(|at| is_blank(text, *at) && text.get(own..*at).is_some_and(|t| !t.trim().is_empty())),
+        );
+    }
+    if cuts.is_empty() {
+        frames(text, &mut cuts);
+    }
+    if cuts.is_empty() {
+        out.push(row);
+        return;
+    }
+    cuts.push(text.len());
+    let mut from = 0;
+    let last = cuts.len() - 1;
+    for (n, to) in cuts.iter().enumerate() {
+        let piece = text.get(from..*to).unwrap_or("");
+        from = *to;
+        if piece.trim().is_empty() {
+            continue;
+        }
+        // Only the last of them ends where the line did.
+        let width = if n == last { row.width } else { 0 };
+        let mut mended = row.mended;
+        mended.cut = true;
+        let new =
+            Row { number: row.number, end: row.end, quotes: row.quotes, width, text: Cow::Owned(piece.trim_end().to_owned()), mended };
+        // A piece may itself be a row of frames.
+        let mut more = Vec::new();
+        frames(&new.text, &mut more);
+        if more.is_empty() || !by_stamps { out.push(new) } else { apart(new, false, out) }
+    }
+}
+
+fn is_blank(text: &str, at: usize) -> bool {
+    at == 0 || text.get(..at).is_some_and(|t| t.ends_with([' ', '\t']))
+}
+
+/// Where the frames of a row of frames begin, and the headings of lines that stand in front of them or behind.
+fn frames(text: &str, cuts: &mut Vec<usize>) {
+    if text.len() < 24 {
+        return;
+    }
+    let found: Vec<(usize, usize)> = if text.matches("+0x").count() >= 2 || text.contains("Call ") && text.contains("+0x") {
+        FRAMES.as_ref().map(|re| re.find_iter(text).map(|m| (m.start(), m.end())).collect()).unwrap_or_default()
+    } else if text.matches(".c:").count() + text.matches(".h:").count() >= 2 || text.contains("Call ") && text.contains(".c:") {
+        DECODED.as_ref().map(|re| re.find_iter(text).map(|m| (m.start(), m.end())).collect()).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let between = |a: usize, b: usize| {
+        text.get(a..b)
+            .is_some_and(|t| t.trim().is_empty() || t.trim().trim_matches(['<', '>', '/']).bytes().all(|b| b.is_ascii_uppercase()))
+    };
+    let row: Vec<usize> = found
+        .iter()
+        .enumerate()
+        .filter(|(n, (start, _))| {
+            let after_frame = n.checked_sub(1).and_then(|p| found.get(p)).is_some_and(|(_, end)| between(*end, *start));
+            let after_heading = *n == 0
+                && text.get(..*start).is_some_and(|t| {
+                    t.trim_end().ends_with("Call Trace:")
+                        || t.trim_end().ends_with("Call trace:")
+                        || t.trim_end().ends_with("<TASK>") && t.contains("Call")
+                });
+            after_frame || after_heading
+        })
+        .map(|(_, (start, _))| *start)
+        .collect();
+    let headings = HEADING.as_ref().map(|re| re.find_iter(text).map(|m| m.start() + 1).collect::<Vec<_>>()).unwrap_or_default();
+    let headings: Vec<usize> = headings
+        .into_iter()
+        .filter(|at| {
+            let before = text.get(..*at).unwrap_or("").trim_end();
+            !before.is_empty() && !before.ends_with("WARNING:") && !before.trim_start().starts_with('<') && text.get(*at..).is_some()
+        })
+        .collect();
+    // One heading inside a line may be a sentence about it; with frames or with a second one it is a joined line.
+    if row.is_empty() && headings.len() < 2 {
+        return;
+    }
+    cuts.extend(row);
+    cuts.extend(headings);
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.retain(|at| *at > 0 && text.get(..*at).is_some_and(|t| !t.trim().is_empty()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout;
+
+    fn texts(text: &str) -> Vec<String> {
+        layout::read(text).rows.iter().map(|row| row.text.trim().to_string()).collect()
+    }
+
+    #[test]
+    fn a_reflowed_log_is_taken_apart_at_its_stamps() {
+        let got =
+            texts("[    1.000001] BUG: x [    1.000002] two [\n1.000003]  three+0x1/0x2 [    1.000004]\nfour+0x1/0x2\n[    1.000005] five");
+        assert_eq!(
+            got,
+            [
+                "[    1.000001] BUG: x",
+                "[    1.000002] two",
+                "[ 1.000003]  three+0x1/0x2",
+                "[    1.000004] four+0x1/0x2",
+                "[    1.000005] five"
+            ]
+        );
+    }
+
+    #[test]
+    fn prefixes_before_stamps_stay() {
+        let log = "Nov 12 17:01:17 host kernel: [    1.710300] one\nNov 12 17:01:17 host kernel: [    1.710301] two";
+        assert_eq!(texts(log), log.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_of_frames_come_apart() {
+        assert_eq!(
+            texts("Call Trace: one+0x1/0x2 ? two+0x1/0x2 [mod] three+0x3/0x4"),
+            ["Call Trace:", "one+0x1/0x2", "? two+0x1/0x2 [mod]", "three+0x3/0x4"]
+        );
+        assert_eq!(
+            texts("Call Trace: one (a/b.c:1) two (a/b.c:2 (discriminator 3) a/c.h:4)"),
+            ["Call Trace:", "one (a/b.c:1)", "two (a/b.c:2 (discriminator 3) a/c.h:4)"]
+        );
+        for whole in [
+            "[<c0100000>] (one+0x1/0x2) from [<c0200000>] (two+0x1/0x2)",
+            "RIP: 0010:[<ffffffff81000000>]  [<ffffffff81000000>] one+0x1/0x2",
+            " #0: ffff888000000200 (&b->lock){+.+.}-{3:3}, at: one+0x10/0x30",
+        ] {
+            assert_eq!(texts(whole), [whole.trim()]);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_joined() {
+        let cases = [
+            ("RIP: 0010:[<ffffffff81000000>] [<ffffffff81000000>]\nwalk+0x1/0x2", 1),
+            ("[<ffffffff81000000>]\nwalk+0x1/0x2", 1),
+            (" walk+0x1/0x2\n[some_module]", 1),
+            (" walk (fs/a.c:1 (discriminator 2)\nfs/b.h:3)", 1),
+            ("WARNING: CPU: 0 PID: 1 at fs/a.c:1\nwalk+0x1/0x2", 1),
+            ("in_atomic(): 1, irqs_disabled(): 0,\nnon_block: 0, pid: 1, name: x", 1),
+            ("Call Trace:\n walk+0x1/0x2", 2),
+            ("see fs/a.c:1\nfs/b.c:2 too", 2),
+        ];
+        for (text, rows) in cases {
+            assert_eq!(texts(text).len(), rows, "{text:?}: {:?}", texts(text));
+        }
+    }
+
+    #[test]
+    fn patterns_compile() {
+        let all = [
+            &*MARK,
+            &*FRAMES,
+            &*DECODED,
+            &*HEADING,
+            &*OPEN_STAMP,
+            &*BARE_STAMP,
+            &*REST_OF_STAMP,
+            &*BARE_ADDRESS,
+            &*SYMBOL_FIRST,
+            &*MODULE_ONLY,
+            &*OPEN_SOURCE,
+            &*REST_OF_SOURCE,
+            &*WARNED_AT,
+            &*SYMBOL_OR_SOURCE,
+            &*PLACE,
+        ];
+        for (i, pattern) in all.iter().enumerate() {
+            assert!(pattern.is_some(), "pattern {i}");
+        }
+    }
+}
