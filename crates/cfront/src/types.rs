@@ -302,6 +302,11 @@ impl Types {
         self.slot(record).map_or(Symbol::EMPTY, |s| s.name)
     }
 
+    /// The file that defines a record, if that is known; known without its definition being read.
+    pub fn record_file(&self, record: RecordId) -> Option<FileId> {
+        self.slot(record)?.item.map(|item| item.file)
+    }
+
     /// The type in C's words, for messages: `struct sk_buff *`, `int (*)(void)`.
     pub fn describe(&self, ty: Ty) -> String {
         let mut out = String::new();

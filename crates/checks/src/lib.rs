@@ -1,16 +1,31 @@
-//! The checks: each sees the paths of the engine and claims defects. One file per check; [`registry`] lists them.
+//! The checks: each sees what happens on paths and claims defects. One file per check; [`CHECKS`] lists them.
 //!
-//! Checks read the engine's facts and never one another; their order does not matter.
+//! Checks read events and the facts of the tree, never one another; their order does not matter.
 
-mod check;
-mod habits;
-mod learn;
 mod null_deref;
-mod null_field;
-mod run;
 mod sleep_in_atomic;
-mod words;
 
-pub use check::{CheckInfo, Maturity, registry};
-pub use learn::{Learned, LearnedSleep};
-pub use run::{Options, Outcome, Progress, Quiet, Stats, dump_ir, learn, run, run_keeping};
+pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
+
+use cuthere_analysis::Check;
+use cuthere_base::Source;
+use cuthere_incremental::Keep;
+use cuthere_kernel::Model;
+
+/// All checks, sorted by id.
+pub const CHECKS: &[Check] = &[null_deref::CHECK, sleep_in_atomic::CHECK];
+
+/// All checks as users see them, sorted by id.
+pub fn registry() -> impl Iterator<Item = &'static CheckInfo> {
+    CHECKS.iter().map(|check| &check.info)
+}
+
+/// Runs the checks that the options select over a tree.
+pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Outcome {
+    cuthere_analysis::run(source, model, CHECKS, options, progress)
+}
+
+/// The same, with what a former run has left, and leaving something for the next one.
+pub fn run_keeping(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress, keep: Option<&dyn Keep>) -> Outcome {
+    cuthere_analysis::run_keeping(source, model, CHECKS, options, progress, keep)
+}

@@ -40,489 +40,209 @@
 //! condition on arguments is not seen: a property that every device tree of a machine has, a device that exists because it is the one that
 //! asks. Error pointers are another matter. Which element of an array holds NULL is not followed.
 
-use crate::check::{Check, CheckInfo, Claim, Eye, Maturity, claim};
-use crate::habits::{DIRECT, Giver, Use, Weigh};
-use crate::words;
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::chain::{At, deref_chain};
-use cuthere_flow::digest::{DExpr, DOpKind, DTerm, Digest, Target};
-use cuthere_flow::exec::{CallEvent, ExitEvent, LateTest, NullCause, NullEvent, Path, null_return};
-use cuthere_flow::node::{Node, RESULT};
-use cuthere_flow::summary::FuncId;
-use cuthere_flow::world::{Callees, World};
-use cuthere_ir::{BinOp, UnOp};
+use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::engine::event::{Access, EventKind, NullCause};
+use cuthere_flow::engine::{Event, Path, null_return};
+use cuthere_flow::index::{Belief, Giver};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Way};
+use cuthere_flow::value::{Value, ValueId};
 
 pub(crate) const CHECK: Check = Check {
-    info: CheckInfo::new(
-        "null-deref",
-        "a result that may be NULL is dereferenced unchecked, here or in a callee",
-        include_str!("null_deref.rs"),
-        Maturity::Stable,
-    ),
-    start: |index, _, _| Box::new(NullDeref { index, uses: Vec::new() }),
+    info: CheckInfo {
+        id: "null-deref",
+        summary: "a result that may be NULL is dereferenced unchecked, here or in a callee",
+        source: include_str!("null_deref.rs"),
+        maturity: Maturity::Stable,
+    },
+    start: |_, _| Box::new(NullDeref),
+    entered: false,
+    tree: Some(members),
 };
 
-struct NullDeref {
-    index: usize,
-    uses: Vec<Use>,
-}
+struct NullDeref;
 
-impl NullDeref {
-    fn note(&mut self, world: &World<'_>, func: FuncId, op: u32, tested: bool) {
-        match self.uses.iter_mut().find(|u| u.op == op && !matches!(u.giver, Giver::Field(..))) {
-            Some(u) if tested => u.tested = true,
-            Some(u) => u.dereferenced = true,
-            None => {
-                if let Some(giver) = giver(world, func, op) {
-                    self.uses.push(Use { giver, op, argument: DIRECT, tested, dereferenced: !tested, left_null: false });
-                }
-            }
-        }
-    }
-
-    /// The function's use of a member.
-    fn member(&mut self, record: Symbol, field: Symbol) -> &mut Use {
-        let giver = Giver::Field(record, field);
-        let at = self.uses.iter().position(|u| u.giver == giver).unwrap_or_else(|| {
-            self.uses.push(Use { giver, op: u32::MAX, argument: DIRECT, tested: false, dereferenced: false, left_null: false });
-            self.uses.len() - 1
-        });
-        &mut self.uses[at]
-    }
-}
-
-/// Whose result the call at an operation gives.
-fn giver(world: &World<'_>, func: FuncId, op: u32) -> Option<Giver> {
-    let DOpKind::Call { target, .. } = world.func(func).ops.get(op as usize)?.kind else { return None };
-    let callees = world.callees(func, op);
-    if let Target::Name(name) = target
-        && world.entry(name, callees.is_some()).is_some()
-    {
-        return Some(Giver::Name(name));
-    }
-    match callees {
-        Some(Callees::One(f)) => Some(Giver::Function(*f)),
-        _ => None,
-    }
-}
-
-impl Eye for NullDeref {
-    fn tested(&mut self, path: &mut Path<'_, '_>, op: u32) {
-        self.note(path.world, path.func, op, true);
-    }
-
-    fn null(&mut self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
-        match event.cause {
-            NullCause::Call(op) => {
-                self.note(path.world, path.func, op, false);
-                self.unchecked(path, event, op, claims);
-            }
-            NullCause::Known => self.known(path, event, claims),
-            NullCause::Zeroed => self.zeroed(path, event, claims),
-            NullCause::Field(record, field) => {
-                let u = self.member(record, field);
-                if !u.tested && event.origin.is_empty() && event.op < u.op {
-                    (u.op, u.argument, u.dereferenced) = (event.op, event.argument.unwrap_or(DIRECT), true);
-                }
-            }
-        }
-    }
-
-    fn exit(&mut self, path: &mut Path<'_, '_>, _event: &ExitEvent, _claims: &mut Vec<Claim>) {
-        for &(place, value) in &path.state.env {
-            if let Node::PField(_, field, record) = path.nodes.get(place)
-                && !record.is_empty()
-                && path.nodes.param(value, path.digest.params).is_some()
-                && path.state.fact(path.nodes, value).is_zero()
-            {
-                self.member(record, field).left_null = true;
-            }
-        }
-    }
-
-    fn field_tested(&mut self, _path: &mut Path<'_, '_>, record: Symbol, field: Symbol, block: u32) {
-        let u = self.member(record, field);
-        if !u.tested {
-            (u.tested, u.op) = (true, block);
-        }
-    }
-
-    fn late_test(&mut self, path: &mut Path<'_, '_>, event: &LateTest, claims: &mut Vec<Claim>) {
-        let d = path.digest;
-        let Some(op) = d.ops.get(event.deref_op as usize) else { return };
-        let DOpKind::Access { ptr, member } = op.kind else { return };
-        let text = d.text(ptr);
-        let steps = vec![
-            At { func: path.func, loc: op.loc, text: access_text(&text, member) },
-            At { func: path.func, loc: event.loc, text: format!("tests `{text}` for NULL") },
-        ];
-        claim(
-            claims,
-            Claim {
-                check: self.index,
-                confidence: Confidence::Medium,
-                op: event.deref_op,
-                cause: u32::MAX,
-                merged: path.state.merged,
-                at: (path.func, op.loc),
-                message: format!("`{text}` is dereferenced before it is tested for NULL"),
-                steps,
-                assumes: vec![format!("the test of `{text}` at line {} is needed", event.loc.line)],
-                locks: words::locks(path.state),
-                context: words::context(path.state),
-                identity: format!("late {text}"),
-                weigh: None,
+impl Checker for NullDeref {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        let claim = match &event.kind {
+            EventKind::Access(access) => match access.null {
+                Some(NullCause::Call(call)) => unchecked(path, event, access, call),
+                Some(NullCause::Known) => known(path, event, access),
+                Some(NullCause::Zeroed) => zeroed(path, event, access),
+                Some(NullCause::Field(..)) | None => None,
             },
-        );
-    }
-
-    fn call(&mut self, _path: &mut Path<'_, '_>, _event: &CallEvent<'_>, _claims: &mut Vec<Claim>) {}
-
-    fn uses(&mut self, _world: &World<'_>, _func: FuncId) -> Vec<Use> {
-        std::mem::take(&mut self.uses)
-    }
-}
-
-fn access_text(pointer: &str, member: Symbol) -> String {
-    if member.is_empty() { format!("dereferences `{pointer}`") } else { format!("loads or stores `{pointer}->{member}`") }
-}
-
-impl NullDeref {
-    /// The steps from the place of the access in this function on.
-    fn access_steps(&self, path: &Path<'_, '_>, event: &NullEvent, name: &str) -> Vec<At> {
-        let mut steps = Vec::new();
-        match (event.callee, event.argument) {
-            (Some((f, i)), _) => {
-                steps.push(At { func: path.func, loc: event.loc, text: format!("passes `{name}` to {}()", path.world.func(f).name) });
-                steps.extend(deref_chain(path.world, f, i).0);
-            }
-            (None, Some(_)) => {
-                steps.push(At {
-                    func: path.func,
-                    loc: event.loc,
-                    text: format!("passes `{name}` to {}(), which dereferences it", event.callee_name),
-                });
-            }
-            _ => steps.push(At { func: path.func, loc: event.loc, text: access_text(name, event.member) }),
-        }
-        steps
-    }
-
-    fn unchecked(&self, path: &mut Path<'_, '_>, event: &NullEvent, op: u32, claims: &mut Vec<Claim>) {
-        let world = path.world;
-        let Some((why, from)) = null_return(world, path.func, op) else { return };
-        let Some(giver) = giver(world, path.func, op) else { return };
-        let Some(call) = path.digest.ops.get(op as usize) else { return };
-        let DOpKind::Call { target: Target::Name(callee), dst, args, .. } = call.kind else { return };
-        let name = pointer_name(path, event, dst, callee);
-        let mut steps = vec![At { func: path.func, loc: call.loc, text: format!("`{name}` = {callee}(), which may be NULL") }];
-        let mut assumes = Vec::new();
-        if let Giver::Function(f) = giver
-            && let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref())
-        {
-            let what = if null.from.is_empty() {
-                "returns NULL".to_owned()
-            } else {
-                format!("returns what {}() gave, which may be NULL", null.from)
-            };
-            assumes.push(format!("`{callee}` {what} ({}:{})", world.path(f), null.loc.line));
-        } else {
-            assumes.push(format!("`{from}` may return NULL"));
-        }
-        steps.extend(self.access_steps(path, event, &name));
-        let giver_name = match giver {
-            Giver::Function(f) => world.func(f).name,
-            Giver::Name(name) => name,
-            Giver::Field(..) => Symbol::EMPTY,
-        };
-        let lookup = world.model.entry(giver_name).is_some_and(|e| e.lookup);
-        let outside = args_from_outside(path, args);
-        let boot = words::is_test_code(world.path(path.func)) || path.digest.annotations.iter().any(|a| a.as_str().starts_with("__init"));
-        let message = match event.callee.map(|(f, _)| world.func(f).name).or((!event.callee_name.is_empty()).then_some(event.callee_name)) {
-            Some(into) => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced in `{into}()`"),
-            None => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced"),
-        };
-        claim(
-            claims,
-            Claim {
-                check: self.index,
-                confidence: Confidence::Medium,
-                op: event.op,
-                cause: op,
-                merged: path.state.merged,
-                at: (path.func, event.loc),
-                message,
-                steps,
-                assumes,
-                locks: words::locks(path.state),
-                context: words::context(path.state),
-                identity: format!("{callee} {name}"),
-                weigh: Some(Weigh { giver, why, outside, lookup, boot: boot || other_answer_tested(path, op, args), tested_here: false }),
-            },
-        );
-    }
-
-    fn known(&mut self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
-        // The decision that made it NULL: the last branch on this path whose condition is about it.
-        let d = path.digest;
-        let name = match event.text {
-            Some(e) => d.text(e),
-            None => pointer_name(path, event, None, Symbol::EMPTY),
-        };
-        let mut at = path.state.trail;
-        let last = at;
-        let mut tested = None;
-        let mut in_expression = false;
-        // A branch before the call that gave the value was about another one.
-        let made = match path.nodes.get(event.value) {
-            Node::Fresh(op, RESULT) if (op as usize) < d.ops.len() => op,
-            _ => 0,
-        };
-        while at != 0 {
-            let step = path.trail[at as usize];
-            let block = &d.blocks[step.block as usize];
-            if let cuthere_flow::digest::DTerm::Branch { cond, .. } = block.term
-                && made < block.ops.1
-                && tests_null(d, cond, &name)
-            {
-                tested = Some((block.loc, d.text(cond), step.taken, block.origin, at == last));
-                in_expression = chooses_value(d, step.block);
-                break;
-            }
-            at = step.parent;
-        }
-        let literal = matches!(path.nodes.get(event.value), Node::Int(_));
-        let Some((loc, text, taken, origin, fresh)) = tested else {
-            // One of the ways in which a call returns, and nobody asked which.
-            if let Node::Fresh(op, RESULT) = path.nodes.get(event.value)
-                && op == made
-            {
-                self.note(path.world, path.func, op, false);
-                self.unchecked(path, event, op, claims);
-                return;
-            }
-            // NULL by assignment only: the path decides, and the engine merges paths.
-            if !literal {
-                return;
-            }
-            let steps = self.access_steps(path, event, &name);
-            // Behind a loop that may have run zero times it is most often a search that is known to find something.
-            let confidence = if passes_loop(path) || event.callee.is_some() || words::is_test_code(path.world.path(path.func)) {
-                Confidence::Low
-            } else {
-                Confidence::Medium
-            };
-            claim(claims, self.known_claim(path, event, &name, confidence, steps, vec![format!("`{name}` was set to NULL and not since")]));
-            return;
-        };
-        let mut steps = vec![At { func: path.func, loc, text: format!("`{text}` is {}", if taken { "true" } else { "false" }) }];
-        steps.extend(self.access_steps(path, event, &name));
-        let confidence = if !origin.is_empty() || literal || words::is_test_code(path.world.path(path.func)) {
-            Confidence::Low
-        } else if event.callee.is_some()
-            || event.argument.is_some()
-            || !fresh
-            || path.state.merged
-            || asks_callers(path, event.value)
-            || in_expression
-            || passes_loop(path)
-        {
-            // Decisions in between may be tied to the test in ways that are not seen; callers of a static function may all hand a pointer.
-            Confidence::Medium
-        } else {
-            Confidence::High
-        };
-        claim(claims, self.known_claim(path, event, &name, confidence, steps, Vec::new()));
-    }
-
-    /// A member of a new object, used before anything was stored there.
-    fn zeroed(&self, path: &mut Path<'_, '_>, event: &NullEvent, claims: &mut Vec<Claim>) {
-        let d = path.digest;
-        let argument = || match (d.ops.get(event.op as usize)?.kind, event.argument) {
-            (DOpKind::Call { args, .. }, Some(i)) => d.call_args(args).get(i as usize).copied(),
+            EventKind::Test { value, .. } if event.origin.is_empty() => tested_late(path, event, *value),
             _ => None,
         };
-        // A library function given no bytes to work on does not look.
-        let Some(e) = event.text.or_else(|| event.callee.and_then(|_| argument())) else { return };
-        let name = d.text(e);
-        let steps = self.access_steps(path, event, &name);
-        let confidence =
-            if path.state.merged || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::Medium };
-        let assumes = vec![format!("`{name}` is zero from the allocation on, and nothing was stored there")];
-        claim(claims, self.known_claim(path, event, &name, confidence, steps, assumes));
-    }
-
-    fn known_claim(
-        &self,
-        path: &Path<'_, '_>,
-        event: &NullEvent,
-        name: &str,
-        confidence: Confidence,
-        steps: Vec<At>,
-        assumes: Vec<String>,
-    ) -> Claim {
-        Claim {
-            check: self.index,
-            confidence,
-            op: event.op,
-            cause: u32::MAX,
-            merged: path.state.merged,
-            at: (path.func, event.loc),
-            message: format!("`{name}` is NULL on this path and is dereferenced"),
-            steps,
-            assumes,
-            locks: words::locks(path.state),
-            context: words::context(path.state),
-            identity: format!("known {name}"),
-            weigh: None,
+        if let Some(claim) = claim {
+            claims.add(claim);
         }
     }
 }
 
-/// Whether a branch only chooses the value of an expression (`p ? p->x : 0`, an argument of a debug message): such tests are made for safety's
-/// sake more often than those that choose what is done.
-fn chooses_value(d: &Digest, block: u32) -> bool {
-    let DTerm::Branch { then, els, .. } = d.blocks[block as usize].term else { return false };
-    let unnamed = |b: u32| {
-        let b = &d.blocks[b as usize];
-        let (_, ops) = d.block_ops(b);
-        matches!(b.term, DTerm::Goto(_))
-            && ops.last().is_some_and(|op| match op.kind {
-                DOpKind::Store { place, .. } | DOpKind::Zero { place } => {
-                    matches!(d.exprs[place as usize], DExpr::Local(l) if d.locals.get(l as usize).is_none_or(|n| n.is_empty()))
-                }
-                DOpKind::Call { dst: Some(l), .. } => d.locals.get(l as usize).is_none_or(|n| n.is_empty()),
-                _ => false,
-            })
+/// A result that may be NULL is used without a test.
+fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: OpId) -> Option<Claim> {
+    let world = path.world;
+    let (why, from) = null_return(world, path.func, call)?;
+    let giver = Giver::of(world, path.func, call)?;
+    let op = path.body.op(call)?;
+    let OpKind::Call { target: Target::Name(callee), dst, args, .. } = op.kind else { return None };
+    let result = dst.map(|l| path.body.local_name(l)).filter(|n| !n.is_empty());
+    let name = pointer_name(path, access, result, callee);
+    let assumed = match giver {
+        Giver::Function(f) if let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref()) => {
+            let what = match null.from {
+                Symbol::EMPTY => "returns NULL".to_owned(),
+                from => format!("returns what {from}() gave, which may be NULL"),
+            };
+            format!("`{callee}` {what} ({}:{})", world.path(f), null.loc.line)
+        }
+        _ => format!("`{from}` may return NULL"),
     };
-    unnamed(then) || unnamed(els)
+    let args = path.body.call_args(args);
+    let boot = words::is_test_code(world.path(path.func)) || path.body.annotations.iter().any(|a| a.as_str().starts_with("__init"));
+    let belief = Belief {
+        giver,
+        why,
+        outside: args.iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| path.from_outside(l))),
+        lookup: world.model.entry(giver.name(world)).is_some_and(|e| e.lookup),
+        // What the call left in a variable whose address it got (`err`, a length) may tell of the failure too.
+        weak: boot || path.decided_by(call, &path.locals_given(args)),
+        tested_here: false,
+    };
+    let message = match (event.way, access.argument) {
+        (Way::Callee(f, _), _) => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced in `{}()`", world.func(f).name),
+        (_, Some(_)) => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced in `{}()`", access.callee),
+        _ => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced"),
+    };
+    let claim = Claim::here(path, event, Confidence::Medium, message)
+        .step(path.func, op.loc, format!("`{name}` = {callee}(), which may be NULL"))
+        .access(path, event, access, &name)
+        .assume(assumed);
+    Some(claim.identity(format!("{callee} {name}")).cause(call).believe(belief))
 }
 
-/// Whether the path was decided by what the call left in a variable whose address it got (`err`, a length): it may tell of the failure too.
-fn other_answer_tested(path: &Path<'_, '_>, op: u32, args: (u32, u32)) -> bool {
-    let d = path.digest;
-    let left: Vec<u32> = d
-        .call_args(args)
-        .iter()
-        .filter_map(|&a| match d.exprs[a as usize] {
-            DExpr::Addr(place) => match d.exprs[place as usize] {
-                DExpr::Local(l) => Some(l),
-                _ => None,
-            },
-            _ => None,
-        })
-        .collect();
-    let mut at = path.state.trail;
-    while at != 0 && !left.is_empty() {
-        let step = path.trail[at as usize];
-        let block = &d.blocks[step.block as usize];
-        if let DTerm::Branch { cond, .. } = block.term
-            && op < block.ops.1
-            && left.iter().any(|&l| reads_local(d, cond, l))
+/// A pointer that this path has found to be NULL, or set to it.
+fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
+    let name = access.text.map_or_else(|| pointer_name(path, access, None, Symbol::EMPTY), |e| path.body.text(e));
+    let literal = matches!(path.values.get(access.pointer), Value::Int(_));
+    let test = path.null_test(access.pointer);
+    if test.is_none()
+        && let Some(call) = path.values.call(access.pointer)
+    {
+        // One of the ways in which a call returns, and nobody asked which.
+        return unchecked(path, event, access, call);
+    }
+    let claim = known_claim(path, event, &name);
+    let weak = words::is_test_code(path.world.path(path.func));
+    // Decisions in between may be tied to the test in ways that are not seen.
+    let indirect = access.argument.is_some() || path.left_loop();
+    let Some(test) = test else {
+        if !literal {
+            return None;
+        }
+        // NULL by assignment only: the path decides. Behind a loop that may have run zero times it is most often a search that finds something.
+        let confidence = if weak || indirect { Confidence::Low } else { Confidence::Medium };
+        let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
+        return Some(claim.sure(confidence));
+    };
+    // Callers of a static function may all hand a pointer.
+    let asks_callers = path.body.is_static
+        && path.values.param(access.pointer, path.body.params).is_some()
+        && !path.world.entry_points.contains_key(&path.func);
+    let confidence = if test.in_macro || literal || weak {
+        Confidence::Low
+    } else if indirect || asks_callers || !test.fresh || test.chooses_value || path.state.merged {
+        Confidence::Medium
+    } else {
+        Confidence::High
+    };
+    let text = format!("`{}` is {}", test.text, test.taken);
+    Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name))
+}
+
+/// A member of a new object, used before anything was stored there.
+fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
+    let argument = || match (path.body.op(event.op)?.kind, event.way, access.argument) {
+        // A library function given no bytes to work on does not look.
+        (OpKind::Call { args, .. }, Way::Callee(..), Some(i)) => path.body.call_args(args).get(i as usize).copied(),
+        _ => None,
+    };
+    let name = path.body.text(access.text.or_else(argument)?);
+    let weak = path.state.merged || words::is_test_code(path.world.path(path.func));
+    let confidence = if weak { Confidence::Low } else { Confidence::Medium };
+    let claim = known_claim(path, event, &name).access(path, event, access, &name);
+    Some(claim.sure(confidence).assume(format!("`{name}` is zero from the allocation on, and nothing was stored there")))
+}
+
+fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
+    Claim::here(path, event, Confidence::Medium, format!("`{name}` is NULL on this path and is dereferenced"))
+        .identity(format!("known {name}"))
+}
+
+/// A test that comes after the dereference of the same value.
+fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId) -> Option<Claim> {
+    let &(_, op) = path.state.derefs.iter().find(|d| d.0 == value)?;
+    let deref = path.body.op(op)?;
+    let OpKind::Access { ptr, member } = deref.kind else { return None };
+    let text = path.body.text(ptr);
+    let what = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
+    let claim = Claim::here(path, event, Confidence::Medium, format!("`{text}` is dereferenced before it is tested for NULL"))
+        .step(path.func, deref.loc, what)
+        .step(path.func, event.loc, format!("tests `{text}` for NULL"))
+        .assume(format!("the test of `{text}` at line {} is needed", event.loc.line))
+        .identity(format!("late {text}"));
+    Some(claim.about(op).at(path.func, deref.loc))
+}
+
+/// Members that nearly everybody in their folder tests, dereferenced without a test.
+fn members(tree: &Tree<'_>, claims: &mut Claims) {
+    tree.members.unchecked(tree.world, |func, u, habit| {
+        if let Some(claim) =
+            u.dereferenced.and_then(|(op, argument)| untested_member(tree.world, func, op, argument, (u.record.tag(), u.member)))
         {
-            return true;
+            let world = tree.world;
+            let storer = habit.storer.map(|f| (world.func(f), world.path(f)));
+            let tester = habit.tester.map(|(f, block)| (world.func(f), world.path(f), world.func(f).block(block).loc.line));
+            let count = format!("{} of {} functions that use this member test it for NULL", habit.tested, habit.tested + habit.untested);
+            let stored = storer.map(|(f, path)| format!("`{}` may store NULL there ({path}:{})", f.name, f.loc.line));
+            let tested = tester.map(|(f, path, line)| [count, format!("`{}` tests it ({path}:{line})", f.name)]);
+            claims.add(claim.assume_all(stored).assume_all(tested.into_iter().flatten()));
         }
-        at = step.parent;
-    }
-    false
+    });
 }
 
-fn reads_local(d: &Digest, e: u32, local: u32) -> bool {
-    match d.exprs[e as usize] {
-        DExpr::Local(l) => l == local,
-        DExpr::Load(a, _) | DExpr::Deref(a) | DExpr::Un(_, a) | DExpr::Field { base: a, .. } => reads_local(d, a, local),
-        DExpr::Bin(_, a, b) | DExpr::Index { base: a, index: b } => reads_local(d, a, local) || reads_local(d, b, local),
-        DExpr::Select(a, b, c) => [a, b, c].iter().any(|&x| reads_local(d, x, local)),
-        _ => false,
-    }
-}
-
-/// Whether a value is a parameter of a function that only its own file calls.
-fn asks_callers(path: &Path<'_, '_>, value: u32) -> bool {
-    path.digest.is_static && path.nodes.param(value, path.digest.params).is_some() && !path.world.entrances.contains_key(&path.func)
-}
-
-/// Whether the path left a loop.
-fn passes_loop(path: &Path<'_, '_>) -> bool {
-    let d = path.digest;
-    let mut at = path.state.trail;
-    while at != 0 {
-        let step = path.trail[at as usize];
-        let mut head = matches!(d.blocks[step.block as usize].term, cuthere_flow::digest::DTerm::LoopBranch { .. });
-        for later in &d.blocks[step.block as usize..] {
-            later.term.successors(|s| head |= s == step.block);
+fn untested_member(world: &World<'_>, func: FuncId, op: OpId, argument: Option<u8>, (record, member): (&str, Symbol)) -> Option<Claim> {
+    let body = world.func(func);
+    let made = body.op(op)?;
+    let (text, step) = match (made.kind, argument) {
+        (OpKind::Access { ptr, member }, None) => {
+            let text = body.text(ptr);
+            let step = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
+            (text, step)
         }
-        if head {
-            return true;
+        (OpKind::Call { target: Target::Name(callee), args, .. }, Some(i)) => {
+            let text = body.text(*body.call_args(args).get(i as usize)?);
+            let step = format!("passes `{text}` to {callee}(), which dereferences it");
+            (text, step)
         }
-        at = step.parent;
-    }
-    false
-}
-
-/// Whether a condition asks if the pointer of that name is NULL. A comparison with something else does not, nor does one for error pointers.
-fn tests_null(d: &Digest, cond: u32, name: &str) -> bool {
-    let other = |e: u32| !matches!(d.exprs[e as usize], DExpr::Int(0));
-    match d.exprs[cond as usize] {
-        DExpr::Un(UnOp::Not, e) => tests_null(d, e, name),
-        DExpr::Bin(BinOp::LogAnd | BinOp::LogOr, a, b) => tests_null(d, a, name) || tests_null(d, b, name),
-        DExpr::Bin(BinOp::Eq | BinOp::Ne, a, b) if other(a) && other(b) => false,
-        _ => {
-            let text = d.text(cond);
-            name != "…" && !text.starts_with("IS_ERR(") && mentions(&text, name)
-        }
-    }
-}
-
-/// Whether the text names the pointer as a whole word.
-fn mentions(text: &str, name: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    !name.is_empty()
-        && text.match_indices(name).any(|(i, _)| {
-            !text[..i].chars().next_back().is_some_and(|c| word(c) || c == '.' || c == '>')
-                && !text[i + name.len()..].chars().next().is_some_and(|c| word(c) || c == '.' || c == '-')
-        })
+        _ => return None,
+    };
+    let confidence = if words::is_test_code(world.path(func)) { Confidence::Low } else { Confidence::Medium };
+    let message = format!("`{text}` is dereferenced untested; `{member}` of `struct {record}` may be NULL");
+    Some(Claim::new(op, (func, made.loc), confidence, message).step(func, made.loc, step).identity(format!("member {record}.{member}")))
 }
 
 /// The pointer as the reader knows it: as written, or the variable that took the result.
-fn pointer_name(path: &Path<'_, '_>, event: &NullEvent, dst: Option<u32>, callee: Symbol) -> String {
-    let d = path.digest;
-    let local = |value| {
-        path.state.env.iter().find_map(|&(place, v)| match path.nodes.get(place) {
-            Node::PLocal(l) if v == value => d.locals.get(l as usize).filter(|n| !n.is_empty()).map(|n| n.as_str().to_owned()),
-            _ => None,
-        })
-    };
-    if let Some(name) = local(event.value) {
-        return name;
+fn pointer_name(path: &Path<'_, '_>, access: &Access<'_>, result: Option<Symbol>, callee: Symbol) -> String {
+    if let Some(l) = path.variable(access.pointer) {
+        return path.body.local_name(l).as_str().to_owned();
     }
-    if let Some(e) = event.text {
-        let text = d.text(e);
-        if text != "…" {
-            return text;
-        }
-    }
-    if let Some(name) = dst.and_then(|l| d.locals.get(l as usize)).filter(|n| !n.is_empty()) {
-        return name.as_str().to_owned();
-    }
-    if callee.is_empty() { "the pointer".to_owned() } else { format!("{callee}()") }
-}
-
-/// Whether an argument of a look-up was read from something that comes from outside.
-fn args_from_outside(path: &mut Path<'_, '_>, args: (u32, u32)) -> bool {
-    let d = path.digest;
-    let world = path.world;
-    let list: Vec<u32> = d.call_args(args).to_vec();
-    list.iter().any(|&a| {
-        let cuthere_flow::digest::DExpr::Load(place, _) = d.exprs[a as usize] else { return false };
-        let cuthere_flow::digest::DExpr::Local(l) = d.exprs[place as usize] else { return false };
-        let Some(value) = path.state.env.iter().find(|e| path.nodes.get(e.0) == Node::PLocal(l)).map(|e| e.1) else { return false };
-        match path.nodes.get(value) {
-            Node::Fresh(op, RESULT) => match d.ops.get(op as usize).map(|o| o.kind) {
-                Some(DOpKind::Call { target: Target::Name(name), .. }) => world.model.entry(name).is_some_and(|e| e.outside),
-                _ => false,
-            },
-            _ => false,
-        }
+    let written = access.text.map(|e| path.body.text(e)).filter(|text| text != "…");
+    written.or_else(|| result.map(|n| n.as_str().to_owned())).unwrap_or_else(|| match callee {
+        Symbol::EMPTY => "the pointer".to_owned(),
+        callee => format!("{callee}()"),
     })
 }

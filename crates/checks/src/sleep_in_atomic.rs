@@ -39,273 +39,174 @@
 //! Conditions other than on arguments and locals are taken for possible. Calls through pointers with very many possible targets are
 //! not followed. On `--preempt rt` the sleeping spinlocks count as sleeping.
 
-use crate::check::{Check, CheckInfo, Claim, Eye, Maturity, claim};
-use crate::words;
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::analyse::strictest;
-use cuthere_flow::chain::{At, sleep_chain, via_name};
-use cuthere_flow::digest::{DExpr, Digest};
-use cuthere_flow::exec::{CallEvent, Path, SleepHit};
-use cuthere_flow::node::Node;
-use cuthere_flow::state::AT_ENTRY;
-use cuthere_flow::summary::{FuncId, SleepVia, Test};
-use cuthere_flow::world::World;
+use cuthere_flow::body::{Body, Expr, LocalId, OpId};
+use cuthere_flow::engine::event::{CallEvent, EventKind, SleepWay};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::{EntryPoint, World, strictest};
+use cuthere_flow::summary::chain::{Chain, chain, way_name};
+use cuthere_flow::summary::{FuncId, Test, Way};
+use cuthere_flow::value::Value;
 
 pub(crate) const CHECK: Check = Check {
-    info: CheckInfo::new(
-        "sleep-in-atomic",
-        "a call that may sleep where sleeping is forbidden",
-        include_str!("sleep_in_atomic.rs"),
-        Maturity::Stable,
-    ),
-    start: |index, _, _| Box::new(SleepInAtomic { index }),
+    info: CheckInfo {
+        id: "sleep-in-atomic",
+        summary: "a call that may sleep where sleeping is forbidden",
+        source: include_str!("sleep_in_atomic.rs"),
+        maturity: Maturity::Stable,
+    },
+    start: |_, _| Box::new(SleepInAtomic),
+    entered: true,
+    tree: None,
 };
 
-struct SleepInAtomic {
-    index: usize,
-}
+struct SleepInAtomic;
 
-/// What forbids sleeping, and since when.
-enum Cause {
-    /// A lock or a context switch made by this operation.
-    Here(u32, String),
-    /// The way the function is entered.
-    Entered,
-}
-
-impl Eye for SleepInAtomic {
-    fn call(&mut self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, claims: &mut Vec<Claim>) {
-        if event.sleeps.is_empty() {
-            return;
-        }
+impl Checker for SleepInAtomic {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        let EventKind::MaySleep { call, ways } = &event.kind else { return };
         if !path.state.atomic() {
-            self.mask_ignored(path, event, claims);
+            claims_of(mask_ignored(path, event, call, ways), claims);
             return;
         }
-        let Some(cause) = cause(path) else { return };
         let s = path.state;
-        let only_irqs = s.ctx.irq > 0 && s.ctx.preempt <= 0 && s.ctx.bh <= 0 && s.ctx.rcu <= 0 && s.locks.iter().all(|l| !l.kind.spins());
+        let only_irqs = s.ctx.irq > 0 && s.ctx.preempt <= 0 && s.ctx.bh <= 0 && s.ctx.rcu <= 0 && !s.locks.spin();
         // The scheduler itself may be entered with interrupts off, as return-to-user code does.
-        let scheduler = |h: &SleepHit| matches!(h.via, SleepVia::Primitive(name) if name.as_str() == "schedule");
-        let mut hits: Vec<&SleepHit> = event.sleeps.iter().filter(|h| !(only_irqs && scheduler(h))).collect();
-        hits.sort_by_key(|h| (guarded(h), h.indirect, h.modes.min(2), h.depth));
-        match cause {
-            Cause::Here(op, what) => {
-                if let Some(hit) = hits.first() {
-                    self.local(path, event, hit, op, what, claims);
-                }
-            }
-            Cause::Entered => {
-                for hit in hits {
-                    self.entered(path, event, hit, claims);
-                }
+        let scheduler = |w: &SleepWay| matches!(w.way, Way::Model(name) if name.as_str() == "schedule");
+        let mut ways: Vec<&SleepWay> = ways.iter().filter(|w| !(only_irqs && scheduler(w))).collect();
+        ways.sort_by_key(|w| (open_conditions(w), w.indirect, w.modes.min(2), w.depth));
+        match cause(path) {
+            Some((since, what)) => claims_of(ways.first().map(|way| here(path, event, call, way, since, what)), claims),
+            None => {
+                let entry = path.world.entry_points.get(&path.func).and_then(|e| strictest(e));
+                claims_of(entry.into_iter().flat_map(|entry| ways.iter().map(move |way| entered(path, event, call, way, entry))), claims);
             }
         }
     }
 }
 
-/// The parameter that is, by its name, a GFP mask, and that the function never reads.
-fn unread_mask(d: &Digest) -> Option<Symbol> {
-    let (at, name) = d.locals.iter().take(d.params as usize).enumerate().find(|(_, name)| name.as_str().starts_with("gfp"))?;
-    d.exprs.iter().all(|e| *e != DExpr::Local(at as u32)).then_some(*name)
+fn claims_of(all: impl IntoIterator<Item = Claim>, claims: &mut Claims) {
+    all.into_iter().for_each(|claim| claims.add(claim));
 }
 
 /// 0: nothing is open; 1: a path condition on an argument; 2: bits of an argument.
-fn guarded(hit: &SleepHit) -> u8 {
-    hit.guards.iter().map(|g| g.iter().map(|(_, t)| if matches!(t, Test::Fact(_)) { 1 } else { 2 }).max().unwrap_or(0)).min().unwrap_or(0)
+fn open_conditions(way: &SleepWay) -> u8 {
+    way.condition.iter().map(|g| g.iter().map(|(_, t)| if matches!(t, Test::In(_)) { 1 } else { 2 }).max().unwrap_or(0)).min().unwrap_or(0)
 }
 
-fn cause(path: &Path<'_, '_>) -> Option<Cause> {
+/// What in this function forbids sleeping, and since when; `None`: the way it is entered.
+fn cause(path: &Path<'_, '_>) -> Option<(OpId, String)> {
     let state = path.state;
-    let mut best: Option<(u32, String)> = None;
-    for l in state.locks.iter().filter(|l| l.kind.spins() && l.op != AT_ENTRY) {
-        let text = format!("takes {}", words::lock(l.class, l.kind));
-        if best.is_none() {
-            best = Some((l.op, text));
-        }
-    }
-    if let Some((op, text)) = best {
-        return Some(Cause::Here(op, text));
-    }
+    let lock = state.locks.held.iter().filter(|l| l.kind.spins());
+    let lock = lock.filter_map(|l| l.op.map(|op| (op, format!("takes {}", words::lock(l.class, l.kind))))).next();
     let parts = [
         (state.ctx.irq, state.since[2], "disables interrupts"),
         (state.ctx.bh, state.since[1], "disables bh"),
         (state.ctx.preempt, state.since[0], "disables preemption"),
         (state.ctx.rcu, state.since[3], "enters an RCU read-side section"),
     ];
-    for (count, since, text) in parts {
-        if count > 0 && since != AT_ENTRY {
-            return Some(Cause::Here(since, text.to_owned()));
-        }
-    }
-    (path.world.entrances.contains_key(&path.func)).then_some(Cause::Entered)
+    lock.or_else(|| parts.into_iter().find_map(|(count, since, text)| since.filter(|_| count > 0).map(|op| (op, text.to_owned()))))
 }
 
-impl SleepInAtomic {
-    fn local(&self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, hit: &SleepHit, since: u32, what: String, claims: &mut Vec<Claim>) {
-        let world = path.world;
-        let chain = sleep_chain(world, hit.via);
-        let Some(taken) = path.digest.ops.get(since as usize) else { return };
-        let mut steps = vec![At { func: path.func, loc: taken.loc, text: what }];
-        steps.push(At { func: path.func, loc: event.loc, text: call_text(world, event, hit) });
-        steps.extend(chain.frames.iter().cloned());
-        let context = words::context(path.state);
-        let message = match hit.via {
-            SleepVia::Primitive(name) => format!("`{name}()` may sleep, called with {context}"),
-            SleepVia::Ops(record, field) => format!("`{record}.{field}` may sleep, called with {context}"),
-            SleepVia::Function(f, _) => format!("`{}()` may sleep in `{}()`, called with {context}", world.func(f).name, chain.primitive),
-        };
-        let (confidence, assumes) = self.judge(path, event, hit, false);
-        let identity = format!("{} {}", via_name(world, hit.via), path.digest.ops.get(since as usize).map_or("", |_| "here"));
-        claim(
-            claims,
-            Claim {
-                check: self.index,
-                confidence,
-                op: event.op,
-                cause: u32::MAX,
-                merged: path.state.merged,
-                at: (path.func, event.loc),
-                message,
-                steps,
-                assumes,
-                locks: words::locks(path.state),
-                context,
-                identity,
-                weigh: None,
-            },
-        );
-    }
-
-    /// The caller says by a GFP mask whether sleeping is allowed, and nobody looks at it.
-    fn mask_ignored(&self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, claims: &mut Vec<Claim>) {
-        let world = path.world;
-        let Some(param) = unread_mask(path.digest) else { return };
-        let fixed = |v: &u32| matches!(path.nodes.get(*v), Node::Int(mask) if mask & world.gfp_reclaim != 0 && mask >> 28 == 0);
-        if !event.args.iter().any(fixed) {
-            return;
-        }
-        let Some(hit) = event.sleeps.iter().find(|h| guarded(h) == 0) else { return };
-        let chain = sleep_chain(world, hit.via);
-        let mut steps = vec![At { func: path.func, loc: event.loc, text: call_text(world, event, hit) }];
-        steps.extend(chain.frames.iter().cloned());
-        let name = path.digest.name;
-        claim(
-            claims,
-            Claim {
-                check: self.index,
-                confidence: Confidence::Medium,
-                op: event.op,
-                cause: u32::MAX,
-                merged: false,
-                at: (path.func, event.loc),
-                message: format!("`{name}()` may sleep whatever its caller allows by `{param}`"),
-                steps,
-                assumes: vec![format!("some caller of `{name}` passes a mask that forbids sleeping")],
-                locks: words::locks(path.state),
-                context: words::context(path.state),
-                identity: format!("mask {param}"),
-                weigh: None,
-            },
-        );
-    }
-
-    fn entered(&self, path: &mut Path<'_, '_>, event: &CallEvent<'_>, hit: &SleepHit, claims: &mut Vec<Claim>) {
-        let world = path.world;
-        let Some(entrance) = world.entrances.get(&path.func).and_then(|e| strictest(e)) else { return };
-        let chain = sleep_chain(world, hit.via);
-        let mut steps = vec![At { func: path.func, loc: path.digest.loc, text: words::entrance(entrance) }];
-        steps.push(At { func: path.func, loc: event.loc, text: call_text(world, event, hit) });
-        steps.extend(chain.frames.iter().cloned());
-        // Reported where the folder of the entered function is left: that is the code its maintainer can mend.
-        let own = folder(world, path.func);
-        let mut at = (path.func, event.loc);
-        let mut callee = via_name(world, hit.via);
-        for (i, frame) in chain.frames.iter().enumerate() {
-            if folder(world, frame.func) != own {
-                break;
-            }
-            at = (frame.func, frame.loc);
-            callee = chain.funcs.get(i + 1).map_or(chain.primitive, |f| world.func(*f).name);
-        }
-        let context = words::context(path.state);
-        let message = format!("`{callee}()` may sleep, reached from `{}` ({}) with {context}", path.digest.name, entrance.how);
-        let (confidence, mut assumes) = self.judge(path, event, hit, entrance.context.sometimes);
-        if let Some((file, line)) = entrance.bound {
-            assumes.push(format!("`{}` runs as {} (bound at {}:{line})", path.digest.name, entrance.how, world.program.source.path(file)));
-        }
-        claim(
-            claims,
-            Claim {
-                check: self.index,
-                confidence,
-                op: event.op,
-                cause: u32::MAX,
-                merged: path.state.merged,
-                at,
-                message,
-                steps,
-                assumes,
-                locks: words::locks(path.state),
-                context,
-                identity: format!("{callee} entered in {}", path.world.path(path.func)),
-                weigh: None,
-            },
-        );
-    }
-
-    fn judge(&self, path: &Path<'_, '_>, event: &CallEvent<'_>, hit: &SleepHit, sometimes: bool) -> (Confidence, Vec<String>) {
-        let mut confidence = Confidence::High;
-        let mut assumes = Vec::new();
-        match guarded(hit) {
-            0 => {}
-            1 => {
-                confidence = Confidence::Medium;
-                assumes.push(format!("the arguments of `{}` allow this way", path.digest.name));
-            }
-            _ => {
-                confidence = Confidence::Low;
-                assumes.push(format!("a caller of `{}` passes flags that allow sleeping", path.digest.name));
-            }
-        }
-        if hit.indirect > 0 || hit.share.1 > 1 {
-            confidence = confidence.min(if hit.share.0 * 2 >= hit.share.1 { Confidence::Medium } else { Confidence::Low });
-            if hit.share.1 > 1 {
-                assumes.push(format!("`{}` is one of the {} of {} targets that may sleep", event.name, hit.share.0, hit.share.1));
-            }
-        }
-        if hit.modes > 0 {
-            confidence = confidence.min(Confidence::Medium);
-            assumes.push("the state of the objects involved lets the called functions take this way".to_owned());
-        }
-        if hit.depth > 5 || words::is_test_code(path.world.path(path.func)) {
-            confidence = confidence.min(Confidence::Medium);
-        }
-        let s = path.state;
-        if s.locks.iter().all(|l| !l.kind.spins()) && event.entry.is_some_and(|e| e.faults) {
-            // With preemption off a fault does not sleep, it fails.
-            confidence = confidence.min(Confidence::Medium);
-        }
-        if sometimes {
-            confidence = confidence.min(Confidence::Medium);
-        }
-        (confidence, assumes)
-    }
+/// Sleeping is forbidden by what this function did.
+fn here(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, since: OpId, what: String) -> Claim {
+    let chain = chain(path.world, way.way);
+    let context = words::context(path.state);
+    let message = match way.way {
+        Way::Callee(f, _) => format!("`{}()` may sleep in `{}()`, called with {context}", path.world.func(f).name, chain.primitive),
+        Way::Table(..) => format!("`{}` may sleep, called with {context}", chain.primitive),
+        _ => format!("`{}()` may sleep, called with {context}", chain.primitive),
+    };
+    let claim = judged(path, event, call, way, false, message).step_at(path, Some(since), what);
+    steps(claim, path, event, call, way, chain).identity(format!("{} here", way_name(path.world, way.way)))
 }
 
-fn call_text(world: &World<'_>, event: &CallEvent<'_>, hit: &SleepHit) -> String {
-    match hit.via {
-        SleepVia::Primitive(name) => format!("calls {name}(), which may sleep"),
-        SleepVia::Ops(record, field) => format!("calls {record}.{field}, which may sleep"),
-        SleepVia::Function(f, _) => {
-            let target = world.func(f).name;
-            if target == event.name || event.name == Symbol::EMPTY {
-                format!("calls {target}()")
-            } else {
-                format!("calls {target}() through `{}`", event.name)
-            }
+/// Sleeping is forbidden by the way this function is entered.
+fn entered(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, entry: &EntryPoint) -> Claim {
+    let world = path.world;
+    let chain = chain(world, way.way);
+    // Reported where the folder of the entered function is left: that is the code its maintainer can mend.
+    let own = folder(world, path.func);
+    let mut at = (path.func, event.loc);
+    let mut callee = way_name(world, way.way);
+    for (i, frame) in chain.frames.iter().enumerate().take_while(|(_, frame)| folder(world, frame.func) == own) {
+        at = (frame.func, frame.loc);
+        callee = chain.funcs.get(i + 1).map_or(chain.primitive, |f| world.func(*f).name);
+    }
+    let (name, how) = (path.body.name, &entry.how);
+    let message = format!("`{callee}()` may sleep, reached from `{name}` ({how}) with {}", words::context(path.state));
+    let bound = entry.bound.map(|(file, line)| format!("`{name}` runs as {how} (bound at {}:{line})", world.program.source.path(file)));
+    let claim = judged(path, event, call, way, entry.context.sometimes, message).assume_all(bound);
+    let claim = steps(claim.step(path.func, path.body.loc, words::entry_point(entry)), path, event, call, way, chain);
+    claim.at(at.0, at.1).identity(format!("{callee} entered in {}", world.path(path.func)))
+}
+
+/// The caller says by a GFP mask whether sleeping is allowed, and nobody looks at it.
+fn mask_ignored(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, ways: &[SleepWay]) -> Option<Claim> {
+    let param = unread_mask(path.body)?;
+    let reclaims = |v| matches!(path.values.get(v), Value::Int(mask) if mask & path.world.gfp_reclaim != 0 && mask >> 28 == 0);
+    if !call.args.iter().any(|&v| reclaims(v)) {
+        return None;
+    }
+    let way = ways.iter().find(|w| open_conditions(w) == 0)?;
+    let name = path.body.name;
+    let claim = Claim::here(path, event, Confidence::Medium, format!("`{name}()` may sleep whatever its caller allows by `{param}`"))
+        .assume(format!("some caller of `{name}` passes a mask that forbids sleeping"));
+    Some(steps(claim, path, event, call, way, chain(path.world, way.way)).identity(format!("mask {param}")))
+}
+
+/// The parameter that is, by its name, a GFP mask, and that the function never reads.
+fn unread_mask(body: &Body) -> Option<Symbol> {
+    let (at, name) = body.locals.iter().take(body.params as usize).enumerate().find(|(_, name)| name.as_str().starts_with("gfp"))?;
+    body.exprs.iter().all(|e| *e != Expr::Local(LocalId(at as u32))).then_some(*name)
+}
+
+/// The call, and the frames below it.
+fn steps(claim: Claim, path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, chain: Chain) -> Claim {
+    let text = match way.way {
+        Way::Callee(f, _) => match path.world.func(f).name {
+            target if target == call.name || call.name.is_empty() => format!("calls {target}()"),
+            target => format!("calls {target}() through `{}`", call.name),
+        },
+        Way::Table(..) => format!("calls {}, which may sleep", chain.primitive),
+        _ => format!("calls {}(), which may sleep", chain.primitive),
+    };
+    let mut claim = claim.step(path.func, event.loc, text);
+    claim.steps.extend(chain.frames);
+    claim
+}
+
+/// A claim with its confidence and what it rests on.
+fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, sometimes: bool, message: String) -> Claim {
+    let mut confidence = Confidence::High;
+    let mut assumes = Vec::new();
+    match open_conditions(way) {
+        0 => {}
+        1 => {
+            confidence = Confidence::Medium;
+            assumes.push(format!("the arguments of `{}` allow this way", path.body.name));
+        }
+        _ => {
+            confidence = Confidence::Low;
+            assumes.push(format!("a caller of `{}` passes flags that allow sleeping", path.body.name));
         }
     }
+    if way.indirect > 0 || way.share.1 > 1 {
+        confidence = confidence.min(if way.share.0 * 2 >= way.share.1 { Confidence::Medium } else { Confidence::Low });
+        if way.share.1 > 1 {
+            assumes.push(format!("`{}` is one of the {} of {} targets that may sleep", call.name, way.share.0, way.share.1));
+        }
+    }
+    if way.modes > 0 {
+        assumes.push("the state of the objects involved lets the called functions take this way".to_owned());
+    }
+    // With preemption off a fault does not sleep, it fails.
+    let faults = !path.state.locks.spin() && call.entry.is_some_and(|e| e.faults);
+    if way.modes > 0 || way.depth > 5 || words::is_test_code(path.world.path(path.func)) || faults || sometimes {
+        confidence = confidence.min(Confidence::Medium);
+    }
+    Claim::here(path, event, confidence, message).assume_all(assumes)
 }
 
 fn folder<'w>(world: &'w World<'_>, f: FuncId) -> &'w str {

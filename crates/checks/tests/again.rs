@@ -2,7 +2,7 @@
 
 use cuthere_base::{FileId, MemorySource, Source};
 use cuthere_checks::{Options, Outcome, Quiet, run, run_keeping};
-use cuthere_flow::keep::Keep;
+use cuthere_incremental::Keep;
 use cuthere_kernel::Model;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -7,14 +7,14 @@ pub use cuthere_checks::{Progress, Stats};
 
 /// The checks, sorted by id.
 pub fn registry() -> Vec<&'static CheckInfo> {
-    let mut checks: Vec<&CheckInfo> = cuthere_checks::registry().iter().collect();
+    let mut checks: Vec<&CheckInfo> = cuthere_checks::registry().collect();
     checks.sort_by_key(|check| check.id);
     checks
 }
 
 /// The functions of this name as the analysis reads them.
 pub fn dump_ir(inputs: &Inputs, function: &str) -> Result<String> {
-    let text = cuthere_checks::dump_ir(&inputs.tree, &inputs.model, &options(inputs, &[]), function);
+    let text = cuthere_analysis::dump_ir(&inputs.tree, &inputs.model, &options(inputs, &[]), function);
     if text.is_empty() {
         bail!("no function {function} in what was read (--dump-ir); give the PATH of its file, or none for the whole tree");
     }

@@ -10,7 +10,7 @@ use crate::engine::Progress;
 use crate::inputs::Inputs;
 use cuthere_base::{FileId, Source};
 use cuthere_checks::{Options, Outcome};
-use cuthere_flow::keep::Keep;
+use cuthere_incremental::Keep;
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};

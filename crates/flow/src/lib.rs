@@ -1,22 +1,13 @@
-//! Call graph, summaries, contexts and the path engine.
+//! The path engine and what it needs: bodies, values, the state of a path, summaries, the program around a function.
 //!
-//! Bodies become [`digest::Digest`]s as they are read; [`link`] resolves calls, operations tables and callbacks; [`analyse`] runs the path
-//! engine from callees to callers, in parallel over levels of the call graph, and shows every path to the checks' observers.
-//! Nothing here knows what a defect is, and nothing here names a kernel primitive that the model does not name.
+//! [`body`] is what is kept of a function; [`program`] links the functions of a tree; [`engine`] runs one function over symbolic states
+//! ([`domain`], [`value`]), tells an observer what happens on its paths, and leaves a [`summary`] for its callers; [`index`] is what the whole
+//! tree says. Nothing here knows what a defect is, reads files, or names a kernel primitive that the model does not name.
 
-pub mod analyse;
-pub mod chain;
-pub mod digest;
-pub mod digester;
-pub mod exec;
-pub mod fact;
-mod funcref;
-pub mod keep;
-pub mod link;
-pub mod node;
-pub mod read;
-mod shape;
-pub mod state;
+pub mod body;
+pub mod domain;
+pub mod engine;
+pub mod index;
+pub mod program;
 pub mod summary;
-mod words;
-pub mod world;
+pub mod value;

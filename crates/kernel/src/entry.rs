@@ -135,7 +135,7 @@ pub enum Returns {
     Errno,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RefOp {
     /// Adds a reference.
     Get,

@@ -60,7 +60,7 @@ impl Analyser for Engine<'_> {
     }
 
     fn checks(&self) -> Vec<String> {
-        let known = cuthere_checks::registry().iter().map(|check| check.id.to_owned());
+        let known = cuthere_checks::registry().map(|check| check.id.to_owned());
         known.filter(|id| self.only.is_empty() || self.only.contains(id)).collect()
     }
 }

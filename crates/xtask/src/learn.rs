@@ -2,7 +2,7 @@
 //! Decides only how the file is laid out: one entry for all names of which the same is known.
 
 use crate::corpus;
-use cuthere_checks::{Learned, LearnedSleep, Options, Quiet};
+use cuthere_analysis::{Learned, LearnedSleep, Options, Quiet};
 use cuthere_kernel::Model;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     let tree = corpus::open(&args.tree)?;
     let model = Model::builtin().for_preempt(false);
     let pool = rayon::ThreadPoolBuilder::new().stack_size(16 << 20).build()?;
-    let learned = pool.install(|| cuthere_checks::learn(&tree, &model, &Options::default(), &Quiet));
+    let learned = pool.install(|| cuthere_analysis::learn(&tree, &model, &Options::default(), &Quiet));
     print!("{}", file(&learned));
     Ok(true)
 }

@@ -1,0 +1,105 @@
+//! What a check is.
+//!
+//! A check sees the events of every path of every function, claims defects, and may say more when the whole tree was seen. The conductor knows
+//! checks only through this file.
+
+use crate::claim::{Claim, Claims};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::index::{Habits, Members};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Summary};
+
+/// How far a check can be relied on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Maturity {
+    /// Its findings are worth reading; its confidence levels are not yet measured.
+    Trial,
+    /// Its precision was measured on whole release trees.
+    Stable,
+}
+
+impl Maturity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Maturity::Trial => "trial",
+            Maturity::Stable => "stable",
+        }
+    }
+}
+
+/// A check as users see it.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckInfo {
+    pub id: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The check's own file: its `//!` lines are the page.
+    pub source: &'static str,
+    pub maturity: Maturity,
+}
+
+impl CheckInfo {
+    /// The check's page in Markdown, as it stands at the head of its file.
+    pub fn page(&self) -> String {
+        let lines = self.source.lines().map_while(|l| l.strip_prefix("//!"));
+        lines.map(|l| l.strip_prefix(' ').unwrap_or(l)).flat_map(|l| [l, "\n"]).collect()
+    }
+}
+
+/// One check at work on one function.
+pub trait Checker {
+    /// Something happens on a path.
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims);
+
+    /// All paths were seen, and this is what callers are told of them.
+    fn end(&mut self, _world: &World<'_>, _func: FuncId, _summary: &Summary, _claims: &mut Claims) {}
+}
+
+/// A check's entry in the registry.
+#[derive(Clone, Copy)]
+pub struct Check {
+    pub info: CheckInfo,
+    /// Begins a function.
+    pub start: fn(&World<'_>, FuncId) -> Box<dyn Checker>,
+    /// Whether functions that are entered in a known context are looked at again in that context.
+    pub entered: bool,
+    /// Says what only the whole tree shows.
+    pub tree: Option<fn(&Tree<'_>, &mut Claims)>,
+}
+
+/// What the facts about all functions add up to.
+pub struct Tree<'t> {
+    pub world: &'t World<'t>,
+    pub habits: &'t Habits,
+    pub members: &'t Members,
+}
+
+/// All selected checks at work on one function.
+pub(crate) struct Checkers {
+    /// With their numbers.
+    pub all: Vec<(u8, Box<dyn Checker>)>,
+    pub claims: Claims,
+}
+
+impl Checkers {
+    pub fn start(checks: &[(u8, &Check)], world: &World<'_>, func: FuncId) -> Checkers {
+        Checkers { all: checks.iter().map(|&(n, check)| (n, (check.start)(world, func))).collect(), claims: Claims::default() }
+    }
+
+    pub fn end(mut self, world: &World<'_>, func: FuncId, summary: &Summary) -> Vec<Claim> {
+        for (n, checker) in &mut self.all {
+            self.claims.check = *n;
+            checker.end(world, func, summary, &mut self.claims);
+        }
+        self.claims.take()
+    }
+}
+
+impl cuthere_flow::engine::Observer for Checkers {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
+        for (n, checker) in &mut self.all {
+            self.claims.check = *n;
+            checker.event(path, event, &mut self.claims);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Claims: what a check says of one function, and how it is built from the point it is made at.
+
+use crate::words;
+use cuthere_base::{Confidence, Finding, Loc, Step};
+use cuthere_flow::body::OpId;
+use cuthere_flow::engine::event::Access;
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::index::Belief;
+use cuthere_flow::program::World;
+use cuthere_flow::summary::chain::{At, chain};
+use cuthere_flow::summary::{FuncId, Way};
+use serde::{Deserialize, Serialize};
+
+/// Claims about one function that are kept.
+const CLAIMS_MAX: usize = 256;
+
+/// A claim, before it is weighed against the rest of the program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// The check's number in the registry.
+    pub(crate) check: u8,
+    pub confidence: Confidence,
+    /// What the claim is about: one claim per check, operation and identity is kept, the surest.
+    pub op: OpId,
+    /// The operation that the defect starts from, where one cause shows at several operations: the first in the source is kept.
+    pub cause: Option<OpId>,
+    /// Paths were merged on the way here.
+    pub merged: bool,
+    /// The function and place that the finding is reported at.
+    pub at: (FuncId, Loc),
+    pub message: String,
+    pub steps: Vec<At>,
+    pub assumes: Vec<String>,
+    pub locks: Vec<String>,
+    pub context: String,
+    /// What identifies the defect when lines move.
+    pub identity: String,
+    /// For claims that are weighed by what others do with the same result.
+    pub belief: Option<Belief>,
+}
+
+impl Claim {
+    /// A claim about a place, with nothing said yet.
+    pub fn new(op: OpId, at: (FuncId, Loc), confidence: Confidence, message: String) -> Claim {
+        Claim {
+            check: 0,
+            confidence,
+            op,
+            cause: None,
+            merged: false,
+            at,
+            message,
+            steps: Vec::new(),
+            assumes: Vec::new(),
+            locks: Vec::new(),
+            context: String::new(),
+            identity: String::new(),
+            belief: None,
+        }
+    }
+
+    /// A claim about what happens here on this path.
+    pub fn here(path: &Path<'_, '_>, event: &Event<'_>, confidence: Confidence, message: String) -> Claim {
+        Claim {
+            merged: path.state.merged,
+            locks: words::locks(path.state),
+            context: words::context(path.state),
+            ..Claim::new(event.op, (path.func, event.loc), confidence, message)
+        }
+    }
+
+    /// How sure it is.
+    pub fn sure(mut self, confidence: Confidence) -> Claim {
+        self.confidence = confidence;
+        self
+    }
+
+    /// Reports it at another place.
+    pub fn at(mut self, func: FuncId, loc: Loc) -> Claim {
+        self.at = (func, loc);
+        self
+    }
+
+    /// Makes it a claim about another operation of the function.
+    pub fn about(mut self, op: OpId) -> Claim {
+        self.op = op;
+        self
+    }
+
+    /// Adds a step in the function at hand.
+    pub fn step(mut self, func: FuncId, loc: Loc, text: impl Into<String>) -> Claim {
+        self.steps.push(At { func, loc, text: text.into() });
+        self
+    }
+
+    /// Adds the step of an earlier operation of this function, if there is one.
+    pub fn step_at(self, path: &Path<'_, '_>, op: Option<OpId>, text: impl Into<String>) -> Claim {
+        match op.and_then(|op| path.body.op(op)) {
+            Some(op) => self.step(path.func, op.loc, text),
+            None => self,
+        }
+    }
+
+    /// Adds the frames of a way down.
+    pub fn down(mut self, world: &World<'_>, way: Way) -> Claim {
+        self.steps.extend(chain(world, way).frames);
+        self
+    }
+
+    /// Adds the steps of an access to what `name` points to: the one here, or the call and the frames below it.
+    pub fn access(self, path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, name: &str) -> Claim {
+        let text = match (event.way, access.argument) {
+            (Way::Callee(f, _), _) => format!("passes `{name}` to {}()", path.world.func(f).name),
+            (_, Some(_)) => format!("passes `{name}` to {}(), which dereferences it", access.callee),
+            _ if access.member.is_empty() => format!("dereferences `{name}`"),
+            _ => format!("loads or stores `{name}->{}`", access.member),
+        };
+        self.step(path.func, event.loc, text).down(path.world, if access.argument.is_some() { event.way } else { Way::Here })
+    }
+
+    pub fn assume(mut self, what: impl Into<String>) -> Claim {
+        self.assumes.push(what.into());
+        self
+    }
+
+    pub fn assume_all(mut self, all: impl IntoIterator<Item = String>) -> Claim {
+        self.assumes.extend(all);
+        self
+    }
+
+    /// What identifies the defect when lines move.
+    pub fn identity(mut self, text: impl Into<String>) -> Claim {
+        self.identity = text.into();
+        self
+    }
+
+    /// The operation that the defect starts from.
+    pub fn cause(mut self, op: OpId) -> Claim {
+        self.cause = Some(op);
+        self
+    }
+
+    /// Weighs it by what others do.
+    pub fn believe(mut self, belief: Belief) -> Claim {
+        self.belief = Some(belief);
+        self
+    }
+
+    /// The finding of a claim of the check with this id.
+    pub(crate) fn finding(&self, world: &World<'_>, check: &str) -> Finding {
+        let (func, loc) = self.at;
+        let file = world.path(func).to_owned();
+        let function = world.func(func).name.as_str().to_owned();
+        let mut steps: Vec<Step> = self.steps.iter().map(|s| s.step(world)).collect();
+        steps.dedup();
+        let fingerprint = fingerprint(&[check, &file, &function, &self.identity]);
+        Finding {
+            check: check.to_owned(),
+            confidence: self.confidence,
+            file,
+            line: loc.line,
+            column: u32::from(loc.col).max(1),
+            function,
+            message: self.message.clone(),
+            steps,
+            assumes: self.assumes.clone(),
+            locks: self.locks.clone(),
+            context: self.context.clone(),
+            fingerprint,
+        }
+    }
+}
+
+/// The claims about one function.
+#[derive(Default)]
+pub struct Claims {
+    /// The check that is speaking.
+    pub(crate) check: u8,
+    list: Vec<Claim>,
+}
+
+impl Claims {
+    /// Claims of the check with this number.
+    pub(crate) fn of(check: u8) -> Claims {
+        Claims { check, list: Vec::new() }
+    }
+
+    /// Adds a claim unless one as sure stands for the same operation.
+    pub fn add(&mut self, claim: Claim) {
+        let new = Claim { check: self.check, ..claim };
+        if let Some(old) =
+            self.list.iter_mut().find(|c| c.check == new.check && c.op == new.op && c.at == new.at && c.identity == new.identity)
+        {
+            if new.confidence > old.confidence {
+                *old = new;
+            }
+            return;
+        }
+        if self.list.len() < CLAIMS_MAX {
+            self.list.push(new);
+        }
+    }
+
+    /// Everything that was claimed; of claims with one cause the first in the source.
+    pub(crate) fn take(&mut self) -> Vec<Claim> {
+        let mut list = std::mem::take(&mut self.list);
+        list.sort_by_key(|c| (c.check, c.cause, c.at.1, c.op));
+        list.dedup_by(|later, first| later.cause.is_some() && later.check == first.check && later.cause == first.cause);
+        list
+    }
+
+    /// Everything that was claimed of the whole tree.
+    pub(crate) fn take_all(&mut self) -> Vec<Claim> {
+        std::mem::take(&mut self.list)
+    }
+}
+
+/// FNV-1a over the parts, 64 bits; stable between versions and machines.
+fn fingerprint(parts: &[&str]) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for part in parts {
+        for b in part.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}

@@ -1,0 +1,168 @@
+//! What the bodies of one tree say about the functions that its headers declare: whether they sleep, may return NULL, dereference.
+//!
+//! The result becomes a model file, so that a driver's directory without the kernel around it can be judged. What hand-written entries say is
+//! left out here. A name with several bodies (one per architecture, or a stub) is learned only as far as they agree.
+
+use cuthere_base::{FileId, Symbol};
+use cuthere_cfront::outline::{Item, ItemKind, ItemRef};
+use cuthere_flow::index::{Giver, Habits};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{EffectKind, FuncId, NullWhy, Summary, Test};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// How a function sleeps, as the words of model files say it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum LearnedSleep {
+    No,
+    Always,
+    Sometimes,
+    Gfp(u8),
+}
+
+/// What was learned of one function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Learned {
+    pub name: String,
+    pub sleeps: LearnedSleep,
+    /// The result may be NULL, and most callers test it.
+    pub may_be_null: bool,
+    /// It is NULL for want of memory.
+    pub allocates: bool,
+    /// Arguments dereferenced on every path.
+    pub derefs: Vec<u8>,
+}
+
+/// Functions that headers under `include/` define, or declare and modules may call, sorted by name; those of which nothing is to be said are left out.
+pub(crate) fn learn(world: &World<'_>, habits: &Habits) -> Vec<Learned> {
+    let (declared, exported) = (declared(world), exported(world));
+    let mut bodies: FxHashMap<Symbol, Vec<FuncId>> = FxHashMap::default();
+    for (n, d) in world.funcs.iter().enumerate() {
+        let id = FuncId(n as u32);
+        let in_header = world.path(id).starts_with("include/");
+        let active = world.program.function_ref(n as u32).is_none_or(|r| world.program.item(r).active);
+        if active && declared.contains(&d.name) && (in_header || !d.is_static && exported.contains(&d.name)) {
+            bodies.entry(d.name).or_default().push(id);
+        }
+    }
+    let mut all: Vec<Learned> = bodies
+        .into_iter()
+        .filter(|(name, _)| world.model.entry(*name).is_none_or(|e| e.learned))
+        .filter_map(|(name, ids)| {
+            ids.iter()
+                .map(|&id| one(world, habits, name, id))
+                .reduce(|a, b| agreed(&a, &b))
+                .filter(|l| l.sleeps != LearnedSleep::No || l.may_be_null || !l.derefs.is_empty())
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// Names of the functions in headers under `include/`.
+fn declared(world: &World<'_>) -> FxHashSet<Symbol> {
+    let program = world.program;
+    let mut names = FxHashSet::default();
+    for f in 0..program.files.len() as u32 {
+        let file = FileId(f);
+        if !program.source.path(file).starts_with("include/") {
+            continue;
+        }
+        for item in 0..program.outline(file).items.len() as u32 {
+            let it = program.item(ItemRef { file, item });
+            if matches!(it.kind, ItemKind::Prototype | ItemKind::Function) {
+                names.insert(it.name);
+            }
+        }
+    }
+    names
+}
+
+/// Names given to `EXPORT_SYMBOL()` and its kin.
+fn exported(world: &World<'_>) -> FxHashSet<Symbol> {
+    let program = world.program;
+    let mut names = FxHashSet::default();
+    for f in 0..program.files.len() as u32 {
+        let file = FileId(f);
+        let items = &program.outline(file).items;
+        if !items.iter().any(is_export) {
+            continue;
+        }
+        let Ok(text) = program.text(file) else { continue };
+        for item in items.iter().filter(|i| is_export(i)) {
+            let written = text.bytes.get(item.lo as usize..item.hi as usize).unwrap_or_default();
+            let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+            let name = written.split(|b| *b == b'(').nth(1).unwrap_or_default().trim_ascii_start();
+            let name = &name[..name.iter().take_while(|b| word(b)).count()];
+            if let Some(name) = std::str::from_utf8(name).ok().and_then(Symbol::find) {
+                names.insert(name);
+            }
+        }
+    }
+    names
+}
+
+fn is_export(item: &Item) -> bool {
+    item.kind == ItemKind::MacroUse && item.name.as_str().starts_with("EXPORT_SYMBOL")
+}
+
+fn one(world: &World<'_>, habits: &Habits, name: Symbol, id: FuncId) -> Learned {
+    let none = Summary::default();
+    let s = world.summary(id).unwrap_or(&none);
+    let d = world.func(id);
+    let null = s.ret.null.as_ref().filter(|n| n.condition.iter().any(|g| g.is_empty()));
+    let (tested, untested) = habits.get(Giver::Function(id));
+    let tests = tested >= 3 && tested * 100 >= (tested + untested) * 60;
+    let may_be_null = d.ret_ptr && null.is_some() && tests;
+    let certain = |e: &cuthere_flow::summary::Effect| e.always && e.condition.iter().any(|g| g.is_empty()) && e.depth <= 2;
+    let mut derefs: Vec<u8> = s.derefs().filter(|(_, param, e)| certain(e) && *param < 8).map(|(_, param, _)| param).collect();
+    derefs.sort_unstable();
+    Learned {
+        name: name.as_str().to_owned(),
+        sleeps: sleeps(world, s),
+        may_be_null,
+        allocates: may_be_null && null.is_some_and(|n| n.why == NullWhy::Allocation),
+        derefs,
+    }
+}
+
+fn sleeps(world: &World<'_>, summary: &Summary) -> LearnedSleep {
+    let mut best = LearnedSleep::No;
+    for (_, site) in summary.sleeps() {
+        if site.indirect > 0 || matches!(site.kind, EffectKind::Sleep { defers: true }) {
+            continue;
+        }
+        for guard in &site.condition {
+            let how = match guard.as_slice() {
+                [] if site.modes == 0 => LearnedSleep::Always,
+                [] => LearnedSleep::Sometimes,
+                [(param, Test::AnyBit(mask))] if *mask == world.gfp_reclaim => LearnedSleep::Gfp(*param),
+                // What depends on other arguments is not for callers whose arguments are not seen.
+                _ => LearnedSleep::No,
+            };
+            best = match (best, how) {
+                (LearnedSleep::No, _) => how,
+                (_, LearnedSleep::Always) => how,
+                (LearnedSleep::Sometimes, LearnedSleep::Gfp(_)) => how,
+                _ => best,
+            };
+        }
+    }
+    best
+}
+
+/// What two bodies of a name have in common.
+fn agreed(a: &Learned, b: &Learned) -> Learned {
+    Learned {
+        name: a.name.clone(),
+        sleeps: if a.sleeps == b.sleeps {
+            a.sleeps
+        } else if a.sleeps == LearnedSleep::No || b.sleeps == LearnedSleep::No {
+            LearnedSleep::No
+        } else {
+            LearnedSleep::Sometimes
+        },
+        may_be_null: a.may_be_null && b.may_be_null,
+        allocates: a.allocates && b.allocates,
+        derefs: a.derefs.iter().copied().filter(|p| b.derefs.contains(p)).collect(),
+    }
+}

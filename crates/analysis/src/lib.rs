@@ -1,0 +1,22 @@
+//! The conductor: outlines, bodies, links, summaries, checks, what the whole tree says, findings.
+//!
+//! It knows no check by name: the checks are handed to it ([`Check`]). It reads a [`cuthere_base::Source`] and touches no files.
+
+mod bodies;
+mod checker;
+mod claim;
+mod dump;
+mod learn;
+mod options;
+mod paths;
+mod run;
+mod tree;
+pub mod words;
+
+pub use bodies::{lower_tables, noreturn, read};
+pub use checker::{Check, CheckInfo, Checker, Maturity, Tree};
+pub use claim::{Claim, Claims};
+pub use dump::dump_ir;
+pub use learn::{Learned, LearnedSleep};
+pub use options::{Gap, Options, Outcome, Progress, Quiet, Stats};
+pub use run::{learn, run, run_keeping};

@@ -1,0 +1,66 @@
+//! What a run is asked for, how it tells how far it is, and what it gives.
+
+use cuthere_base::Finding;
+use cuthere_cfront::program::Config;
+use serde::{Deserialize, Serialize};
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Ids of checks; empty: all.
+    pub only: Vec<String>,
+    /// Files or folders relative to the tree; empty: everything.
+    pub paths: Vec<String>,
+    pub config: Config,
+    /// On PREEMPT_RT, disabled bh excludes other bh sections on the CPU.
+    pub bh_lock: bool,
+}
+
+/// Told how far a run is.
+pub trait Progress: Sync {
+    /// A stage begins; `total` is what `advance` adds up to.
+    fn stage(&self, name: &'static str, total: u64);
+    fn advance(&self, n: u64);
+}
+
+/// Tells nobody.
+pub struct Quiet;
+impl Progress for Quiet {
+    fn stage(&self, _: &'static str, _: u64) {}
+    fn advance(&self, _: u64) {}
+}
+
+/// What a run covered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Stats {
+    pub files: u64,
+    pub bytes: u64,
+    pub functions: u64,
+    pub functions_complete: u64,
+    /// Functions of which not everything was followed: a budget or a cap was reached.
+    pub functions_truncated: u64,
+    /// Wall seconds by stage, in order; of a run that is read back, none.
+    #[serde(skip)]
+    pub seconds: Vec<(&'static str, f64)>,
+    /// Functions that could not be read whole.
+    pub incomplete: Vec<Gap>,
+    /// Files that could not be read whole: path and reason.
+    pub notes: Vec<(String, u32, String)>,
+}
+
+/// One function's first reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Gap {
+    pub file: String,
+    pub line: u32,
+    pub function: String,
+    pub reason: String,
+}
+
+/// The result of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Sorted by place.
+    pub findings: Vec<Finding>,
+    pub stats: Stats,
+}

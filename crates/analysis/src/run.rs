@@ -1,0 +1,192 @@
+//! The whole run: outlines, bodies, links, paths, findings.
+
+use crate::bodies::read;
+use crate::checker::{Check, Tree};
+use crate::claim::{Claim, Claims};
+use crate::learn::Learned;
+use crate::options::{Options, Outcome, Progress, Stats};
+use crate::paths::{Report, Reports, analyse};
+use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
+use cuthere_base::{FileId, Finding, Source};
+use cuthere_flow::index::{Habits, Members};
+use cuthere_flow::program::World;
+use cuthere_flow::program::link::link;
+use cuthere_flow::summary::FuncId;
+use cuthere_incremental::Keep;
+use cuthere_kernel::Model;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// Times the stages.
+struct Clock(Instant);
+
+impl Clock {
+    fn lap(&mut self, stats: &mut Stats, name: &'static str) {
+        stats.seconds.push((name, self.0.elapsed().as_secs_f64()));
+        self.0 = Instant::now();
+    }
+}
+
+/// Runs checks over a tree: those that the options select.
+pub fn run(source: &dyn Source, model: &Model, checks: &[Check], options: &Options, progress: &dyn Progress) -> Outcome {
+    run_keeping(source, model, checks, options, progress, None)
+}
+
+/// The same, with what a former run has left, and leaving something for the next one.
+pub fn run_keeping(
+    source: &dyn Source,
+    model: &Model,
+    checks: &[Check],
+    options: &Options,
+    progress: &dyn Progress,
+    keep: Option<&dyn Keep>,
+) -> Outcome {
+    let selected = selected(checks, options);
+    with_reports(source, model, &selected, options, progress, keep, |world, reports, stats, clock| {
+        let findings = findings(world, reports, &selected, options);
+        clock.lap(stats, "findings");
+        Outcome { findings, stats: std::mem::take(stats) }
+    })
+}
+
+/// What the bodies of a tree say about the functions that its headers declare, for trees without them.
+pub fn learn(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Vec<Learned> {
+    with_reports(source, model, &[], options, progress, None, |world, reports, _, _| {
+        let mut habits = Habits::default();
+        for report in reports.iter().flat_map(|(_, list)| list) {
+            if let Report::Fact(fact) = report {
+                habits.add(fact);
+            }
+        }
+        crate::learn::learn(world, &habits)
+    })
+}
+
+/// The checks that the options name, with their numbers.
+fn selected<'c>(checks: &'c [Check], options: &Options) -> Vec<(u8, &'c Check)> {
+    let wanted = |id: &str| options.only.is_empty() || options.only.iter().any(|o| o == id);
+    checks.iter().enumerate().filter(|(_, check)| wanted(check.info.id)).map(|(n, check)| (n as u8, check)).collect()
+}
+
+/// Reads and analyses a tree, and hands over everything that was found out.
+fn with_reports<R>(
+    source: &dyn Source,
+    model: &Model,
+    checks: &[(u8, &Check)],
+    options: &Options,
+    progress: &dyn Progress,
+    keep: Option<&dyn Keep>,
+    then: impl FnOnce(&World<'_>, Reports, &mut Stats, &mut Clock) -> R,
+) -> R {
+    let mut stats = Stats::default();
+    let mut clock = Clock(Instant::now());
+
+    progress.stage("outline", source.len() as u64);
+    let program = outline(source, model, options);
+    clock.lap(&mut stats, "outline");
+
+    progress.stage("bodies", program.files.len() as u64);
+    let bodies = read(&program, model, keep, &|n| progress.advance(n));
+    clock.lap(&mut stats, "bodies");
+
+    progress.stage("links", 1);
+    let links = link(&program, model, &bodies.funcs, &bodies.bindings);
+    clock.lap(&mut stats, "links");
+
+    for (i, outline) in program.files.iter().enumerate() {
+        stats.files += u64::from(outline.size > 0 || !outline.notes.is_empty());
+        stats.bytes += u64::from(outline.size);
+        let path = program.source.path(FileId(i as u32));
+        stats.notes.extend(outline.notes.iter().map(|(loc, reason)| (path.to_owned(), loc.line, reason.clone())));
+    }
+    stats.functions = bodies.funcs.len() as u64;
+    stats.functions_complete = stats.functions - bodies.incomplete.len() as u64;
+    stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
+
+    progress.stage("paths", bodies.funcs.len() as u64);
+    let summaries = bodies.funcs.iter().map(|_| OnceLock::new()).collect();
+    let mut world = World {
+        program: &program,
+        model,
+        funcs: bodies.funcs,
+        callees: links.callees,
+        summaries,
+        drafts: Default::default(),
+        entry_points: links.entry_points,
+        gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
+        gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
+        preempt_rt: options.config.preempt_rt,
+    };
+    let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
+    stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
+    clock.lap(&mut stats, "paths");
+    let result = then(&world, reports, &mut stats, &mut clock);
+    // Millions of small things: freed by all threads, not by the last one alone.
+    let World { funcs, summaries, callees, .. } = world;
+    rayon::join(|| funcs.into_par_iter().for_each(drop), || rayon::join(|| summaries.into_par_iter().for_each(drop), || drop(callees)));
+    result
+}
+
+/// Weighs what was claimed against the rest of the program.
+fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options) -> Vec<Finding> {
+    let program = world.program;
+    let (mut habits, mut members, mut claims) = (Habits::default(), Members::default(), Vec::<Claim>::new());
+    for (func, list) in reports {
+        for report in list {
+            match report {
+                Report::Claim(claim) => claims.push(*claim),
+                Report::Fact(fact) => {
+                    habits.add(&fact);
+                    members.add(func, &fact);
+                }
+            }
+        }
+    }
+    let tree = Tree { world, habits: &habits, members: &members };
+    for (n, check) in checks {
+        if let Some(judge) = check.tree {
+            let mut late = Claims::of(*n);
+            judge(&tree, &mut late);
+            claims.extend(late.take_all());
+        }
+    }
+    let wanted = |path: &str| {
+        options.paths.is_empty()
+            || options
+                .paths
+                .iter()
+                .any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
+    };
+    let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
+    let mut findings = Vec::new();
+    for mut claim in claims {
+        let Some((_, check)) = checks.iter().find(|(n, _)| *n == claim.check) else { continue };
+        if !wanted(world.path(claim.at.0)) {
+            continue;
+        }
+        if !active(claim.at.0) && in_no_setting(program, world.func(claim.at.0)) {
+            continue;
+        }
+        if two_architectures(claim.steps.iter().map(|s| world.path(s.func))) {
+            continue;
+        }
+        if let Some(belief) = &claim.belief {
+            let (confidence, said) = belief.weigh(&habits);
+            claim.confidence = confidence;
+            claim.assumes.extend(said);
+        }
+        findings.push(claim.finding(world, check.info.id));
+    }
+    // Several paths to the same defect are one finding: the surest is kept.
+    findings.sort_by(|a, b| {
+        (a.sort_key().0, a.line, a.column, &a.fingerprint)
+            .cmp(&(b.sort_key().0, b.line, b.column, &b.fingerprint))
+            .then(b.confidence.cmp(&a.confidence))
+    });
+    findings.dedup_by(|later, earlier| {
+        later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column
+    });
+    findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    findings
+}

@@ -1,0 +1,325 @@
+//! Facts of a function's control flow: visiting order, loops and what they write, live locals.
+
+use super::{BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
+use cuthere_base::Symbol;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Computed anew for each function, in buffers that are reused.
+#[derive(Default)]
+pub struct ControlFlow {
+    /// Reachable blocks in reverse post-order.
+    pub order: Vec<BlockId>,
+    /// Position of each block in `order`; `u32::MAX`: unreachable.
+    pub position: Vec<u32>,
+    /// Loop heads with their member blocks (sorted) and the places written inside.
+    loops: Vec<(BlockId, Vec<BlockId>, Vec<ExprId>)>,
+    /// Bit per block and local: may be read before it is written.
+    live: Vec<u64>,
+    words: usize,
+    /// Last position in the visiting order (loops counted to their end) at which a member or global of this name is read.
+    last_read: FxHashMap<Symbol, u32>,
+    /// Members and globals that are read as pointers.
+    pointers: FxHashSet<Symbol>,
+    stack: Vec<(BlockId, u32)>,
+    succ: Vec<BlockId>,
+    succ_start: Vec<u32>,
+}
+
+impl ControlFlow {
+    pub fn compute(&mut self, d: &Body) {
+        let n = d.blocks.len();
+        self.succ.clear();
+        self.succ_start.clear();
+        for b in d.blocks.iter() {
+            self.succ_start.push(self.succ.len() as u32);
+            let succ = &mut self.succ;
+            b.term.successors(|s| {
+                if s.index() < n {
+                    succ.push(s);
+                }
+            });
+        }
+        self.succ_start.push(self.succ.len() as u32);
+        self.order.clear();
+        self.position.clear();
+        self.position.resize(n, u32::MAX);
+        // Depth-first; `position` doubles as the visited mark.
+        self.stack.clear();
+        self.stack.push((BlockId(0), 0));
+        self.position[0] = 0;
+        while let Some((block, next)) = self.stack.last_mut() {
+            let at = self.succ_start[block.index()] + *next;
+            if at < self.succ_start[block.index() + 1] {
+                *next += 1;
+                let s = self.succ[at as usize];
+                if self.position[s.index()] == u32::MAX {
+                    self.position[s.index()] = 0;
+                    self.stack.push((s, 0));
+                }
+            } else {
+                self.order.push(*block);
+                self.stack.pop();
+            }
+        }
+        self.order.reverse();
+        for (i, &b) in self.order.iter().enumerate() {
+            self.position[b.index()] = i as u32;
+        }
+        self.find_loops(d);
+        self.liveness(d);
+        self.reads(d);
+        self.pointers.clear();
+        for e in d.exprs.iter() {
+            if let Expr::Load(place, true) = *e
+                && let Expr::Field { name, .. } | Expr::Global(name) = d.exprs[place.index()]
+            {
+                self.pointers.insert(name);
+            }
+        }
+    }
+
+    /// Whether a member or global of this name is read as a pointer anywhere.
+    pub fn is_pointer(&self, name: Symbol) -> bool {
+        self.pointers.contains(&name)
+    }
+
+    /// Whether what is known of a member or global of this name can still matter in or after a block.
+    pub fn read_later(&self, name: Symbol, block: BlockId) -> bool {
+        self.last_read.get(&name).is_some_and(|&last| last >= self.position[block.index()])
+    }
+
+    fn reads(&mut self, d: &Body) {
+        self.last_read.clear();
+        for i in 0..self.order.len() {
+            let block = self.order[i];
+            let mut last = i as u32;
+            for l in &self.loops {
+                if l.1.binary_search(&block).is_ok() {
+                    last = last.max(l.1.iter().map(|&m| self.position[m.index()]).max().unwrap_or(0));
+                }
+            }
+            let table = &mut self.last_read;
+            let mut note = |e: ExprId| {
+                d.names_in(e, &mut |name| {
+                    let slot = table.entry(name).or_insert(0);
+                    *slot = (*slot).max(last);
+                })
+            };
+            let b = &d.blocks[block.index()];
+            for op in d.block_ops(b) {
+                match op.kind {
+                    OpKind::Store { value, .. } => note(value),
+                    OpKind::Access { ptr, .. } => note(ptr),
+                    OpKind::Call { args, target, .. } => {
+                        if let Target::Pointer(e) = target {
+                            note(e);
+                        }
+                        d.call_args(args).iter().for_each(|&a| note(a));
+                    }
+                    _ => {}
+                }
+            }
+            match &b.term {
+                Term::Branch { cond, .. } => note(*cond),
+                Term::Switch { value, .. } => note(*value),
+                Term::Return(Some(e)) => note(*e),
+                _ => {}
+            }
+        }
+    }
+
+    fn successors(&self, block: BlockId) -> &[BlockId] {
+        &self.succ[self.succ_start[block.index()] as usize..self.succ_start[block.index() + 1] as usize]
+    }
+
+    fn find_loops(&mut self, d: &Body) {
+        self.loops.clear();
+        let mut preds: Vec<Vec<BlockId>> = Vec::new();
+        for i in 0..self.order.len() {
+            let b = self.order[i];
+            for k in 0..self.successors(b).len() {
+                let s = self.successors(b)[k];
+                if self.position[s.index()] > self.position[b.index()] {
+                    continue;
+                }
+                if preds.is_empty() {
+                    preds.resize(d.blocks.len(), Vec::new());
+                    for &x in &self.order {
+                        for &y in self.successors(x) {
+                            preds[y.index()].push(x);
+                        }
+                    }
+                }
+                let index = match self.loops.iter().position(|l| l.0 == s) {
+                    Some(i) => i,
+                    None => {
+                        self.loops.push((s, vec![s], Vec::new()));
+                        self.loops.len() - 1
+                    }
+                };
+                // Everything that reaches the back edge without passing the head.
+                let head_at = self.position[s.index()];
+                let mut work = vec![b];
+                let mut members = std::mem::take(&mut self.loops[index].1);
+                while let Some(x) = work.pop() {
+                    if self.position[x.index()] < head_at || members.contains(&x) {
+                        continue;
+                    }
+                    members.push(x);
+                    work.extend(preds[x.index()].iter().copied());
+                    if members.len() > 2000 {
+                        break;
+                    }
+                }
+                self.loops[index].1 = members;
+            }
+        }
+        for (_, members, written) in &mut self.loops {
+            members.sort_unstable();
+            members.dedup();
+            for &m in members.iter() {
+                for op in d.block_ops(&d.blocks[m.index()]) {
+                    match op.kind {
+                        OpKind::Store { place, .. } | OpKind::Zero { place } => written.push(place),
+                        OpKind::Call { dst: Some(l), .. } | OpKind::Declare(l) => {
+                            if let Some(e) = local_expr(d, l) {
+                                written.push(e);
+                            }
+                        }
+                        OpKind::LoopNext { args, .. } => {
+                            for &a in d.call_args(args) {
+                                if let Expr::Load(p, _) = d.exprs[a.index()]
+                                    && matches!(d.exprs[p.index()], Expr::Local(_))
+                                {
+                                    written.push(p);
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            written.sort_unstable();
+            written.dedup();
+        }
+    }
+
+    /// The places written inside the loop with this head.
+    pub fn written_in(&self, head: BlockId) -> &[ExprId] {
+        self.loops.iter().find(|l| l.0 == head).map_or(&[], |l| &l.2)
+    }
+
+    /// Whether the block belongs to the loop.
+    pub fn in_loop(&self, head: BlockId, block: BlockId) -> bool {
+        self.loops.iter().find(|l| l.0 == head).is_some_and(|l| l.1.binary_search(&block).is_ok())
+    }
+
+    /// Whether a local may be read in or after the block before it is written.
+    pub fn live_in(&self, block: BlockId, local: LocalId) -> bool {
+        let word = block.index() * self.words + local.index() / 64;
+        self.live.get(word).is_none_or(|w| w >> (local.0 % 64) & 1 == 1)
+    }
+
+    fn liveness(&mut self, d: &Body) {
+        let n = d.blocks.len();
+        let locals = d.locals.len();
+        self.words = locals.div_ceil(64).max(1);
+        self.live.clear();
+        // Large functions are not worth the space: everything is taken for live.
+        if n * self.words > 200_000 {
+            return;
+        }
+        self.live.resize(n * self.words, 0);
+        // Which locals an expression reads, as a small set computed bottom-up would cost more than walking on demand.
+        let mut gen_kill: Vec<(Vec<u64>, Vec<u64>)> = Vec::with_capacity(n);
+        for b in d.blocks.iter() {
+            let mut reads = vec![0u64; self.words];
+            let mut kills = vec![0u64; self.words];
+            for op in d.block_ops(b) {
+                let mut read = |e: ExprId| {
+                    d.locals_in(e, &mut |l| {
+                        let (w, bit) = (l.index() / 64, 1u64 << (l.0 % 64));
+                        if kills[w] & bit == 0 {
+                            reads[w] |= bit;
+                        }
+                    })
+                };
+                match op.kind {
+                    OpKind::Store { place, value } => {
+                        read(value);
+                        match d.exprs[place.index()] {
+                            Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                            _ => read(place),
+                        }
+                    }
+                    OpKind::Zero { place } => match d.exprs[place.index()] {
+                        Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                        _ => read(place),
+                    },
+                    OpKind::Access { ptr, .. } => read(ptr),
+                    OpKind::Call { dst, target, args, .. } => {
+                        if let Target::Pointer(e) = target {
+                            read(e);
+                        }
+                        d.call_args(args).iter().for_each(|&a| read(a));
+                        if let Some(l) = dst {
+                            kills[l.index() / 64] |= 1 << (l.0 % 64);
+                        }
+                    }
+                    OpKind::LoopNext { args, .. } | OpKind::GuardEnter { args, .. } | OpKind::GuardExit { args, .. } => {
+                        d.call_args(args).iter().for_each(|&a| read(a));
+                    }
+                    OpKind::Declare(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                    OpKind::Gap => {}
+                }
+            }
+            let mut read = |e: ExprId| {
+                d.locals_in(e, &mut |l| {
+                    let (w, bit) = (l.index() / 64, 1u64 << (l.0 % 64));
+                    if kills[w] & bit == 0 {
+                        reads[w] |= bit;
+                    }
+                })
+            };
+            match &b.term {
+                Term::Branch { cond, .. } => read(*cond),
+                Term::Switch { value, .. } => read(*value),
+                Term::Return(Some(e)) => read(*e),
+                Term::LoopBranch { args, .. } => d.call_args(*args).iter().for_each(|&a| read(a)),
+                _ => {}
+            }
+            gen_kill.push((reads, kills));
+        }
+        let words = self.words;
+        let mut changed = true;
+        let mut rounds = 0;
+        while changed && rounds < 64 {
+            changed = false;
+            rounds += 1;
+            for i in (0..self.order.len()).rev() {
+                let b = self.order[i];
+                for w in 0..words {
+                    let mut out = 0u64;
+                    for &s in &self.succ[self.succ_start[b.index()] as usize..self.succ_start[b.index() + 1] as usize] {
+                        out |= self.live[s.index() * words + w];
+                    }
+                    let (reads, kills) = &gen_kill[b.index()];
+                    let live = reads[w] | (out & !kills[w]);
+                    let slot = &mut self.live[b.index() * words + w];
+                    if live != *slot {
+                        *slot = live;
+                        changed = true;
+                    }
+                }
+            }
+        }
+        if changed {
+            // Did not settle: everything is live.
+            self.live.clear();
+        }
+    }
+}
+
+fn local_expr(d: &Body, local: LocalId) -> Option<ExprId> {
+    d.exprs.iter().position(|e| *e == Expr::Local(local)).map(|i| ExprId(i as u32))
+}

@@ -1,0 +1,84 @@
+//! Numbers of the parts of a body, and the identity of a record.
+
+use cuthere_base::Symbol;
+use cuthere_cfront::program::Program;
+use cuthere_cfront::types::RecordId;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The position in its table.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        })*
+    };
+}
+ids! {
+    /// An expression of one body.
+    ExprId,
+    /// An operation of one body.
+    OpId,
+    /// A basic block of one body; block 0 is the entry.
+    BlockId,
+    /// A parameter, local variable or temporary of one body; parameters come first.
+    LocalId,
+}
+
+/// A record's identity, the same in every run: its tag, and for a record that a source file or a folder's own header defines that file too, so
+/// that the `struct priv` of two drivers are two records.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Record(Symbol);
+
+impl Record {
+    /// A record that is not known.
+    pub const UNKNOWN: Record = Record(Symbol::EMPTY);
+
+    /// The record with this tag that `file` defines; headers that everybody includes, and what is only declared, give no file.
+    pub fn new(tag: Symbol, file: Option<&str>) -> Record {
+        match file {
+            Some(path) if !tag.is_empty() && !common(path) => Record(Symbol::intern(&format!("{tag}@{path}"))),
+            _ => Record(tag),
+        }
+    }
+
+    /// The identity of a record of a program.
+    pub fn of(program: &Program<'_>, id: RecordId) -> Record {
+        let file = program.types.record_file(id);
+        Record::new(program.types.record_name(id), file.map(|f| program.source.path(f)))
+    }
+
+    pub fn is_unknown(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tag alone, as messages and the kernel model write it.
+    pub fn tag(self) -> &'static str {
+        let text = self.0.as_str();
+        text.split_once('@').map_or(text, |(tag, _)| tag)
+    }
+
+    /// The tag as a name; for look-ups in the model.
+    pub fn tag_symbol(self) -> Symbol {
+        if self.0.as_str().contains('@') { Symbol::intern(self.tag()) } else { self.0 }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}
+
+/// Whether a file's records are the whole kernel's.
+fn common(path: &str) -> bool {
+    path.starts_with("include/") || path.split_once("/include/").is_some_and(|(before, _)| before.starts_with("arch/"))
+}

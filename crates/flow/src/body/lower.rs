@@ -1,0 +1,318 @@
+//! Makes a [`Body`] of a function's IR.
+
+use crate::body::*;
+use cuthere_base::Symbol;
+use cuthere_cfront::program::Program;
+use cuthere_cfront::types::{RecordId, Ty, TyKind, Types};
+use cuthere_ir::{self as ir, CallWhy, Callee, ExprKind, Func};
+use cuthere_kernel::Model;
+use rustc_hash::FxHashMap;
+
+/// Buffers reused from one function to the next.
+#[derive(Default)]
+pub struct BodyLowering {
+    map: FxHashMap<Expr, ExprId>,
+    exprs: Vec<Expr>,
+    of: Vec<ExprId>,
+    args: Vec<ExprId>,
+    ops: Vec<Op>,
+    blocks: Vec<Block>,
+    /// Pointers dereferenced since the last store or call in this block.
+    accessed: Vec<ExprId>,
+    pending: Vec<(ExprId, Symbol)>,
+    pointers: FxHashMap<Ty, bool>,
+    records: FxHashMap<RecordId, Record>,
+}
+
+impl BodyLowering {
+    /// The body of `func`, a function of `program`.
+    pub fn lower(&mut self, func: &Func, program: &Program<'_>, model: &Model) -> Body {
+        let types = &program.types;
+        self.map.clear();
+        self.exprs.clear();
+        self.of.clear();
+        self.args.clear();
+        self.ops.clear();
+        self.blocks.clear();
+        for (index, expr) in func.exprs.iter().enumerate() {
+            let id = self.convert(index as u32, expr.kind, expr.ty, program);
+            self.of.push(id);
+        }
+        for block in &func.blocks {
+            let start = self.ops.len() as u32;
+            self.accessed.clear();
+            for op in func.block_ops(block) {
+                self.op(func, op, model);
+            }
+            let term = self.term(func, &block.term, block);
+            self.blocks.push(Block { ops: OpRange(start, self.ops.len() as u32), term, loc: block.loc, origin: block.origin });
+        }
+        Body {
+            name: func.name,
+            file: func.file,
+            loc: func.loc,
+            params: func.params,
+            is_static: func.is_static,
+            is_inline: func.is_inline,
+            ret_ptr: matches!(*types.kind(func.ret), TyKind::Pointer { .. }),
+            ret_void: matches!(*types.kind(func.ret), TyKind::Void),
+            complete: func.is_complete(),
+            annotations: func.annotations.clone().into_boxed_slice(),
+            locals: func.locals.iter().map(|l| l.name).collect(),
+            exprs: self.exprs.as_slice().into(),
+            args: self.args.as_slice().into(),
+            ops: self.ops.as_slice().into(),
+            blocks: std::mem::take(&mut self.blocks).into_boxed_slice(),
+        }
+    }
+
+    fn intern(&mut self, expr: Expr) -> ExprId {
+        if let Some(&id) = self.map.get(&expr) {
+            return id;
+        }
+        let id = ExprId(self.exprs.len() as u32);
+        self.exprs.push(expr);
+        self.map.insert(expr, id);
+        id
+    }
+
+    fn record(&mut self, id: RecordId, program: &Program<'_>) -> Record {
+        *self.records.entry(id).or_insert_with(|| Record::of(program, id))
+    }
+
+    fn is_pointer(&mut self, ty: Ty, types: &Types) -> bool {
+        *self.pointers.entry(ty).or_insert_with(|| matches!(*types.kind(ty), TyKind::Pointer { .. }))
+    }
+
+    fn convert(&mut self, index: u32, kind: ExprKind, ty: Ty, program: &Program<'_>) -> ExprId {
+        let types = &program.types;
+        let of = |e: ir::ExprId| e.index();
+        let expr = match kind {
+            ExprKind::Local(l) => Expr::Local(LocalId(l.0)),
+            ExprKind::Global(name) => Expr::Global(name),
+            ExprKind::Deref(v) => match self.exprs[self.of[of(v)].index()] {
+                Expr::Addr(place) => return place,
+                _ => Expr::Deref(self.of[of(v)]),
+            },
+            ExprKind::Field { base, record, name } => {
+                let record = record.map_or(Record::UNKNOWN, |r| self.record(r, program));
+                Expr::Field { base: self.of[of(base)], record, name }
+            }
+            ExprKind::Index { base, index } => Expr::Index { base: self.of[of(base)], index: self.of[of(index)] },
+            ExprKind::Load(p) => {
+                let pointer = self.is_pointer(ty, types);
+                Expr::Load(self.of[of(p)], pointer)
+            }
+            ExprKind::Addr(p) => match self.exprs[self.of[of(p)].index()] {
+                Expr::Deref(value) => return value,
+                _ => Expr::Addr(self.of[of(p)]),
+            },
+            ExprKind::Function(name) => Expr::Function(name),
+            // 32-bit constants are kept sign-extended, so that `-1` and `0xffffffff` are one value.
+            ExprKind::Int(value) => match (types.kind(ty), u32::try_from(value)) {
+                (TyKind::Int { size: 4, .. }, Ok(v)) => Expr::Int(i64::from(v as i32)),
+                _ => Expr::Int(value),
+            },
+            ExprKind::Str(_) => Expr::Str,
+            ExprKind::Float | ExprKind::SizeOf(_) | ExprKind::Opaque => Expr::Opaque(index),
+            ExprKind::Unary(op, a) => Expr::Un(op, self.of[of(a)]),
+            ExprKind::Binary(op, a, b) => Expr::Bin(op, self.of[of(a)], self.of[of(b)]),
+            // A narrowing cast of a value is followed only where it cannot change it; pointers and long integers dominate.
+            ExprKind::Cast(a) => return self.of[of(a)],
+            ExprKind::Select(c, t, f) => Expr::Select(self.of[of(c)], self.of[of(t)], self.of[of(f)]),
+            ExprKind::ContainerOf { ptr, record, field } => {
+                let record = record.map_or(Record::UNKNOWN, |r| self.record(r, program));
+                Expr::ContainerOf { ptr: self.of[of(ptr)], record, field }
+            }
+        };
+        self.intern(expr)
+    }
+
+    fn push(&mut self, kind: OpKind, from: &ir::Op) {
+        self.ops.push(Op { kind, loc: from.loc, origin: from.origin });
+    }
+
+    /// The dereferences that evaluating `e` makes, inner ones first. A place is not loaded unless `Load` is around it.
+    fn accesses(&mut self, e: ExprId, depth: u32) {
+        if depth > 64 {
+            return;
+        }
+        match self.exprs[e.index()] {
+            Expr::Load(place, _) => self.place_access(place, Symbol::EMPTY, depth + 1),
+            Expr::Addr(place) => self.address_operands(place, depth + 1),
+            Expr::Un(_, a) => self.accesses(a, depth + 1),
+            Expr::Bin(_, a, b) => {
+                self.accesses(a, depth + 1);
+                self.accesses(b, depth + 1);
+            }
+            Expr::Select(c, _, _) => self.accesses(c, depth + 1),
+            Expr::ContainerOf { ptr, .. } => self.accesses(ptr, depth + 1),
+            _ => {}
+        }
+    }
+
+    /// The dereferences that reaching a place for a load or store makes.
+    fn place_access(&mut self, place: ExprId, member: Symbol, depth: u32) {
+        if depth > 64 {
+            return;
+        }
+        match self.exprs[place.index()] {
+            Expr::Deref(value) => {
+                self.accesses(value, depth + 1);
+                self.pending.push((value, member));
+            }
+            Expr::Field { base, name, .. } => self.place_access(base, if member.is_empty() { name } else { member }, depth + 1),
+            Expr::Index { base, index } => {
+                self.accesses(index, depth + 1);
+                self.place_access(base, member, depth + 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Computing an address dereferences nothing but what its operands do.
+    fn address_operands(&mut self, place: ExprId, depth: u32) {
+        if depth > 64 {
+            return;
+        }
+        match self.exprs[place.index()] {
+            Expr::Deref(value) => self.accesses(value, depth + 1),
+            Expr::Field { base, .. } => self.address_operands(base, depth + 1),
+            Expr::Index { base, index } => {
+                self.accesses(index, depth + 1);
+                self.address_operands(base, depth + 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn flush_accesses(&mut self, from: &ir::Op) {
+        let pending = std::mem::take(&mut self.pending);
+        for &(ptr, member) in &pending {
+            if !self.accessed.contains(&ptr) {
+                self.accessed.push(ptr);
+                self.push(OpKind::Access { ptr, member }, from);
+            }
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    fn range(&mut self, func: &Func, args: (u32, u32)) -> ArgRange {
+        let start = self.args.len() as u32;
+        for a in func.call_args(args) {
+            self.args.push(self.of[a.index()]);
+        }
+        ArgRange(start, self.args.len() as u32)
+    }
+
+    fn eval_args(&mut self, range: ArgRange) {
+        for i in range.0..range.1 {
+            self.accesses(self.args[i as usize], 0);
+        }
+    }
+
+    fn op(&mut self, func: &Func, op: &ir::Op, model: &Model) {
+        match op.kind {
+            ir::OpKind::Store { place, value } => {
+                let (place, value) = (self.of[place.index()], self.of[value.index()]);
+                self.accesses(value, 0);
+                self.place_access(place, Symbol::EMPTY, 0);
+                self.flush_accesses(op);
+                self.accessed.clear();
+                self.push(OpKind::Store { place, value }, op);
+            }
+            ir::OpKind::Zero { place } => {
+                let place = self.of[place.index()];
+                self.place_access(place, Symbol::EMPTY, 0);
+                self.flush_accesses(op);
+                self.accessed.clear();
+                self.push(OpKind::Zero { place }, op);
+            }
+            ir::OpKind::Eval(e) => {
+                let e = self.of[e.index()];
+                self.accesses(e, 0);
+                self.flush_accesses(op);
+            }
+            ir::OpKind::Call { dst, callee, args, why } => {
+                let args = self.range(func, args);
+                match callee {
+                    Callee::Direct(name) if model.entry(name).is_some_and(|e| !e.unevaluated.is_empty()) => {
+                        let skipped = &model.entry(name).expect("just found").unevaluated;
+                        for i in args.0..args.1 {
+                            if !skipped.contains(&((i - args.0) as u8)) {
+                                self.accesses(self.args[i as usize], 0);
+                            }
+                        }
+                    }
+                    _ => self.eval_args(args),
+                }
+                let target = match callee {
+                    Callee::Direct(name) => Target::Name(name),
+                    Callee::Indirect(e) => {
+                        let e = self.of[e.index()];
+                        self.accesses(e, 0);
+                        match self.exprs[e.index()] {
+                            Expr::Function(name) => Target::Name(name),
+                            _ => Target::Pointer(e),
+                        }
+                    }
+                };
+                self.flush_accesses(op);
+                self.accessed.clear();
+                self.push(OpKind::Call { dst: dst.map(|d| LocalId(d.0)), target, args, cleanup: why == CallWhy::Cleanup }, op);
+            }
+            ir::OpKind::Declare(l) => self.push(OpKind::Declare(LocalId(l.0)), op),
+            ir::OpKind::Asm => {}
+            ir::OpKind::LoopNext { name, args } => {
+                let args = self.range(func, args);
+                self.accessed.clear();
+                self.push(OpKind::LoopNext { name, args }, op);
+            }
+            ir::OpKind::GuardEnter { class, args, id } => {
+                let args = self.range(func, args);
+                self.eval_args(args);
+                self.flush_accesses(op);
+                self.push(OpKind::GuardEnter { class, args, id }, op);
+            }
+            ir::OpKind::GuardExit { class, args, id } => {
+                let args = self.range(func, args);
+                self.push(OpKind::GuardExit { class, args, id }, op);
+            }
+            ir::OpKind::Gap(_) => self.push(OpKind::Gap, op),
+        }
+    }
+
+    fn term(&mut self, func: &Func, term: &ir::Term, block: &ir::Block) -> Term {
+        let from = ir::Op { kind: ir::OpKind::Asm, loc: block.loc, origin: block.origin };
+        match term {
+            ir::Term::Goto(b) => Term::Goto(BlockId(b.0)),
+            ir::Term::Branch { cond, then, els } => {
+                let cond = self.of[cond.index()];
+                self.accesses(cond, 0);
+                self.flush_accesses(&from);
+                Term::Branch { cond, then: BlockId(then.0), els: BlockId(els.0) }
+            }
+            ir::Term::LoopBranch { name, args, body, exit } => {
+                let args = self.range(func, *args);
+                Term::LoopBranch { name: *name, args, body: BlockId(body.0), exit: BlockId(exit.0) }
+            }
+            ir::Term::Switch { value, cases, default } => {
+                let value = self.of[value.index()];
+                self.accesses(value, 0);
+                self.flush_accesses(&from);
+                Term::Switch { value, cases: cases.iter().map(|c| (c.0, c.1, BlockId(c.2.0))).collect(), default: BlockId(default.0) }
+            }
+            ir::Term::Return(value) => {
+                let value = value.map(|v| self.of[v.index()]);
+                if let Some(v) = value {
+                    self.accesses(v, 0);
+                    self.flush_accesses(&from);
+                }
+                Term::Return(value)
+            }
+            ir::Term::Any(all) => Term::Any(all.iter().map(|b| BlockId(b.0)).collect()),
+            ir::Term::Unreachable => Term::Unreachable,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What the engine keeps of a function: hash-consed expressions, the operations that can matter, blocks.
+//!
+//! A whole kernel has some 700,000 bodies; their full IR would not fit in memory. A [`Body`] is made right after lowering and the
+//! IR is dropped. What is lost: casts, floating point, types other than "is a pointer". What is gained beside size: equal
+//! expressions have equal ids, so that a condition tested twice is known to be the same, and dereferences are operations.
+
+pub(crate) mod control;
+mod ids;
+mod lower;
+mod text;
+mod visit;
+
+pub use ids::{BlockId, ExprId, LocalId, OpId, Record};
+pub use lower::BodyLowering;
+pub use text::binop_text;
+
+use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_ir::{BinOp, UnOp};
+use serde::{Deserialize, Serialize};
+
+/// Arguments of a call: a range of [`Body::args`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ArgRange(pub u32, pub u32);
+
+/// Operations of a block: a range of [`Body::ops`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpRange(pub u32, pub u32);
+
+/// A hash-consed expression. `Local`, `Global`, `Deref`, `Field` and `Index` are places, the rest arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Expr {
+    Local(LocalId),
+    Global(Symbol),
+    Deref(ExprId),
+    Field {
+        base: ExprId,
+        record: Record,
+        name: Symbol,
+    },
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+    /// The second part says whether the value is a pointer.
+    Load(ExprId, bool),
+    Addr(ExprId),
+    Function(Symbol),
+    Int(i64),
+    Str,
+    Un(UnOp, ExprId),
+    Bin(BinOp, ExprId, ExprId),
+    Select(ExprId, ExprId, ExprId),
+    ContainerOf {
+        ptr: ExprId,
+        record: Record,
+        field: Symbol,
+    },
+    Opaque(u32),
+}
+
+/// What is called.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Target {
+    /// By name.
+    Name(Symbol),
+    /// Through a pointer value.
+    Pointer(ExprId),
+}
+
+/// An operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum OpKind {
+    Store {
+        place: ExprId,
+        value: ExprId,
+    },
+    Zero {
+        place: ExprId,
+    },
+    /// The pointer value is dereferenced here; the symbol is the member accessed, if any.
+    Access {
+        ptr: ExprId,
+        member: Symbol,
+    },
+    Call {
+        dst: Option<LocalId>,
+        target: Target,
+        args: ArgRange,
+        cleanup: bool,
+    },
+    /// The local's value is undefined from here.
+    Declare(LocalId),
+    LoopNext {
+        name: Symbol,
+        args: ArgRange,
+    },
+    GuardEnter {
+        class: Symbol,
+        args: ArgRange,
+        id: u32,
+    },
+    GuardExit {
+        class: Symbol,
+        args: ArgRange,
+        id: u32,
+    },
+    /// A piece that could not be read: nothing is known of its effects.
+    Gap,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Op {
+    pub kind: OpKind,
+    pub loc: Loc,
+    pub origin: Symbol,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Term {
+    Goto(BlockId),
+    Branch { cond: ExprId, then: BlockId, els: BlockId },
+    LoopBranch { name: Symbol, args: ArgRange, body: BlockId, exit: BlockId },
+    Switch { value: ExprId, cases: Box<[(i64, i64, BlockId)]>, default: BlockId },
+    Return(Option<ExprId>),
+    Any(Box<[BlockId]>),
+    Unreachable,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Block {
+    pub ops: OpRange,
+    pub term: Term,
+    pub loc: Loc,
+    pub origin: Symbol,
+}
+
+/// A function as the engine sees it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Body {
+    pub name: Symbol,
+    /// Known from the context.
+    #[serde(skip)]
+    pub file: FileId,
+    pub loc: Loc,
+    pub params: u32,
+    pub is_static: bool,
+    pub is_inline: bool,
+    /// Returns a pointer.
+    pub ret_ptr: bool,
+    /// Returns nothing.
+    pub ret_void: bool,
+    pub complete: bool,
+    pub annotations: Box<[Symbol]>,
+    /// Name of each local; empty for temporaries.
+    pub locals: Box<[Symbol]>,
+    pub exprs: Box<[Expr]>,
+    pub args: Box<[ExprId]>,
+    pub ops: Box<[Op]>,
+    pub blocks: Box<[Block]>,
+}
+
+impl Term {
+    /// Calls `f` with every successor.
+    pub fn successors(&self, mut f: impl FnMut(BlockId)) {
+        match self {
+            Term::Goto(b) => f(*b),
+            Term::Branch { then, els, .. } => {
+                f(*then);
+                f(*els);
+            }
+            Term::LoopBranch { body, exit, .. } => {
+                f(*body);
+                f(*exit);
+            }
+            Term::Switch { cases, default, .. } => {
+                cases.iter().for_each(|c| f(c.2));
+                f(*default);
+            }
+            Term::Any(all) => all.iter().for_each(|b| f(*b)),
+            Term::Return(_) | Term::Unreachable => {}
+        }
+    }
+}
+
+impl Body {
+    pub fn expr(&self, e: ExprId) -> Expr {
+        self.exprs[e.index()]
+    }
+
+    /// The operation; `None`: there is none of this number.
+    pub fn op(&self, op: OpId) -> Option<&Op> {
+        self.ops.get(op.index())
+    }
+
+    pub fn block(&self, block: BlockId) -> &Block {
+        &self.blocks[block.index()]
+    }
+
+    /// The blocks with their ids.
+    pub fn blocks(&self) -> impl Iterator<Item = (BlockId, &Block)> {
+        self.blocks.iter().enumerate().map(|(n, b)| (BlockId(n as u32), b))
+    }
+
+    /// The operations of a block.
+    pub fn block_ops(&self, block: &Block) -> &[Op] {
+        &self.ops[block.ops.0 as usize..block.ops.1 as usize]
+    }
+
+    /// The operations of a block with their ids.
+    pub fn numbered_ops(&self, block: &Block) -> impl Iterator<Item = (OpId, &Op)> {
+        let first = block.ops.0;
+        self.block_ops(block).iter().enumerate().map(move |(n, op)| (OpId(first + n as u32), op))
+    }
+
+    /// All operations with their ids.
+    pub fn all_ops(&self) -> impl Iterator<Item = (OpId, &Op)> {
+        self.ops.iter().enumerate().map(|(n, op)| (OpId(n as u32), op))
+    }
+
+    /// The arguments of a call.
+    pub fn call_args(&self, range: ArgRange) -> &[ExprId] {
+        &self.args[range.0 as usize..range.1 as usize]
+    }
+
+    /// A local's name; empty for temporaries.
+    pub fn local_name(&self, local: LocalId) -> Symbol {
+        self.locals.get(local.index()).copied().unwrap_or_default()
+    }
+
+    /// The local whose value an expression is.
+    pub fn loaded_local(&self, e: ExprId) -> Option<LocalId> {
+        match self.expr(e) {
+            Expr::Load(place, _) => match self.expr(place) {
+                Expr::Local(l) => Some(l),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The member at the end of the place that a called pointer was loaded from: `(record, field)` of `x->ops->field(…)`.
+    pub fn ops_field(&self, pointer: ExprId) -> Option<(Record, Symbol)> {
+        let mut at = pointer;
+        for _ in 0..8 {
+            match self.expr(at) {
+                Expr::Load(place, _) => at = place,
+                Expr::Deref(value) => at = value,
+                Expr::Index { base, .. } => at = base,
+                Expr::Field { record, name, .. } => return Some((record, name)),
+                _ => return None,
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,292 @@
+//! Calls: of names the model knows, and of functions with a summary.
+
+use super::*;
+use crate::body::ArgRange;
+
+/// A call as it is run.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'c> {
+    pub(super) index: OpId,
+    pub(super) op: &'c Op,
+    pub(super) dst: Option<LocalId>,
+    pub(super) args: ArgRange,
+    pub(super) values: &'c [ValueId],
+    pub(super) name: Symbol,
+}
+
+impl<O: Observer> Run<'_, '_, O> {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn call(
+        &mut self,
+        index: OpId,
+        op: &Op,
+        dst: Option<LocalId>,
+        target: Target,
+        args: ArgRange,
+        cleanup: bool,
+        mut state: Boxed,
+        out: &mut SmallVec<[Boxed; 4]>,
+    ) {
+        let world = self.world;
+        let values = self.arguments(args, &state);
+        let callees = world.callees(self.func, index);
+        let (name, entry) = match target {
+            Target::Name(name) => {
+                let name = if cleanup { self.freeing(name) } else { name };
+                (name, world.entry(name, callees.is_some()))
+            }
+            Target::Pointer(e) => (self.body.ops_field(e).map_or(Symbol::EMPTY, |f| f.1), None),
+        };
+        let ops = match target {
+            Target::Pointer(e) => self.body.ops_field(e),
+            Target::Name(_) => None,
+        };
+        let call = Call { index, op, dst, args, values: &values, name };
+        let list = callees.map_or(&[][..], |c| c.list());
+        let kind = EventKind::Call(CallEvent { name, entry, callees: list, args: &values });
+        self.show(&state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Here, kind });
+        self.note_sleep(&call, entry, ops, &state);
+
+        // Dereferences inside the callee.
+        if let Some(entry) = entry {
+            let looks = entry.length.and_then(|i| values.get(i as usize)).is_none_or(|&n| !state.known(self.values, n).is_zero());
+            for &arg in entry.derefs.iter().filter(|_| looks) {
+                if !self.access_argument(&call, arg, Symbol::EMPTY, Way::Model(name), &mut state) {
+                    return;
+                }
+            }
+        } else if let Some(Callees::One(f)) = callees
+            && let Some(summary) = world.summary(*f)
+        {
+            for (id, param, effect) in summary.derefs() {
+                let EffectKind::Deref { member, .. } = effect.kind else { continue };
+                if self.lift(effect, &values, &state).is_some()
+                    && !self.access_argument(&call, param, member, Way::Callee(*f, id), &mut state)
+                {
+                    return;
+                }
+            }
+            self.lift_locks(&call, *f, summary, &state);
+        }
+        self.havoc(&values, entry, &mut state);
+
+        let result = self.values.result(index);
+        self.set_aside(index, result, &mut state);
+        if let Some(entry) = entry {
+            self.model_call(&call, entry, result, state, out);
+            return;
+        }
+        match callees {
+            Some(Callees::One(f)) => match world.summary(*f) {
+                Some(summary) => {
+                    // What the model says of a result outweighs what paths through the body seem to allow.
+                    if never_null(world, name) {
+                        state.learn(result, Interval::NON_ZERO);
+                    }
+                    self.tree_call(&call, *f, summary, result, state, out);
+                }
+                None => {
+                    self.assign(dst, result, &mut state);
+                    out.push(state);
+                }
+            },
+            _ => {
+                self.assign(dst, result, &mut state);
+                out.push(state);
+            }
+        }
+    }
+
+    /// The callee dereferences an argument; false: the path ends here.
+    fn access_argument(&mut self, call: &Call<'_>, argument: u8, member: Symbol, way: Way, state: &mut State) -> bool {
+        let Some(&v) = call.values.get(argument as usize) else { return true };
+        let site = Site {
+            op: call.index,
+            loc: call.op.loc,
+            origin: call.op.origin,
+            member,
+            text: None,
+            expr: self.body.call_args(call.args).get(argument as usize).copied(),
+            way,
+            argument: Some(argument),
+            callee: call.name,
+        };
+        self.access(v, state, &site)
+    }
+
+    /// What a clean-up at the end of a scope calls.
+    pub(super) fn freeing(&self, name: Symbol) -> Symbol {
+        name.as_str().strip_prefix("__free_").and_then(Symbol::find).and_then(|n| self.world.model.free_class(n)).map_or(name, |c| c.calls)
+    }
+
+    pub(super) fn assign(&mut self, dst: Option<LocalId>, value: ValueId, state: &mut State) {
+        if let Some(l) = dst {
+            let p = self.values.make(Value::PLocal(l));
+            state.write(self.values, p, value);
+        }
+    }
+
+    /// Another round of the same call makes another value: what stands for the one before is renamed.
+    fn set_aside(&mut self, index: OpId, result: ValueId, state: &mut State) {
+        let known = state.facts.iter().position(|f| f.0 == result).map(|i| state.facts.remove(i).1);
+        if state.env.iter().any(|e| e.1 == result) {
+            let before = self.values.fresh(Origin::FormerResult(index, result));
+            state.facts.retain(|f| f.0 != before);
+            if let Some(known) = known {
+                state.learn(before, known);
+            }
+            state.env.iter_mut().filter(|e| e.1 == result).for_each(|e| e.1 = before);
+            state.objects.rename(result, before);
+        }
+        state.objects.forget(result);
+    }
+
+    fn model_call(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
+        use cuthere_kernel::Test as T;
+        if entry.noreturn {
+            return;
+        }
+        let values = call.values;
+        let mut value = result;
+        match (entry.tests, values.first()) {
+            (Some(T::IsErr | T::PtrErrOrZero), Some(&v)) => value = self.values.make(Value::IsErr(v)),
+            (Some(T::IsErrOrNull), Some(&v)) => value = self.values.make(Value::IsErrOrNull(v)),
+            (Some(T::IsNull), Some(&v)) => value = self.values.make(Value::Un(UnOp::Not, v)),
+            (Some(T::Truth), Some(&v)) => value = self.values.make(Value::Truth(v)),
+            (Some(T::BugOn), Some(&v)) if !self.assume(&mut state, v, false, 0) => return,
+            _ => {}
+        }
+        match entry.returns {
+            Returns::Arg(i) => value = values.get(i as usize).copied().unwrap_or(result),
+            Returns::NonNull | Returns::RarelyNull => {
+                state.learn(result, Interval::OBJECT);
+            }
+            Returns::ErrPtr => {
+                state.learn(result, Interval::NON_ZERO);
+            }
+            Returns::MayNull => {
+                let never_fails = matches!(entry.sleeps, Sleeps::Gfp(i) if values.get(i as usize).is_some_and(|&v| self.bits(v, self.world.gfp_nofail, &state, 0) == Bits::Set));
+                state.learn(result, if never_fails { Interval::OBJECT } else { Interval { not_err: true, ..Interval::TOP } });
+            }
+            _ => {}
+        }
+        if crate::program::asks_context(entry.name) {
+            value = self.values.make(Value::ContextQuery(Query::Primitive(entry.name)));
+        }
+        self.note_entry(call, entry, result, &mut state);
+        if entry.zeroed && call.dst.is_some() {
+            let object = self.values.deref(result);
+            let zero = self.values.int(0);
+            state.write(self.values, object, zero);
+        }
+        let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
+        match conditional {
+            Some(success) if call.dst.is_some() => {
+                let (ok, failed) = match success {
+                    Success::NonZero => (Interval::NON_ZERO, Interval::ZERO),
+                    Success::Zero => (Interval::ZERO, Interval::NON_ZERO),
+                    Success::Pointer | Success::Always => (Interval::OBJECT, Interval::TOP),
+                };
+                let mut taken = state.clone();
+                self.effects(call, entry, &mut taken);
+                if taken.learn(result, ok) {
+                    self.assign(call.dst, value, &mut taken);
+                    out.push(taken);
+                }
+                if success == Success::Pointer {
+                    state.learn(result, Interval { lo: MIN_ERR, hi: 0, not_zero: false, not_err: false });
+                } else {
+                    state.learn(result, failed);
+                }
+                self.assign(call.dst, value, &mut state);
+                out.push(state);
+            }
+            _ => {
+                self.effects(call, entry, &mut state);
+                self.assign(call.dst, value, &mut state);
+                out.push(state);
+            }
+        }
+    }
+
+    fn tree_call(
+        &mut self,
+        call: &Call<'_>,
+        callee: FuncId,
+        summary: &Summary,
+        result: ValueId,
+        mut state: Boxed,
+        out: &mut SmallVec<[Boxed; 4]>,
+    ) {
+        if summary.noreturn {
+            return;
+        }
+        let values = call.values;
+        let mut value = result;
+        if summary.ret.asks {
+            value = self.values.make(Value::ContextQuery(Query::Call(call.index)));
+        }
+        if let Some(arg) = summary.ret.arg
+            && let Some(&v) = values.get(arg as usize)
+        {
+            value = v;
+        }
+        if let Some(known) = summary.ret.known
+            && known != Interval::TOP
+        {
+            state.learn(result, known);
+        }
+        if let Some(null) = &summary.ret.null {
+            let possible = null.condition.iter().any(|g| self.proven(g, values, &state) && self.translate(g, values, &state).is_some());
+            if !possible {
+                state.learn(result, Interval::NON_ZERO);
+            }
+        }
+        if summary.outcomes.is_empty() {
+            self.assign(call.dst, value, &mut state);
+            out.push(state);
+            return;
+        }
+        let mut any = false;
+        for outcome in &summary.outcomes {
+            if self.translate(&outcome.guard, values, &state).is_none() {
+                continue;
+            }
+            let mut s = state.clone();
+            if call.dst.is_some() && outcome.ret != Interval::TOP && !s.learn(result, outcome.ret) {
+                continue;
+            }
+            if !outcome.guard.iter().all(|(p, test)| match (test, values.get(*p as usize)) {
+                (Test::In(known), Some(&v)) => self.refine(&mut s, v, *known),
+                _ => true,
+            }) {
+                continue;
+            }
+            any = true;
+            for &id in &outcome.frees {
+                self.lift_free(call, callee, id, summary, result, &mut s);
+            }
+            for delta in &outcome.locks {
+                let place = self.absolute(&delta.place, values, result, &s);
+                let (place, class) = match place {
+                    Some(p) => (p, self.class_of(p, delta.class)),
+                    None => (self.values.make(Value::PGlobal(delta.class)), delta.class),
+                };
+                let lock = Held { place, class, kind: delta.kind, mode: delta.mode, op: Some(call.index), guard: 0 };
+                if delta.taken {
+                    // The event was shown with the callee's effect.
+                    self.truncated |= !s.locks.acquire(lock);
+                } else {
+                    self.release(call, Way::Callee(callee, EffectId(u16::MAX)), lock, &mut s);
+                }
+            }
+            self.shift(outcome.ctx, call.index, &mut s);
+            self.assign(call.dst, value, &mut s);
+            out.push(s);
+        }
+        if !any {
+            self.assign(call.dst, value, &mut state);
+            out.push(state);
+        }
+    }
+}

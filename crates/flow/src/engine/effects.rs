@@ -1,0 +1,173 @@
+//! What primitives of the model do: locks, context, objects, callbacks.
+
+use super::call::Call;
+use super::*;
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// An effect of a primitive, made by this function's own code.
+    fn primitive(&self, call: &Call<'_>, kind: EffectKind) -> Effect {
+        Effect {
+            kind,
+            loc: call.op.loc,
+            way: Way::Model(call.name),
+            condition: Condition::from_elem(Guard::new(), 1),
+            depth: 0,
+            indirect: 0,
+            modes: 0,
+            always: false,
+        }
+    }
+
+    fn show_call(&mut self, call: &Call<'_>, kind: EventKind<'_>, state: &State) {
+        self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: Way::Model(call.name), kind });
+    }
+
+    /// Memory, references, callbacks and waiting.
+    pub(super) fn note_entry(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, state: &mut State) {
+        let arg = |i: u8| call.values.get(i as usize).copied();
+        if entry.allocates {
+            self.show_call(call, EventKind::Allocate { object: result }, state);
+        }
+        for &(i, deferred) in &entry.frees {
+            if let Some(v) = arg(i) {
+                let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred });
+                self.free(call, v, deferred, effect, state);
+            }
+        }
+        for &(i, op) in &entry.refs {
+            if let Some(v) = arg(i) {
+                let object = self.values.pointer_root(v);
+                self.show_call(call, EventKind::Reference { object, op }, state);
+            }
+        }
+        for c in &entry.callbacks {
+            let kind = EventKind::Callback { object: c.object.and_then(arg), function: c.function.and_then(arg), op: c.op, kind: c.kind };
+            self.show_call(call, kind, state);
+        }
+        if entry.waits.is_some() || entry.grace_period {
+            self.show_call(call, EventKind::Wait { object: entry.waits.and_then(arg) }, state);
+        }
+        if let Some(object) = entry.wakes.and_then(arg) {
+            self.show_call(call, EventKind::Wake { object }, state);
+        }
+        if let Some(value) = entry.publishes.and_then(arg) {
+            self.show_call(call, EventKind::Publish { value }, state);
+        }
+    }
+
+    pub(super) fn shift(&mut self, by: Ctx, op: OpId, state: &mut State) {
+        for (i, (before, d)) in [(state.ctx.preempt, by.preempt), (state.ctx.bh, by.bh), (state.ctx.irq, by.irq), (state.ctx.rcu, by.rcu)]
+            .into_iter()
+            .enumerate()
+        {
+            if before <= 0 && d > 0 {
+                state.since[i] = Some(op);
+            }
+        }
+        state.ctx = state.ctx.plus(by);
+    }
+
+    fn lock_place(&mut self, lock: LockRef, values: &[ValueId]) -> Option<ValueId> {
+        Some(match lock {
+            LockRef::Arg(i) | LockRef::Through(i) => {
+                let v = *values.get(i as usize)?;
+                self.values.deref(v)
+            }
+            LockRef::Named(name) => self.values.make(Value::PGlobal(name)),
+            LockRef::Member(i, member) => {
+                let v = *values.get(i as usize)?;
+                let base = self.values.deref(v);
+                self.values.field(base, member, crate::body::Record::UNKNOWN)
+            }
+        })
+    }
+
+    /// The lock's class as findings name it.
+    pub(super) fn class_of(&self, place: ValueId, fallback: Symbol) -> Symbol {
+        let mut at = place;
+        loop {
+            match self.values.get(at) {
+                Value::PField(_, name, record) => {
+                    return if record.is_unknown() { name } else { Symbol::intern(&format!("{record}.{name}")) };
+                }
+                Value::PIndex(base, _) => at = base,
+                Value::PGlobal(name) => return name,
+                Value::PLocal(l) => return self.body.locals.get(l.index()).copied().unwrap_or(fallback),
+                Value::PDeref(v) => match self.values.get(v) {
+                    Value::Entry(p) => match self.values.get(p) {
+                        Value::PLocal(l) => return self.body.locals.get(l.index()).copied().unwrap_or(fallback),
+                        _ => at = p,
+                    },
+                    _ => return fallback,
+                },
+                _ => return fallback,
+            }
+        }
+    }
+
+    /// Locks and context.
+    pub(super) fn effects(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
+        let lock = |place, class, e: &LockEffect| Held { place, class, kind: e.kind, mode: e.mode, op: Some(call.index), guard: 0 };
+        for effect in &entry.releases {
+            if let Some(place) = self.lock_place(effect.lock, call.values) {
+                let class = self.class_of(place, entry.name);
+                self.release(call, Way::Model(call.name), lock(place, class, effect), state);
+            }
+        }
+        for effect in &entry.acquires {
+            if let Some(place) = self.lock_place(effect.lock, call.values) {
+                let class = self.class_of(place, entry.name);
+                self.acquire(call, lock(place, class, effect), entry.nested || effect.success == Success::NonZero, state);
+            }
+        }
+        self.context_effects(call, entry, state);
+    }
+
+    pub(super) fn context_effects(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
+        for effect in &entry.context {
+            self.show_call(call, EventKind::Context { part: effect.part, enter: effect.enter }, state);
+            let mut by = Ctx::default();
+            let step = if effect.enter { 1 } else { -1 };
+            match effect.part {
+                CtxPart::Preempt => by.preempt = step,
+                CtxPart::Bh => by.bh = step,
+                CtxPart::IrqSave => by.irq = step,
+                CtxPart::Irq => {
+                    if effect.enter && state.ctx.irq > 0 {
+                        continue;
+                    }
+                    // Enabling ends every nesting at once.
+                    by.irq = if effect.enter {
+                        1
+                    } else if state.ctx.irq > 0 {
+                        -state.ctx.irq
+                    } else {
+                        -1
+                    };
+                }
+                CtxPart::Rcu | CtxPart::RcuSched => by.rcu = step,
+                CtxPart::RcuBh => {
+                    by.rcu = step;
+                    by.bh = step;
+                }
+                CtxPart::PagefaultOff => by.pagefault = step,
+            }
+            self.shift(by, call.index, state);
+        }
+    }
+
+    /// A lock is taken. `nested`: the caller vouches for the order, or a failure would have been told.
+    pub(super) fn acquire(&mut self, call: &Call<'_>, lock: Held, nested: bool, state: &mut State) {
+        self.show_call(call, EventKind::Acquire { lock: &lock, nested }, state);
+        let effect = self.primitive(call, EffectKind::Sleep { defers: false });
+        self.record_lock(call.index, &lock, nested, effect, state);
+        self.truncated |= !state.locks.acquire(lock);
+    }
+
+    pub(super) fn release(&mut self, call: &Call<'_>, way: Way, lock: Held, state: &mut State) {
+        let found = state.locks.find(self.values, &lock).map(|(_, how)| how);
+        let kind = EventKind::Release { lock: &lock, found };
+        self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
+        self.truncated |= !state.locks.release(self.values, lock);
+    }
+}

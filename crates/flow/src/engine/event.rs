@@ -1,0 +1,139 @@
+//! What happens on a path, as observers are told: the one vocabulary of all checks.
+//!
+//! What happens in a callee arrives as the same event as what happens here, with the way down in [`Event::way`]. Everything an observer gets is
+//! read-only.
+
+use super::Path;
+use crate::body::{BlockId, ExprId, OpId, Record};
+use crate::domain::{Freed, Held};
+use crate::summary::{Condition, FuncId, Way};
+use crate::value::ValueId;
+use cuthere_base::{Loc, Symbol};
+use cuthere_kernel::{CallbackOp, CtxPart, Entry, RefOp};
+
+/// Sees what happens on the paths of one function.
+pub trait Observer {
+    /// Called for each event of each path, before the event changes the state.
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>);
+}
+
+/// An observer of nothing.
+pub struct Blind;
+
+impl Observer for Blind {
+    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>) {}
+}
+
+/// One thing that happens on a path.
+pub struct Event<'e> {
+    /// The operation; of a branch or a return, the one that would come next.
+    pub op: OpId,
+    pub loc: Loc,
+    /// The macro that wrote it; empty: none.
+    pub origin: Symbol,
+    pub way: Way,
+    pub kind: EventKind<'e>,
+}
+
+pub enum EventKind<'e> {
+    /// A call, before anything it does.
+    Call(CallEvent<'e>),
+    /// The call may sleep, in these ways.
+    MaySleep { call: CallEvent<'e>, ways: &'e [SleepWay] },
+    /// A lock is taken.
+    Acquire { lock: &'e Held, nested: bool },
+    /// A lock is given back; `None`: nothing that is known to be held.
+    Release { lock: &'e Held, found: Option<Match> },
+    /// A part of the context or a read-side section begins or ends.
+    Context { part: CtxPart, enter: bool },
+    /// A pointer is dereferenced.
+    Access(Access<'e>),
+    /// A call gave new memory.
+    Allocate { object: ValueId },
+    /// An object is freed; `before`: it had been freed already.
+    Free { object: ValueId, deferred: bool, before: Option<&'e Freed> },
+    /// A reference to an object is taken or dropped.
+    Reference { object: ValueId, op: RefOp },
+    /// Something is done with a callback object.
+    Callback { object: Option<ValueId>, function: Option<ValueId>, op: CallbackOp, kind: Symbol },
+    /// The call waits for a wake-up on an object, or for readers to be done.
+    Wait { object: Option<ValueId> },
+    /// The waiters on an object are woken.
+    Wake { object: ValueId },
+    /// A value becomes visible to others.
+    Publish { value: ValueId },
+    /// A value is compared with NULL or tested for an error.
+    Test { value: ValueId, block: BlockId, error: bool },
+    /// The function returns.
+    Exit { block: BlockId, value: Option<ValueId> },
+}
+
+/// How sure it is which of the locks held is given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Match {
+    /// The very lock.
+    Exact,
+    /// Another lock of its class.
+    Class,
+    /// The only one of its kind that is held.
+    Kind,
+}
+
+/// A call.
+#[derive(Clone, Copy)]
+pub struct CallEvent<'e> {
+    /// The function's name, or the operations member's.
+    pub name: Symbol,
+    pub entry: Option<&'e Entry>,
+    pub callees: &'e [FuncId],
+    pub args: &'e [ValueId],
+}
+
+/// A way in which a call may sleep, in one state.
+#[derive(Clone, Debug)]
+pub struct SleepWay {
+    pub way: Way,
+    /// Conditions on this function's own arguments that remain.
+    pub condition: Condition,
+    pub depth: u8,
+    /// See [`crate::summary::Effect::indirect`].
+    pub indirect: u8,
+    /// See [`crate::summary::Effect::modes`].
+    pub modes: u8,
+    /// See [`crate::summary::EffectKind::Sleep`].
+    pub defers: bool,
+    /// Of how many possible targets how many sleep.
+    pub share: (u16, u16),
+}
+
+/// A dereference.
+#[derive(Clone, Copy)]
+pub struct Access<'e> {
+    /// The pointer that the address was computed from.
+    pub pointer: ValueId,
+    /// Why it may be NULL, if it may.
+    pub null: Option<NullCause>,
+    /// It points to something that was freed on this path.
+    pub freed: Option<&'e Freed>,
+    /// The member accessed, if any.
+    pub member: Symbol,
+    /// The pointer as written, where the access is in this function.
+    pub text: Option<ExprId>,
+    /// Where the access is in a callee: the argument's number.
+    pub argument: Option<u8>,
+    /// Where the access is in a callee: its name.
+    pub callee: Symbol,
+}
+
+/// Why a pointer may be NULL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NullCause {
+    /// The call at this operation may return it.
+    Call(OpId),
+    /// NULL was assigned, or a test found it to be NULL.
+    Known,
+    /// It is a member of something zeroed, and nothing was stored there since.
+    Zeroed,
+    /// Nothing is known of it but the member it was loaded from.
+    Field(Record, Symbol),
+}

@@ -1,0 +1,347 @@
+//! Ways out of a function, and the summary they add up to.
+
+use super::*;
+
+impl<O: Observer> Run<'_, '_, O> {
+    pub(super) fn exit(&mut self, block: BlockId, loc: Loc, value: Option<ExprId>, state: Boxed) {
+        let v = value.map(|e| self.eval(e, &state));
+        let b = self.body.block(block);
+        let kind = EventKind::Exit { block, value: v };
+        self.show(&state, Event { op: OpId(b.ops.1), loc, origin: b.origin, way: Way::Here, kind });
+        if self.exits.len() >= 64 {
+            self.truncated = true;
+            return;
+        }
+        let ret = v.map_or(Interval::TOP, |v| state.known(self.values, v));
+        let mut null_from = None;
+        let mut failed = None;
+        if self.body.ret_ptr
+            && let Some(v) = v
+        {
+            let call = self.values.call(v);
+            if ret.is_zero() {
+                null_from = Some((NullWhy::Literal, Symbol::EMPTY));
+                if let Some(op) = call
+                    && let Some(null) = self.null_return(op)
+                {
+                    (null_from, failed) = (Some(null), Some(op));
+                } else if let Some((op, null)) = self.failed_allocation(&state) {
+                    (null_from, failed) = (Some(null), Some(op));
+                }
+            } else if ret.may_be_zero()
+                && let Some(op) = call
+            {
+                (null_from, failed) = (self.null_return(op), Some(op));
+            }
+        }
+        let mut checked_params = 0u64;
+        for &(value, known) in &state.facts {
+            if let Some(p) = self.values.param(value, self.body.params.min(64))
+                && known.not_zero
+            {
+                checked_params |= 1 << p;
+            }
+        }
+        let mut guard = self.guard(&state, None);
+        if let Some(flags) = failed.and_then(|op| self.may_fail_by(op)) {
+            guard.push((flags, Test::NoBit(self.world.gfp_nofail)));
+        }
+        let mut state = state;
+        state.locks.held.retain(|l| l.op.is_some());
+        self.exits.push(Exit {
+            ret,
+            value: v,
+            guard,
+            loc,
+            locks: std::mem::take(&mut state.locks),
+            objects: std::mem::take(&mut state.objects),
+            ctx: state.ctx.minus(self.entry_ctx),
+            checked_params,
+            null_from,
+        });
+    }
+
+    /// Whether the function does nothing but ask for the context. Callers that test its result know what they do.
+    fn only_asks(&self) -> bool {
+        if self.body.ret_void || self.body.ret_ptr || !self.body.complete {
+            return false;
+        }
+        let mut asks = false;
+        let nothing_else = self.body.all_ops().all(|(id, op)| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => {
+                let callee = || match self.world.callees(self.func, id)? {
+                    Callees::One(f) => self.world.summary(*f),
+                    _ => None,
+                };
+                let asked = crate::program::asks_context(name) || callee().is_some_and(|s| s.ret.asks);
+                asks |= asked;
+                asked
+            }
+            OpKind::Store { place, .. } => matches!(self.body.expr(place), Expr::Local(_)),
+            OpKind::Access { .. } | OpKind::Declare(_) => true,
+            _ => false,
+        });
+        asks && nothing_else
+    }
+
+    /// The parameter that is the GFP mask of an allocation.
+    fn may_fail_by(&self, op: OpId) -> Option<u8> {
+        let OpKind::Call { target: Target::Name(name), args, .. } = self.body.op(op)?.kind else { return None };
+        let callees = self.world.callees(self.func, op);
+        let i = match (self.world.entry(name, callees.is_some()), callees) {
+            (Some(entry), _) => match entry.sleeps {
+                Sleeps::Gfp(i) => i,
+                _ => return None,
+            },
+            (None, Some(Callees::One(f))) => {
+                let null = self.world.summary(*f)?.ret.null.as_ref()?;
+                let unless = |guard: &Guard| guard.iter().find(|t| t.1 == Test::NoBit(self.world.gfp_nofail)).map(|t| t.0);
+                let i = unless(null.condition.first()?)?;
+                if !null.condition.iter().all(|g| unless(g) == Some(i)) {
+                    return None;
+                }
+                i
+            }
+            _ => return None,
+        };
+        let l = self.body.loaded_local(*self.body.call_args(args).get(i as usize)?)?;
+        (l.0 < self.body.params.min(255)).then_some(l.0 as u8)
+    }
+
+    /// The allocation whose failure a path has seen.
+    fn failed_allocation(&self, state: &State) -> Option<(OpId, (NullWhy, Symbol))> {
+        state.facts.iter().filter(|f| f.1.is_zero()).find_map(|f| {
+            let op = self.values.call(f.0)?;
+            self.null_return(op).filter(|n| n.0 == NullWhy::Allocation).map(|n| (op, n))
+        })
+    }
+
+    pub(super) fn summarise(mut self) -> Summary {
+        let mut summary = Summary { truncated: self.truncated, ..Summary::default() };
+        summary.noreturn = self.exits.is_empty() && !self.truncated && self.body.complete;
+
+        let exits = std::mem::take(&mut self.exits);
+        let effects = self.effects_by_certainty(&exits);
+
+        // The result.
+        if !exits.is_empty() && self.body.ret_void {
+            summary.ret.known = None;
+        } else if let Some(known) = exits.iter().map(|e| e.ret).reduce(Interval::join) {
+            summary.ret.known = Some(known);
+            summary.ret.err = exits.iter().any(|e| e.ret.is_err() == Some(true));
+            let first = exits[0].value.and_then(|v| self.values.param(v, self.body.params));
+            if let Some(p) = first
+                && p < 255
+                && exits.iter().all(|e| e.value == exits[0].value)
+            {
+                summary.ret.arg = Some(p as u8);
+            }
+        }
+        summary.ret.asks = self.only_asks();
+        for e in &exits {
+            let Some((why, from)) = e.null_from else { continue };
+            match &mut summary.ret.null {
+                None => summary.ret.null = Some(NullReturn { loc: e.loc, why, from, condition: Condition::from_elem(e.guard.clone(), 1) }),
+                Some(null) => {
+                    if why > null.why {
+                        (null.why, null.from, null.loc) = (why, from, e.loc);
+                    }
+                    add_guard(&mut null.condition, e.guard.clone());
+                }
+            }
+        }
+
+        summary.outcomes = self.outcomes(&exits, &effects);
+        summary.effects = effects.into_iter().map(|m| m.effect).collect();
+        summary
+    }
+
+    /// The effects as callers are told of them: ways to sleep first, unconditional and shallow ones before others.
+    fn effects_by_certainty(&mut self, exits: &[Exit]) -> Vec<Made> {
+        let mut made = std::mem::take(&mut self.made);
+        let rank = |m: &Made| match m.effect.kind {
+            EffectKind::Sleep { .. } => 0,
+            EffectKind::Deref { .. } => 1,
+            EffectKind::Free { .. } => 2,
+            EffectKind::Acquire { .. } => 3,
+            EffectKind::Reference { .. } => 4,
+        };
+        made.sort_by_key(|m| {
+            let e = &m.effect;
+            let sleeps = rank(m) == 0;
+            (rank(m), sleeps.then(|| (e.condition.iter().all(|g| !g.is_empty()), e.indirect, e.modes.min(3), e.depth, m.op)))
+        });
+        let sleeps = made.iter().take_while(|m| rank(m) == 0).count();
+        if sleeps > SLEEPS_MAX {
+            made.drain(SLEEPS_MAX..sleeps);
+        }
+        let all_checked = exits.iter().fold(u64::MAX, |all, e| all & e.checked_params);
+        for m in &mut made {
+            if let EffectKind::Deref { param, .. } = m.effect.kind {
+                m.effect.always = all_checked >> param & 1 == 1;
+            }
+        }
+        made
+    }
+
+    /// The frees among the effects that a way out has certainly made.
+    fn frees_of(&self, exit: &Exit, effects: &[Made]) -> SmallVec<[EffectId; 2]> {
+        let mut out = SmallVec::new();
+        for (object, _) in exit.objects.all_freed() {
+            let Some(place) = self.place_of(object) else { continue };
+            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, .. } if **p == place);
+            if let Some(i) = effects.iter().position(same) {
+                out.push(EffectId(i as u16));
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// What a pointer points to, in terms of parameters and globals.
+    fn place_of(&self, pointer: ValueId) -> Option<RelPlace> {
+        match self.values.get(pointer) {
+            Value::Entry(p) => match self.values.get(p) {
+                Value::PLocal(l) if l.0 < self.body.params.min(255) => Some(RelPlace::param(l.0 as u8)),
+                Value::PLocal(_) => None,
+                _ => {
+                    let mut place = self.relative(p, None)?;
+                    place.path.push(RelStep::Deref);
+                    Some(place)
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Ways of returning that differ in locks, context or frees; else those that say something of the arguments.
+    fn outcomes(&self, exits: &[Exit], effects: &[Made]) -> Vec<Outcome> {
+        let frees: Vec<SmallVec<[EffectId; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
+        let changes = |(e, frees): (&Exit, &SmallVec<[EffectId; 2]>)| {
+            !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
+        };
+        if !exits.iter().zip(&frees).any(changes) {
+            return if self.body.ret_void || self.truncated { Vec::new() } else { answers(exits, self.body.ret_ptr) };
+        }
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        for (e, frees) in exits.iter().zip(frees) {
+            let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
+            for (held, taken) in e.locks.held.iter().map(|l| (l, true)).chain(e.locks.released.iter().map(|l| (l, false))) {
+                let place = self.relative(held.place, e.value).unwrap_or_else(RelPlace::unknown);
+                let loc = held.op.and_then(|op| self.body.op(op)).map_or(self.body.loc, |o| o.loc);
+                locks.push(LockDelta { place, class: held.class, kind: held.kind, mode: held.mode, taken, loc });
+            }
+            let key = |o: &Outcome| {
+                o.ctx == e.ctx
+                    && o.frees == frees
+                    && o.locks.len() == locks.len()
+                    && o.locks.iter().zip(&locks).all(|(a, b)| a.place == b.place && a.taken == b.taken && a.kind == b.kind)
+            };
+            match outcomes.iter_mut().find(|o| key(o)) {
+                Some(o) => {
+                    o.ret = o.ret.join(e.ret);
+                    weaken(&mut o.guard, &e.guard);
+                }
+                None => outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx, frees }),
+            }
+        }
+        // A caller can only tell the ways apart by the result or by its own arguments. Where neither does it, the difference is most
+        // likely a correlation that was lost here.
+        let told_apart = |outcomes: &[Outcome]| {
+            let apart = |a: &Outcome, b: &Outcome| a.ret.meet(b.ret).is_none() || contradict(&a.guard, &b.guard);
+            outcomes.len() <= OUTCOMES_MAX && outcomes.iter().enumerate().all(|(i, a)| outcomes[..i].iter().all(|b| apart(a, b)))
+        };
+        if !told_apart(&outcomes) {
+            // Objects first: what is freed on some ways only is taken for kept.
+            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks);
+        }
+        if !told_apart(&outcomes) {
+            // What some way gives back is taken for given back, what only some way takes for not taken: callers are left with less to hold.
+            let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
+            let mut ctx = Ctx::default();
+            for o in &outcomes {
+                for l in o.locks.iter().filter(|l| !l.taken) {
+                    if !locks.iter().any(|k| k.place == l.place && k.class == l.class) {
+                        locks.push(l.clone());
+                    }
+                }
+                ctx = ctx.least(o.ctx);
+            }
+            let frees = common_frees(&outcomes);
+            outcomes.clear();
+            if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() {
+                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, frees });
+            }
+        }
+        outcomes
+    }
+}
+
+/// Ways to sleep that a summary holds.
+const SLEEPS_MAX: usize = 6;
+/// Ways of returning that a summary tells apart.
+const OUTCOMES_MAX: usize = 4;
+
+/// Makes one of ways of returning that agree in what matters.
+fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool) {
+    let mut merged: Vec<Outcome> = Vec::new();
+    for o in outcomes.drain(..) {
+        match merged.iter_mut().find(|m| same(m, &o)) {
+            Some(m) => {
+                m.ret = m.ret.join(o.ret);
+                weaken(&mut m.guard, &o.guard);
+                m.frees.retain(|f| o.frees.contains(f));
+            }
+            None => merged.push(o),
+        }
+    }
+    *outcomes = merged;
+}
+
+/// What is freed on every way.
+fn common_frees(outcomes: &[Outcome]) -> SmallVec<[EffectId; 2]> {
+    let mut frees = outcomes.first().map(|o| o.frees.clone()).unwrap_or_default();
+    frees.retain(|f| outcomes.iter().all(|o| o.frees.contains(f)));
+    frees
+}
+
+/// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a
+/// pointer is good. Empty if the results say nothing.
+fn answers(exits: &[Exit], pointer: bool) -> Vec<Outcome> {
+    // That nothing excludes NULL makes it no answer.
+    if pointer && !exits.iter().any(|e| e.ret.is_zero()) {
+        return Vec::new();
+    }
+    // Zero, negative, positive; a result that may be several of them counts for each.
+    let classes =
+        [Interval::ZERO, Interval { hi: -1, not_zero: true, ..Interval::TOP }, Interval { lo: 1, not_zero: true, ..Interval::TOP }];
+    let mut groups: [Option<(Interval, u64)>; 3] = [None; 3];
+    for e in exits {
+        for (group, class) in groups.iter_mut().zip(classes) {
+            let Some(ret) = e.ret.meet(class) else { continue };
+            *group = Some(match *group {
+                None => (ret, e.checked_params),
+                Some((known, checked)) => (known.join(ret), checked & e.checked_params),
+            });
+        }
+    }
+    // What does not differ in what it says of the arguments is one way.
+    if let (Some((negative, a)), Some((positive, b))) = (groups[1], groups[2])
+        && a == b
+    {
+        groups[1] = None;
+        groups[2] = Some((Interval { not_zero: true, ..negative.join(positive) }, a));
+    }
+    let present: SmallVec<[(Interval, u64); 3]> = groups.into_iter().flatten().collect();
+    if present.len() < 2 || present.iter().all(|g| g.1 == present[0].1) {
+        return Vec::new();
+    }
+    present
+        .into_iter()
+        .map(|(ret, checked)| {
+            let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (p, Test::In(Interval::NON_ZERO))).collect();
+            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), frees: SmallVec::new() }
+        })
+        .collect()
+}

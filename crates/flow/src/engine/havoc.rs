@@ -1,0 +1,83 @@
+//! What a call may have changed behind the path's back.
+
+use super::*;
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL or to lead
+    /// to something freed. Of an object whose member it gets, a function of the model changes no more than that; one that neither sleeps, nor takes
+    /// or gives back locks, nor calls back, changes no object that it does not get.
+    pub(super) fn havoc(&mut self, args: &[ValueId], entry: Option<&Entry>, state: &mut State) {
+        let modelled = entry.is_some();
+        for &a in args {
+            if let Value::Addr(place) = self.values.get(a)
+                && self.values.local_of(place).is_some()
+            {
+                self.unknown(place, state);
+            }
+            self.escape(a, modelled, state);
+        }
+        let values = &*self.values;
+        let given: Option<SmallVec<[ValueId; 4]>> =
+            entry.filter(|e| is_local(e)).map(|_| args.iter().map(|&a| values.pointer_root(a)).collect());
+        // Flags and counts keep what was found in them, as other values do; pointers are set by calls to set them.
+        let control = self.control;
+        let pointer = |place: ValueId| match values.get(place) {
+            Value::PField(_, name, _) | Value::PGlobal(name) => control.is_pointer(name),
+            _ => true,
+        };
+        let reached = |place: ValueId| match (&given, values.root(place)) {
+            (Some(given), Some(pointer)) => given.contains(&values.pointer_root(pointer)),
+            _ => true,
+        };
+        let in_memory = |value: ValueId| match values.get(value) {
+            Value::Entry(p) if !matches!(values.get(p), Value::PLocal(_)) => Some(p),
+            _ => None,
+        };
+        state.facts.retain(|f| !(f.1.is_zero() && in_memory(f.0).is_some_and(|p| pointer(p) && reached(p))));
+        if !state.objects.is_empty() && given.is_none() {
+            state.objects.retain(|object| in_memory(object).is_none());
+        }
+        // Written memory that holds NULL; a new object that nobody else knows stays as it is.
+        let zero = |v| values.get(v) == Value::Int(0);
+        state.env.retain(|e| !(zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0)));
+    }
+
+    /// The place holds a value that nothing is known of.
+    fn unknown(&mut self, place: ValueId, state: &mut State) {
+        let salt = self.values.len() as u32;
+        let v = self.values.fresh(Origin::Havoc(place, salt));
+        state.write(self.values, place, v);
+    }
+
+    /// A pointer is handed to code that is not followed: the zeroed object it points to, or into, is no longer known to be zero.
+    pub(super) fn escape(&mut self, value: ValueId, member_only: bool, state: &mut State) {
+        let root = self.values.pointer_root(value);
+        if self.values.call(root).is_none() {
+            return;
+        }
+        let object = self.values.deref(root);
+        if state.written(object).is_none() {
+            return;
+        }
+        match self.values.get(value) {
+            Value::Addr(place) if member_only => self.unknown(place, state),
+            _ => state.env.retain(|e| e.0 != object),
+        }
+    }
+}
+
+/// Whether a function works on its arguments alone: allocators, and what neither sleeps nor lets anybody else run.
+fn is_local(entry: &Entry) -> bool {
+    entry.allocates
+        || entry.sleeps == Sleeps::Never
+            && entry.acquires.is_empty()
+            && entry.releases.is_empty()
+            && entry.context.is_empty()
+            && entry.callbacks.is_empty()
+            && entry.wakes.is_none()
+}
+
+/// Whether a place is the whole of an object that a call has just made.
+fn new_object(values: &Values, place: ValueId) -> bool {
+    matches!(values.get(place), Value::PDeref(v) if values.call(v).is_some())
+}

@@ -1,0 +1,501 @@
+//! The path engine: runs one function over symbolic states.
+//!
+//! Blocks are visited in reverse post-order. A state is a path's locks, context, written places and known facts; a branch whose condition is
+//! decided by what is known follows one edge. States that meet in a block and agree in locks and context are merged when there are more of
+//! them than a block may hold; what differs becomes unknown, so merging loses bugs, not truth. A loop body runs twice: as its first round, then, with everything that
+//! the body writes made unknown but for being zero or not, as any later one. A budget bounds the visits; reaching it is recorded in the summary.
+//!
+//! Departures from soundness, chosen against noise: a call does not change memory that it was not given the address of, except that
+//! pointers in memory known to be NULL may have been set; two different access paths are taken for different places.
+
+mod access;
+mod branch;
+mod call;
+mod effects;
+mod eval;
+pub mod event;
+mod exit;
+mod guard;
+mod havoc;
+mod lift;
+mod ops;
+mod path;
+mod places;
+mod sleeping;
+
+pub use access::null_return;
+pub use event::{Blind, Event, Observer};
+pub use path::{Decision, NullTest, Path};
+
+use crate::body::control::ControlFlow;
+use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
+use crate::domain::{Held, Locks, Objects, State};
+use crate::program::{Callees, World};
+use crate::summary::*;
+use crate::value::{Interval, MIN_ERR, Origin, Query, Value, ValueId, Values};
+use access::{Site, never_null};
+use cuthere_base::{Loc, Symbol};
+use cuthere_ir::{BinOp, UnOp};
+use cuthere_kernel::{CtxPart, Entry, LockEffect, LockKind, LockMode, LockRef, Returns, Sleeps, Success};
+use event::{Access, CallEvent, EventKind, NullCause, SleepWay};
+use guard::Bits;
+use smallvec::SmallVec;
+
+/// States move from operation to operation; what moves is a pointer.
+type Boxed = Box<State>;
+
+/// Buffers and tables of the engine, reused between functions.
+#[derive(Default)]
+pub struct Engine {
+    values: Values,
+    control: ControlFlow,
+    trail: Vec<Decision>,
+    pending: Vec<Vec<Boxed>>,
+    kept: Kept,
+}
+
+/// One way out, as long as the function is run.
+struct Exit {
+    ret: Interval,
+    value: Option<ValueId>,
+    guard: Guard,
+    loc: Loc,
+    locks: Locks,
+    objects: Objects,
+    ctx: Ctx,
+    checked_params: u64,
+    null_from: Option<(NullWhy, Symbol)>,
+}
+
+/// An effect as long as the function is run: with the operation that makes it.
+struct Made {
+    op: OpId,
+    effect: Effect,
+}
+
+pub(crate) struct Run<'r, 'a, O: Observer> {
+    pub(crate) world: &'r World<'a>,
+    pub(crate) func: FuncId,
+    pub(crate) body: &'r Body,
+    pub(crate) values: &'r mut Values,
+    control: &'r ControlFlow,
+    trail: &'r mut Vec<Decision>,
+    pending: &'r mut Vec<Vec<Boxed>>,
+    kept: &'r mut Kept,
+    observer: &'r mut O,
+    entry_ctx: Ctx,
+    visits: u32,
+    budget: u32,
+    truncated: bool,
+    made: Vec<Made>,
+    exits: Vec<Exit>,
+}
+
+impl Engine {
+    /// Runs a function from the given start state and returns its summary. `start` holds locks and context at entry, if any.
+    pub fn run<O: Observer>(&mut self, world: &World<'_>, func: FuncId, start: &StartState, observer: &mut O) -> Summary {
+        let body = world.func(func);
+        if body.blocks.is_empty() {
+            return Summary::default();
+        }
+        self.values.clear();
+        self.trail.clear();
+        self.trail.push(Decision { parent: 0, block: BlockId(0), taken: false, tested: None });
+        self.control.compute(body);
+        let blocks = body.blocks.len();
+        for p in &mut self.pending {
+            p.clear();
+        }
+        if self.pending.len() < blocks {
+            self.pending.resize_with(blocks, Vec::new);
+        }
+        let mut state = Box::new(State { ctx: start.ctx, ..State::default() });
+        for (class, kind) in &start.locks {
+            let place = self.values.make(Value::PGlobal(*class));
+            state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0 });
+        }
+        let mut run = Run {
+            world,
+            func,
+            body,
+            values: &mut self.values,
+            control: &self.control,
+            trail: &mut self.trail,
+            pending: &mut self.pending,
+            kept: &mut self.kept,
+            observer,
+            entry_ctx: start.ctx,
+            visits: 0,
+            budget: 300 + 10 * blocks as u32,
+            truncated: false,
+            made: Vec::new(),
+            exits: Vec::new(),
+        };
+        run.pending[0].push(state);
+        run.go();
+        run.summarise()
+    }
+}
+
+/// Context and locks at entry.
+#[derive(Clone, Debug, Default)]
+pub struct StartState {
+    pub ctx: Ctx,
+    pub locks: Vec<(Symbol, LockKind)>,
+}
+
+impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
+    fn go(&mut self) {
+        let cap = match self.body.blocks.len() {
+            0..=40 => 12,
+            41..=120 => 8,
+            121..=400 => 4,
+            _ => 2,
+        };
+        // The lowest position in reverse post-order that has states waiting.
+        let order = &self.control.order;
+        let mut at = 0;
+        while at < order.len() {
+            let block = order[at];
+            let mut states = std::mem::take(&mut self.pending[block.index()]);
+            if states.is_empty() {
+                self.pending[block.index()] = states;
+                at += 1;
+                continue;
+            }
+            self.prune(&mut states, block, cap);
+            let mut lowest = at + 1;
+            for state in states.drain(..) {
+                self.visits += 1;
+                if self.visits > self.budget {
+                    self.truncated = true;
+                    return;
+                }
+                let back = self.block(block, state);
+                lowest = lowest.min(back);
+            }
+            self.pending[block.index()] = states;
+            at = lowest;
+        }
+    }
+
+    /// Drops what no later code reads, equal states, and, above the cap, distinctions that are not locks or context.
+    fn prune(&mut self, states: &mut Vec<Boxed>, block: BlockId, cap: usize) {
+        if states.len() < 2 {
+            return;
+        }
+        for s in states.iter_mut() {
+            let control = self.control;
+            let values = &*self.values;
+            s.env.retain(|e| match values.get(e.0) {
+                Value::PLocal(l) => control.live_in(block, l),
+                _ => true,
+            });
+            if !s.facts.is_empty() {
+                let held = self.kept.mark(values, &s.env);
+                s.facts.retain(|f| matters(values, control, f.0, block, held, 0));
+            }
+        }
+        let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
+        for s in states.drain(..) {
+            if kept.iter().any(|k| k.same(&s)) {
+                continue;
+            }
+            if kept.len() < cap {
+                kept.push(s);
+                continue;
+            }
+            // Above the cap it is merged with the one that differs least; if none agrees in property, it may stay up to a point.
+            let mut nearest = None;
+            let mut least = usize::MAX;
+            for (i, k) in kept.iter().enumerate().filter(|(_, k)| k.same_property(&s)) {
+                if let Some(distance) = k.distance(&s, self.values, least) {
+                    (nearest, least) = (Some(i), distance);
+                }
+            }
+            match nearest {
+                Some(i) => kept[i].join(&s, self.values, block),
+                None if kept.len() < 3 * cap => kept.push(s),
+                None => self.truncated = true,
+            }
+        }
+        *states = kept;
+    }
+
+    /// Runs one state through a block; gives the lowest position of a back edge's target that got a state, or `usize::MAX`.
+    fn block(&mut self, block: BlockId, state: Boxed) -> usize {
+        let body = self.body;
+        let mut states: SmallVec<[Boxed; 4]> = SmallVec::new();
+        states.push(state);
+        for (index, op) in body.numbered_ops(body.block(block)) {
+            let mut next: SmallVec<[Boxed; 4]> = SmallVec::new();
+            for s in states {
+                self.op(index, op, s, &mut next);
+            }
+            states = next;
+            if states.is_empty() {
+                return usize::MAX;
+            }
+            if states.len() > 8 {
+                self.truncated = true;
+                states.truncate(8);
+            }
+        }
+        let mut lowest = usize::MAX;
+        for s in states {
+            lowest = lowest.min(self.terminate(block, s));
+        }
+        lowest
+    }
+
+    fn send(&mut self, from: BlockId, to: BlockId, mut state: Boxed) -> usize {
+        let (from_at, to_at) = (self.control.position[from.index()], self.control.position[to.index()]);
+        if to_at == u32::MAX {
+            return usize::MAX;
+        }
+        if to_at <= from_at {
+            // A back edge: one later round stands for all.
+            if state.rounds.contains(&to) {
+                return usize::MAX;
+            }
+            state.rounds.push(to);
+            let control = self.control;
+            for &place in control.written_in(to) {
+                let p = self.place(place, &state);
+                let before = state.read(self.values, p);
+                let value = self.values.fresh(Origin::LaterRound(to, p));
+                let known = state.known(self.values, before);
+                state.write(self.values, p, value);
+                // Whether it is zero stays known, for what goes with it: `locked` is set if and only if the lock is held.
+                state.facts.retain(|f| f.0 != value);
+                match known.truth() {
+                    Some(false) => state.learn(value, Interval::ZERO),
+                    Some(true) => state.learn(value, Interval { not_err: known.not_err, ..Interval::NON_ZERO }),
+                    None => true,
+                };
+                let (old_lock, new_lock) = (self.values.deref(before), self.values.deref(value));
+                for lock in state.locks.held.iter_mut().filter(|l| l.place == old_lock) {
+                    lock.place = new_lock;
+                }
+            }
+            let values = &*self.values;
+            if !state.facts.is_empty() {
+                let held = self.kept.mark(values, &state.env);
+                state.facts.retain(|f| !matches!(values.get(f.0), Value::Fresh(_) | Value::Phi(..)) || held.has(f.0));
+            }
+            self.pending[to.index()].push(state);
+            return to_at as usize;
+        }
+        // Entering a loop from outside: its rounds begin anew.
+        if !state.rounds.is_empty() {
+            let control = self.control;
+            state.rounds.retain(|head| control.in_loop(*head, to) && *head != to);
+        }
+        self.pending[to.index()].push(state);
+        usize::MAX
+    }
+
+    fn decide(&mut self, state: &mut State, block: BlockId, taken: bool, about: Option<ValueId>) {
+        let tested = about.map(|value| self.values.pointer_root(self.values.tested(value)));
+        self.trail.push(Decision { parent: state.trail, block, taken, tested });
+        state.trail = self.trail.len() as u32 - 1;
+    }
+
+    fn terminate(&mut self, block: BlockId, mut state: Boxed) -> usize {
+        let body = self.body;
+        let b = body.block(block);
+        match &b.term {
+            Term::Goto(to) => self.send(block, *to, state),
+            Term::Branch { cond, then, els } => {
+                let value = self.eval(*cond, &state);
+                // A warning that changes nothing is an assertion: what follows is judged as if it held.
+                for (warns, other, truth) in [(*then, *els, false), (*els, *then, true)] {
+                    if self.only_warns(warns) {
+                        let mut held = state.clone();
+                        if self.assume(&mut held, value, truth, 0) {
+                            return self.send(block, other, held);
+                        }
+                    }
+                }
+                self.note_tests(block, value, &state);
+                match state.known(self.values, value).truth() {
+                    Some(truth) => {
+                        // How a call returned may be known from the call on; that the path asked is still of interest.
+                        if self.values.call(self.values.tested(value)).is_some() {
+                            self.decide(&mut state, block, truth, Some(value));
+                        }
+                        self.send(block, if truth { *then } else { *els }, state)
+                    }
+                    None => {
+                        let mut other = state.clone();
+                        let mut lowest = usize::MAX;
+                        if self.assume(&mut state, value, true, 0) {
+                            self.decide(&mut state, block, true, Some(value));
+                            lowest = self.send(block, *then, state);
+                        }
+                        if self.assume(&mut other, value, false, 0) {
+                            self.decide(&mut other, block, false, Some(value));
+                            lowest = lowest.min(self.send(block, *els, other));
+                        }
+                        lowest
+                    }
+                }
+            }
+            Term::LoopBranch { name, args, body, exit } => {
+                let (name, args, body, exit) = (*name, *args, *body, *exit);
+                let mut out = state.clone();
+                self.decide(&mut state, block, true, None);
+                self.decide(&mut out, block, false, None);
+                if let Some(l) = self.world.model.loop_macro(name)
+                    && let Some(place) = self.cursor(args, l.cursor, &out)
+                {
+                    let value = if l.null_after {
+                        self.values.int(0)
+                    } else {
+                        let v = self.values.fresh(Origin::Exhausted(block, place));
+                        out.learn(v, Interval::OBJECT);
+                        v
+                    };
+                    out.write(self.values, place, value);
+                }
+                let a = self.send(block, body, state);
+                a.min(self.send(block, exit, out))
+            }
+            Term::Switch { value, cases, default } => {
+                let v = self.eval(*value, &state);
+                let mut lowest = usize::MAX;
+                let mut rest = Some(state.known(self.values, v));
+                let default = *default;
+                // Cases that lead to the same block are one state.
+                let mut done: SmallVec<[BlockId; 8]> = SmallVec::new();
+                for &(lo, hi, to) in cases.iter() {
+                    let fact = state.known(self.values, v);
+                    if fact.meet(Interval::range(lo, hi)).is_none() {
+                        continue;
+                    }
+                    if lo == hi {
+                        rest = rest.and_then(|r| r.without(lo));
+                    }
+                    if done.contains(&to) {
+                        continue;
+                    }
+                    done.push(to);
+                    let group = cases
+                        .iter()
+                        .filter(|c| c.2 == to)
+                        .map(|c| Interval::range(c.0, c.1))
+                        .reduce(Interval::join)
+                        .unwrap_or(Interval::TOP);
+                    let mut s = state.clone();
+                    if s.learn(v, group) {
+                        self.decide(&mut s, block, true, Some(v));
+                        lowest = lowest.min(self.send(block, to, s));
+                    }
+                }
+                if let Some(rest) = rest {
+                    let mut s = state;
+                    if matches!(self.values.get(v), Value::Int(_)) || s.learn(v, rest) {
+                        self.decide(&mut s, block, false, Some(v));
+                        lowest = lowest.min(self.send(block, default, s));
+                    }
+                }
+                lowest
+            }
+            Term::Return(value) => {
+                self.exit(block, b.loc, *value, state);
+                usize::MAX
+            }
+            Term::Any(all) => {
+                let mut lowest = usize::MAX;
+                for &to in all.iter() {
+                    lowest = lowest.min(self.send(block, to, state.clone()));
+                }
+                lowest
+            }
+            Term::Unreachable => usize::MAX,
+        }
+    }
+
+    /// Whether a block does nothing but report a failed assertion (`WARN_ON`) and goes on.
+    fn only_warns(&self, block: BlockId) -> bool {
+        let b = self.body.block(block);
+        let ops = self.body.block_ops(b);
+        let warns = |op: &Op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => {
+                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth))
+            }
+            _ => false,
+        };
+        matches!(b.term, Term::Goto(_))
+            && ops.iter().any(warns)
+            && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
+    }
+
+    fn cursor(&mut self, args: crate::body::ArgRange, index: u8, state: &State) -> Option<ValueId> {
+        let e = *self.body.call_args(args).get(index as usize)?;
+        match self.body.expr(e) {
+            Expr::Load(place, _) => Some(self.place(place, state)),
+            _ => None,
+        }
+    }
+}
+
+/// The arguments that places hold, and the pointers that these or the places themselves were computed from, marked by number.
+#[derive(Default)]
+struct Kept {
+    /// The turn in which a value was marked last.
+    marks: Vec<u32>,
+    turn: u32,
+}
+
+impl Kept {
+    /// Forgets what was marked before.
+    fn mark(&mut self, values: &Values, env: &[(ValueId, ValueId)]) -> &Kept {
+        if self.marks.len() < values.len() {
+            self.marks.resize(2 * values.len(), self.turn);
+        }
+        self.turn = self.turn.checked_add(1).unwrap_or_else(|| {
+            self.marks.fill(0);
+            1
+        });
+        for &(place, value) in env {
+            self.marks[value.index()] = self.turn;
+            self.marks[values.pointer_root(value).index()] = self.turn;
+            if let Some(root) = values.root(place) {
+                self.marks[root.index()] = self.turn;
+            }
+        }
+        self
+    }
+
+    fn has(&self, value: ValueId) -> bool {
+        self.marks.get(value.index()) == Some(&self.turn)
+    }
+}
+
+/// Whether knowledge of a value can still matter in or after a block.
+fn matters(values: &Values, control: &ControlFlow, value: ValueId, block: BlockId, held: &Kept, depth: u32) -> bool {
+    if depth > 6 {
+        return true;
+    }
+    match values.get(value) {
+        Value::Entry(place) => {
+            let mut at = place;
+            loop {
+                match values.get(at) {
+                    // Read again from memory, or still in a local.
+                    Value::PField(_, name, _) | Value::PGlobal(name) => {
+                        return control.read_later(name, block) || held.has(value);
+                    }
+                    Value::PIndex(base, _) => at = base,
+                    _ => return true,
+                }
+            }
+        }
+        Value::Un(_, v) | Value::IsErr(v) | Value::IsErrOrNull(v) | Value::Truth(v) => matters(values, control, v, block, held, depth + 1),
+        Value::Bin(_, a, b) => matters(values, control, a, block, held, depth + 1) || matters(values, control, b, block, held, depth + 1),
+        Value::Fresh(_) | Value::Phi(..) => held.has(value),
+        Value::Int(_) | Value::Str | Value::Addr(_) | Value::Function(_) => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,125 @@
+//! Runs single operations.
+
+use super::call::Call;
+use super::*;
+use crate::body::ArgRange;
+
+impl<O: Observer> Run<'_, '_, O> {
+    pub(super) fn op(&mut self, index: OpId, op: &Op, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
+        match op.kind {
+            OpKind::Store { place, value } => {
+                let v = self.eval(value, &state);
+                let p = self.place(place, &state);
+                // Whoever reads the pointer there may fill in what it points to.
+                if self.values.local_of(p).is_none() {
+                    self.escape(v, false, &mut state);
+                }
+                self.unzero(p, &mut state);
+                state.write(self.values, p, v);
+                out.push(state);
+            }
+            OpKind::Zero { place } => {
+                let p = self.place(place, &state);
+                let zero = self.values.int(0);
+                state.write(self.values, p, zero);
+                out.push(state);
+            }
+            OpKind::Access { ptr, member } => {
+                let v = self.eval(ptr, &state);
+                let site = Site {
+                    op: index,
+                    loc: op.loc,
+                    origin: op.origin,
+                    member,
+                    text: Some(ptr),
+                    expr: Some(ptr),
+                    way: Way::Here,
+                    argument: None,
+                    callee: Symbol::EMPTY,
+                };
+                if self.access(v, &mut state, &site) {
+                    out.push(state);
+                }
+            }
+            OpKind::Call { dst, target, args, cleanup } => self.call(index, op, dst, target, args, cleanup, state, out),
+            OpKind::Declare(l) => {
+                let p = self.values.make(Value::PLocal(l));
+                let v = self.values.fresh(Origin::Declared(index));
+                state.objects.forget(v);
+                state.write(self.values, p, v);
+                out.push(state);
+            }
+            OpKind::LoopNext { name, args } => {
+                let cursor = self.world.model.loop_macro(name).map_or(0, |l| l.cursor);
+                if let Some(p) = self.cursor(args, cursor, &state) {
+                    let v = self.values.fresh(Origin::Cursor(index, state.rounds.len() as u32));
+                    state.objects.forget(v);
+                    state.learn(v, Interval::OBJECT);
+                    state.write(self.values, p, v);
+                }
+                out.push(state);
+            }
+            OpKind::GuardEnter { class, args, id } => {
+                self.guard_scope(index, op, class, args, id, true, &mut state);
+                out.push(state);
+            }
+            OpKind::GuardExit { class, args, id } => {
+                self.guard_scope(index, op, class, args, id, false, &mut state);
+                out.push(state);
+            }
+            OpKind::Gap => {
+                let values = &*self.values;
+                state.env.retain(|e| values.get(e.1) != Value::Int(0) || values.local_of(e.0).is_some());
+                out.push(state);
+            }
+        }
+    }
+
+    /// `guard()` begins or ends.
+    #[allow(clippy::too_many_arguments)]
+    fn guard_scope(&mut self, index: OpId, op: &Op, class: Symbol, args: ArgRange, id: u32, enter: bool, state: &mut State) {
+        let Some(guard) = self.world.model.guard(class) else { return };
+        let name = if enter { guard.enter } else { guard.exit };
+        let Some(entry) = self.world.entry(name, false) else { return };
+        let values = self.arguments(args, state);
+        let call = Call { index, op, dst: None, args, values: &values, name };
+        if enter {
+            self.note_sleep(&call, Some(entry), None, state);
+            let before = state.locks.held.len();
+            self.effects(&call, entry, state);
+            for held in state.locks.held.iter_mut().skip(before) {
+                held.guard = id + 1;
+            }
+            return;
+        }
+        // The scope gives back what it took, whatever the argument holds by now.
+        let had = state.locks.held.len();
+        state.locks.held.retain(|l| l.guard != id + 1);
+        if had == state.locks.held.len() {
+            self.effects(&call, entry, state);
+        } else {
+            self.context_effects(&call, entry, state);
+        }
+    }
+
+    /// An element of something zeroed is written: which one is not known for sure, so that none is known to be zero.
+    fn unzero(&self, place: ValueId, state: &mut State) {
+        let mut at = place;
+        let mut element = false;
+        while let (Value::PField(base, _, _), same) | (Value::PIndex(base, _), same) = (self.values.get(at), element) {
+            element = same || matches!(self.values.get(at), Value::PIndex(..));
+            at = base;
+            if element
+                && let Some(value) = state.written(at)
+                && self.values.get(value) == Value::Int(0)
+            {
+                state.env.retain(|e| e.0 != at);
+            }
+        }
+    }
+
+    pub(super) fn arguments(&mut self, args: ArgRange, state: &State) -> SmallVec<[ValueId; 6]> {
+        let body = self.body;
+        body.call_args(args).iter().map(|&a| self.eval(a, state)).collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! One path at one moment, as observers see it.
+
+use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
+use crate::domain::State;
+use crate::program::World;
+use crate::summary::FuncId;
+use crate::value::{Interval, Value, ValueId, Values};
+use cuthere_base::{Loc, Symbol};
+
+/// A decision taken at a branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decision {
+    pub(super) parent: u32,
+    pub block: BlockId,
+    pub taken: bool,
+    /// What the condition asked about, as the pointer that it was computed from.
+    pub tested: Option<ValueId>,
+}
+
+/// The decision by which a path knows a pointer to be NULL.
+pub struct NullTest {
+    pub loc: Loc,
+    /// The condition as written, and how it came out.
+    pub text: String,
+    pub taken: bool,
+    /// It was written by a macro.
+    pub in_macro: bool,
+    /// It is the last decision of the path.
+    pub fresh: bool,
+    /// It only chooses the value of an expression (`p ? p->x : 0`): such tests are made for safety's sake more often than those that choose what
+    /// is done.
+    pub chooses_value: bool,
+}
+
+/// One path at one moment.
+pub struct Path<'p, 'a> {
+    pub world: &'p World<'a>,
+    pub func: FuncId,
+    pub body: &'p Body,
+    pub values: &'p Values,
+    pub state: &'p State,
+    pub(super) trail: &'p [Decision],
+}
+
+impl<'p> Path<'p, '_> {
+    /// What is known of a value.
+    pub fn known(&self, value: ValueId) -> Interval {
+        self.state.known(self.values, value)
+    }
+
+    /// The decisions that led here, the last one first.
+    pub fn decisions(&self) -> impl Iterator<Item = Decision> + use<'p> {
+        let trail = self.trail;
+        let mut at = self.state.trail;
+        std::iter::from_fn(move || {
+            let step = (at != 0).then(|| trail[at as usize])?;
+            at = step.parent;
+            Some(step)
+        })
+    }
+
+    /// The decision that found a pointer to be NULL, if one did.
+    pub fn null_test(&self, pointer: ValueId) -> Option<NullTest> {
+        let mut decisions = self.decisions();
+        let last = decisions.next()?;
+        let step = std::iter::once(last).chain(decisions).find(|d| d.tested == Some(pointer))?;
+        let block = self.body.block(step.block);
+        let Term::Branch { cond, then, els } = block.term else { return None };
+        Some(NullTest {
+            loc: block.loc,
+            text: self.body.text(cond),
+            taken: step.taken,
+            in_macro: !block.origin.is_empty(),
+            fresh: last == step,
+            chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
+        })
+    }
+
+    /// Whether a block does nothing more than give a value to something without a name.
+    fn yields_temporary(&self, block: BlockId) -> bool {
+        let b = self.body.block(block);
+        let unnamed = |l: LocalId| self.body.local_name(l).is_empty();
+        matches!(b.term, Term::Goto(_))
+            && self.body.block_ops(b).last().is_some_and(|op| match op.kind {
+                OpKind::Store { place, .. } | OpKind::Zero { place } => matches!(self.body.expr(place), Expr::Local(l) if unnamed(l)),
+                OpKind::Call { dst: Some(l), .. } => unnamed(l),
+                _ => false,
+            })
+    }
+
+    /// The member that a value was loaded from when the function was entered.
+    pub fn member(&self, value: ValueId) -> Option<(Record, Symbol)> {
+        match self.values.get(value) {
+            Value::Entry(place) => match self.values.get(place) {
+                Value::PField(_, field, record) if !record.is_unknown() => Some((record, field)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The variable that holds a value.
+    pub fn variable(&self, value: ValueId) -> Option<LocalId> {
+        self.state.env.iter().find_map(|&(place, v)| match self.values.get(place) {
+            Value::PLocal(l) if v == value && !self.body.local_name(l).is_empty() => Some(l),
+            _ => None,
+        })
+    }
+
+    /// A value in the source's words, as far as there are any: the variable that holds it, or what it is.
+    pub fn describe(&self, value: ValueId) -> Option<String> {
+        if let Some(l) = self.variable(value) {
+            return Some(self.body.local_name(l).as_str().to_owned());
+        }
+        match self.values.get(value) {
+            Value::Entry(place) => self.describe_place(place, 0),
+            Value::Addr(place) => self.describe_place(place, 0).map(|text| format!("&{text}")),
+            Value::Fresh(_) => match self.body.op(self.values.call(value)?)?.kind {
+                OpKind::Call { dst: Some(l), .. } if !self.body.local_name(l).is_empty() => {
+                    Some(self.body.local_name(l).as_str().to_owned())
+                }
+                OpKind::Call { target: Target::Name(name), .. } => Some(format!("{name}()")),
+                _ => None,
+            },
+            Value::Container(p, ..) => self.describe(p),
+            _ => None,
+        }
+    }
+
+    /// A place in the source's words.
+    pub fn describe_place(&self, place: ValueId, depth: u32) -> Option<String> {
+        if depth > 8 {
+            return None;
+        }
+        match self.values.get(place) {
+            Value::PLocal(l) => Some(self.body.local_name(l)).filter(|n| !n.is_empty()).map(|n| n.as_str().to_owned()),
+            Value::PGlobal(name) => Some(name.as_str().to_owned()),
+            Value::PField(base, name, _) => match self.values.get(base) {
+                Value::PDeref(v) => Some(format!("{}->{name}", self.describe(v)?)),
+                _ => Some(format!("{}.{name}", self.describe_place(base, depth + 1)?)),
+            },
+            Value::PDeref(v) => Some(format!("*{}", self.describe(v)?)),
+            Value::PIndex(base, _) => Some(format!("{}[…]", self.describe_place(base, depth + 1)?)),
+            _ => None,
+        }
+    }
+
+    /// Whether the path left a loop.
+    pub fn left_loop(&self) -> bool {
+        self.decisions().any(|step| {
+            let mut head = matches!(self.body.block(step.block).term, Term::LoopBranch { .. });
+            for later in &self.body.blocks[step.block.index()..] {
+                later.term.successors(|s| head |= s == step.block);
+            }
+            head
+        })
+    }
+
+    /// Whether a condition decided on this path after an operation reads one of these locals.
+    pub fn decided_by(&self, since: OpId, locals: &[LocalId]) -> bool {
+        !locals.is_empty()
+            && self.decisions().any(|step| match self.body.block(step.block) {
+                b if since.0 < b.ops.1 => match b.term {
+                    Term::Branch { cond, .. } => locals.iter().any(|&l| self.body.mentions_local(cond, l)),
+                    _ => false,
+                },
+                _ => false,
+            })
+    }
+
+    /// Whether a local holds what somebody outside the kernel has chosen.
+    pub fn from_outside(&self, local: LocalId) -> bool {
+        let value = self.state.env.iter().find(|e| self.values.get(e.0) == Value::PLocal(local)).map(|e| e.1);
+        match value.and_then(|v| self.values.call(v)).and_then(|op| self.body.op(op)).map(|op| op.kind) {
+            Some(OpKind::Call { target: Target::Name(name), .. }) => self.world.model.entry(name).is_some_and(|e| e.outside),
+            _ => false,
+        }
+    }
+
+    /// The locals whose addresses a call gets.
+    pub fn locals_given(&self, args: &[ExprId]) -> Vec<LocalId> {
+        let local = |&a: &ExprId| match self.body.expr(a) {
+            Expr::Addr(place) => match self.body.expr(place) {
+                Expr::Local(l) => Some(l),
+                _ => None,
+            },
+            _ => None,
+        };
+        args.iter().filter_map(local).collect()
+    }
+}

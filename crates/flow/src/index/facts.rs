@@ -1,0 +1,159 @@
+//! Facts about single functions, as they are noted while the paths are run.
+//!
+//! A fact is a function of the paths of one function, so it is kept with its results from run to run. What facts add up to is found out
+//! when all are there.
+
+use crate::body::{BlockId, OpId, OpKind, Record, Target};
+use crate::engine::event::{Access, Event, EventKind, NullCause};
+use crate::engine::{Observer, Path};
+use crate::program::{Callees, World};
+use crate::summary::FuncId;
+use crate::value::Value;
+use cuthere_base::Symbol;
+use serde::{Deserialize, Serialize};
+
+/// Whose result a pointer is: a function's of the tree, or a name's of the model.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Giver {
+    Function(FuncId),
+    Name(Symbol),
+}
+
+/// How a function treats the result of one of its calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ResultUse {
+    pub giver: Giver,
+    /// The call.
+    pub call: OpId,
+    pub tested: bool,
+    pub dereferenced: bool,
+}
+
+/// How a function treats a pointer member of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MemberUse {
+    pub record: Record,
+    pub member: Symbol,
+    /// Where it is tested for NULL.
+    pub tested: Option<BlockId>,
+    /// Where it is dereferenced untested: the operation, and the argument if a callee does it.
+    pub dereferenced: Option<(OpId, Option<u8>)>,
+    /// NULL was left in the member: an argument that this function takes care to find NULL was stored there.
+    pub left_null: bool,
+}
+
+/// A fact about a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Fact {
+    Result(ResultUse),
+    Member(MemberUse),
+}
+
+/// Notes the facts of one function.
+#[derive(Default)]
+pub struct Recorder {
+    pub results: Vec<ResultUse>,
+    members: Vec<MemberUse>,
+}
+
+impl Recorder {
+    /// Everything that was noted.
+    pub fn facts(self) -> impl Iterator<Item = Fact> {
+        self.results.into_iter().map(Fact::Result).chain(self.members.into_iter().map(Fact::Member))
+    }
+
+    fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
+        match self.results.iter_mut().find(|u| u.call == call) {
+            Some(u) if tested => u.tested = true,
+            Some(u) => u.dereferenced = true,
+            None => {
+                if let Some(giver) = giver(path.world, path.func, call) {
+                    self.results.push(ResultUse { giver, call, tested, dereferenced: !tested });
+                }
+            }
+        }
+    }
+
+    fn member(&mut self, record: Record, member: Symbol) -> &mut MemberUse {
+        let at = self.members.iter().position(|u| u.record == record && u.member == member).unwrap_or_else(|| {
+            self.members.push(MemberUse { record, member, tested: None, dereferenced: None, left_null: false });
+            self.members.len() - 1
+        });
+        &mut self.members[at]
+    }
+
+    fn access(&mut self, path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) {
+        match access.null {
+            Some(NullCause::Call(call)) => self.result(path, call, false),
+            // One of the ways in which a call returns, and nobody asked which.
+            Some(NullCause::Known) if let Some(call) = path.values.call(access.pointer) => self.result(path, call, false),
+            Some(NullCause::Field(record, member)) => {
+                let u = self.member(record, member);
+                if u.tested.is_none() && event.origin.is_empty() && u.dereferenced.is_none_or(|(op, _)| event.op < op) {
+                    u.dereferenced = Some((event.op, access.argument));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
+        match &event.kind {
+            EventKind::Access(access) => self.access(path, event, access),
+            EventKind::Test { value, block, error } => {
+                if let Some(call) = path.values.call(*value) {
+                    self.result(path, call, true);
+                }
+                // Whoever compares `&p->first` with NULL means `p`.
+                if !error && let Some((record, member)) = path.member(path.values.pointer_root(*value)) {
+                    let u = self.member(record, member);
+                    u.tested = u.tested.or(Some(*block));
+                }
+            }
+            EventKind::Exit { .. } => {
+                for &(place, value) in &path.state.env {
+                    if let Value::PField(_, member, record) = path.values.get(place)
+                        && !record.is_unknown()
+                        && path.values.param(value, path.body.params).is_some()
+                        && path.known(value).is_zero()
+                    {
+                        self.member(record, member).left_null = true;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whose result the call at an operation gives.
+pub(crate) fn giver(world: &World<'_>, func: FuncId, op: OpId) -> Option<Giver> {
+    let OpKind::Call { target, .. } = world.func(func).op(op)?.kind else { return None };
+    let callees = world.callees(func, op);
+    if let Target::Name(name) = target
+        && world.entry(name, callees.is_some()).is_some()
+    {
+        return Some(Giver::Name(name));
+    }
+    match callees {
+        Some(Callees::One(f)) => Some(Giver::Function(*f)),
+        _ => None,
+    }
+}
+
+impl Giver {
+    /// Whose result the call at an operation gives.
+    pub fn of(world: &World<'_>, func: FuncId, call: OpId) -> Option<Giver> {
+        giver(world, func, call)
+    }
+
+    /// The function's name.
+    pub fn name(self, world: &World<'_>) -> Symbol {
+        match self {
+            Giver::Function(f) => world.func(f).name,
+            Giver::Name(name) => name,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Resolves calls, operations tables and callbacks over the whole program.
+//!
+//! A call through a pointer is resolved by the member it was loaded from: (record, member) as bound by initialisers and assignments anywhere in
+//! the tree. Beyond [`TARGETS_MAX`] implementations those of the caller's own folder are meant, else none: unknown, never all.
+
+use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
+use crate::program::{Callees, EntryPoint};
+use crate::summary::FuncId;
+use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_cfront::include_graph::arch_of;
+use cuthere_cfront::program::Program;
+use cuthere_kernel::{CallbackOp, Context, Level, Model};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+/// More possible targets than this are narrowed to the caller's folder.
+pub const TARGETS_MAX: usize = 16;
+
+/// A function's address stored in a member of some object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Binding {
+    pub record: Record,
+    pub field: Symbol,
+    pub function: Symbol,
+    /// Known from the context.
+    #[serde(skip)]
+    pub file: FileId,
+    pub loc: Loc,
+}
+
+/// The result of linking.
+pub struct Links {
+    pub callees: Vec<Box<[(OpId, Callees)]>>,
+    pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
+}
+
+/// Resolves names for one file, remembering what it found.
+struct FileNames<'p, 'a> {
+    program: &'p Program<'a>,
+    file: FileId,
+    known: FxHashMap<Symbol, Option<FuncId>>,
+}
+
+impl FileNames<'_, '_> {
+    fn get(&mut self, name: Symbol) -> Option<FuncId> {
+        let (program, file) = (self.program, self.file);
+        *self.known.entry(name).or_insert_with(|| program.resolve_call(file, name).and_then(|r| program.function_number(r)).map(FuncId))
+    }
+}
+
+/// Links all bodies. `bindings` come from initialisers; those made by assignments are found here.
+pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Binding]) -> Links {
+    let by_file = files(funcs);
+    // Pass 1: names, assignments of functions to members, callbacks registered.
+    struct Pass1 {
+        direct: Vec<(u32, Vec<(OpId, FuncId)>)>,
+        bound: Vec<((Record, Symbol), FuncId, EntryPoint)>,
+    }
+    let first: Vec<Pass1> = by_file
+        .par_iter()
+        .map(|&(start, end)| {
+            let mut names = FileNames { program, file: funcs[start].file, known: FxHashMap::default() };
+            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new() };
+            for (offset, d) in funcs[start..end].iter().enumerate() {
+                let id = (start + offset) as u32;
+                let mut direct = Vec::new();
+                for (i, op) in d.all_ops() {
+                    match op.kind {
+                        OpKind::Call { target: Target::Name(name), args, .. } => {
+                            if let Some(f) = names.get(name) {
+                                direct.push((i, f));
+                            }
+                            if let Some(entry) = model.entry(name) {
+                                for callback in &entry.callbacks {
+                                    let Some(function) = callback.function else { continue };
+                                    let Some(&e) = d.call_args(args).get(function as usize) else { continue };
+                                    let Expr::Function(f) = d.expr(e) else { continue };
+                                    let Some(f) = names.get(f) else { continue };
+                                    let how = match callback.op {
+                                        CallbackOp::CallNow => format!("called by {name}()"),
+                                        _ => format!("{} callback", callback.kind),
+                                    };
+                                    let entry_point =
+                                        EntryPoint { context: callback.context.clone(), how, bound: Some((d.file, op.loc.line)) };
+                                    out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point));
+                                }
+                            }
+                        }
+                        OpKind::Store { place, value } => {
+                            if let (Expr::Field { record, name, .. }, Expr::Function(f)) = (d.expr(place), d.expr(value))
+                                && let Some(f) = names.get(f)
+                            {
+                                out.bound.push(bound(model, record, name, f, d.file, op.loc));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                out.direct.push((id, direct));
+            }
+            out
+        })
+        .collect();
+
+    let mut tables: FxHashMap<(Record, Symbol), Vec<FuncId>> = FxHashMap::default();
+    let mut entry_points: FxHashMap<FuncId, Vec<EntryPoint>> = FxHashMap::default();
+    let mut add = |key: (Record, Symbol), f: FuncId, entry_point: EntryPoint| {
+        if !key.1.is_empty() {
+            tables.entry(key).or_default().push(f);
+        }
+        if entry_point.context != Context::default() || entry_point.bound.is_some() {
+            let list = entry_points.entry(f).or_default();
+            if list.len() < 4 && !list.contains(&entry_point) {
+                list.push(entry_point);
+            }
+        }
+    };
+    let mut names: Option<FileNames<'_, '_>> = None;
+    for b in bindings {
+        if names.as_ref().is_none_or(|n| n.file != b.file) {
+            names = Some(FileNames { program, file: b.file, known: FxHashMap::default() });
+        }
+        if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
+            let (key, f, entry_point) = bound(model, b.record, b.field, f, b.file, b.loc);
+            add(key, f, entry_point);
+        }
+    }
+    for pass in &first {
+        for (key, f, entry_point) in &pass.bound {
+            add(*key, *f, entry_point.clone());
+        }
+    }
+    for list in tables.values_mut() {
+        list.sort_unstable();
+        list.dedup();
+    }
+
+    // Pass 2: calls through pointers.
+    let callees = first
+        .par_iter()
+        .flat_map_iter(|pass| pass.direct.iter())
+        .map(|(id, direct)| {
+            let d = &funcs[*id as usize];
+            let mut all: Vec<(OpId, Callees)> = direct.iter().map(|(op, f)| (*op, Callees::One(*f))).collect();
+            for (i, op) in d.all_ops() {
+                if let OpKind::Call { target: Target::Pointer(e), .. } = op.kind
+                    && let Some(key) = d.ops_field(e)
+                    && let Some(list) = tables.get(&key)
+                    && let Some(targets) = narrow(program, d.file, list, funcs)
+                {
+                    all.push((i, targets));
+                }
+            }
+            all.sort_unstable_by_key(|c| c.0);
+            all.into_boxed_slice()
+        })
+        .collect();
+    Links { callees, entry_points }
+}
+
+fn bound(model: &Model, record: Record, field: Symbol, f: FuncId, file: FileId, loc: Loc) -> ((Record, Symbol), FuncId, EntryPoint) {
+    let entry_point = match model.ops_field(record.tag_symbol(), field) {
+        Some(known) => EntryPoint { context: known.context.clone(), how: format!("{record}.{field}"), bound: Some((file, loc.line)) },
+        None => EntryPoint { context: Context { level: Level::Task, ..Context::default() }, how: String::new(), bound: None },
+    };
+    ((record, field), f, entry_point)
+}
+
+/// The targets that a caller in `from` can mean.
+fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) -> Option<Callees> {
+    let path = program.source.path(from);
+    let (domain, arch) = (program.domain(from), arch_of(path));
+    let mut fit: Vec<FuncId> = list
+        .iter()
+        .copied()
+        .filter(|f| {
+            let file = funcs[f.index()].file;
+            let p = program.source.path(file);
+            program.domain(file) == domain && arch_of(p).is_none_or(|a| a == arch.unwrap_or(&program.config.arch))
+        })
+        .collect();
+    if fit.len() > TARGETS_MAX {
+        let dir = |p: &str| p.rsplit_once('/').map_or(String::new(), |d| d.0.to_owned());
+        let own = dir(path);
+        fit.retain(|f| dir(program.source.path(funcs[f.index()].file)) == own);
+    }
+    match fit.len() {
+        0 => None,
+        1 => Some(Callees::One(fit[0])),
+        n if n <= TARGETS_MAX => Some(Callees::Many(fit.into_boxed_slice())),
+        _ => None,
+    }
+}
+
+/// Ranges of functions of one file.
+pub fn files(funcs: &[Body]) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for i in 1..=funcs.len() {
+        if i == funcs.len() || funcs[i].file != funcs[start].file {
+            out.push((start, i));
+            start = i;
+        }
+    }
+    if funcs.is_empty() { Vec::new() } else { out }
+}

@@ -1,0 +1,83 @@
+//! A whole program: its functions, who calls whom, how functions are entered, and their summaries.
+
+pub mod components;
+mod entry_point;
+pub mod link;
+pub mod packed;
+mod words;
+
+pub use entry_point::{EntryPoint, start_state, strictest};
+pub use words::asks_context;
+
+use crate::body::{Body, OpId};
+use crate::summary::{FuncId, Summary};
+use cuthere_base::Symbol;
+use cuthere_cfront::program::Program;
+use cuthere_kernel::{Entry, Model};
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
+
+/// The functions of a tree with everything known about them. Summaries are filled in from callees to callers.
+pub struct World<'a> {
+    pub program: &'a Program<'a>,
+    pub model: &'a Model,
+    pub funcs: Vec<Body>,
+    /// Per function: the operations that call functions of the tree, sorted by operation.
+    pub callees: Vec<Box<[(OpId, Callees)]>>,
+    pub summaries: Vec<OnceLock<Summary>>,
+    /// First approximations for functions that call each other in a circle.
+    pub drafts: FxHashMap<FuncId, OnceLock<Summary>>,
+    pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
+    /// Mask of the GFP bit that allows direct reclaim.
+    pub gfp_reclaim: i64,
+    /// Mask of the GFP bit that forbids failure.
+    pub gfp_nofail: i64,
+    pub preempt_rt: bool,
+}
+
+impl<'a> World<'a> {
+    pub fn func(&self, id: FuncId) -> &Body {
+        &self.funcs[id.index()]
+    }
+
+    pub fn summary(&self, id: FuncId) -> Option<&Summary> {
+        self.summaries[id.index()].get().or_else(|| self.drafts.get(&id).and_then(OnceLock::get))
+    }
+
+    /// What the call operation of a function reaches in the tree.
+    pub fn callees(&self, func: FuncId, op: OpId) -> Option<&Callees> {
+        let all = &self.callees[func.index()];
+        all.binary_search_by_key(&op, |c| c.0).ok().map(|i| &all[i].1)
+    }
+
+    /// The model's entry for a call by name, unless a body in the tree is to be believed instead.
+    pub fn entry(&self, name: Symbol, in_tree: bool) -> Option<&'a Entry> {
+        let entry = self.model.entry(name)?;
+        if entry.rt.is_some_and(|rt| rt != self.preempt_rt) {
+            return None;
+        }
+        (entry.opaque || !in_tree).then_some(entry)
+    }
+
+    /// The path of a function's file.
+    pub fn path(&self, id: FuncId) -> &str {
+        self.program.source.path(self.func(id).file)
+    }
+}
+
+/// What a call reaches inside the tree.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Callees {
+    One(FuncId),
+    /// Through a pointer: any of these.
+    Many(Box<[FuncId]>),
+}
+
+impl Callees {
+    pub fn list(&self) -> &[FuncId] {
+        match self {
+            Callees::One(f) => std::slice::from_ref(f),
+            Callees::Many(all) => all,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a function does to its caller's state: outcomes (ways of returning), effects (what happens inside), and the result.
+//!
+//! A summary is the same whatever the context the function is entered in. Effects are conditional on arguments; one function of the engine
+//! lifts them through a call, [`chain`] follows them down again.
+
+pub mod chain;
+mod effect;
+mod guard;
+mod outcome;
+
+pub use effect::{Effect, EffectId, EffectKind, Way};
+pub use guard::{Condition, Guard, Test, contradict};
+pub(crate) use guard::{add_guard, weaken};
+pub use outcome::{Ctx, LockDelta, NullReturn, NullWhy, Outcome, Ret};
+
+use crate::body::Record;
+use cuthere_base::Symbol;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// A function definition of the tree; ids order by file, then by place in the file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct FuncId(pub u32);
+
+impl FuncId {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A place relative to the caller.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct RelPlace {
+    pub root: RelRoot,
+    pub path: SmallVec<[RelStep; 2]>,
+}
+
+/// A step from a place to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum RelStep {
+    Field(Symbol, Record),
+    Deref,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum RelRoot {
+    /// The place that the argument's value points to is the start.
+    Param(u8),
+    Global(Symbol),
+    Result,
+    Unknown,
+}
+
+impl RelPlace {
+    /// Somewhere that callers cannot name.
+    pub fn unknown() -> RelPlace {
+        RelPlace { root: RelRoot::Unknown, path: SmallVec::new() }
+    }
+
+    /// What an argument points to, as a whole.
+    pub fn param(param: u8) -> RelPlace {
+        RelPlace { root: RelRoot::Param(param), path: SmallVec::new() }
+    }
+}
+
+/// The summary.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Ways to sleep first, the surest before others.
+    pub effects: Vec<Effect>,
+    /// Empty: returns with the caller's locks, context and objects as they were.
+    pub outcomes: Vec<Outcome>,
+    pub ret: Ret,
+    pub noreturn: bool,
+    /// A cap was reached: what is said holds, but there may be more.
+    pub truncated: bool,
+}
+
+impl Summary {
+    pub fn effect(&self, id: EffectId) -> Option<&Effect> {
+        self.effects.get(id.0 as usize)
+    }
+
+    /// Effects with their ids.
+    pub fn effects(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
+        self.effects.iter().enumerate().map(|(i, e)| (EffectId(i as u16), e))
+    }
+
+    /// The ways to sleep.
+    pub fn sleeps(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
+        self.effects().take_while(|(_, e)| matches!(e.kind, EffectKind::Sleep { .. }))
+    }
+
+    /// The parameters that are dereferenced untested.
+    pub fn derefs(&self) -> impl Iterator<Item = (EffectId, u8, &Effect)> {
+        self.effects().filter_map(|(id, e)| match e.kind {
+            EffectKind::Deref { param, .. } => Some((id, param, e)),
+            _ => None,
+        })
+    }
+}

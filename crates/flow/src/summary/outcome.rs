@@ -1,0 +1,120 @@
+//! Ways of returning: the result, what it says of the arguments, the locks and context left, and what was freed.
+
+use super::{Condition, EffectId, Guard, RelPlace};
+use crate::value::Interval;
+use cuthere_base::{Loc, Symbol};
+use cuthere_kernel::{LockKind, LockMode};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// A lock that is held or has been released on return, against the state at entry.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct LockDelta {
+    pub place: RelPlace,
+    /// How findings name the lock's class: `record.member`, or a global's name.
+    pub class: Symbol,
+    pub kind: LockKind,
+    pub mode: LockMode,
+    pub taken: bool,
+    pub loc: Loc,
+}
+
+/// Counters of the context state; differences in summaries, absolute in states.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub struct Ctx {
+    pub preempt: i8,
+    pub bh: i8,
+    pub irq: i8,
+    pub rcu: i8,
+    /// Page faults disabled.
+    pub pagefault: i8,
+}
+
+impl Ctx {
+    pub fn is_zero(self) -> bool {
+        self == Ctx::default()
+    }
+
+    /// Whether sleeping is forbidden, locks aside.
+    pub fn atomic(self) -> bool {
+        self.preempt > 0 || self.bh > 0 || self.irq > 0 || self.rcu > 0
+    }
+
+    pub fn plus(self, other: Ctx) -> Ctx {
+        let add = |a: i8, b: i8| a.saturating_add(b).clamp(-20, 20);
+        Ctx {
+            preempt: add(self.preempt, other.preempt),
+            bh: add(self.bh, other.bh),
+            irq: add(self.irq, other.irq),
+            rcu: add(self.rcu, other.rcu),
+            pagefault: add(self.pagefault, other.pagefault),
+        }
+    }
+
+    pub fn minus(self, other: Ctx) -> Ctx {
+        Ctx {
+            preempt: self.preempt - other.preempt,
+            bh: self.bh - other.bh,
+            irq: self.irq - other.irq,
+            rcu: self.rcu - other.rcu,
+            pagefault: self.pagefault - other.pagefault,
+        }
+    }
+
+    /// What both leave at least.
+    pub fn least(self, other: Ctx) -> Ctx {
+        Ctx {
+            preempt: self.preempt.min(other.preempt),
+            bh: self.bh.min(other.bh),
+            irq: self.irq.min(other.irq),
+            rcu: self.rcu.min(other.rcu),
+            pagefault: self.pagefault.min(other.pagefault),
+        }
+    }
+}
+
+/// One way of returning.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    pub ret: Interval,
+    pub guard: Guard,
+    pub locks: SmallVec<[LockDelta; 1]>,
+    pub ctx: Ctx,
+    /// The frees that have happened on this way, whatever path it took.
+    pub frees: SmallVec<[EffectId; 2]>,
+}
+
+/// Why a result may be NULL.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum NullWhy {
+    /// It hands on what an allocator gave.
+    Allocation,
+    /// It says so itself: `return NULL` on some path.
+    Literal,
+    /// The model says so.
+    Model,
+}
+
+/// A way in which a function returns NULL.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NullReturn {
+    pub loc: Loc,
+    pub why: NullWhy,
+    /// What it hands on, if it is another function's NULL.
+    pub from: Symbol,
+    pub condition: Condition,
+}
+
+/// What is known of the result.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Ret {
+    pub null: Option<NullReturn>,
+    /// It may be an error pointer.
+    pub err: bool,
+    /// All returned values; `None`: nothing is returned.
+    pub known: Option<Interval>,
+    /// On every path it is this argument.
+    pub arg: Option<u8>,
+    /// The function does nothing but ask for the execution context, and this is the answer.
+    pub asks: bool,
+}
