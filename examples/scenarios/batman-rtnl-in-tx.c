@@ -16,6 +16,12 @@ struct net_device *dev_get_by_index(struct net *net, int ifindex)
 	return port;
 }
 
+/* No other mesh node is on the same cable. */
+bool batadv_bla_tx(struct batadv_priv *bat_priv, struct sk_buff *skb, unsigned short vid, int packet_type)
+{
+	return false;
+}
+
 static void transmit(void *unused)
 {
 	rcu_read_lock_bh();

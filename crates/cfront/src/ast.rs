@@ -116,7 +116,11 @@ pub enum ExprKind {
         long: u8,
     },
     /// A floating constant: the value does not matter.
-    Float,
+    /// The bits of the number as a `double` holds it, and the size of its own type.
+    Float {
+        bits: u64,
+        size: u8,
+    },
     /// The joined text of neighbouring literals, escapes decoded (lossy UTF-8).
     Str(Symbol),
     /// A name. `__func__` and its kin too.
@@ -230,6 +234,8 @@ pub enum StmtKind {
     Return(Option<ExprId>),
     /// Outputs, inputs: ExprIds; labels (asm goto): Symbols' ids are not kept, labels are in `labels` as StmtKind-free list of Ident ExprIds.
     Asm {
+        /// The template has no instruction: outputs hold what the inputs at their places held, or what they held themselves.
+        empty: bool,
         outputs: List,
         inputs: List,
         labels: List,
@@ -330,6 +336,8 @@ pub enum Space {
     Iomem,
     Percpu,
     Rcu,
+    /// Not of the object pointed to: the pointer itself is `_Atomic`.
+    Atomic,
 }
 
 /// One declared name.

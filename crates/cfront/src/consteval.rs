@@ -168,7 +168,8 @@ fn eval_inner(typer: &mut Typer<'_, '_>, expr: ExprId) -> Option<Const> {
             let arg = |at: usize| ast.list(args).get(at).copied().map(ExprId);
             match name.as_str() {
                 "__builtin_constant_p" => {
-                    let literal = matches!(ast.exprs.get(arg(0)?.index())?.kind, ExprKind::Int { .. } | ExprKind::Str(_) | ExprKind::Float);
+                    let literal =
+                        matches!(ast.exprs.get(arg(0)?.index())?.kind, ExprKind::Int { .. } | ExprKind::Str(_) | ExprKind::Float { .. });
                     truth(literal)
                 }
                 "__builtin_expect" => eval(typer, arg(0)?),

@@ -45,7 +45,7 @@ static CLASS: [u8; 256] = {
     let mut i = 0;
     while i < 256 {
         let b = i as u8;
-        if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
+        if b.is_ascii_alphabetic() || b == b'_' || b == b'$' || b >= 0x80 {
             table[i] = IDENT;
         } else if b.is_ascii_digit() {
             table[i] = IDENT | DIGIT;
@@ -57,7 +57,7 @@ static CLASS: [u8; 256] = {
     table
 };
 
-/// Whether the byte may stand inside an identifier. Bytes above 127 count, so that UTF-8 names stay whole.
+/// Whether the byte may stand inside an identifier. Bytes above 127 count, so that UTF-8 names stay whole, and `$`, as compilers take it.
 pub fn is_ident(b: u8) -> bool {
     CLASS[b as usize] & IDENT != 0
 }

@@ -20,6 +20,7 @@ pub mod names;
 pub mod outline;
 pub mod parser;
 pub mod program;
+mod rename;
 pub mod resolve;
 #[cfg(test)]
 mod resolve_tests;

@@ -440,7 +440,13 @@ impl<'s> Reader<'s> {
         let options =
             self.options.get(arch).or_else(|| self.options.get(&self.default_arch)).expect("the chosen architecture always has options");
         match self.source.read(file) {
-            Ok(text) => crate::scan::scan(&text, options, shapes, &|_| crate::condition::Lookup::Unknown),
+            Ok(text) => {
+                let mut outline = crate::scan::scan(&text, options, shapes, &|_| crate::condition::Lookup::Unknown);
+                if self.source.path(file).ends_with(".c") {
+                    crate::rename::rename(&text, &mut outline);
+                }
+                outline
+            }
             Err(reason) => FileOutline { notes: vec![(cuthere_base::Loc::NONE, reason)], ..FileOutline::default() },
         }
     }

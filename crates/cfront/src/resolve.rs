@@ -624,6 +624,8 @@ pub fn resolve_type(program: &Program<'_>, file: FileId, ast: &Ast, ty: TypeId, 
             let of = resolve_type(program, file, ast, of, typer);
             match *types.kind(of) {
                 TyKind::Int { size, signed, .. } => types.intern(TyKind::Int { size, signed, atomic: true }),
+                TyKind::Enum(_) => types.intern(TyKind::Int { size: 4, signed: true, atomic: true }),
+                TyKind::Pointer { to, .. } => types.intern(TyKind::Pointer { to, space: Space::Atomic }),
                 _ => of,
             }
         }

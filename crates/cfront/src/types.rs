@@ -335,6 +335,7 @@ impl Types {
                     Space::Iomem => "__iomem ",
                     Space::Percpu => "__percpu ",
                     Space::Rcu => "__rcu ",
+                    Space::Atomic => "_Atomic ",
                 };
                 let wrapped = match self.kind(*to) {
                     TyKind::Array { .. } | TyKind::Function { .. } => format!("({space}*{declarator})"),

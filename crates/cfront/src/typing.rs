@@ -151,7 +151,7 @@ impl<'a, 's> Typer<'a, 's> {
         let types = &self.program.types;
         match node.kind {
             ExprKind::Int { unsigned, long, .. } => types.int(if long > 0 { 8 } else { 4 }, !unsigned),
-            ExprKind::Float => types.intern(TyKind::Float { size: 8 }),
+            ExprKind::Float { size, .. } => types.intern(TyKind::Float { size }),
             ExprKind::Str(text) => types.array_of(types.int(1, true), Some(text.as_str().len() as u64 + 1)),
             ExprKind::Ident(name) => self.name_type(name),
             ExprKind::Unary(op, e) => match op {

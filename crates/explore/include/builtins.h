@@ -7,17 +7,7 @@
 #define __ATOMIC_RELEASE 3
 #define __ATOMIC_ACQ_REL 4
 #define __ATOMIC_SEQ_CST 5
-#define __sync_add_and_fetch(object, value, ...) (__sync_fetch_and_add(object, value) + (value))
-#define __sync_sub_and_fetch(object, value, ...) (__sync_fetch_and_sub(object, value) - (value))
-#define __sync_fetch_and_or(object, value, ...) atomic_fetch_or(object, value)
-#define __sync_fetch_and_and(object, value, ...) atomic_fetch_and(object, value)
-#define __sync_fetch_and_xor(object, value, ...) atomic_fetch_xor(object, value)
 #define __sync_lock_release(object, ...) __atomic_store_n(object, 0, __ATOMIC_RELEASE)
-#define __atomic_add_fetch(object, value, order) (__atomic_fetch_add(object, value, order) + (value))
-#define __atomic_sub_fetch(object, value, order) (__atomic_fetch_sub(object, value, order) - (value))
-#define __atomic_fetch_or(object, value, order) atomic_fetch_or(object, value)
-#define __atomic_fetch_and(object, value, order) atomic_fetch_and(object, value)
-#define __atomic_fetch_xor(object, value, order) atomic_fetch_xor(object, value)
 #define __atomic_test_and_set(object, order) (__atomic_exchange_n(object, 1, order) != 0)
 #define __atomic_clear(object, order) __atomic_store_n(object, 0, order)
 #define __atomic_thread_fence(order) atomic_thread_fence(order)

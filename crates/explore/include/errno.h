@@ -9,4 +9,5 @@
 #define EAGAIN 11
 #define EDEADLK 35
 #define ETIMEDOUT 110
+static __thread int errno;
 #endif

@@ -111,19 +111,19 @@ static inline void *pthread_getspecific(pthread_key_t key)
 {
 	return key < CUTHERE_KEYS ? cuthere_values[key] : NULL;
 }
-static inline int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
-{
-	if (cuthere_choose(2))
-		return pthread_cond_wait(cond, mutex);
-	pthread_mutex_unlock(mutex);
-	pthread_mutex_lock(mutex);
-	return ETIMEDOUT;
-}
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until);
+/* One that gets the lock is one that tried late enough. */
 static inline int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
 {
-	if (cuthere_choose(2))
-		return pthread_mutex_lock(mutex);
 	return pthread_mutex_trylock(mutex) ? ETIMEDOUT : 0;
+}
+static inline int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+	return pthread_rwlock_tryrdlock(lock) ? ETIMEDOUT : 0;
+}
+static inline int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+	return pthread_rwlock_trywrlock(lock) ? ETIMEDOUT : 0;
 }
 static inline int pthread_equal(pthread_t a, pthread_t b)
 {

@@ -28,7 +28,4 @@ typedef struct { int set; } atomic_flag;
 #define atomic_flag_test_and_set_explicit(flag, order) (atomic_exchange(&(flag)->set, 1) != 0)
 #define atomic_flag_clear(flag) atomic_store(&(flag)->set, 0)
 #define atomic_flag_clear_explicit(flag, order) atomic_store(&(flag)->set, 0)
-#define atomic_fetch_or_explicit(object, value, order) atomic_fetch_or(object, value)
-#define atomic_fetch_and_explicit(object, value, order) atomic_fetch_and(object, value)
-#define atomic_fetch_xor_explicit(object, value, order) atomic_fetch_xor(object, value)
 #endif

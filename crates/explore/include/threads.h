@@ -63,6 +63,10 @@ static inline int mtx_trylock(mtx_t *mutex)
 {
 	return pthread_mutex_trylock(mutex) ? thrd_busy : thrd_success;
 }
+static inline int mtx_timedlock(mtx_t *mutex, const struct timespec *until)
+{
+	return pthread_mutex_trylock(mutex) ? thrd_timedout : thrd_success;
+}
 static inline int mtx_unlock(mtx_t *mutex)
 {
 	return pthread_mutex_unlock(mutex) ? thrd_error : thrd_success;
@@ -77,6 +81,11 @@ static inline void cnd_destroy(cnd_t *cond)
 static inline int cnd_wait(cnd_t *cond, mtx_t *mutex)
 {
 	return pthread_cond_wait(cond, mutex) ? thrd_error : thrd_success;
+}
+static inline int cnd_timedwait(cnd_t *cond, mtx_t *mutex, const struct timespec *until)
+{
+	int error = pthread_cond_timedwait(cond, mutex, until);
+	return error == ETIMEDOUT ? thrd_timedout : error ? thrd_error : thrd_success;
 }
 static inline int cnd_signal(cnd_t *cond)
 {

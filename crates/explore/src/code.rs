@@ -34,6 +34,16 @@ impl IntTy {
     }
 }
 
+/// How a number is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Num {
+    Int(IntTy),
+    /// The bits of a `float`, in the lower half.
+    F32,
+    /// Those of a `double`.
+    F64,
+}
+
 /// A function as the linker numbers it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct FnId(pub u32);
@@ -57,8 +67,21 @@ pub struct CallSite {
     pub dst_ty: IntTy,
     /// The integer type that the first argument points to, for operations on memory (`WRITE_ONCE`, atomics).
     pub pointee: IntTy,
+    /// If that is a pointer itself, the size of what it points to; else 1.
+    pub scale: u32,
+    pub given: Vec<Given>,
     /// The name as written, for messages.
     pub name: Symbol,
+}
+
+/// An argument's type, as far as it matters to who gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Given {
+    pub ty: IntTy,
+    /// The integer type that it points to.
+    pub pointee: IntTy,
+    /// How many bytes it lets a function write, 0 for none.
+    pub output: u32,
 }
 
 /// One instruction.
@@ -67,6 +90,12 @@ pub enum Ins {
     Const {
         d: Reg,
         v: i64,
+    },
+    /// A value that is made up; index into `Code::notes` says about what.
+    Guess {
+        d: Reg,
+        v: i64,
+        note: u32,
     },
     Mov {
         d: Reg,
@@ -110,6 +139,20 @@ pub enum Ins {
         a: Reg,
         b: Reg,
         ty: IntTy,
+    },
+    /// Arithmetic or comparison of two numbers of one floating type.
+    Float {
+        op: BinOp,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+        single: bool,
+    },
+    Convert {
+        d: Reg,
+        s: Reg,
+        from: Num,
+        to: Num,
     },
     Cmp {
         op: BinOp,
@@ -171,18 +214,26 @@ pub enum Ins {
         bit: u8,
         width: u8,
     },
+    /// Piece by piece, as the machine does: no piece is larger than `unit`.
     Copy {
         d: Reg,
         s: Reg,
         size: u32,
+        unit: u8,
     },
     Zero {
         a: Reg,
         size: u32,
+        unit: u8,
     },
     /// The local's storage starts anew.
     Declare {
         slot: u16,
+    },
+    /// The same of an array of variable length, with its size in bytes.
+    DeclareSized {
+        slot: u16,
+        size: Reg,
     },
     /// The same of one in a register: any value of its type.
     Open {
@@ -217,19 +268,53 @@ pub enum Ins {
 }
 
 impl Ins {
+    /// The register that it writes, but for that of a call's result.
+    pub fn target(self) -> Option<Reg> {
+        match self {
+            Ins::Const { d, .. }
+            | Ins::Guess { d, .. }
+            | Ins::Mov { d, .. }
+            | Ins::Local { d, .. }
+            | Ins::Own { d, .. }
+            | Ins::Fit { d, .. }
+            | Ins::Truth { d, .. }
+            | Ins::Neg { d, .. }
+            | Ins::BitNot { d, .. }
+            | Ins::Bin { d, .. }
+            | Ins::Float { d, .. }
+            | Ins::Convert { d, .. }
+            | Ins::Cmp { d, .. }
+            | Ins::Index { d, .. }
+            | Ins::AddConst { d, .. }
+            | Ins::PtrDiff { d, .. }
+            | Ins::Select { d, .. }
+            | Ins::Load { d, .. }
+            | Ins::LoadBits { d, .. } => Some(d),
+            _ => None,
+        }
+    }
+
     /// The registers that it reads, but for those of a call's site.
     pub fn operands(self) -> [Option<Reg>; 3] {
         match self {
-            Ins::Mov { s, .. } | Ins::Fit { s, .. } | Ins::Truth { s, .. } | Ins::Neg { s, .. } | Ins::BitNot { s, .. } => {
-                [Some(s), None, None]
-            }
-            Ins::Bin { a, b, .. } | Ins::Cmp { a, b, .. } | Ins::Index { a, b, .. } | Ins::PtrDiff { a, b, .. } => [Some(a), Some(b), None],
+            Ins::Mov { s, .. }
+            | Ins::Fit { s, .. }
+            | Ins::Convert { s, .. }
+            | Ins::Truth { s, .. }
+            | Ins::Neg { s, .. }
+            | Ins::BitNot { s, .. } => [Some(s), None, None],
+            Ins::Bin { a, b, .. }
+            | Ins::Float { a, b, .. }
+            | Ins::Cmp { a, b, .. }
+            | Ins::Index { a, b, .. }
+            | Ins::PtrDiff { a, b, .. } => [Some(a), Some(b), None],
             Ins::AddConst { a, .. } | Ins::Load { a, .. } | Ins::LoadBits { a, .. } | Ins::Zero { a, .. } => [Some(a), None, None],
             Ins::Select { c, t, e, .. } => [Some(c), Some(t), Some(e)],
             Ins::Store { a, s, .. } | Ins::StoreBits { a, s, .. } => [Some(a), Some(s), None],
             Ins::Copy { d, s, .. } => [Some(d), Some(s), None],
             Ins::Branch { c, .. } => [Some(c), None, None],
             Ins::Switch { v, .. } => [Some(v), None, None],
+            Ins::DeclareSized { size, .. } => [Some(size), None, None],
             Ins::Ret { s, .. } => [s, None, None],
             _ => [None; 3],
         }

@@ -8,6 +8,7 @@ use crate::link::Linker;
 use crate::open::open_locals;
 use crate::sizes::{field, size_of};
 use cuthere_base::{Loc, Symbol};
+use cuthere_cfront::ast::Space;
 use cuthere_cfront::resolve;
 use cuthere_cfront::types::{Ty, TyKind};
 use cuthere_ir::func::*;
@@ -47,6 +48,8 @@ struct Compiler<'a, 'l, 'p> {
     code: Code,
     /// Register or slot of each local.
     locals: Vec<Home>,
+    /// Locals whose address is taken.
+    taken: Vec<bool>,
     next: Reg,
     at: Loc,
     origin: Symbol,
@@ -60,7 +63,8 @@ enum Home {
 
 /// Compiles one function.
 pub fn compile(link: &mut Linker<'_>, f: &Func) -> Code {
-    let mut c = Compiler { link, f, code: Code::default(), locals: Vec::new(), next: 0, at: f.loc, origin: Symbol::EMPTY };
+    let mut c =
+        Compiler { link, f, code: Code::default(), locals: Vec::new(), taken: Vec::new(), next: 0, at: f.loc, origin: Symbol::EMPTY };
     c.code.name = f.name;
     c.code.file = f.file;
     c.code.loc = f.loc;
@@ -125,6 +129,7 @@ impl Compiler<'_, '_, '_> {
             }
             self.locals.push(home);
         }
+        self.taken = taken;
     }
 
     /// Leaves open only what some path of a program reads so; nobody sees the others.
@@ -180,7 +185,7 @@ impl Compiler<'_, '_, '_> {
 
     /// Remembers that the instruction that comes next works on an `_Atomic` object, if it does.
     fn mark_atomic(&mut self, ty: Ty) {
-        if matches!(self.link.program.types.kind(ty), TyKind::Int { atomic: true, .. }) {
+        if matches!(self.link.program.types.kind(ty), TyKind::Int { atomic: true, .. } | TyKind::Pointer { space: Space::Atomic, .. }) {
             self.code.atomic.push(self.code.ins.len() as u32);
         }
     }
@@ -216,7 +221,8 @@ impl Compiler<'_, '_, '_> {
                     Place::Reg(d, _) => self.emit(Ins::Const { d, v: 0 }),
                     Place::Mem { addr, off } => {
                         let a = self.offset(addr, off);
-                        self.emit(Ins::Zero { a, size });
+                        let unit = self.unit(self.f.expr(place).ty, 0);
+                        self.emit(Ins::Zero { a, size, unit });
                     }
                     Place::Bits { addr, off, bit, width } => {
                         let s = self.constant(0);
@@ -230,7 +236,10 @@ impl Compiler<'_, '_, '_> {
             }
             OpKind::Call { dst, callee, args, why } => self.call(dst, callee, self.f.call_args(args), why),
             OpKind::Declare(local) => match self.locals.get(local.index()) {
-                Some(&Home::Slot(slot)) => self.emit(Ins::Declare { slot }),
+                Some(&Home::Slot(slot)) => match self.f.lengths.iter().find(|l| l.0 == local).map(|l| self.locals[l.1.index()]) {
+                    Some(Home::Reg(size)) => self.emit(Ins::DeclareSized { slot, size }),
+                    _ => self.emit(Ins::Declare { slot }),
+                },
                 Some(&Home::Reg(d)) => self.emit(Ins::Open { d, ty: self.int(self.f.locals[local.index()].ty) }),
                 None => {}
             },
@@ -255,16 +264,12 @@ impl Compiler<'_, '_, '_> {
                 && !matches!(self.f.expr(value).kind, ExprKind::Opaque)
             {
                 let d = self.offset(addr, off);
-                self.emit(Ins::Copy { d, s, size });
+                let unit = self.unit(ty, 0);
+                self.emit(Ins::Copy { d, s, size, unit });
             }
             return;
         }
-        let mut s = self.value(value);
-        if self.shape(ty) == Shape::Bool {
-            let d = self.reg();
-            self.emit(Ins::Truth { d, s, not: false });
-            s = d;
-        }
+        let s = self.converted(value, ty);
         match self.place(place) {
             Place::Reg(d, int) => {
                 if int.size == 8 {
@@ -315,13 +320,25 @@ impl Compiler<'_, '_, '_> {
             }
             Callee::Indirect(e) => Target::Pointer(self.value(e)),
         };
+        let params = self.parameters(callee);
         let mut regs = Vec::with_capacity(args.len());
-        for &arg in args {
-            regs.push(self.value(arg));
+        for (n, &arg) in args.iter().enumerate() {
+            let ty = self.f.expr(arg).ty;
+            // Beyond the parameters, a `float` becomes a `double`.
+            let to =
+                params.as_ref().map(|params| params.get(n).copied().unwrap_or(if self.num(ty) == Num::F32 { self.double() } else { ty }));
+            let value = match to {
+                Some(to) => self.converted(arg, to),
+                None => self.value(arg),
+            };
+            regs.push(self.kept(arg, value));
         }
-        let pointee =
-            args.first().and_then(|&a| self.link.program.types.pointee(self.f.expr(a).ty)).map_or(IntTy::LONG, |ty| self.scalar_inside(ty));
-        let mut site = CallSite { target, args: regs, dst: None, dst_size: 0, dst_ty: IntTy::LONG, pointee, name };
+        let types = &self.link.program.types;
+        let object = args.first().and_then(|&a| types.pointee(self.f.expr(a).ty));
+        let pointee = object.map_or(IntTy::LONG, |ty| self.scalar_inside(ty));
+        let scale = object.and_then(|ty| types.pointee(ty)).map_or(1, |to| self.size(to)).max(1);
+        let given = args.iter().map(|&a| self.given(self.f.expr(a).ty)).collect();
+        let mut site = CallSite { given, target, args: regs, dst: None, dst_size: 0, dst_ty: IntTy::LONG, pointee, scale, name };
         let mut after = None;
         if let Some(local) = dst {
             let ty = self.f.locals[local.index()].ty;
@@ -349,6 +366,24 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
+    fn given(&self, ty: Ty) -> Given {
+        let pointee = self.link.program.types.pointee(ty).map_or(IntTy::LONG, |to| self.scalar_inside(to));
+        Given { ty: self.int(ty), pointee, output: self.output(ty) }
+    }
+
+    /// How many bytes a function may write that is given a pointer of this type: the object, or all behind it where the type does not say.
+    fn output(&self, ty: Ty) -> u32 {
+        match *self.link.program.types.kind(ty) {
+            TyKind::Pointer { to, .. } => match self.link.program.types.kind(to) {
+                TyKind::Function { .. } => 0,
+                TyKind::Void | TyKind::Unknown => u32::MAX,
+                TyKind::Int { size: 1, .. } => u32::MAX,
+                _ => self.size(to),
+            },
+            _ => 0,
+        }
+    }
+
     /// An integer type, or that of the first scalar inside a wrapper such as `atomic_t`.
     fn scalar_inside(&self, mut ty: Ty) -> IntTy {
         for _ in 0..4 {
@@ -368,7 +403,7 @@ impl Compiler<'_, '_, '_> {
         match term {
             Term::Goto(to) => self.emit(Ins::Jump { to: to.0 }),
             Term::Branch { cond, then, els } => {
-                let c = self.value(*cond);
+                let c = self.tested(*cond);
                 self.emit(Ins::Branch { c, then: then.0, els: els.0 });
             }
             Term::LoopBranch { name, .. } => {
@@ -384,15 +419,13 @@ impl Compiler<'_, '_, '_> {
                 let (s, size) = match *value {
                     None => (None, 0),
                     Some(e) => match self.shape(self.f.ret) {
-                        Shape::Aggregate(size) => (Some(self.value(e)), size),
-                        Shape::Bool => {
+                        Shape::Aggregate(size) => {
                             let s = self.value(e);
-                            let d = self.reg();
-                            self.emit(Ins::Truth { d, s, not: false });
-                            (Some(d), 0)
+                            (Some(self.kept(e, s)), size)
                         }
+                        Shape::Bool => (Some(self.converted(e, self.f.ret)), 0),
                         Shape::Int(ty) => {
-                            let s = self.value(e);
+                            let s = self.converted(e, self.f.ret);
                             let d = self.reg();
                             self.emit(Ins::Fit { d, s, ty });
                             (Some(d), 0)
@@ -518,17 +551,21 @@ impl Compiler<'_, '_, '_> {
                 let id = self.link.function(self.f.file, name);
                 self.constant(Linker::function_address(id) as i64)
             }
-            ExprKind::Int(v) => self.constant(v),
+            ExprKind::Int(v) => match self.num(expr.ty) {
+                Num::Int(_) => self.constant(v),
+                to => self.constant(crate::machine::converted(v, Num::Int(IntTy::LONG), to)),
+            },
             ExprKind::Str(text) => {
                 let addr = self.link.string(text);
                 self.constant(addr as i64)
             }
-            ExprKind::Float => self.constant(0),
+            ExprKind::Float(bits) => self.constant(crate::machine::converted(bits as i64, Num::F64, self.num(expr.ty))),
             ExprKind::Unary(op, x) => self.unary(op, x, expr.ty),
             ExprKind::Binary(op, a, b) => self.binary(op, a, b, expr.ty),
             ExprKind::Cast(x) => self.cast(x, expr.ty),
             ExprKind::Select(c, t, e) => {
-                let (c, t, e) = (self.value(c), self.value(t), self.value(e));
+                let c = self.tested(c);
+                let (t, e) = (self.matched(t, expr.ty), self.matched(e, expr.ty));
                 let d = self.reg();
                 self.emit(Ins::Select { d, c, t, e });
                 d
@@ -547,7 +584,14 @@ impl Compiler<'_, '_, '_> {
             ExprKind::Opaque => {
                 let pointer =
                     matches!(self.link.program.types.kind(expr.ty), TyKind::Pointer { .. } | TyKind::Unknown | TyKind::Function { .. });
-                self.constant(if pointer { UNKNOWN_ADDRESS as i64 } else { 0 })
+                let path = self.link.program.source.path(self.f.file);
+                let origin = self.origin.as_str();
+                let of = if origin.is_empty() { String::new() } else { format!(", of the macro {origin}") };
+                let note = self.code.notes.len() as u32;
+                self.code.notes.push(format!("what cannot be executed at {path}:{}{of}", self.at.line));
+                let d = self.reg();
+                self.emit(Ins::Guess { d, v: if pointer { UNKNOWN_ADDRESS as i64 } else { 0 }, note });
+                d
             }
         }
     }
@@ -579,14 +623,135 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
+    /// The type's numbers. A `long double` is kept as a `double`.
+    fn num(&self, ty: Ty) -> Num {
+        match *self.link.program.types.kind(ty) {
+            TyKind::Float { size: 4 } => Num::F32,
+            TyKind::Float { .. } => Num::F64,
+            _ => Num::Int(self.int(ty)),
+        }
+    }
+
+    fn is_float(&self, ty: Ty) -> bool {
+        matches!(self.link.program.types.kind(ty), TyKind::Float { .. })
+    }
+
+    fn double(&self) -> Ty {
+        self.link.program.types.intern(TyKind::Float { size: 8 })
+    }
+
+    /// A value of a floating type if the other one is; as it is otherwise.
+    fn matched(&mut self, e: ExprId, ty: Ty) -> Reg {
+        if self.is_float(ty) || self.is_float(self.f.expr(e).ty) { self.converted(e, ty) } else { self.value(e) }
+    }
+
+    /// A value as another type holds it, where floating numbers or truths are concerned; integers are made to fit where they are stored.
+    fn converted(&mut self, e: ExprId, ty: Ty) -> Reg {
+        if self.shape(ty) == Shape::Bool {
+            return self.truth(e, false);
+        }
+        let of = self.f.expr(e).ty;
+        let s = self.value(e);
+        if !self.is_float(of) && !self.is_float(ty) || of == Ty::UNKNOWN || ty == Ty::UNKNOWN {
+            return s;
+        }
+        let (from, to) = (self.num(of), self.num(ty));
+        if from == to {
+            return s;
+        }
+        let d = self.reg();
+        self.emit(Ins::Convert { d, s, from, to });
+        d
+    }
+
+    /// A value of which only matters whether it is nought.
+    fn tested(&mut self, e: ExprId) -> Reg {
+        if self.is_float(self.f.expr(e).ty) { self.truth(e, false) } else { self.value(e) }
+    }
+
+    /// Whether a value is not nought, or is, as a register that holds 0 or 1.
+    fn truth(&mut self, e: ExprId, not: bool) -> Reg {
+        let ty = self.f.expr(e).ty;
+        let s = self.value(e);
+        let d;
+        if self.is_float(ty) {
+            let b = self.constant(0);
+            d = self.reg();
+            let op = if not { BinOp::Eq } else { BinOp::Ne };
+            self.emit(Ins::Float { op, d, a: s, b, single: self.num(ty) == Num::F32 });
+        } else {
+            d = self.reg();
+            self.emit(Ins::Truth { d, s, not });
+        }
+        d
+    }
+
+    /// The types of a called function's parameters, if any of them or of the arguments may be a floating one.
+    fn parameters(&self, callee: Callee) -> Option<std::sync::Arc<[Ty]>> {
+        let types = &self.link.program.types;
+        let ty = match callee {
+            Callee::Direct(name) => match resolve::ordinary(self.link.program, self.f.file, name) {
+                Some(resolve::Ordinary::Function { ty, .. }) => ty,
+                _ => return None,
+            },
+            Callee::Indirect(e) => types.pointee(self.f.expr(e).ty)?,
+        };
+        match types.kind(ty) {
+            TyKind::Function { params, .. } => Some(params.clone()),
+            _ => None,
+        }
+    }
+
+    /// A copy of an aggregate that others might change before the callee has it; all other values as they are.
+    fn kept(&mut self, e: ExprId, value: Reg) -> Reg {
+        let ty = self.f.expr(e).ty;
+        let Shape::Aggregate(size) = self.shape(ty) else { return value };
+        let ExprKind::Load(place) = self.f.expr(e).kind else { return value };
+        if let ExprKind::Local(local) = self.f.expr(place).kind
+            && self.taken.get(local.index()) == Some(&false)
+        {
+            return value;
+        }
+        self.code.slots.push(Slot { size: size.max(1), fixed: 0 });
+        let slot = (self.code.slots.len() as u16).wrapping_sub(1);
+        let (d, unit) = (self.reg(), self.unit(ty, 0));
+        self.emit(Ins::Local { d, slot });
+        self.emit(Ins::Copy { d, s: value, size, unit });
+        d
+    }
+
+    /// The largest piece in which a machine of 64 bits moves an object of this type: no larger than its members, but a word of 32 bits.
+    fn unit(&self, ty: Ty, depth: u32) -> u8 {
+        match *self.link.program.types.kind(ty) {
+            TyKind::Array { of, .. } => self.unit(of, depth),
+            TyKind::Record(record) if depth < 8 => {
+                let fields = &resolve::record(self.link.program, record).fields;
+                fields.iter().map(|field| self.unit(field.ty, depth + 1)).min().unwrap_or(8)
+            }
+            TyKind::Bool | TyKind::Enum(_) => 4,
+            TyKind::Int { size, .. } | TyKind::Float { size } if size <= 4 => 4,
+            _ => 8,
+        }
+    }
+
     fn unary(&mut self, op: UnOp, x: ExprId, ty: Ty) -> Reg {
+        if op == UnOp::Not {
+            return self.truth(x, true);
+        }
+        if op == UnOp::Neg && self.is_float(self.f.expr(x).ty) {
+            let s = self.value(x);
+            let single = self.num(self.f.expr(x).ty) == Num::F32;
+            let sign = self.constant(if single { 1 << 31 } else { i64::MIN });
+            let d = self.reg();
+            self.emit(Ins::Bin { op: BinOp::Xor, d, a: s, b: sign, ty: IntTy { size: if single { 4 } else { 8 }, signed: false } });
+            return d;
+        }
         let s = self.value(x);
         let d = self.reg();
         let ty = self.int(ty);
         match op {
             UnOp::Neg => self.emit(Ins::Neg { d, s, ty }),
             UnOp::BitNot => self.emit(Ins::BitNot { d, s, ty }),
-            UnOp::Not => self.emit(Ins::Truth { d, s, not: true }),
             _ => self.emit(Ins::Fit { d, s, ty }),
         }
         d
@@ -598,6 +763,19 @@ impl Compiler<'_, '_, '_> {
 
     fn binary(&mut self, op: BinOp, x: ExprId, y: ExprId, ty: Ty) -> Reg {
         let (tx, tyy) = (self.f.expr(x).ty, self.f.expr(y).ty);
+        if self.is_float(tx) || self.is_float(tyy) {
+            let wide = if self.num(tx) == Num::F64 || self.num(tyy) == Num::F64 || !self.is_float(tx) && !self.is_float(tyy) {
+                self.double()
+            } else if self.is_float(tx) {
+                tx
+            } else {
+                tyy
+            };
+            let (a, b) = (self.converted(x, wide), self.converted(y, wide));
+            let d = self.reg();
+            self.emit(Ins::Float { op, d, a, b, single: self.num(wide) == Num::F32 });
+            return d;
+        }
         let (a, b) = (self.value(x), self.value(y));
         let d = self.reg();
         if self.is_pointer(tx) && matches!(op, BinOp::Add | BinOp::Sub) {
@@ -638,14 +816,9 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn cast(&mut self, x: ExprId, ty: Ty) -> Reg {
-        let s = self.value(x);
+        let s = self.converted(x, ty);
         match self.shape(ty) {
-            Shape::Int(int) => self.fit(s, int),
-            Shape::Bool => {
-                let d = self.reg();
-                self.emit(Ins::Truth { d, s, not: false });
-                d
-            }
+            Shape::Int(int) if !self.is_float(ty) => self.fit(s, int),
             _ => s,
         }
     }
@@ -666,8 +839,8 @@ fn shape_of(link: &Linker<'_>, ty: Ty) -> Shape {
         TyKind::Bool => Shape::Bool,
         TyKind::Int { size, signed, .. } if size <= 8 => Shape::Int(IntTy { size, signed }),
         TyKind::Int { size, .. } => Shape::Aggregate(u32::from(size)),
-        TyKind::Float { size } if size <= 8 => Shape::Int(IntTy { size, signed: true }),
-        TyKind::Float { size } => Shape::Aggregate(u32::from(size)),
+        // Its bits; a `long double` is kept as a `double`.
+        TyKind::Float { size } => Shape::Int(IntTy { size: size.min(8), signed: true }),
         TyKind::Pointer { .. } | TyKind::Function { .. } => Shape::Int(IntTy::ULONG),
         TyKind::Enum(_) => Shape::Int(IntTy { size: 4, signed: true }),
         TyKind::Array { .. } | TyKind::Record(_) => Shape::Aggregate(size_of(link.program, ty) as u32),

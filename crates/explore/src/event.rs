@@ -49,6 +49,8 @@ pub enum Mode {
     Release,
     AcquireShared,
     ReleaseShared,
+    /// A try that failed, for the lock was taken: it is inside its holder's section, and so is no acquisition before it.
+    Failed,
 }
 
 impl Mode {
@@ -67,7 +69,7 @@ impl Mode {
     /// Whether `later` could also have come before `self`.
     #[inline]
     pub fn reversible(self, later: Mode) -> bool {
-        !matches!((self, later), (Mode::Release | Mode::ReleaseShared, Mode::Acquire | Mode::AcquireShared))
+        !matches!((self, later), (Mode::Release | Mode::ReleaseShared | Mode::Failed, Mode::Acquire | Mode::AcquireShared))
     }
 
     /// Whether it conflicts with every access, so that what lies before it need not be looked at again.

@@ -1,6 +1,6 @@
 //! What can go wrong in an execution, and how grave it is.
 
-use crate::memory::Site;
+use crate::memory::{GuessId, Site};
 
 /// The kinds of fault, gravest first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -53,6 +53,8 @@ pub struct Fault {
     pub allocated: Option<Site>,
     pub freed: Option<Site>,
     pub addr: u64,
+    /// The guess that it rests on, if it does; nought otherwise.
+    pub guess: GuessId,
     /// Locks held by the thread: address or name, and where taken.
     pub held: Vec<(String, Site)>,
     /// Functions from innermost to outermost with the place in each.

@@ -10,6 +10,7 @@ mod compile;
 mod cpu;
 mod event;
 mod fault;
+mod guess;
 mod lanes;
 mod link;
 mod machine;

@@ -4,9 +4,10 @@
 //! scenario may replace one of the tree), a primitive of the engine, one that the kernel model describes, the tree's own body, or nothing
 //! known. In a plain C program its own functions come before everything else, and the kernel's names mean nothing.
 
-use crate::code::{Code, FnId, IntTy};
+use crate::code::{Code, FnId, IntTy, Num};
 use crate::compile::compile;
-use crate::machine::THREADS_MAX;
+use crate::guess::Guesses;
+use crate::machine::{THREADS_MAX, converted};
 use crate::memory::{CPUS, Memory};
 use crate::primitives::Prim;
 use crate::sizes::{field, size_of};
@@ -20,7 +21,7 @@ use cuthere_cfront::resolve::FileNames;
 use cuthere_cfront::types::{Ty, TyKind};
 use cuthere_ir::func::{Func, LocalId};
 use cuthere_ir::globals::{ConstValue, InitEntry, PathStep, lower_global};
-use cuthere_ir::tables::LowerTables;
+use cuthere_ir::tables::{LowerTables, PlaceMacro};
 use cuthere_ir::{BodyReader, GlobalInit, LowerCx, LowerScratch, lower_function};
 use cuthere_kernel::Model;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -42,6 +43,8 @@ pub enum FnKind {
 pub struct FnInfo {
     pub name: Symbol,
     pub kind: FnKind,
+    /// A header's stand-in for the case that an option is off, which it is not.
+    pub stub: bool,
     code: Option<Rc<Code>>,
 }
 
@@ -50,6 +53,7 @@ pub struct Linker<'p> {
     pub program: &'p Program<'p>,
     pub model: &'p Model,
     pub mem: Memory,
+    pub guesses: Guesses,
     pub scenario: FileId,
     /// Source files that the scenario includes.
     scope: Vec<FileId>,
@@ -104,6 +108,10 @@ impl<'p> Linker<'p> {
         let mut tables = LowerTables::customary();
         // The macros' own loops are executed; only what is read as a call keeps its special arguments.
         tables.conditions.clear();
+        tables.keep_arithmetic = true;
+        for name in ["get_user", "__get_user", "unsafe_get_user"] {
+            tables.place_macros.insert(Symbol::intern(name), PlaceMacro::Write);
+        }
         if plain {
             tables.asserts.clear();
         }
@@ -111,6 +119,7 @@ impl<'p> Linker<'p> {
             program,
             model,
             mem: Memory::default(),
+            guesses: Guesses::default(),
             scenario,
             scope,
             plain,
@@ -171,7 +180,11 @@ impl<'p> Linker<'p> {
     }
 
     fn add(&mut self, name: Symbol, kind: FnKind) -> FnId {
-        self.functions.push(FnInfo { name, kind, code: None });
+        let stub = match kind {
+            FnKind::Body(item) => !self.program.item(item).active && self.program.source.path(item.file).ends_with(".h"),
+            _ => false,
+        };
+        self.functions.push(FnInfo { name, kind, stub, code: None });
         FnId(self.functions.len() as u32 - 1)
     }
 
@@ -330,6 +343,11 @@ impl<'p> Linker<'p> {
                     (0..if own { THREADS_MAX } else { 1 }).map(|_| self.mem.add_global(vec![0; size as usize])).collect();
                 let addr = copies.first().copied().unwrap_or(0);
                 self.by_global.insert(key, addr);
+                // The linker's own symbols, and what is defined in files that nobody reads.
+                if !self.plain && init.as_ref().is_none_or(|i| i.is_extern) && !self.is_known(name) {
+                    let id = self.guesses.about(name.as_str());
+                    copies.iter().for_each(|&copy| self.mem.guess_image(copy, 0, size, id));
+                }
                 if let Some(init) = &init {
                     copies.iter().for_each(|&copy| self.fill(copy, init.file, init.ty, &init.entries));
                 }
@@ -342,6 +360,12 @@ impl<'p> Linker<'p> {
         };
         self.globals.insert((from, name), addr);
         addr
+    }
+
+    /// Whether what an undefined variable holds matters to nobody: clocks, and objects that the engine keeps elsewhere.
+    fn is_known(&self, name: Symbol) -> bool {
+        let name = name.as_str();
+        name.starts_with("jiffies") || name.starts_with("system_") && name.ends_with("_wq")
     }
 
     /// Of a variable that every thread has for itself: which.
@@ -370,7 +394,7 @@ impl<'p> Linker<'p> {
 
     /// The variable's definition with its initialiser, else a declaration of it.
     fn definition(&mut self, from: FileId, name: Symbol) -> Option<GlobalInit> {
-        let mut declared = None;
+        let (mut declared, mut tentative) = (None, None);
         let seen = self.program.lookup(from, NameSpace::Ordinary, name).filter(|r| self.program.item(*r).kind == ItemKind::Variable);
         let mut tries: Vec<ItemRef> = seen.into_iter().collect();
         let files: Vec<FileId> = [from, self.scenario].into_iter().chain(self.scope.iter().copied()).collect();
@@ -379,11 +403,16 @@ impl<'p> Linker<'p> {
         }
         for item in tries {
             if let Some(init) = self.read_global(item, name) {
-                if !init.is_extern {
-                    return Some(init);
+                // `int x; … int x = 1;` is one variable, whatever its first definition says.
+                match (init.is_extern, init.initialised) {
+                    (_, true) => return Some(init),
+                    (false, false) => tentative = tentative.filter(|t: &GlobalInit| self.larger(t, &init)).or(Some(init)),
+                    (true, false) => drop(declared.get_or_insert(init)),
                 }
-                declared.get_or_insert(init);
             }
+        }
+        if tentative.is_some() {
+            return tentative;
         }
         if declared.is_some() {
             for n in 0..self.program.files.len() as u32 {
@@ -395,6 +424,11 @@ impl<'p> Linker<'p> {
             }
         }
         declared
+    }
+
+    /// Whether the first is no smaller: an array's length may be in one definition only.
+    fn larger(&self, a: &GlobalInit, b: &GlobalInit) -> bool {
+        size_of(self.program, a.ty) >= size_of(self.program, b.ty)
     }
 
     fn variables(&self, file: FileId, name: Symbol) -> Vec<ItemRef> {
@@ -433,6 +467,14 @@ impl<'p> Linker<'p> {
     fn fill(&mut self, addr: u64, file: FileId, ty: Ty, entries: &[InitEntry]) {
         for entry in entries {
             let Some(places) = self.offsets(ty, &entry.path) else { continue };
+            if entry.value == ConstValue::Unknown {
+                let what = format!("an initialiser at {}:{}", self.program.source.path(file), entry.loc.line);
+                let (id, size) = (self.guesses.about(&what), size_of(self.program, entry.ty).min(1 << 24) as u32);
+                for (off, _) in places {
+                    self.mem.guess_image(addr, off as u32, size, id);
+                }
+                continue;
+            }
             let Some(v) = self.constant(file, entry, addr, &places) else { continue };
             for (off, bits) in places {
                 let size = match bits {
@@ -462,7 +504,14 @@ impl<'p> Linker<'p> {
 
     fn constant(&mut self, file: FileId, entry: &InitEntry, addr: u64, places: &[(usize, Option<(u32, u32)>)]) -> Option<i64> {
         Some(match &entry.value {
-            ConstValue::Int(v) => *v,
+            ConstValue::Int(v) => match self.floating(entry.ty) {
+                Some(to) => converted(*v, Num::Int(IntTy::LONG), to),
+                None => *v,
+            },
+            ConstValue::Float(bits) => {
+                let int = Num::Int(IntTy { size: size_of(self.program, entry.ty).clamp(1, 8) as u8, signed: true });
+                converted(*bits as i64, Num::F64, self.floating(entry.ty).unwrap_or(int))
+            }
             ConstValue::Function(name) => Linker::function_address(self.function(file, *name)) as i64,
             ConstValue::Str(text) => {
                 if let TyKind::Array { .. } = self.program.types.kind(entry.ty) {
@@ -503,6 +552,14 @@ impl<'p> Linker<'p> {
             }
             ConstValue::Unknown => return None,
         })
+    }
+
+    fn floating(&self, ty: Ty) -> Option<Num> {
+        match *self.program.types.kind(ty) {
+            TyKind::Float { size: 4 } => Some(Num::F32),
+            TyKind::Float { .. } => Some(Num::F64),
+            _ => None,
+        }
     }
 
     /// Byte offsets that a path denotes, with position and width for bit-fields.

@@ -7,17 +7,21 @@ mod access;
 mod arithmetic;
 mod calls;
 mod lazy;
+mod transfer;
 
 pub use lazy::Values;
 pub(crate) use lazy::is_lazy;
 use lazy::{Lazily, fitted};
+pub(crate) use transfer::Filling;
 
-use arithmetic::{arithmetic, bits_size, compare, section_name};
+pub(crate) use arithmetic::converted;
+use arithmetic::{arithmetic, bits_size, compare, float, section_name};
 
 use crate::code::*;
 use crate::compile::UNKNOWN_ADDRESS;
 use crate::event::*;
 use crate::fault::{Fault, FaultKind};
+use crate::guess::Resting;
 use crate::link::{FnKind, Linker};
 use crate::memory::{Bad, Kind, POISON, Ref, Site, State};
 use crate::primitives::state::World;
@@ -117,6 +121,8 @@ pub struct Machine<'p> {
     /// While replaying: how many operations each thread does when it comes into being.
     pub arrivals: Option<Vec<u64>>,
     pub finally: Vec<(FnId, i64)>,
+    /// What rests on guesses in this execution.
+    pub resting: Resting,
     /// The choice that the operation being done is told to take.
     pub choice: u16,
     /// The operation being done may make a choice that was not known before.
@@ -137,6 +143,7 @@ struct Built {
     threads: Vec<Thread>,
     world: World,
     finally: Vec<(FnId, i64)>,
+    resting: Resting,
 }
 
 impl<'p> Machine<'p> {
@@ -158,6 +165,7 @@ impl<'p> Machine<'p> {
             stop_at: None,
             arrivals: None,
             finally: Vec::new(),
+            resting: Resting::default(),
             choice: 0,
             may_choose: false,
             any_open: false,
@@ -187,6 +195,7 @@ impl<'p> Machine<'p> {
         self.exited = false;
         self.returned = false;
         self.any_open = false;
+        self.resting = Resting::default();
         if let Some(r) = &mut self.record {
             r.clear();
         }
@@ -198,6 +207,7 @@ impl<'p> Machine<'p> {
             self.world.clone_from(&built.world);
             (self.world.shared_cpus, self.world.rcu_used, self.world.sections_used, self.world.grown) = learned;
             self.finally.clone_from(&built.finally);
+            self.resting = built.resting;
             self.any_open = self.threads.iter().any(|thread| !thread.lazies.is_empty());
             self.event = Event::default();
             self.start_threads();
@@ -221,6 +231,7 @@ impl<'p> Machine<'p> {
                     threads: self.threads.clone(),
                     world: self.world.clone(),
                     finally: self.finally.clone(),
+                    resting: self.resting,
                 }));
             }
             self.start_threads();
@@ -267,6 +278,11 @@ impl<'p> Machine<'p> {
         }
         if thread.waits_for != 0 {
             thread.footprint.push(Access::new(Location::rcu(0, true), Mode::Acquire));
+        }
+        let (function, object) = thread.entry;
+        if function.0 == u32::MAX {
+            // What it frees, others may be using. A wrong free is found when it is done.
+            let _ = self.free_footprint(t, object as u64);
         }
         self.add_bh_lock(t, Mode::Acquire);
         self.add_cpu(t, true);
@@ -319,11 +335,28 @@ impl<'p> Machine<'p> {
             allocated: object.map(|o| o.alloc),
             freed: object.filter(|o| o.state != State::Live).map(|o| o.free),
             addr,
+            guess: self.fault_guess(kind, addr),
             held,
             stack: self.stack(t),
         };
         self.faults.push(fault);
         self.threads[t].status = Status::Faulted;
+    }
+
+    /// The operation being done also touches this.
+    pub(crate) fn also(&mut self, access: Access) {
+        self.event.footprint.push(access);
+        if let Some(races) = &mut self.races {
+            races.used(self.event.thread, access);
+        }
+    }
+
+    /// The operation being done waited for the end of a thread.
+    pub(crate) fn joined(&mut self, target: usize) {
+        self.event.joined = Some(target);
+        if let Some(races) = &mut self.races {
+            races.joined(self.event.thread, target);
+        }
     }
 
     pub(crate) fn cut(&mut self, t: usize) {
@@ -349,6 +382,14 @@ impl<'p> Machine<'p> {
         self.event.choices = std::mem::replace(&mut self.threads[t].choices, 1);
         self.event.choice = choice;
         self.choice = choice;
+        if self.threads[t].pending == Pending::Call
+            && let Some(at) = self.tries_in_vain(t)
+        {
+            self.event.footprint.iter_mut().filter(|a| a.at == at && a.mode == Mode::Write).for_each(|a| a.mode = Mode::Failed);
+        }
+        if let Some(races) = &mut self.races {
+            races.executed(&self.event);
+        }
         self.switch_to(t);
         if self.events > self.options.events {
             self.bounds.insert("events");
@@ -433,8 +474,16 @@ impl<'p> Machine<'p> {
                         }
                     }
                 }
+                if self.resting.any {
+                    self.spread(t, ins, regs);
+                }
                 match ins {
                     Ins::Const { d, v } => r!(d) = v,
+                    Ins::Guess { d, v, note } => {
+                        r!(d) = v;
+                        let id = code.notes.get(note as usize).map_or(0, |what| self.link.guesses.about(what));
+                        self.set_guess(t, regs + usize::from(d), id);
+                    }
                     Ins::Mov { d, s } => r!(d) = r!(s),
                     Ins::Local { d, slot } => r!(d) = self.threads[t].slots[slots + slot as usize] as i64,
                     Ins::Own { d, copies } => r!(d) = self.link.own_copy(copies, t) as i64,
@@ -451,6 +500,8 @@ impl<'p> Machine<'p> {
                             return;
                         }
                     },
+                    Ins::Float { op, d, a, b, single } => r!(d) = float(op, r!(a), r!(b), single),
+                    Ins::Convert { d, s, from, to } => r!(d) = converted(r!(s), from, to),
                     Ins::Index { d, a, b, scale } => r!(d) = r!(a).wrapping_add(r!(b).wrapping_mul(i64::from(scale))),
                     Ins::AddConst { d, a, v } => r!(d) = r!(a).wrapping_add(i64::from(v)),
                     Ins::PtrDiff { d, a, b, size } => r!(d) = r!(a).wrapping_sub(r!(b)) / i64::from(size.max(1)),
@@ -473,6 +524,14 @@ impl<'p> Machine<'p> {
                             && code.slots.get(slot as usize).is_some_and(|s| s.fixed == 0)
                         {
                             self.link.mem.fill(at, size, POISON);
+                        }
+                    }
+                    Ins::DeclareSized { slot, size } => {
+                        let size = r!(size) as u64;
+                        self.save(t, pc);
+                        self.declare_sized(t, slots + slot as usize, size);
+                        if !self.threads[t].active() {
+                            return;
                         }
                     }
                     Ins::Open { d, ty } => r!(d) = self.anything(t, ty, crate::primitives::Any::Typed),
@@ -506,6 +565,10 @@ impl<'p> Machine<'p> {
                                     && site.dst_size == 0
                                 {
                                     r!(d) = fitted(site.dst_ty, v);
+                                    if self.resting.any {
+                                        let id = self.resting.operand;
+                                        self.set_guess(t, regs + usize::from(d), id);
+                                    }
                                 }
                                 if !self.threads[t].active() {
                                     return;

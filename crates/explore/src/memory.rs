@@ -5,9 +5,12 @@
 //! work without further ado, a pointer before or behind its object is still known to belong to it, and the address of an object does
 //! not depend on what other threads do. Slots are never used twice in one execution, so every stale pointer is seen.
 
+mod guessed;
 mod open;
 
 use crate::code::IntTy;
+pub use guessed::GuessId;
+use guessed::GuessedRanges;
 use open::OpenCells;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -171,6 +174,7 @@ pub struct Memory {
     touched: Vec<Touch>,
     spaces: Vec<Vec<Object>>,
     open: OpenCells,
+    guessed: GuessedRanges,
     /// Contents of globals at the start, by number.
     images: Vec<Image>,
     pub learned: Learned,
@@ -183,6 +187,8 @@ pub struct Memory {
 pub struct Image {
     pub bytes: Vec<u8>,
     pub site: Site,
+    /// Offset, size and guess of what is not known.
+    pub guessed: Vec<(u32, u32, GuessId)>,
 }
 
 /// A copy of all memory at one moment.
@@ -192,12 +198,19 @@ pub struct MemoryCopy {
     touched: Vec<Touch>,
     spaces: Vec<Vec<Object>>,
     open: OpenCells,
+    guessed: GuessedRanges,
 }
 
 impl Memory {
     /// Remembers all contents.
     pub fn copy_out(&self) -> MemoryCopy {
-        MemoryCopy { bytes: self.bytes.clone(), touched: self.touched.clone(), spaces: self.spaces.clone(), open: self.open.clone() }
+        MemoryCopy {
+            bytes: self.bytes.clone(),
+            touched: self.touched.clone(),
+            spaces: self.spaces.clone(),
+            open: self.open.clone(),
+            guessed: self.guessed.clone(),
+        }
     }
 
     /// Goes back to remembered contents.
@@ -206,6 +219,7 @@ impl Memory {
         self.touched.clone_from(&copy.touched);
         self.spaces.clone_from(&copy.spaces);
         self.open.clone_from(&copy.open);
+        self.guessed.clone_from(&copy.guessed);
     }
 
     /// Everything as at the start.
@@ -214,13 +228,14 @@ impl Memory {
         self.touched.clear();
         self.spaces.iter_mut().for_each(Vec::clear);
         self.open.reset();
+        self.guessed.reset();
         self.concurrent = false;
         self.exhausted = false;
     }
 
     /// Adds a global; its address holds for all executions.
     pub fn add_global(&mut self, bytes: Vec<u8>) -> u64 {
-        self.images.push(Image { bytes, site: NONE.alloc });
+        self.images.push(Image { bytes, site: NONE.alloc, guessed: Vec::new() });
         global_addr(self.images.len() as u64 - 1, 0)
     }
 
@@ -228,6 +243,14 @@ impl Memory {
     pub fn image_mut(&mut self, addr: u64) -> Option<&mut Vec<u8>> {
         let at = (addr.wrapping_sub(BASE) >> SLOT_BITS) / GLOBAL_SLOTS;
         self.images.get_mut(at as usize).map(|i| &mut i.bytes)
+    }
+
+    /// Says that a part of a global's contents at the start is not known.
+    pub fn guess_image(&mut self, addr: u64, off: u32, size: u32, id: GuessId) {
+        let at = (addr.wrapping_sub(BASE) >> SLOT_BITS) / GLOBAL_SLOTS;
+        if let Some(image) = self.images.get_mut(at as usize) {
+            image.guessed.push((off, size, id));
+        }
     }
 
     /// Makes an object in a thread's space; filled with `fill`.
@@ -304,6 +327,9 @@ impl Memory {
         let start = self.spaces[0][first as usize].start as usize;
         let image = &self.images[id as usize].bytes;
         self.bytes[start..start + size].copy_from_slice(image);
+        for &(off, size, id) in &self.images[id as usize].guessed {
+            self.guessed.mark(addr + u64::from(off), u64::from(size), id);
+        }
         for next in first + 1..first + per_cpu {
             let objects = &mut self.spaces[0];
             while objects.len() <= next as usize {
@@ -370,6 +396,9 @@ impl Memory {
     fn overwrite(&mut self, at: Ref, size: u64) {
         if self.has_open() {
             self.open.clear(self.address_of(at), size);
+        }
+        if self.has_guessed() {
+            self.guessed.clear(self.address_of(at), size);
         }
     }
 
@@ -512,9 +541,29 @@ impl Memory {
         if self.has_open() {
             self.copy_open(dst, src, size);
         }
+        if self.has_guessed() {
+            self.copy_guessed(dst, src, size);
+        }
         let d = self.object(dst).start as usize + dst.off as usize;
         let s = self.object(src).start as usize + src.off as usize;
         self.bytes.copy_within(s..s + size as usize, d);
+    }
+
+    /// Up to eight bytes of a checked range.
+    pub fn bytes(&self, at: Ref, size: u32) -> [u8; 8] {
+        let start = self.object(at).start as usize + at.off as usize;
+        let mut out = [0; 8];
+        let size = size.min(8) as usize;
+        out[..size].copy_from_slice(&self.bytes[start..start + size]);
+        out
+    }
+
+    /// Writes up to eight bytes of a checked range.
+    pub fn set_bytes(&mut self, at: Ref, size: u32, bytes: [u8; 8]) {
+        self.overwrite(at, u64::from(size));
+        let start = self.object(at).start as usize + at.off as usize;
+        let size = size.min(8) as usize;
+        self.bytes[start..start + size].copy_from_slice(&bytes[..size]);
     }
 
     /// Sets all bytes of a checked range.

@@ -71,24 +71,8 @@ fn remove(set: &mut [u64], r: Reg) {
 
 fn written(code: &Code, ins: Ins) -> Option<Reg> {
     match ins {
-        Ins::Const { d, .. }
-        | Ins::Mov { d, .. }
-        | Ins::Local { d, .. }
-        | Ins::Own { d, .. }
-        | Ins::Fit { d, .. }
-        | Ins::Truth { d, .. }
-        | Ins::Neg { d, .. }
-        | Ins::BitNot { d, .. }
-        | Ins::Bin { d, .. }
-        | Ins::Cmp { d, .. }
-        | Ins::Index { d, .. }
-        | Ins::AddConst { d, .. }
-        | Ins::PtrDiff { d, .. }
-        | Ins::Select { d, .. }
-        | Ins::Load { d, .. }
-        | Ins::LoadBits { d, .. } => Some(d),
         Ins::Call { site } => code.sites.get(site as usize).filter(|s| s.dst_size == 0).and_then(|s| s.dst),
-        _ => None,
+        _ => ins.target(),
     }
 }
 

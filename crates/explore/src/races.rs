@@ -6,7 +6,7 @@
 
 use crate::clocks::join;
 use crate::code::{Code, Ins, Target};
-use crate::event::{Event, Mode};
+use crate::event::{Access, Event, Mode};
 use crate::fault::{Fault, FaultKind};
 use crate::link::FnKind;
 use crate::machine::Machine;
@@ -76,20 +76,26 @@ impl Races {
         }
     }
 
-    /// What an operation orders.
+    /// What an operation orders. What the thread does after it, in the same step, comes after it.
     pub fn executed(&mut self, event: &Event) {
-        let t = event.thread;
         for access in &event.footprint {
-            // Plain memory, lives of objects and CPUs order nothing.
-            if matches!(access.at.0 & 7, 0 | 1 | 3) {
-                continue;
-            }
-            self.synchronise(t, access.at.0, access.mode);
+            self.used(event.thread, *access);
         }
-        if let Some(target) = event.joined {
-            let from = self.clock(target).clone();
-            merge(self.clock(t), &from);
+    }
+
+    /// One of the things that an operation uses.
+    pub fn used(&mut self, t: usize, access: Access) {
+        // Plain memory, lives of objects and CPUs order nothing, nor does a lock that was not got.
+        if matches!(access.at.0 & 7, 0 | 1 | 3) || access.mode == Mode::Failed {
+            return;
         }
+        self.synchronise(t, access.at.0, access.mode);
+    }
+
+    /// A thread has waited for another's end.
+    pub fn joined(&mut self, t: usize, target: usize) {
+        let from = self.clock(target).clone();
+        merge(self.clock(t), &from);
     }
 
     fn synchronise(&mut self, t: usize, at: u64, mode: Mode) {
@@ -147,6 +153,7 @@ impl Machine<'_> {
             allocated: None,
             freed: None,
             addr,
+            guess: self.rests_on(addr),
             held,
             stack: self.stack(t),
         });

@@ -3,7 +3,7 @@
 use crate::event::{Footprint, ThreadSet};
 use crate::fault::{Fault, FaultKind};
 use crate::machine::{Machine, Preemption, Recorded};
-use crate::memory::Site;
+use crate::memory::{GuessId, Site};
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
 use crate::thread::{Level, Pending, Status};
@@ -87,6 +87,8 @@ pub struct FoundFault {
     pub thread: String,
     pub cpu: u32,
     pub context: &'static str,
+    /// What the explorer had to guess, and the fault rests on.
+    pub guess: Option<String>,
 }
 
 /// A place in the source.
@@ -124,6 +126,8 @@ pub struct Outcome {
     pub events: u64,
     pub unknown_calls: Vec<String>,
     pub unsupported: Vec<String>,
+    /// Guesses that decided a branch, or that faults rest on.
+    pub guesses: Vec<String>,
     /// Threads that did not run to their end in any execution.
     pub unfinished: Vec<String>,
     pub seconds: f64,
@@ -163,6 +167,8 @@ pub(crate) struct Run<'p> {
     names: Vec<String>,
     /// Operations done when the first fault was found.
     first_fault: Option<u64>,
+    /// Guesses that have decided a branch in some execution.
+    deciders: BTreeSet<GuessId>,
     /// How often something was learned that makes decisions different ones.
     pub learned: u32,
 }
@@ -192,7 +198,7 @@ impl Turn {
 
 impl<'p> Run<'p> {
     pub fn new(machine: Machine<'p>) -> Run<'p> {
-        Run { machine, steps: Vec::new(), finished: 0, names: Vec::new(), first_fault: None, learned: 0 }
+        Run { machine, steps: Vec::new(), finished: 0, names: Vec::new(), first_fault: None, deciders: BTreeSet::new(), learned: 0 }
     }
 
     /// Whether it is an ordinary program.
@@ -209,9 +215,12 @@ impl<'p> Run<'p> {
             let faults = std::mem::take(&mut self.machine.faults);
             // What another thread does does not depend on one that an assumption stopped: it could have come first.
             if !faults.is_empty() {
+                let certain = faults.iter().any(|f| f.guess == 0);
                 self.collect(outcome, faults, None);
-                self.first_fault.get_or_insert(outcome.events);
-                if !options.all_faults {
+                if certain {
+                    self.first_fault.get_or_insert(outcome.events);
+                }
+                if certain && !options.all_faults {
                     return Turn::Found;
                 }
             }
@@ -221,6 +230,7 @@ impl<'p> Run<'p> {
                 strategy.restart();
                 self.machine.forget();
                 self.machine.bounds.clear();
+                self.deciders.clear();
                 outcome.executions = 0;
                 outcome.redundant = 0;
                 if Instant::now() >= deadline {
@@ -276,14 +286,12 @@ impl<'p> Run<'p> {
             self.step(t, choice);
             outcome.events += 1;
             let event = std::mem::take(&mut self.machine.event);
-            if let Some(races) = &mut self.machine.races {
-                races.executed(&event);
-            }
             let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads };
             strategy.executed(&event, &view);
             self.machine.event = event;
             self.machine.refresh();
         }
+        self.deciders.extend(Some(self.machine.resting.decided).filter(|id| *id != 0));
         let m = &mut self.machine;
         for (n, thread) in m.threads.iter().enumerate() {
             if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
@@ -368,8 +376,9 @@ impl<'p> Run<'p> {
     pub fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
         for fault in faults {
             let place = self.place(fault.site);
-            let known = outcome.faults.iter().any(|f| f.fault.kind == fault.kind && f.place == place);
-            if known {
+            // One that rests on nothing is the better one.
+            let same = outcome.faults.iter().position(|f| f.fault.kind == fault.kind && f.place == place);
+            if same.is_some_and(|at| outcome.faults[at].guess.is_none() || fault.guess != 0) {
                 continue;
             }
             let schedule = match schedule {
@@ -377,9 +386,13 @@ impl<'p> Run<'p> {
                 None => self.schedule(fault.site.event),
             };
             let found = self.describe(fault, schedule, place);
-            outcome.faults.push(found);
+            match same {
+                Some(at) => outcome.faults[at] = found,
+                None => outcome.faults.push(found),
+            }
         }
-        outcome.faults.sort_by(|a, b| (a.fault.kind, &a.place).cmp(&(b.fault.kind, &b.place)));
+        let key = |f: &FoundFault| (f.guess.is_some(), f.fault.kind);
+        outcome.faults.sort_by(|a, b| (key(a), &a.place).cmp(&(key(b), &b.place)));
     }
 
     fn describe(&self, fault: Fault, schedule: Schedule, place: Place) -> FoundFault {
@@ -394,6 +407,7 @@ impl<'p> Run<'p> {
             thread: self.thread_name(thread),
             cpu: self.machine.threads.get(thread).map_or(0, |t| t.cpu),
             context: self.machine.threads.get(thread).map_or("task", |t| context_name(t.level)),
+            guess: self.machine.link.guesses.name(fault.guess).map(str::to_owned),
             fault,
             schedule,
             place,
@@ -437,9 +451,6 @@ impl<'p> Run<'p> {
                 let event = std::mem::take(&mut self.machine.event);
                 if event.choices > 1 {
                     choices = choices.get(1..).unwrap_or_default();
-                }
-                if let Some(races) = &mut self.machine.races {
-                    races.executed(&event);
                 }
                 self.machine.event = event;
             }
@@ -509,12 +520,19 @@ impl<'p> Run<'p> {
         }
         // A program is whole: what an unknown function of it does may be what keeps the fault away.
         let guessed = m.link.plain && !(outcome.unknown_calls.is_empty() && outcome.unsupported.is_empty());
-        outcome.kind = if !outcome.faults.is_empty() && !guessed {
+        let certain = outcome.faults.iter().any(|f| f.guess.is_none());
+        outcome.guesses = outcome.faults.iter().filter_map(|f| f.guess.clone()).collect();
+        outcome.guesses.extend(self.deciders.iter().filter_map(|&id| m.link.guesses.name(id)).map(str::to_owned));
+        outcome.guesses.sort();
+        outcome.guesses.dedup();
+        outcome.kind = if certain && !guessed {
             OutcomeKind::Fault
         } else if options.replay.is_none()
             && outcome.bounds.is_empty()
             && outcome.unknown_calls.is_empty()
             && outcome.unsupported.is_empty()
+            && outcome.faults.is_empty()
+            && outcome.guesses.is_empty()
             && outcome.unfinished.is_empty()
             && (outcome.complete || !m.link.plain || options.bound_counts)
             && !sampled

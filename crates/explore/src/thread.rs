@@ -2,7 +2,7 @@
 
 use crate::code::{Code, FnId, Reg};
 use crate::event::{Footprint, ThreadSet};
-use crate::memory::Site;
+use crate::memory::{GuessId, Site};
 use cuthere_kernel::LockKind;
 use std::rc::Rc;
 
@@ -58,6 +58,8 @@ pub struct Frame {
     pub loops: Vec<Loop>,
     /// No other thread runs until it returns.
     pub atomic: bool,
+    /// What its result rests on, whatever it computes.
+    pub guess: GuessId,
 }
 
 /// A backward jump of a frame.
@@ -100,6 +102,8 @@ pub struct Thread {
     pub cpu: u32,
     pub frames: Vec<Frame>,
     pub regs: Vec<i64>,
+    /// The guesses that registers rest on, as far as there are any.
+    pub guesses: Vec<GuessId>,
     pub slots: Vec<u64>,
     pub pending: Pending,
     pub footprint: Footprint,
@@ -138,6 +142,12 @@ pub struct Thread {
     pub result: i64,
     /// It may be waiting for ever (kernel threads that serve).
     pub daemon: bool,
+    /// How far it is with what takes several steps: a copy or a bit-field.
+    pub copied: u32,
+    /// What it carries between two of them.
+    pub carried: [u8; 8],
+    pub carried_open: Vec<(u64, i64, u8)>,
+    pub carried_guess: GuessId,
     /// Scheduling points passed.
     pub steps: u32,
     /// Operations done that were not reads.
@@ -156,6 +166,7 @@ impl Thread {
             cpu,
             frames: Vec::new(),
             regs: Vec::new(),
+            guesses: Vec::new(),
             slots: Vec::new(),
             pending: Pending::Start,
             footprint: Footprint::new(),
@@ -181,6 +192,10 @@ impl Thread {
             name: cuthere_base::Symbol::EMPTY,
             result: 0,
             daemon: false,
+            copied: 0,
+            carried: [0; 8],
+            carried_open: Vec::new(),
+            carried_guess: 0,
             steps: 0,
             effects: 0,
             reads: Vec::new(),

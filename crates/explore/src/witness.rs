@@ -228,6 +228,9 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
         if !outcome.unknown_calls.is_empty() {
             let _ = writeln!(out, "  calls of unknown functions, taken to return 0: {}", outcome.unknown_calls.join(", "));
         }
+        for what in outcome.guesses.iter().filter(|what| !outcome.unknown_calls.contains(what)) {
+            let _ = writeln!(out, "  rests on a guess: {what}");
+        }
         if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
             let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
         }
@@ -290,6 +293,7 @@ fn fault_json(found: &FoundFault) -> Value {
         "freed": found.freed.as_ref().map(|(p, _)| place_json(p)),
         "locks": found.held.iter().map(|(name, p)| json!({"lock": name, "at": place_json(p)})).collect::<Vec<_>>(),
         "replay": found.schedule.encode(),
+        "guess": found.guess,
     })
 }
 
@@ -327,6 +331,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
         "steps": relevant(outcome).iter().map(step).collect::<Vec<_>>(),
         "unknown_calls": outcome.unknown_calls,
         "unsupported": outcome.unsupported,
+        "guesses": outcome.guesses,
         "unfinished": outcome.unfinished,
     });
     serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"

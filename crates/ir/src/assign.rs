@@ -86,7 +86,7 @@ impl Lower<'_> {
     /// A value that is as cheap as a name and does not change with memory.
     pub fn simple(&self, value: ExprId) -> bool {
         match self.kind_of(value) {
-            ExprKind::Int(_) | ExprKind::Str(_) | ExprKind::Function(_) | ExprKind::Float => true,
+            ExprKind::Int(_) | ExprKind::Str(_) | ExprKind::Function(_) | ExprKind::Float(_) => true,
             ExprKind::Load(place) => {
                 matches!(self.kind_of(place), ExprKind::Local(local) if self.s.locals.get(local.index()).is_some_and(|l| l.kind != LocalKind::Static))
             }
@@ -98,7 +98,12 @@ impl Lower<'_> {
     /// An operator that reads and writes an `_Atomic` object (C11 6.5.16.2) as the function that does the same. Gives the value before.
     fn atomic(&mut self, op: BinOp, place: ExprId, value: ExprId, want: bool, at: At) -> Option<ExprId> {
         let ty = self.type_of_node(place);
-        let TyKind::Int { size, signed, atomic: true } = *self.front.program.types.kind(ty) else { return None };
+        let types = &self.front.program.types;
+        let plain = match *types.kind(ty) {
+            TyKind::Int { size, signed, atomic: true } => types.int(size, signed),
+            TyKind::Pointer { to, space: ast::Space::Atomic } => types.pointer_to(to),
+            _ => return None,
+        };
         let name = match op {
             BinOp::Add => "atomic_fetch_add",
             BinOp::Sub => "atomic_fetch_sub",
@@ -107,7 +112,6 @@ impl Lower<'_> {
             BinOp::Xor => "atomic_fetch_xor",
             _ => return None,
         };
-        let plain = self.front.program.types.int(size, signed);
         let pointer = self.front.program.types.pointer_to(ty);
         let object = self.node(ExprKind::Addr(place), pointer);
         let how = if want { Want::Value } else { Want::Drop };
@@ -231,6 +235,11 @@ impl Lower<'_> {
                 }
             }
             A::Gap(_) => self.parser_gap(e, at),
+            A::Ident(name) if matches!(self.lookup(name), What::Global(_)) => {
+                let value = self.value(e);
+                self.op(OpKind::Eval(value), at);
+            }
+            A::Cast(_, inner) if matches!(self.ast.exprs[inner.index()].kind, A::Ident(_)) => self.effect(inner),
             _ if self.flags(e) & (EFFECT | DEREF) != 0 => {
                 let value = self.value(e);
                 if self.flags(e) & DEREF != 0 || matches!(self.kind_of(value), ExprKind::Load(_)) {

@@ -347,6 +347,7 @@ impl Lower<'_> {
                 }
                 Some(self.value(chosen))
             }
+            Builtin::Arithmetic(_) if self.cx.tables.keep_arithmetic => None,
             Builtin::Arithmetic(op) => {
                 let [a, b, into] = [arg(0)?, arg(1)?, arg(2)?];
                 let (a, b) = (self.value(a), self.value(b));
@@ -391,7 +392,7 @@ impl Lower<'_> {
     }
 
     fn literal(&self, e: ast::ExprId) -> bool {
-        matches!(self.ast.exprs[e.index()].kind, A::Int { .. } | A::Str(_) | A::Float)
+        matches!(self.ast.exprs[e.index()].kind, A::Int { .. } | A::Str(_) | A::Float { .. })
     }
 }
 

@@ -260,7 +260,7 @@ impl Dump<'_> {
             ExprKind::Str(text) => {
                 let _ = write!(t, "{:?}", text.as_str());
             }
-            ExprKind::Float => t.push_str("<float>"),
+            ExprKind::Float(_) => t.push_str("<float>"),
             ExprKind::Unary(op, inner) => {
                 t.push_str(print::unary(op));
                 self.operand(inner, t, depth);

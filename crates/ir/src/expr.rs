@@ -46,7 +46,10 @@ impl Lower<'_> {
                 let ty = self.literal_type(unsigned, long);
                 self.int(value as i64, ty)
             }
-            A::Float => self.node(ExprKind::Float, Ty(0)),
+            A::Float { bits, size } => {
+                let ty = self.front.float(size);
+                self.node(ExprKind::Float(bits), ty)
+            }
             A::Str(text) => self.node(ExprKind::Str(text), self.ty.char_ptr),
             A::Ident(name) => self.ident(name),
             A::Unary(op, inner) => match op {
@@ -85,6 +88,12 @@ impl Lower<'_> {
                 self.size_of(ty)
             }
             A::SizeofExpr(inner) => {
+                if let A::Ident(name) = self.ast.exprs[inner.index()].kind
+                    && let What::Local(local) = self.lookup(name)
+                    && let Some(&(_, size)) = self.f.lengths.iter().find(|l| l.0 == local)
+                {
+                    return self.local_value(size);
+                }
                 let ty = self.type_of(inner);
                 self.size_of(ty)
             }
@@ -382,6 +391,8 @@ impl Lower<'_> {
             }
             (Kind::Pointer(_), _) => a,
             (_, Kind::Pointer(_)) => b,
+            (Kind::Float, Kind::Float) => cuthere_cfront::typing::common(self.front.program, a, b),
+            (_, Kind::Float) => b,
             _ => match (self.int_type(a), self.int_type(b)) {
                 (Some(a), Some(b)) => self.int_ty(a.common(b)),
                 _ => a,

@@ -71,7 +71,7 @@ fn operands(kind: &mut ExprKind, mut f: impl FnMut(&mut ExprId)) {
         | ExprKind::Function(_)
         | ExprKind::Int(_)
         | ExprKind::Str(_)
-        | ExprKind::Float
+        | ExprKind::Float(_)
         | ExprKind::SizeOf(_)
         | ExprKind::Opaque => {}
     }
@@ -116,6 +116,8 @@ impl Lower<'_> {
     fn finish_with(&mut self, mut blocks: Vec<Block>, mut map: Vec<u32>, mut counts: Vec<u32>) -> (Vec<Block>, Vec<u32>, Vec<u32>) {
         let count = blocks.len();
         let started = |b: &Block| b.ops.0 != NONE;
+        // Conditions that decide nothing and yet read memory.
+        let mut read: Vec<(usize, ExprId)> = Vec::new();
         // 1. Jump over empty blocks. The chain is followed with a bound, so that an empty endless loop ends it.
         for index in 0..count {
             let mut term = std::mem::take(&mut blocks[index].term);
@@ -124,15 +126,25 @@ impl Lower<'_> {
                 for _ in 0..64 {
                     let Some(block) = blocks.get(target.index()) else { break };
                     match block.term {
-                        Term::Goto(next) if started(block) && block.ops.0 == block.ops.1 && next != target => target = next,
+                        Term::Goto(next)
+                            if started(block)
+                                && block.ops.0 == block.ops.1
+                                && next != target
+                                && !read.iter().any(|r| r.0 == target.index()) =>
+                        {
+                            target = next;
+                        }
                         _ => break,
                     }
                 }
                 target
             });
-            if let Term::Branch { then, els, .. } = term
+            if let Term::Branch { cond, then, els } = term
                 && then == els
             {
+                if self.reads_memory(cond, 32) {
+                    read.push((index, cond));
+                }
                 term = Term::Goto(then);
             }
             blocks[index].term = term;
@@ -186,6 +198,9 @@ impl Lower<'_> {
                 if let Some(ops) = self.s.ops.get(block.ops.0 as usize..block.ops.1 as usize) {
                     f.ops.extend_from_slice(ops);
                 }
+                if let Some(&(_, cond)) = read.iter().find(|r| r.0 == index) {
+                    f.ops.push(Op { kind: OpKind::Eval(cond), loc: block.loc, origin: block.origin });
+                }
                 match block.term {
                     Term::Goto(next) if merged[next.index()] && map[next.index()] == NONE => index = next.index(),
                     _ => break,
@@ -200,6 +215,22 @@ impl Lower<'_> {
         }
         self.keep_used(&mut map);
         (blocks, map, counts)
+    }
+
+    /// Whether evaluating the expression reads what others may write.
+    fn reads_memory(&self, e: ExprId, fuel: u32) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return true };
+        let any = |list: &[ExprId]| list.iter().any(|&e| self.reads_memory(e, fuel));
+        match self.kind_of(e) {
+            ExprKind::Load(place) => !matches!(self.kind_of(place), ExprKind::Local(_)),
+            ExprKind::Deref(e) | ExprKind::Addr(e) | ExprKind::Unary(_, e) | ExprKind::Cast(e) => any(&[e]),
+            ExprKind::Field { base, .. } => any(&[base]),
+            ExprKind::Index { base, index } => any(&[base, index]),
+            ExprKind::Binary(_, l, r) => any(&[l, r]),
+            ExprKind::Select(c, t, e) => any(&[c, t, e]),
+            ExprKind::ContainerOf { ptr, .. } => any(&[ptr]),
+            _ => false,
+        }
     }
 
     /// Copies locals, arguments and the expressions that are used.

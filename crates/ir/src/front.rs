@@ -63,6 +63,10 @@ impl<'a> Front<'a> {
         self.program.types.int(size, signed)
     }
 
+    pub fn float(self, size: u8) -> Ty {
+        self.program.types.intern(TyKind::Float { size })
+    }
+
     pub fn void(self) -> Ty {
         self.program.types.void()
     }

@@ -45,6 +45,8 @@ pub struct Func {
     pub args: Vec<ExprId>,
     /// Initialisers of `static` locals, which are done before the program starts.
     pub statics: Vec<StaticInit>,
+    /// Arrays of variable length, and the temporaries that hold their sizes in bytes.
+    pub lengths: Vec<(LocalId, LocalId)>,
     /// Why the function is not complete; empty: complete.
     pub gaps: Vec<Gap>,
 }
@@ -111,7 +113,8 @@ pub enum ExprKind {
     Function(Symbol),
     Int(i64),
     Str(Symbol),
-    Float,
+    /// The bits of the number, as a `double` holds it.
+    Float(u64),
     /// `op` is one of Neg, Plus, BitNot, Not.
     Unary(UnOp, ExprId),
     /// Never LogAnd or LogOr. Pointer arithmetic counts elements, the pointer stands left. Integer operands are converted as C does it:

@@ -23,6 +23,8 @@ pub enum PathStep {
 #[derive(Clone, PartialEq, Debug)]
 pub enum ConstValue {
     Int(i64),
+    /// The bits of the number, as a `double` holds it.
+    Float(u64),
     Function(Symbol),
     /// The address of a variable at file level, or of a part of it. A `static` local is named like one.
     Address {
@@ -228,6 +230,9 @@ impl Lower<'_> {
     }
 
     fn constant_of(&self, value: ExprId) -> ConstValue {
+        if self.kind(self.type_of_node(value)) == crate::front::Kind::Float {
+            return self.float_constant(value, 64).map_or(ConstValue::Unknown, |v| ConstValue::Float(v.to_bits()));
+        }
         let mut value = value;
         let mut offset = None;
         for _ in 0..64 {
@@ -248,6 +253,28 @@ impl Lower<'_> {
             }
         }
         ConstValue::Unknown
+    }
+
+    fn float_constant(&self, value: ExprId, fuel: u32) -> Option<f64> {
+        let fuel = fuel.checked_sub(1)?;
+        Some(match self.kind_of(value) {
+            ExprKind::Float(bits) => f64::from_bits(bits),
+            ExprKind::Int(value) => value as f64,
+            ExprKind::Unary(UnOp::Neg, inner) => -self.float_constant(inner, fuel)?,
+            ExprKind::Unary(UnOp::Plus, inner) => self.float_constant(inner, fuel)?,
+            ExprKind::Cast(inner) => self.float_constant(inner, fuel)?,
+            ExprKind::Binary(op, l, r) => {
+                let (l, r) = (self.float_constant(l, fuel)?, self.float_constant(r, fuel)?);
+                match op {
+                    BinOp::Add => l + r,
+                    BinOp::Sub => l - r,
+                    BinOp::Mul => l * r,
+                    BinOp::Div => l / r,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        })
     }
 
     fn address_constant(&self, place: ExprId, offset: Option<u64>) -> ConstValue {

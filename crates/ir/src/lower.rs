@@ -435,6 +435,7 @@ impl<'a> Lower<'a> {
             }
         }
         if then == els {
+            self.op(OpKind::Eval(cond), at);
             return self.goto(then, at);
         }
         self.want(then);

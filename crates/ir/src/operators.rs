@@ -112,9 +112,11 @@ impl Lower<'_> {
             let ty = if comparison { self.ty.int } else { self.int_ty(common) };
             return self.int(value, ty);
         }
+        let float = self.kind(lt) == Kind::Float || self.kind(rt) == Kind::Float;
         let ty = match common {
             _ if comparison => self.ty.int,
             Some(common) => self.int_ty(common),
+            None if float => cuthere_cfront::typing::common(self.front.program, lt, rt),
             None if lt == Ty(0) => rt,
             None => lt,
         };

@@ -116,7 +116,9 @@ impl Lower<'_> {
             ty = self.complete_array(ty, init);
         }
         let kind = if decl.storage.is_static { LocalKind::Static } else { LocalKind::Auto };
+        let size = if kind == LocalKind::Auto && decl.init.is_none() { self.variable_size(decl.ty, ty, at) } else { None };
         let local = self.local(decl.name, ty, decl.loc, kind);
+        self.f.lengths.extend(size.map(|size| (local, size)));
         // `int x = x;` names the new one; `__auto_type x = x` cannot occur.
         self.bind(decl.name, What::Local(local));
         if kind == LocalKind::Static {
@@ -147,6 +149,37 @@ impl Lower<'_> {
         }
         if !decl.cleanup.is_empty() {
             self.push_variable_cleanup(decl.cleanup, local);
+        }
+    }
+
+    /// The size of an array whose length is only known here, in a temporary.
+    fn variable_size(&mut self, written: ast::TypeId, ty: Ty, at: At) -> Option<LocalId> {
+        let Kind::Array(of, None) = self.kind(ty) else { return None };
+        let TypeNode::Array { len: Some(len), .. } = self.ast.types[written.index()] else { return None };
+        let size = self.front.size_of(of)?;
+        if !self.varies(len, 16) {
+            return None;
+        }
+        let len = self.value(len);
+        let len = self.cast(len, self.ty.ulong);
+        let size = self.int(size as i64, self.ty.ulong);
+        let bytes = self.binary(BinOp::Mul, len, size);
+        let temp = self.temp(self.ty.ulong, at);
+        let place = self.local_place(temp);
+        self.store(place, bytes, at);
+        Some(temp)
+    }
+
+    /// Whether the expression reads a variable or calls something.
+    fn varies(&mut self, e: ast::ExprId, fuel: u32) -> bool {
+        let Some(fuel) = fuel.checked_sub(1) else { return false };
+        match self.ast.exprs[e.index()].kind {
+            ast::ExprKind::Ident(name) => matches!(self.lookup(name), What::Local(_) | What::Global(_)),
+            ast::ExprKind::Call { .. } | ast::ExprKind::Member { .. } | ast::ExprKind::Index(..) => true,
+            ast::ExprKind::Unary(UnOp::Deref, _) => true,
+            ast::ExprKind::Unary(_, inner) | ast::ExprKind::Cast(_, inner) => self.varies(inner, fuel),
+            ast::ExprKind::Binary(_, l, r) => self.varies(l, fuel) || self.varies(r, fuel),
+            _ => false,
         }
     }
 

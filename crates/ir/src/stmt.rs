@@ -85,7 +85,8 @@ impl Lower<'_> {
                 self.jump(jump, at, "`continue` outside a loop");
             }
             S::Return(value) => self.return_stmt(value, at),
-            S::Asm { outputs, inputs, labels } => self.asm(outputs, inputs, labels, at),
+            S::Asm { empty: true, outputs, inputs, labels } if labels.len == 0 => self.empty_asm(outputs, inputs, at),
+            S::Asm { outputs, inputs, labels, .. } => self.asm(outputs, inputs, labels, at),
             S::ModelLoop { name, args, body } => self.model_loop(name, args, body, at),
             S::ModelScope { name, args, body } => self.model_scope(name, args, body, at),
             S::Guard { name, class, args } => self.guard(name, class, args, at),
@@ -404,6 +405,18 @@ impl Lower<'_> {
     }
 
     // ---- assembly ----
+
+    /// Without an instruction, an output has the register that its input was in, and its value.
+    fn empty_asm(&mut self, outputs: ast::List, inputs: ast::List, at: At) {
+        let values: SmallVec<[ExprId; 4]> = self.ids(inputs).iter().map(|&id| self.value(ast::ExprId(id))).collect();
+        self.op(OpKind::Asm, at);
+        for (n, &id) in self.ids(outputs).iter().enumerate() {
+            if let Some(&value) = values.get(n) {
+                let place = self.place(ast::ExprId(id));
+                self.store(place, value, at);
+            }
+        }
+    }
 
     fn asm(&mut self, outputs: ast::List, inputs: ast::List, labels: ast::List, at: At) {
         for &id in self.ids(inputs) {

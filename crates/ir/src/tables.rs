@@ -70,6 +70,8 @@ pub struct LowerTables {
     pub results: FxHashMap<Symbol, ResultType>,
     /// Names that move a pointer out of a variable with clean-up.
     pub takes: FxHashMap<Symbol, Take>,
+    /// Arithmetic that says whether it overflowed stays a call, for who executes it.
+    pub keep_arithmetic: bool,
 }
 
 impl LowerTables {

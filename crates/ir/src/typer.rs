@@ -44,7 +44,7 @@ impl Lower<'_> {
     fn type_of_inner(&mut self, e: ast::ExprId) -> Ty {
         match self.ast.exprs[e.index()].kind {
             A::Int { unsigned, long, .. } => self.literal_type(unsigned, long),
-            A::Float => Ty(0),
+            A::Float { size, .. } => self.front.float(size),
             A::Str(text) => self.front.array_of(self.ty.char, Some(text.as_str().len() as u64 + 1)),
             A::Ident(name) => match self.lookup(name) {
                 What::Local(local) => self.s.locals.get(local.index()).map_or(Ty(0), |l| l.ty),

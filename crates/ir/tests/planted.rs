@@ -26,7 +26,7 @@ const PLANTED: &[&str] = &[
     "def f(x): pass",
     "a b c d",
     "unless (x) { }",
-    "$$$",
+    "@@@",
     "?? ;",
     "x := 3;",
     "\n#!bad\n",

@@ -85,7 +85,7 @@ impl Parser<'_> {
         let Some(expr) = self.ast.exprs.get(id.index()) else { return false };
         match expr.kind {
             Int { .. }
-            | Float
+            | Float { .. }
             | Binary(..)
             | Assign(..)
             | SizeofExpr(_)
@@ -351,7 +351,8 @@ impl Parser<'_> {
             },
             K::Float => {
                 self.bump();
-                self.add(ExprKind::Float, &at)
+                let (bits, size) = literal::float(at.text.as_str());
+                self.add(ExprKind::Float { bits, size }, &at)
             }
             K::Str => self.strings(),
             K::P(Punct::LParen) => {

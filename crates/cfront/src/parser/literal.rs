@@ -1,5 +1,32 @@
 //! The values of literals.
 
+/// A floating constant as the bits of a `double`, and its type's size. What is malformed is nought.
+pub(super) fn float(text: &str) -> (u64, u8) {
+    let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    let (digits, size) = match text.as_bytes().last() {
+        Some(b'f' | b'F') if !hexadecimal || text.contains(['p', 'P']) => (&text[..text.len() - 1], 4),
+        Some(b'l' | b'L') => (&text[..text.len() - 1], 16),
+        _ => (text, 8),
+    };
+    let value = if hexadecimal { hexadecimal_float(&digits[2..]) } else { digits.parse().ok() };
+    let value = value.unwrap_or(0.0);
+    // A constant of type `float` is rounded once.
+    let value = if size == 4 { f64::from(digits.parse::<f32>().ok().filter(|_| !hexadecimal).unwrap_or(value as f32)) } else { value };
+    (value.to_bits(), size)
+}
+
+/// `1.8p3` is 12.
+fn hexadecimal_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut value = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent: i32 = exponent.parse().ok()?;
+    Some(value * f64::from(exponent.checked_sub(4 * i32::try_from(fraction.len()).ok()?)?).exp2())
+}
+
 /// Value, unsigned, and 0, 1 or 2 for `long`. A minus sign is no part of a literal, but values of configuration options have it.
 pub(super) fn integer(text: &str) -> Option<(u64, bool, u8)> {
     if let Some(rest) = text.strip_prefix('-') {

@@ -403,7 +403,7 @@ impl<'a> Parser<'a> {
     fn add_over(&mut self, kind: ExprKind, at: &Token, inner: u32) -> P<ExprId> {
         use ExprKind::*;
         let below = match kind {
-            Int { .. } | Float | Str(_) | Ident(_) | LabelAddr(_) | Gap(_) => 0,
+            Int { .. } | Float { .. } | Str(_) | Ident(_) | LabelAddr(_) | Gap(_) => 0,
             Unary(_, e) | Cast(_, e) | SizeofExpr(e) | AlignofExpr(e) | Member { base: e, .. } | Offsetof(_, e) | VaArg(e, _) => {
                 self.height(e)
             }

@@ -381,6 +381,8 @@ impl Parser<'_> {
         };
         self.bump();
         // The template: literals, and macros that stand for some.
+        let next = self.pos + 1;
+        let empty = self.k() == K::Str && self.token().text.as_str() == "\"\"" && (next == close || self.is_at(next, Punct::Colon));
         self.skip_to_colon(close);
         let mut lists = [List::default(), List::default()];
         for list in &mut lists {
@@ -416,7 +418,7 @@ impl Parser<'_> {
         }
         self.bump();
         self.semicolon()?;
-        Ok(StmtKind::Asm { outputs: lists[0], inputs: lists[1], labels })
+        Ok(StmtKind::Asm { empty, outputs: lists[0], inputs: lists[1], labels })
     }
 
     fn skip_to_colon(&mut self, close: usize) {

@@ -56,7 +56,7 @@ impl Printer<'_> {
         use ExprKind::*;
         match self.0.exprs[id.index()].kind {
             Int { value, .. } => (value as i64).to_string(),
-            Float => "float".to_owned(),
+            Float { .. } => "float".to_owned(),
             Str(s) => format!("{:?}", s.as_str()),
             Ident(s) => s.to_string(),
             Unary(op, e) => format!("({op:?} {})", self.expr(e)),
@@ -182,7 +182,7 @@ impl Printer<'_> {
             Break => "break;".to_owned(),
             Continue => "continue;".to_owned(),
             Return(e) => format!("return {};", e.map_or(String::new(), |e| self.expr(e))),
-            Asm { outputs, inputs, labels } => format!("asm({} | {} | {});", args(outputs), args(inputs), args(labels)),
+            Asm { outputs, inputs, labels, .. } => format!("asm({} | {} | {});", args(outputs), args(inputs), args(labels)),
             ModelLoop { name, args: a, body } => format!("loop {name}({}) {}", args(a), sub(body)),
             ModelScope { name, args: a, body } => format!("scope {name}({}) {}", args(a), sub(body)),
             Guard { name, class, args: a } => format!("{name}[{}]({});", args(class), args(a)),

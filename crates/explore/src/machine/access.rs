@@ -218,44 +218,63 @@ impl Machine<'_> {
                     }
                 }
                 self.threads[t].regs[regs + usize::from(d)] = v;
+                if self.resting.any || self.link.mem.has_guessed() {
+                    let id = self.read_guess(addr, u64::from(ty.size));
+                    self.set_guess(t, regs + usize::from(d), id);
+                }
             }
             Ins::Store { a, s, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let v = r(self, s);
                 let at = go!(addr, u32::from(ty.size), true);
                 self.put(at, ty, v);
+                if self.resting.value != 0 && self.resting.any {
+                    self.link.mem.mark_guessed(addr, u64::from(ty.size), self.resting.value);
+                }
             }
             Ins::LoadBits { d, a, off, bit, width, signed } => {
                 let size = bits_size(bit, width);
-                let at = go!(r(self, a).wrapping_add(i64::from(off)) as u64, u32::from(size), false);
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                let at = go!(addr, u32::from(size), false);
                 let word = self.link.mem.read(at, IntTy { size, signed: false }) as u64;
                 let shift = 64 - u32::from(width.clamp(1, 64));
                 let raw = (word >> bit) << shift;
                 let v = if signed { (raw as i64) >> shift } else { (raw >> shift) as i64 };
                 self.threads[t].regs[regs + usize::from(d)] = v;
+                if self.resting.any || self.link.mem.has_guessed() {
+                    let id = self.read_guess(addr, u64::from(size));
+                    self.set_guess(t, regs + usize::from(d), id);
+                }
             }
             Ins::StoreBits { a, s, off, bit, width } => {
                 let size = bits_size(bit, width);
                 let v = r(self, s) as u64;
-                let at = go!(r(self, a).wrapping_add(i64::from(off)) as u64, u32::from(size), true);
+                let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let ty = IntTy { size, signed: false };
-                let word = self.link.mem.read(at, ty) as u64;
                 let mask = (u64::MAX >> (64 - u32::from(width.clamp(1, 64)))) << bit;
+                // The bits beside it are read before and written back after.
+                let whole = u16::from(width) == u16::from(size) * 8;
+                if !whole && self.threads[t].copied == 0 {
+                    let at = go!(addr, u32::from(size), false);
+                    self.threads[t].carried = self.link.mem.bytes(at, u32::from(size));
+                    self.threads[t].copied = 1;
+                }
+                let at = go!(addr, u32::from(size), true);
+                self.threads[t].copied = 0;
+                let word = u64::from_le_bytes(self.threads[t].carried);
+                let before = if self.resting.value != 0 { self.resting.value } else { self.read_guess(addr, u64::from(size)) };
                 self.link.mem.write(at, ty, (word & !mask | (v << bit) & mask) as i64);
+                if before != 0 && self.resting.any {
+                    self.link.mem.mark_guessed(addr, u64::from(size), before);
+                }
             }
-            Ins::Copy { d, s, size } => {
+            Ins::Copy { d, s, size, unit } => {
                 let (to, from) = (r(self, d) as u64, r(self, s) as u64);
-                return matches!(self.bulk(t, &[(from, size, false), (to, size, true)], granted), Some(at) if {
-                    self.link.mem.copy(at[1], at[0], size);
-                    true
-                });
+                return self.transfer(t, to, Filling::From(from), size, u32::from(unit), granted);
             }
-            Ins::Zero { a, size } => {
+            Ins::Zero { a, size, unit } => {
                 let to = r(self, a) as u64;
-                return matches!(self.bulk(t, &[(to, size, true)], granted), Some(at) if {
-                    self.link.mem.fill(at[0], size, 0);
-                    true
-                });
+                return self.transfer(t, to, Filling::With(0), size, u32::from(unit), granted);
             }
             _ => {}
         }
@@ -269,47 +288,5 @@ impl Machine<'_> {
         } else {
             self.link.mem.write(at, ty, v);
         }
-    }
-
-    /// Several accesses as one operation. `None`: the thread stopped or died.
-    pub(crate) fn bulk(&mut self, t: usize, ranges: &[(u64, u32, bool)], granted: &mut bool) -> Option<Vec<Ref>> {
-        if self.concurrent() && !std::mem::take(granted) {
-            self.threads[t].footprint.clear();
-            for &(addr, size, write) in ranges {
-                if self.want(t, addr, size, write).is_err() {
-                    break;
-                }
-            }
-            let visible = !self.threads[t].footprint.is_empty();
-            if self.stop_at.map_or(visible, |at| self.threads[t].ops >= at) {
-                self.add_cpu(t, false);
-                self.threads[t].pending = Pending::Memory;
-                return None;
-            }
-        }
-        self.threads[t].ops += 1;
-        self.threads[t].effects += 1;
-        let mut out = Vec::with_capacity(ranges.len());
-        for &(addr, size, write) in ranges {
-            if size == 0 {
-                out.push(Ref { space: 0, slot: 0, off: 0 });
-                continue;
-            }
-            match self.link.mem.check(addr, size) {
-                Ok(at) => {
-                    self.link.mem.touch(at, size, t as u8, write);
-                    if self.record.is_some() {
-                        self.note(t, addr, write);
-                    }
-                    out.push(at);
-                }
-                Err(bad) => {
-                    self.note(t, addr, write);
-                    self.bad(t, bad, addr, write);
-                    return None;
-                }
-            }
-        }
-        Some(out)
     }
 }

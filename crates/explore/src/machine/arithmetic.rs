@@ -40,6 +40,63 @@ pub(super) fn compare(op: BinOp, a: i64, b: i64, ty: IntTy) -> i64 {
     })
 }
 
+/// Floating arithmetic is that of the host, which follows IEEE 754 as the machine does.
+pub(super) fn float(op: BinOp, a: i64, b: i64, single: bool) -> i64 {
+    if single {
+        let (x, y) = (f32::from_bits(a as u32), f32::from_bits(b as u32));
+        return match op {
+            BinOp::Add => i64::from((x + y).to_bits()),
+            BinOp::Sub => i64::from((x - y).to_bits()),
+            BinOp::Mul => i64::from((x * y).to_bits()),
+            BinOp::Div => i64::from((x / y).to_bits()),
+            _ => float_compare(op, f64::from(x), f64::from(y)),
+        };
+    }
+    let (x, y) = (f64::from_bits(a as u64), f64::from_bits(b as u64));
+    match op {
+        BinOp::Add => (x + y).to_bits() as i64,
+        BinOp::Sub => (x - y).to_bits() as i64,
+        BinOp::Mul => (x * y).to_bits() as i64,
+        BinOp::Div => (x / y).to_bits() as i64,
+        _ => float_compare(op, x, y),
+    }
+}
+
+#[allow(clippy::float_cmp)]
+fn float_compare(op: BinOp, x: f64, y: f64) -> i64 {
+    i64::from(match op {
+        BinOp::Eq => x == y,
+        BinOp::Ne => x != y,
+        BinOp::Lt => x < y,
+        BinOp::Gt => x > y,
+        BinOp::Le => x <= y,
+        _ => x >= y,
+    })
+}
+
+/// A number in another form, rounded as C says.
+pub(crate) fn converted(v: i64, from: Num, to: Num) -> i64 {
+    let value = match from {
+        Num::F32 => f64::from(f32::from_bits(v as u32)),
+        Num::F64 => f64::from_bits(v as u64),
+        Num::Int(ty) => {
+            return match (to, ty.signed || v >= 0) {
+                (Num::Int(to), _) => to.fit(v),
+                (Num::F32, true) => i64::from((v as f32).to_bits()),
+                (Num::F32, false) => i64::from((v as u64 as f32).to_bits()),
+                (Num::F64, true) => (v as f64).to_bits() as i64,
+                (Num::F64, false) => (v as u64 as f64).to_bits() as i64,
+            };
+        }
+    };
+    match to {
+        Num::F32 => i64::from((value as f32).to_bits()),
+        Num::F64 => value.to_bits() as i64,
+        Num::Int(ty) if ty.signed || value < 0.0 => ty.fit(value as i64),
+        Num::Int(ty) => ty.fit(value as u64 as i64),
+    }
+}
+
 /// `None`: division by zero.
 pub(super) fn arithmetic(op: BinOp, a: i64, b: i64, ty: IntTy) -> Option<i64> {
     let bits = u32::from(ty.size) * 8;

@@ -58,8 +58,22 @@ impl Machine<'_> {
                 }
             }
         }
-        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new(), atomic: false });
+        self.threads[t].frames.push(Frame { code, id, pc: 0, regs, slots, dst, dst_size, loops: Vec::new(), atomic: false, guess: 0 });
         true
+    }
+
+    /// The storage of an array of variable length: what it had in an earlier round of a loop has ended.
+    pub(super) fn declare_sized(&mut self, t: usize, slot: usize, size: u64) {
+        let old = self.threads[t].slots[slot];
+        self.end_objects(t, &[old]);
+        let site = self.site(t);
+        match self.link.mem.allocate(t as u8, size.max(1), POISON, Kind::Stack, site) {
+            Some(addr) => self.threads[t].slots[slot] = addr,
+            None => {
+                self.bounds.insert("memory");
+                self.cut(t);
+            }
+        }
     }
 
     /// The last function of a thread has returned, or there is none.
@@ -107,6 +121,7 @@ impl Machine<'_> {
                     Some(id) => id,
                     None if addr == UNKNOWN_ADDRESS => {
                         self.unknown_calls.insert("an unknown function pointer");
+                        self.skip(t, "an unknown function pointer", site);
                         return Flow::Next(0);
                     }
                     None => {
@@ -125,10 +140,12 @@ impl Machine<'_> {
                 // Tracing changes nothing.
                 if !name.starts_with("trace_") {
                     self.unknown_calls.insert(name);
+                    self.skip(t, name, site);
                 }
                 Flow::Next(0)
             }
             FnKind::Body(_) => {
+                let stub = info.stub.then_some(info.name.as_str());
                 if self.record.is_some() {
                     self.note_call(t);
                 }
@@ -147,11 +164,39 @@ impl Machine<'_> {
                     if atomic && let Some(frame) = self.threads[t].frames.last_mut() {
                         frame.atomic = true;
                     }
+                    if let Some(stub) = stub {
+                        let id = self.link.guesses.about(stub);
+                        self.resting.any = true;
+                        if let Some(frame) = self.threads[t].frames.last_mut() {
+                            frame.guess = id;
+                        }
+                    }
+                    if self.resting.any {
+                        self.hand_over(t, site, regs);
+                    }
                     Flow::Called
                 } else {
                     self.unadvance(t);
                     Flow::Next(0)
                 }
+            }
+        }
+    }
+
+    /// The guesses that a call's arguments rest on, as its parameters have them.
+    fn hand_over(&mut self, t: usize, site: &CallSite, regs: usize) {
+        let Some((code, base, slots)) = self.threads[t].frames.last().map(|f| (f.code.clone(), f.regs as usize, f.slots as usize)) else {
+            return;
+        };
+        for (n, param) in code.params.iter().enumerate() {
+            let id = site.args.get(n).map_or(0, |&r| self.threads[t].guesses.get(regs + usize::from(r)).copied().unwrap_or(0));
+            match *param {
+                Param::Reg(r) => self.set_guess(t, base + usize::from(r), id),
+                Param::Scalar { slot, ty } if id != 0 => {
+                    let addr = self.threads[t].slots[slots + usize::from(slot)];
+                    self.link.mem.mark_guessed(addr, u64::from(ty.size), id);
+                }
+                _ => {}
             }
         }
     }
@@ -280,6 +325,7 @@ impl Machine<'_> {
         let thread = &mut self.threads[t];
         thread.frames.pop();
         thread.regs.truncate(regs);
+        thread.guesses.truncate(regs);
         thread.slots.truncate(slots);
         match self.threads[t].frames.last() {
             Some(caller) => {
@@ -293,6 +339,10 @@ impl Machine<'_> {
                         _ => IntTy::LONG,
                     };
                     self.threads[t].regs[at] = fitted(ty, v);
+                    if self.resting.any {
+                        let id = std::mem::take(&mut self.resting.result);
+                        self.set_guess(t, at, id);
+                    }
                 }
                 true
             }

@@ -206,6 +206,7 @@ impl Machine<'_> {
         let nought = Values(vec![(0, 0)]);
         match ins {
             Ins::Const { .. }
+            | Ins::Guess { .. }
             | Ins::Own { .. }
             | Ins::Mov { .. }
             | Ins::Local { .. }
@@ -310,14 +311,14 @@ impl Machine<'_> {
                     None => Lazily::Plain,
                 }
             }
-            Ins::Copy { d, s, size } if lazy(self, d).or(lazy(self, s)).is_none() => {
+            Ins::Copy { d, s, size, .. } if lazy(self, d).or(lazy(self, s)).is_none() => {
                 let torn = [d, s].into_iter().find_map(|x| self.link.mem.torn_by(r(self, x) as u64, u64::from(size)));
                 match torn {
                     Some(cell) => self.settle(t, pc, cell.value),
                     None => Lazily::Plain,
                 }
             }
-            Ins::Zero { a, size } if lazy(self, a).is_none() => match self.link.mem.torn_by(r(self, a) as u64, u64::from(size)) {
+            Ins::Zero { a, size, .. } if lazy(self, a).is_none() => match self.link.mem.torn_by(r(self, a) as u64, u64::from(size)) {
                 Some(cell) => self.settle(t, pc, cell.value),
                 None => Lazily::Plain,
             },
@@ -417,7 +418,7 @@ impl Machine<'_> {
         match prim {
             Prim::StoreTo => torn(a(self, 0), word),
             Prim::C11Load => mem.open_in(a(self, 0), word).filter(|c| (c.addr, u64::from(c.size)) != (a(self, 0), word)).map(|c| c.value),
-            Prim::Atomic(op) => within(a(self, op.pointer), u64::from(op.size)),
+            Prim::Atomic(op) => within(a(self, op.pointer), u64::from(op.word(site).size)),
             Prim::TryExchange | Prim::C11Compare => within(a(self, 1), word).or_else(|| within(a(self, 0), word)),
             Prim::Exchange | Prim::CompareExchange => within(a(self, 0), word),
             Prim::Bit { .. } => within(a(self, 1).wrapping_add(a(self, 0) / 64 * 8), 8),

@@ -60,6 +60,14 @@ impl Memory {
         self.open.within(addr, size).find(|c| c.addr < addr || c.addr + u64::from(c.size) > addr.saturating_add(size))
     }
 
+    /// All open cells that lie in a range, with their distance from its beginning.
+    pub fn open_cells(&self, addr: u64, size: u64) -> Vec<(u64, OpenCell)> {
+        if !self.has_open() {
+            return Vec::new();
+        }
+        self.open.within(addr, size).filter(|c| c.addr >= addr).map(|c| (c.addr - addr, c)).collect()
+    }
+
     /// Writes an open value to a checked place.
     pub fn write_open(&mut self, at: Ref, size: u8, value: i64) {
         let addr = self.address_of(at);

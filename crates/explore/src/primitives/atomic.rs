@@ -16,6 +16,7 @@ pub enum Change {
     Or,
     Xor,
     AndNot,
+    Nand,
     Exchange,
     CompareExchange,
     TryExchange,
@@ -40,6 +41,7 @@ pub enum Gives {
 pub struct AtomicOp {
     pub change: Change,
     pub gives: Gives,
+    /// In bytes; 0: what the pointer points to says.
     pub size: u8,
     /// Which argument is the pointer.
     pub pointer: u8,
@@ -47,6 +49,8 @@ pub struct AtomicOp {
     pub operand: u8,
     /// Complains when a count goes below zero or comes back from it.
     pub refcount: bool,
+    /// Where the place holds a pointer, the operand counts elements.
+    pub scaled: bool,
 }
 
 impl AtomicOp {
@@ -73,7 +77,7 @@ impl AtomicOp {
             return None;
         };
         let rest = ["_relaxed", "_acquire", "_release", "_mb"].iter().fold(rest, |r, s| r.strip_suffix(s).unwrap_or(r));
-        let op = |change, gives, pointer, operand| Some(AtomicOp { change, gives, size, pointer, operand, refcount });
+        let op = |change, gives, pointer, operand| Some(AtomicOp { change, gives, size, pointer, operand, refcount, scaled: false });
         let one = u8::MAX;
         match rest {
             "read" => return op(Change::None, Gives::Old, 0, one),
@@ -111,6 +115,40 @@ impl AtomicOp {
     }
 }
 
+impl AtomicOp {
+    /// The operation that a name of C11 or of the compilers' builtins stands for; the place's type says how wide it is.
+    pub fn of_compiler(name: &str) -> Option<AtomicOp> {
+        let c11 = name.strip_prefix("atomic_").map(|rest| rest.strip_suffix("_explicit").unwrap_or(rest));
+        let sync = name.strip_prefix("__sync_");
+        let builtin = c11.or(sync).or_else(|| name.strip_prefix("__atomic_"))?;
+        let op = |change, gives| AtomicOp { change, gives, size: 0, pointer: 0, operand: 1, refcount: false, scaled: c11.is_some() };
+        if name == "__sync_bool_compare_and_swap" {
+            return Some(op(Change::CompareExchange, Gives::Done));
+        }
+        let (middle, end) = if sync.is_some() { ("fetch_and_", "_and_fetch") } else { ("fetch_", "_fetch") };
+        let (change, gives) = match (builtin.strip_prefix(middle), builtin.strip_suffix(end)) {
+            (Some(change), _) => (change, Gives::Old),
+            (None, Some(change)) if c11.is_none() => (change, Gives::New),
+            _ => return None,
+        };
+        let change = match change {
+            "add" => Change::Add,
+            "sub" => Change::Sub,
+            "and" => Change::And,
+            "or" => Change::Or,
+            "xor" => Change::Xor,
+            "nand" if c11.is_none() => Change::Nand,
+            _ => return None,
+        };
+        Some(op(change, gives))
+    }
+
+    /// What it works on, as a number.
+    pub fn word(self, site: &CallSite) -> IntTy {
+        if self.size == 0 { site.pointee } else { IntTy { size: self.size, signed: true } }
+    }
+}
+
 impl Prim {
     /// Whether it reads or writes one place at once.
     pub(super) fn is_atomic(self) -> bool {
@@ -133,7 +171,7 @@ impl Machine<'_> {
     pub(super) fn would_write(&mut self, t: usize, prim: Prim, site: &CallSite) -> bool {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
         let (addr, ty) = match prim {
-            Prim::Atomic(op) => (arg(self, op.pointer) as u64, IntTy { size: op.size, signed: true }),
+            Prim::Atomic(op) => (arg(self, op.pointer) as u64, op.word(site)),
             _ => (arg(self, 0) as u64, site.pointee),
         };
         if self.link.mem.has_open() {
@@ -159,7 +197,7 @@ impl Machine<'_> {
     pub(super) fn atomic_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
         let (addr, ty, write) = match prim {
-            Prim::Atomic(op) => (arg(self, op.pointer) as u64, IntTy { size: op.size, signed: true }, op.writes()),
+            Prim::Atomic(op) => (arg(self, op.pointer) as u64, op.word(site), op.writes()),
             Prim::Bit { set, .. } => {
                 let addr = (arg(self, 1) as u64).wrapping_add(arg(self, 0) as u64 / 64 * 8);
                 let size = match self.room(addr) {
@@ -187,7 +225,12 @@ impl Machine<'_> {
         };
         self.order_atomic(t, addr, write);
         let before = self.link.mem.peek(addr & !7);
+        let id = if prim == Prim::StoreTo { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
+        if id != 0 {
+            (self.resting.any, self.resting.operand) = (true, id);
+            self.link.mem.mark_guessed(addr, u64::from(ty.size), id);
+        }
         // A loop around what changed nothing may wait for a change: a lock's word is exchanged until it was free.
         let unchanged = !write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before;
         match before {
@@ -241,6 +284,7 @@ impl Machine<'_> {
             }
             Prim::Atomic(op) => {
                 let operand = if op.operand == u8::MAX { 1 } else { arg(self, op.operand) };
+                let operand = if op.scaled { operand.wrapping_mul(i64::from(site.scale)) } else { operand };
                 let v = match op.change {
                     Change::None => Some(old),
                     Change::Set | Change::Exchange => Some(operand),
@@ -250,6 +294,7 @@ impl Machine<'_> {
                     Change::Or => Some(old | operand),
                     Change::Xor => Some(old ^ operand),
                     Change::AndNot => Some(old & !operand),
+                    Change::Nand => Some(!(old & operand)),
                     Change::CompareExchange => (old == ty.fit(operand)).then(|| arg(self, 2)),
                     Change::TryExchange => {
                         let expected = self.read_int(operand as u64, ty).unwrap_or(0);
@@ -305,5 +350,10 @@ mod tests {
         assert!(op.refcount);
         assert_eq!((op.change, op.gives, op.pointer), (Change::Sub, Gives::NewIsZero, 0));
         assert_eq!(AtomicOp::named("atomic_notifier_chain_register"), None);
+        let op = AtomicOp::of_compiler("__sync_and_and_fetch").unwrap();
+        assert_eq!((op.change, op.gives, op.size, op.scaled), (Change::And, Gives::New, 0, false));
+        let op = AtomicOp::of_compiler("atomic_fetch_sub_explicit").unwrap();
+        assert_eq!((op.change, op.gives, op.scaled), (Change::Sub, Gives::Old, true));
+        assert_eq!(AtomicOp::of_compiler("__atomic_fetch"), None);
     }
 }

@@ -262,13 +262,13 @@ impl Machine<'_> {
                 if self.threads[t].phase == 0 && self.concurrent() {
                     self.threads[target].should_stop = true;
                     self.threads[target].sleeping = false;
-                    self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
+                    self.also(Access::new(Location::wake(target), Mode::Release));
                     self.threads[t].phase = 1;
                     let mut no = false;
                     return self.primitive(t, prim, site, 0, &mut no);
                 }
                 self.threads[t].phase = 0;
-                self.event.joined = Some(target);
+                self.joined(target);
                 Flow::Next(self.threads[target].result)
             }
             _ => Flow::Next(i64::from(self.threads[t].should_stop)),

@@ -66,11 +66,11 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn free_footprint(&mut self, t: usize, addr: u64) -> Result<(), Wrong> {
+    pub(crate) fn free_footprint(&mut self, t: usize, addr: u64) -> Result<(), Wrong> {
         if is_null_or_error(addr) {
             return Ok(());
         }
-        match self.link.mem.check(addr, 1) {
+        match self.link.mem.check(addr, 0) {
             Ok(at) => {
                 let object = self.link.mem.object_of(at);
                 if self.link.mem.visibility(at, 1).freed {
@@ -111,36 +111,6 @@ impl Machine<'_> {
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
         let byte = IntTy { size: 1, signed: false };
         match prim {
-            Prim::CopyMemory | Prim::SetMemory => {
-                let n = a(self, 2).min(1 << 24) as u32;
-                let (to, from) = (a(self, 0), a(self, 1));
-                if n == 0 {
-                    return Flow::Next(to as i64);
-                }
-                let d = match self.link.mem.check(to, n) {
-                    Ok(d) => d,
-                    Err(bad) => {
-                        self.bad(t, bad, to, true);
-                        return Flow::Dead;
-                    }
-                };
-                self.link.mem.touch(d, n, t as u8, true);
-                if prim == Prim::SetMemory {
-                    self.link.mem.fill(d, n, from as u8);
-                    return Flow::Next(to as i64);
-                }
-                match self.link.mem.check(from, n) {
-                    Ok(s) => {
-                        self.link.mem.touch(s, n, t as u8, false);
-                        self.link.mem.copy(d, s, n);
-                        Flow::Next(to as i64)
-                    }
-                    Err(bad) => {
-                        self.bad(t, bad, from, false);
-                        Flow::Dead
-                    }
-                }
-            }
             Prim::CompareMemory | Prim::StringCompare { .. } => {
                 let strings = prim != Prim::CompareMemory;
                 let max = if matches!(prim, Prim::StringCompare { bounded: false }) { STRING_MAX } else { a(self, 2).min(STRING_MAX) };

@@ -2,11 +2,11 @@
 
 use super::state::Again;
 use super::{Prim, Wrong};
-use crate::code::CallSite;
+use crate::code::{CallSite, Ins};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
-use crate::thread::Held;
+use crate::thread::{Held, Pending};
 use cuthere_base::Symbol;
 use cuthere_kernel::{CtxEffect, CtxPart, Entry, LockEffect, LockKind, LockMode, LockRef, Sleeps, Success};
 
@@ -83,25 +83,30 @@ impl Machine<'_> {
         let changes = op.context.iter().flatten().any(|c| !matches!(c.part, CtxPart::Rcu | CtxPart::PagefaultOff));
         let mut result = Ok(());
         if let Some(take) = op.take {
+            let (key, memory) = self.lock_key(t, take.lock, site);
             let mode = match (op.waits, take.mode) {
                 // Another than the last to give one may be what lets this one through: the order is open.
-                _ if take.kind == LockKind::Semaphore => Mode::Write,
-                (true, LockMode::Exclusive) => Mode::Acquire,
-                (true, LockMode::Shared) => Mode::AcquireShared,
-                _ => Mode::Write,
+                _ if take.kind == LockKind::Semaphore => Some(Mode::Write),
+                // What becomes of a lock of one's own, others neither change nor notice; waiting for it is for ever.
+                _ if self.owns(t, key) && (!op.waits || self.again(key) != Again::Waits) => None,
+                (true, LockMode::Exclusive) => Some(Mode::Acquire),
+                (true, LockMode::Shared) => Some(Mode::AcquireShared),
+                _ => Some(Mode::Write),
             };
-            let (key, memory) = self.lock_key(t, take.lock, site);
             result = self.lock_access(t, key, memory, mode);
         }
         if let Some(give) = op.give
             && result.is_ok()
         {
-            let mode = match give.mode {
-                _ if give.kind == LockKind::Semaphore => Mode::Write,
-                LockMode::Shared => Mode::ReleaseShared,
-                _ => Mode::Release,
-            };
             let (key, memory) = self.lock_key(t, give.lock, site);
+            let mode = match give.mode {
+                _ if give.kind == LockKind::Semaphore => Some(Mode::Write),
+                LockMode::Shared => Some(Mode::ReleaseShared),
+                _ if self.owns(t, key) => (self.world.locks.get(&key).is_some_and(|l| l.depth == 0)).then_some(Mode::Release),
+                // It fails, and gives nothing.
+                _ if self.again(key) == Again::Fails => None,
+                _ => Some(Mode::Write),
+            };
             result = self.lock_access(t, key, memory, mode);
         }
         if self.options.bh_lock && self.rt() {
@@ -122,13 +127,31 @@ impl Machine<'_> {
         result
     }
 
-    fn lock_access(&mut self, t: usize, key: u64, memory: bool, mode: Mode) -> Result<(), Wrong> {
-        let access = Access::new(Machine::location(key, memory), mode);
-        if memory {
-            return self.synchronises(t, key, access);
-        }
-        self.threads[t].footprint.push(access);
-        Ok(())
+    fn owns(&self, t: usize, key: u64) -> bool {
+        self.world.locks.get(&key).is_some_and(|l| l.owner == Some(t as u8))
+    }
+
+    fn again(&self, key: u64) -> Again {
+        self.world.locks.get(&key).map_or(Again::Waits, |l| l.again)
+    }
+
+    /// The lock that a thread's next operation only tries to take, and will not get.
+    pub(crate) fn tries_in_vain(&self, t: usize) -> Option<Location> {
+        let thread = &self.threads[t];
+        let frame = thread.frames.last().filter(|_| thread.pending == Pending::Call)?;
+        let Some(&Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return None };
+        let site = frame.code.sites.get(site as usize)?;
+        let Some(Prim::Lock(op)) = self.prim_of(t, site) else { return None };
+        let take = op.take.filter(|_| !op.waits)?;
+        let (key, memory) = self.lock_key(t, take.lock, site);
+        (!self.lock_free(key, take)).then(|| Machine::location(key, memory))
+    }
+
+    /// `mode`: how others notice it; its memory must live in any case.
+    fn lock_access(&mut self, t: usize, key: u64, memory: bool, mode: Option<Mode>) -> Result<(), Wrong> {
+        let access = mode.map(|mode| Access::new(Machine::location(key, memory), mode));
+        self.threads[t].footprint.extend(access);
+        if memory { self.want(t, key, 1, false).map(|_| ()).map_err(|bad| Wrong::Access(bad, key, true)) } else { Ok(()) }
     }
 
     pub(super) fn lock_ready(&self, t: usize, op: LockOp, site: &CallSite) -> bool {

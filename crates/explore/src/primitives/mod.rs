@@ -20,7 +20,7 @@ pub use lock::LockOp;
 use crate::code::{CallSite, IntTy};
 use crate::event::Access;
 use crate::fault::FaultKind;
-use crate::machine::{Flow, Machine};
+use crate::machine::{Filling, Flow, Machine};
 use crate::memory::Bad;
 use crate::thread::{Level, Pending, Status};
 use cuthere_kernel::Sleeps;
@@ -151,7 +151,10 @@ pub enum Prim {
     RwUnlock,
     /// The number of the running thread.
     ThreadId,
-    CondWait,
+    CondWait {
+        /// It may end without a signal.
+        timed: bool,
+    },
     CondSignal {
         all: bool,
     },
@@ -234,6 +237,9 @@ impl Machine<'_> {
         if let Prim::Argument(n) = prim {
             return Flow::Next(self.arg(t, site, n));
         }
+        if matches!(prim, Prim::CopyMemory | Prim::SetMemory) {
+            return self.move_memory(t, prim, site, granted);
+        }
         if prim == Prim::Choose && self.link.plain {
             // From the first choice on, there is more than one execution.
             self.link.mem.concurrent = true;
@@ -272,6 +278,19 @@ impl Machine<'_> {
         }
         let flow = self.perform(t, prim, site);
         if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
+    }
+
+    /// `memcpy()`, `memset()` and their kin.
+    fn move_memory(&mut self, t: usize, prim: Prim, site: &CallSite, granted: &mut bool) -> Flow {
+        let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
+        let (to, what, size) = (a(self, 0), a(self, 1), a(self, 2).min(1 << 24) as u32);
+        let filling = if prim == Prim::SetMemory { Filling::With(what as u8) } else { Filling::From(what) };
+        // In the pieces that the object consists of, as far as its type says; bytes go by words.
+        let unit = if site.pointee.size == 4 { 4 } else { 8 };
+        if self.transfer(t, to, filling, size, unit, granted) {
+            return Flow::Next(to as i64);
+        }
+        if self.threads[t].status == Status::Ready { Flow::Stop } else { Flow::Dead }
     }
 
     /// Whether doing it again changes nothing, so that a loop around it may wait, or it counts its effect itself. What it reads it must have
@@ -383,7 +402,7 @@ impl Machine<'_> {
             }
             Prim::Atomic(op) => {
                 let write = op.writes() && (!prim.is_conditional() || self.would_write(t, prim, site));
-                self.uses(t, a(self, op.pointer), u32::from(op.size), write)
+                self.uses(t, a(self, op.pointer), u32::from(op.word(site).size), write)
             }
             Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
             Prim::Bit { set, .. } => {
@@ -391,18 +410,6 @@ impl Machine<'_> {
                 let size = self.room(addr);
                 self.uses(t, addr, size, set.is_some())
             }
-            Prim::CopyMemory => {
-                let n = a(self, 2).min(1 << 24) as u32;
-                if n == 0 {
-                    return Ok(());
-                }
-                self.uses(t, a(self, 1), n, false)?;
-                self.uses(t, a(self, 0), n, true)
-            }
-            Prim::SetMemory => match a(self, 2).min(1 << 24) as u32 {
-                0 => Ok(()),
-                n => self.uses(t, a(self, 0), n, true),
-            },
             Prim::Free(n) => self.free_footprint(t, a(self, n)),
             Prim::FreeLater { .. }
             | Prim::CallRcu { .. }
@@ -447,9 +454,12 @@ impl Machine<'_> {
                 Ok(())
             }
             Prim::RwUnlock => self.lock_footprint(t, self.rw_unlock(t, site), site),
-            Prim::PthreadJoin | Prim::CondWait | Prim::CondSignal { .. } | Prim::AtomicSection(_) | Prim::SemInit | Prim::MutexInit => {
-                self.pthread_footprint(t, prim, site)
-            }
+            Prim::PthreadJoin
+            | Prim::CondWait { .. }
+            | Prim::CondSignal { .. }
+            | Prim::AtomicSection(_)
+            | Prim::SemInit
+            | Prim::MutexInit => self.pthread_footprint(t, prim, site),
             _ => Ok(()),
         }
     }
@@ -466,7 +476,7 @@ impl Machine<'_> {
             Prim::FlushAll => self.flush_all_ready(t),
             Prim::FreeIrq => self.cancel_ready(t, self.irq_key(t, site)),
             Prim::KthreadStop => self.kthread_stop_ready(t, site),
-            Prim::PthreadJoin | Prim::CondWait | Prim::AtomicSection(_) => self.pthread_ready(t, prim, site),
+            Prim::PthreadJoin | Prim::CondWait { .. } | Prim::AtomicSection(_) => self.pthread_ready(t, prim, site),
             _ => true,
         }
     }
@@ -492,9 +502,7 @@ impl Machine<'_> {
             Prim::Give(v) => Flow::Next(v),
             Prim::Argument(n) => Flow::Next(a(self, n)),
             _ if prim.is_atomic() => self.atomic_perform(t, prim, site),
-            Prim::CopyMemory | Prim::SetMemory | Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => {
-                self.data_perform(t, prim, site)
-            }
+            Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),
             Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
             Prim::Free(n) => {
                 let addr = a(self, n) as u64;
@@ -636,15 +644,27 @@ impl Machine<'_> {
                 })
             }
             Prim::Overflow(op) => {
-                let (x, y, to) = (a(self, 0) as u64, a(self, 1) as u64, a(self, 2) as u64);
-                let (v, over) = match op {
-                    '+' => x.overflowing_add(y),
-                    '-' => x.overflowing_sub(y),
-                    _ => x.overflowing_mul(y),
+                // In infinite precision, then as the result's type holds it.
+                let given = |n: usize| site.given.get(n).copied();
+                let wide = |v: i64, ty: IntTy| if ty.signed { i128::from(ty.fit(v)) } else { i128::from(ty.fit(v) as u64) };
+                let operand = |m: &Self, n: u8| wide(a(m, n), given(usize::from(n)).map_or(IntTy::LONG, |g| g.ty));
+                let (x, y) = (operand(self, 0), operand(self, 1));
+                let exact = match op {
+                    '+' => x + y,
+                    '-' => x - y,
+                    _ => x * y,
                 };
-                let size = self.room(to) as u8;
-                self.write_int(to, IntTy { size: if size >= 8 { 8 } else { 4 }, signed: false }, v as i64);
-                Flow::Next(i64::from(over))
+                let ty = given(2).map_or(IntTy::LONG, |g| g.pointee);
+                let stored = ty.fit(exact as i64);
+                let to = a(self, 2) as u64;
+                match self.link.mem.check(to, u32::from(ty.size)) {
+                    Ok(at) => self.put(at, ty, stored),
+                    Err(bad) => {
+                        self.bad(t, bad, to, true);
+                        return Flow::Dead;
+                    }
+                }
+                Flow::Next(i64::from(wide(stored, ty) != exact))
             }
             Prim::InitLock => {
                 self.world.locks.remove(&(a(self, 0) as u64));

@@ -65,7 +65,8 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "pthread_mutex_init pthread_spin_init pthread_rwlock_init", Prim::MutexInit);
     add(&mut t, "pthread_self thrd_current", Prim::ThreadId);
     add(&mut t, "pthread_mutexattr_init pthread_mutexattr_settype", Prim::MutexKind);
-    add(&mut t, "pthread_cond_wait", Prim::CondWait);
+    add(&mut t, "pthread_cond_wait", Prim::CondWait { timed: false });
+    add(&mut t, "pthread_cond_timedwait pthread_cond_clockwait", Prim::CondWait { timed: true });
     add(&mut t, "pthread_cond_signal", Prim::CondSignal { all: false });
     add(&mut t, "pthread_cond_broadcast", Prim::CondSignal { all: true });
     add(&mut t, "sem_init", Prim::SemInit);
@@ -100,25 +101,6 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "__VERIFIER_assume assume_abort_if_not __ESBMC_assume __CPROVER_assume", Prim::Assume);
     add(&mut t, "__VERIFIER_atomic_begin __ESBMC_atomic_begin __CPROVER_atomic_begin", Prim::AtomicSection(true));
     add(&mut t, "__VERIFIER_atomic_end __ESBMC_atomic_end __CPROVER_atomic_end", Prim::AtomicSection(false));
-    for name in ["atomic_fetch_add", "atomic_fetch_sub", "atomic_fetch_or", "atomic_fetch_and", "atomic_fetch_xor"] {
-        // The pointer stands first here.
-        let op = AtomicOp::named(name).map(|op| AtomicOp { pointer: 0, operand: 1, ..op });
-        if let Some(op) = op {
-            t.insert(name, Prim::Atomic(op));
-        }
-    }
-    for (name, like) in [
-        ("atomic_fetch_add_explicit", "atomic_fetch_add"),
-        ("atomic_fetch_sub_explicit", "atomic_fetch_sub"),
-        ("__sync_fetch_and_add", "atomic_fetch_add"),
-        ("__sync_fetch_and_sub", "atomic_fetch_sub"),
-        ("__atomic_fetch_add", "atomic_fetch_add"),
-        ("__atomic_fetch_sub", "atomic_fetch_sub"),
-    ] {
-        if let Some(&prim) = t.get(like) {
-            t.insert(name, prim);
-        }
-    }
     t
 });
 
@@ -332,7 +314,7 @@ pub fn find(name: &str, plain: bool) -> Option<Prim> {
         return Some(prim);
     }
     if plain {
-        return PLAIN.get(name).copied().or_else(|| nondeterministic(name));
+        return PLAIN.get(name).copied().or_else(|| AtomicOp::of_compiler(name).map(Prim::Atomic)).or_else(|| nondeterministic(name));
     }
     KERNEL.get(name).copied().or_else(|| AtomicOp::named(name).map(Prim::Atomic))
 }

@@ -9,6 +9,8 @@ use crate::machine::{Flow, Machine};
 use crate::thread::{Level, Status, Thread};
 use cuthere_kernel::{LockKind, LockMode, Success};
 
+/// What Linux says when time is up.
+const ETIMEDOUT: i32 = 110;
 /// How a mutex's attributes hold its kind, at their beginning.
 const KIND: IntTy = IntTy { size: 4, signed: true };
 
@@ -31,13 +33,18 @@ impl Machine<'_> {
                 self.threads[t].footprint.push(Access::new(Location::named(0x5000_0000 + (object as u32 & 0xff)), Mode::ReleaseShared));
                 Ok(())
             }
-            Prim::CondWait => {
+            Prim::CondWait { .. } => {
                 let mutex = self.arg(t, site, 1) as u64;
                 if self.threads[t].phase == 0 {
                     self.synchronises(t, object, sync(Mode::Write))?;
                     return self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Release));
                 }
-                self.threads[t].footprint.push(Access::new(Location::wake(t), Mode::Acquire));
+                let timed = prim == Prim::CondWait { timed: true };
+                self.threads[t].footprint.push(Access::new(Location::wake(t), if timed { Mode::Write } else { Mode::Acquire }));
+                if timed {
+                    // It may leave the queue without a signal.
+                    self.synchronises(t, object, sync(Mode::Write))?;
+                }
                 self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Acquire))
             }
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
@@ -70,9 +77,10 @@ impl Machine<'_> {
                 let target = self.arg(t, site, 0) as usize;
                 self.threads.get(target).is_none_or(Thread::ended)
             }
-            Prim::CondWait => {
+            Prim::CondWait { timed } => {
                 let mutex = self.arg(t, site, 1) as u64;
-                self.threads[t].phase == 0 || !self.threads[t].sleeping && self.world.locks.get(&mutex).is_none_or(|l| l.owner.is_none())
+                self.threads[t].phase == 0
+                    || (timed || !self.threads[t].sleeping) && self.world.locks.get(&mutex).is_none_or(|l| l.owner.is_none())
             }
             Prim::AtomicSection(true) => self.world.atomic_section.is_none_or(|o| o == t),
             _ => true,
@@ -103,14 +111,14 @@ impl Machine<'_> {
                 let out = a(self, 1) as u64;
                 if let Some(u) = self.threads.get(target) {
                     let result = u.result;
-                    self.event.joined = Some(target);
+                    self.joined(target);
                     if out != 0 {
                         self.write_int(out, IntTy::LONG, result);
                     }
                 }
                 Flow::Next(0)
             }
-            Prim::CondWait => {
+            Prim::CondWait { .. } => {
                 let (cond, mutex) = (a(self, 0) as u64, a(self, 1) as u64);
                 if self.threads[t].phase == 0 {
                     if self.world.lock(mutex).owner != Some(t as u8) {
@@ -127,7 +135,11 @@ impl Machine<'_> {
                 }
                 self.threads[t].phase = 0;
                 self.world.lock(mutex).owner = Some(t as u8);
-                Flow::Next(0)
+                let late = std::mem::take(&mut self.threads[t].sleeping);
+                if late && let Some(queue) = self.world.queues.get_mut(&cond) {
+                    queue.retain(|w| w.thread != t);
+                }
+                Flow::Next(if late { i64::from(ETIMEDOUT) } else { 0 })
             }
             Prim::CondSignal { all } => {
                 let cond = a(self, 0) as u64;
@@ -136,7 +148,7 @@ impl Machine<'_> {
                 let woken: Vec<usize> = queue.drain(..count).map(|w| w.thread).collect();
                 for target in woken {
                     self.threads[target].sleeping = false;
-                    self.event.footprint.push(Access::new(Location::wake(target), Mode::Release));
+                    self.also(Access::new(Location::wake(target), Mode::Release));
                 }
                 Flow::Next(0)
             }

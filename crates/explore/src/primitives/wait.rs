@@ -50,7 +50,7 @@ impl Machine<'_> {
     fn wake(&mut self, target: usize) -> bool {
         let was = self.threads[target].sleeping;
         self.threads[target].sleeping = false;
-        self.event.footprint.push(Access::new(Location::wake(target), Mode::Write));
+        self.also(Access::new(Location::wake(target), Mode::Write));
         was
     }
 

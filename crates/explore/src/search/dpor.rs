@@ -150,7 +150,7 @@ impl Dpor {
     }
 
     /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so. `false`: the
-    /// operation had to wait for `event`, so there is nothing to reverse.
+    /// operation had to wait for `event` or for something before it, so what it competes with lies further back.
     fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32]) -> bool {
         let owner = usize::from(self.nodes[event].thread);
         self.first.clear();
@@ -172,7 +172,8 @@ impl Dpor {
         if seen & (1 << thread) == 0 && !self.after(seen, clock) {
             initials |= 1 << thread;
         }
-        if initials == 1 << thread && self.nodes[event].enabled & initials == 0 && seen == 0 {
+        let waits = initials & 1 << thread != 0 && self.nodes[event].enabled & 1 << thread == 0;
+        if waits && seen == 0 {
             return false;
         }
         let starts = if self.bound.is_some() {
@@ -199,7 +200,7 @@ impl Dpor {
                 node.backtrack |= if own != 0 { own } else { 1 << wanted.trailing_zeros() };
             }
         }
-        true
+        !waits
     }
 
     /// Whether an event with this clock lies after the first event of one of these threads.

@@ -114,7 +114,7 @@ impl BodyLowering {
                 _ => Expr::Int(value),
             },
             ExprKind::Str(_) => Expr::Str,
-            ExprKind::Float | ExprKind::SizeOf(_) | ExprKind::Opaque => Expr::Opaque(index),
+            ExprKind::Float(_) | ExprKind::SizeOf(_) | ExprKind::Opaque => Expr::Opaque(index),
             ExprKind::Unary(op, a) => Expr::Un(op, self.of[of(a)]),
             ExprKind::Binary(op, a, b) => Expr::Bin(op, self.of[of(a)], self.of[of(b)]),
             // A narrowing cast of a value is followed only where it cannot change it; pointers and long integers dominate.
