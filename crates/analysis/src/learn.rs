@@ -134,8 +134,8 @@ fn sleeps(world: &World<'_>, summary: &Summary) -> LearnedSleep {
         for guard in &site.condition {
             let how = match guard.as_slice() {
                 [] if site.modes == 0 => LearnedSleep::Always,
-                [] => LearnedSleep::Sometimes,
-                [(param, Test::AnyBit(mask))] if *mask == world.gfp_reclaim => LearnedSleep::Gfp(*param),
+                [(subject, Test::AnyBit(mask))] if subject.is_arg() && *mask == world.gfp_reclaim => LearnedSleep::Gfp(subject.param),
+                all if all.iter().all(|(subject, _)| !subject.is_arg()) => LearnedSleep::Sometimes,
                 // What depends on other arguments is not for callers whose arguments are not seen.
                 _ => LearnedSleep::No,
             };

@@ -7,7 +7,7 @@ use cuthere_base::{Confidence, MemorySource};
 use cuthere_flow::engine::event::{Access, EventKind, NullCause};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
-use cuthere_flow::summary::{Effect, EffectKind, FuncId, Outcome, RelPlace, RelRoot, RelStep, Summary, Test, Way};
+use cuthere_flow::summary::{Effect, EffectKind, FuncId, Outcome, RelPlace, RelRoot, RelStep, Subject, Summary, Test, Way};
 use cuthere_flow::value::Interval;
 use cuthere_kernel::Model;
 use expect_test::{Expect, expect};
@@ -107,13 +107,16 @@ impl SpansZero for Interval {
     }
 }
 
-fn guard(g: &[(u8, Test)]) -> String {
-    let test = |(param, test): &(u8, Test)| match test {
-        Test::In(i) if i.is_zero() => format!("arg{param} is 0"),
-        Test::In(i) if i.not_zero && i.lo < 0 => format!("arg{param} is not 0"),
-        Test::In(i) => format!("arg{param} in {}", interval(*i)),
-        Test::AnyBit(mask) => format!("arg{param} has a bit of {mask:#x}"),
-        Test::NoBit(mask) => format!("arg{param} has no bit of {mask:#x}"),
+fn guard(g: &[(Subject, Test)]) -> String {
+    let test = |(subject, test): &(Subject, Test)| {
+        let what = subject.place().map_or_else(|| format!("arg{}", subject.param), |p| place(&p));
+        match test {
+            Test::In(i) if i.is_zero() => format!("{what} is 0"),
+            Test::In(i) if i.not_zero && i.lo < 0 => format!("{what} is not 0"),
+            Test::In(i) => format!("{what} in {}", interval(*i)),
+            Test::AnyBit(mask) => format!("{what} has a bit of {mask:#x}"),
+            Test::NoBit(mask) => format!("{what} has no bit of {mask:#x}"),
+        }
     };
     g.iter().map(test).collect::<Vec<_>>().join(" and ")
 }
@@ -247,7 +250,7 @@ fn a_free_that_callers_cannot_tell_is_taken_for_none() {
              5: returns with 0 lock(s)
              8: returns with 0 lock(s)
             effect: dereferences arg0
-            effect: frees *arg0
+            effect: frees *arg0 if *arg0.unit:n in -9223372036854775808..=-1
             outcome: returns 0..=0
         "#]],
     );
@@ -315,6 +318,50 @@ fn conditions_on_arguments_reach_the_caller() {
              9: wait() may sleep, 1 way(s)
             10: returns with 0 lock(s)
             effect: sleeps
+        "#]],
+    );
+}
+
+#[test]
+fn conditions_on_memory_reach_the_caller_and_are_decided_there() {
+    check(
+        "static void wait(struct unit *u)\n{\n\tif (u->n & 4)\n\t\tmsleep(1);\n}\nvoid f(struct unit *u)\n{\n\tu->n = 2;\n\twait(u);\n\tu->n = 6;\n\twait(u);\n}\n",
+        "f",
+        expect![[r#"
+            11: wait() may sleep, 1 way(s)
+            12: returns with 0 lock(s)
+            effect: dereferences arg0
+            effect: sleeps
+        "#]],
+    );
+    check(
+        "static void wait(struct unit *u)\n{\n\tif (u->n & 4)\n\t\tmsleep(1);\n}\n",
+        "wait",
+        expect![[r#"
+         3: tests ?
+         4: msleep() may sleep, 1 way(s)
+         5: returns with 0 lock(s)
+        effect: dereferences arg0
+        effect: sleeps if *arg0.unit:n is not 0 and *arg0.unit:n has a bit of 0x4
+    "#]],
+    );
+}
+
+#[test]
+fn a_lock_taken_by_a_flag_of_the_object_is_correlated_by_it() {
+    check(
+        "static void begin(struct unit *u)\n{\n\tif (u->n)\n\t\tspin_lock(&u->lock);\n}\n\
+         void f(struct unit *u)\n{\n\tbegin(u);\n\tif (u->n)\n\t\tspin_unlock(&u->lock);\n\tmsleep(1);\n}\n",
+        "f",
+        expect![[r#"
+             8: takes unit.lock in begin
+             9: tests u->n
+            10: gives back unit.lock (Some(Exact))
+            11: msleep() may sleep, 1 way(s)
+            12: returns with 0 lock(s)
+            effect: dereferences arg0
+            effect: sleeps if arg0 is not 0
+            effect: takes unit.lock at *arg0.unit:lock if arg0 is not 0 and *arg0.unit:n is not 0
         "#]],
     );
 }

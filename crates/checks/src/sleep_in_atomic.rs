@@ -46,7 +46,7 @@ use cuthere_flow::engine::event::{CallEvent, EventKind, SleepWay};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::{EntryPoint, World, strictest};
 use cuthere_flow::summary::chain::{Chain, chain, way_name};
-use cuthere_flow::summary::{FuncId, Test, Way};
+use cuthere_flow::summary::{FuncId, Subject, Test, Way};
 use cuthere_flow::value::Value;
 
 pub(crate) const CHECK: Check = Check {
@@ -90,9 +90,10 @@ fn claims_of(all: impl IntoIterator<Item = Claim>, claims: &mut Claims) {
     all.into_iter().for_each(|claim| claims.add(claim));
 }
 
-/// 0: nothing is open; 1: a path condition on an argument; 2: bits of an argument.
+/// 0: nothing is open; 1: a path condition on an argument or on memory; 2: bits of an argument.
 fn open_conditions(way: &SleepWay) -> u8 {
-    way.condition.iter().map(|g| g.iter().map(|(_, t)| if matches!(t, Test::In(_)) { 1 } else { 2 }).max().unwrap_or(0)).min().unwrap_or(0)
+    let weight = |(subject, test): &(Subject, Test)| if matches!(test, Test::In(_)) || !subject.is_arg() { 1 } else { 2 };
+    way.condition.iter().map(|g| g.iter().map(weight).max().unwrap_or(0)).min().unwrap_or(0)
 }
 
 /// What in this function forbids sleeping, and since when; `None`: the way it is entered.

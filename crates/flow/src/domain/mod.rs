@@ -213,13 +213,14 @@ impl State {
         self.ctx.atomic() || self.locks.spin()
     }
 
+    /// Whether two paths agree in locks, context and objects.
+    pub fn same_typestate(&self, other: &State) -> bool {
+        self.ctx == other.ctx && self.locks.same(&other.locks) && self.objects.same(&other.objects)
+    }
+
     /// Whether two states may be merged without loss of the property state.
     pub fn same_property(&self, other: &State) -> bool {
-        self.ctx == other.ctx
-            && self.asked == other.asked
-            && self.rounds == other.rounds
-            && self.locks.same(&other.locks)
-            && self.objects.same(&other.objects)
+        self.asked == other.asked && self.rounds == other.rounds && self.same_typestate(other)
     }
 
     /// In how many places and facts two states differ, if that is less than `bound`.

@@ -256,10 +256,11 @@ impl<O: Observer> Run<'_, '_, O> {
             if call.dst.is_some() && outcome.ret != Interval::TOP && !s.learn(result, outcome.ret) {
                 continue;
             }
-            if !outcome.guard.iter().all(|(p, test)| match (test, values.get(*p as usize)) {
-                (Test::In(known), Some(&v)) => self.refine(&mut s, v, *known),
+            let holds = outcome.guard.iter().all(|&(subject, test)| match test {
+                Test::In(known) => self.subject_value(subject, values, &s).is_none_or(|v| self.refine(&mut s, v, known)),
                 _ => true,
-            }) {
+            });
+            if !holds {
                 continue;
             }
             any = true;

@@ -43,8 +43,10 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         let mut guard = self.guard(&state, None);
+        // What was written since holds no more of what callers find there.
+        guard.retain(|(subject, _)| subject.place().is_none_or(|place| !self.writes(&place, &state)));
         if let Some(flags) = failed.and_then(|op| self.may_fail_by(op)) {
-            guard.push((flags, Test::NoBit(self.world.gfp_nofail)));
+            guard.push((Subject::arg(flags), Test::NoBit(self.world.gfp_nofail)));
         }
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
@@ -59,6 +61,11 @@ impl<O: Observer> Run<'_, '_, O> {
             checked_params,
             null_from,
         });
+    }
+
+    /// Whether a path has written a place relative to an argument.
+    fn writes(&self, place: &RelPlace, state: &State) -> bool {
+        state.env.iter().any(|e| self.values.local_of(e.0).is_none() && self.relative(e.0, None).as_ref() == Some(place))
     }
 
     /// Whether the function does nothing but ask for the context. Callers that test its result know what they do.
@@ -95,7 +102,8 @@ impl<O: Observer> Run<'_, '_, O> {
             },
             (None, Some(Callees::One(f))) => {
                 let null = self.world.summary(*f)?.ret.null.as_ref()?;
-                let unless = |guard: &Guard| guard.iter().find(|t| t.1 == Test::NoBit(self.world.gfp_nofail)).map(|t| t.0);
+                let unless =
+                    |guard: &Guard| guard.iter().find(|t| t.0.is_arg() && t.1 == Test::NoBit(self.world.gfp_nofail)).map(|t| t.0.param);
                 let i = unless(null.condition.first()?)?;
                 if !null.condition.iter().all(|g| unless(g) == Some(i)) {
                     return None;
@@ -340,7 +348,7 @@ fn answers(exits: &[Exit], pointer: bool) -> Vec<Outcome> {
     present
         .into_iter()
         .map(|(ret, checked)| {
-            let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (p, Test::In(Interval::NON_ZERO))).collect();
+            let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (Subject::arg(p), Test::In(Interval::NON_ZERO))).collect();
             Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), frees: SmallVec::new() }
         })
         .collect()

@@ -3,29 +3,66 @@
 use super::*;
 
 impl<O: Observer> Run<'_, '_, O> {
-    /// What this path has learned about the arguments, as a condition for callers.
+    /// What this path has learned about the arguments and the memory reached from them, as a condition for callers.
     pub(super) fn guard(&self, state: &State, except: Option<u8>) -> Guard {
         let mut guard = Guard::new();
-        for &(value, fact) in &state.facts {
-            if let Some(p) = self.values.param(value, self.body.params) {
-                if p < 255
-                    && Some(p as u8) != except
-                    && fact != Interval::TOP
-                    && !(fact == Interval::NON_ZERO && state.derefs.iter().any(|d| d.0 == value))
-                {
-                    guard.push((p as u8, Test::In(fact)));
+        let mut memory = 0;
+        for &(value, known) in &state.facts {
+            let (about, test) = match self.values.get(value) {
+                Value::Bin(BinOp::And, a, b) => match (self.values.get(b), known.truth()) {
+                    (Value::Int(mask), Some(true)) => (a, Test::AnyBit(mask)),
+                    (Value::Int(mask), Some(false)) => (a, Test::NoBit(mask)),
+                    _ => continue,
+                },
+                _ => (value, Test::In(known)),
+            };
+            let Some(subject) = self.subject(about) else { continue };
+            if subject.is_arg() {
+                let own = about == value && Some(subject.param) == except;
+                let dereferenced = known == Interval::NON_ZERO && state.derefs.iter().any(|d| d.0 == value);
+                if own || test == Test::In(Interval::TOP) || dereferenced {
+                    continue;
                 }
-            } else if let Value::Bin(BinOp::And, a, b) = self.values.get(value)
-                && let Value::Int(mask) = self.values.get(b)
-                && let Some(p) = self.values.param(a, self.body.params)
-                && p < 255
-                && let Some(truth) = fact.truth()
-            {
-                guard.push((p as u8, if truth { Test::AnyBit(mask) } else { Test::NoBit(mask) }));
+            } else {
+                // That a pointer in memory is good is what every use of it says.
+                let pointer = matches!(self.values.get(about), Value::Entry(p) if self.points(p)) && known.not_zero;
+                if memory >= MEMORY_MAX || test == Test::In(Interval::TOP) || pointer {
+                    continue;
+                }
+                memory += 1;
             }
+            guard.push((subject, test));
         }
-        guard.sort_unstable_by_key(|g| g.0);
+        guard.sort_by_key(|g| (g.0.param, !g.0.is_arg()));
         guard
+    }
+
+    /// Whether a place is read as a pointer somewhere in this function.
+    fn points(&self, place: ValueId) -> bool {
+        match self.values.get(place) {
+            Value::PField(_, name, _) | Value::PGlobal(name) => self.control.is_pointer(name),
+            _ => true,
+        }
+    }
+
+    /// The argument that a value is, or the memory reached from one that held it at entry.
+    pub(super) fn subject(&self, value: ValueId) -> Option<Subject> {
+        if let Some(p) = self.values.param(value, self.body.params.min(255)) {
+            return Some(Subject::arg(p as u8));
+        }
+        match self.values.get(value) {
+            Value::Entry(place) => Subject::memory(&self.relative(place, None)?),
+            _ => None,
+        }
+    }
+
+    /// What a callee's condition speaks of, at this call.
+    pub(super) fn subject_value(&mut self, subject: Subject, args: &[ValueId], state: &State) -> Option<ValueId> {
+        let Some(place) = subject.place() else { return args.get(subject.param as usize).copied() };
+        // Only what arguments lead to is spoken of; the result plays no part.
+        let nothing = *args.get(subject.param as usize)?;
+        let place = self.absolute(&place, args, nothing, state)?;
+        Some(state.read(self.values, place))
     }
 
     /// Whether the mask's bits are set in a value.
@@ -54,42 +91,38 @@ impl<O: Observer> Run<'_, '_, O> {
                 (Bits::Set, other) | (other, Bits::Set) => other,
                 _ => Bits::Unknown,
             },
-            _ => match self.values.param(value, self.body.params) {
-                Some(p) if p < 255 => Bits::Param(p as u8),
-                _ => Bits::Unknown,
-            },
+            _ => self.subject(value).map_or(Bits::Unknown, Bits::Own),
         }
     }
 
-    /// A callee's condition in terms of this call: `None` if it cannot hold, else what remains as a condition on own arguments.
+    /// A callee's condition in terms of this call: `None` if it cannot hold, else what remains as a condition for own callers.
     pub(super) fn translate(&mut self, guard: &Guard, args: &[ValueId], state: &State) -> Option<Guard> {
         let mut own = Guard::new();
-        for &(param, test) in guard {
-            let Some(&arg) = args.get(param as usize) else { continue };
+        for &(subject, test) in guard {
+            let Some(value) = self.subject_value(subject, args, state) else { continue };
             match test {
-                Test::In(fact) => {
-                    let known = state.known(self.values, arg);
-                    known.meet(fact)?;
-                    if let Some(p) = self.values.param(arg, self.body.params)
-                        && p < 255
-                        && known.meet(fact) != Some(known)
+                Test::In(wanted) => {
+                    let known = state.known(self.values, value);
+                    known.meet(wanted)?;
+                    if known.meet(wanted) != Some(known)
+                        && let Some(subject) = self.subject(value)
                     {
-                        own.push((p as u8, test));
+                        own.push((subject, test));
                     }
                 }
-                Test::AnyBit(mask) => match self.bits(arg, mask, state, 0) {
+                Test::AnyBit(mask) => match self.bits(value, mask, state, 0) {
                     Bits::Clear => return None,
-                    Bits::Param(p) => own.push((p, test)),
+                    Bits::Own(subject) => own.push((subject, test)),
                     Bits::Set => {}
                     Bits::Unknown => {
-                        if mask == self.world.gfp_reclaim {
+                        if subject.is_arg() && mask == self.world.gfp_reclaim {
                             return None;
                         }
                     }
                 },
-                Test::NoBit(mask) => match self.bits(arg, mask, state, 0) {
+                Test::NoBit(mask) => match self.bits(value, mask, state, 0) {
                     Bits::Set => return None,
-                    Bits::Param(p) => own.push((p, test)),
+                    Bits::Own(subject) => own.push((subject, test)),
                     _ => {}
                 },
             }
@@ -97,19 +130,23 @@ impl<O: Observer> Run<'_, '_, O> {
         Some(own)
     }
 
-    /// Whether the conditions of a guard that name one value are known to hold, not only possible.
+    /// Whether the conditions of a guard that name one value of an argument are known to hold, not only possible.
     pub(super) fn proven(&self, guard: &Guard, args: &[ValueId], state: &State) -> bool {
-        guard.iter().all(|(param, test)| match (test, args.get(*param as usize)) {
-            (Test::In(fact), Some(&arg)) if fact.value().is_some() => state.known(self.values, arg).value() == fact.value(),
+        guard.iter().filter(|g| g.0.is_arg()).all(|(subject, test)| match (test, args.get(subject.param as usize)) {
+            (Test::In(known), Some(&arg)) if known.value().is_some() => state.known(self.values, arg).value() == known.value(),
             _ => true,
         })
     }
 }
 
+/// Conditions on memory in one guard.
+const MEMORY_MAX: usize = 4;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Bits {
     Set,
     Clear,
-    Param(u8),
+    /// As callers know.
+    Own(Subject),
     Unknown,
 }

@@ -184,6 +184,8 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         if states.len() < 2 {
             return;
         }
+        // What tells paths of different typestate apart is what callers, or a later test of the same flag, can tell them apart by.
+        let differ = states.iter().any(|s| !s.same_typestate(&states[0]));
         for s in states.iter_mut() {
             let control = self.control;
             let values = &*self.values;
@@ -193,7 +195,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             });
             if !s.facts.is_empty() {
                 let held = self.kept.mark(values, &s.env);
-                s.facts.retain(|f| matters(values, control, f.0, block, held, 0));
+                s.facts.retain(|f| differ && reached(values, f.0) || matters(values, control, f.0, block, held, 0));
             }
         }
         let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
@@ -471,6 +473,16 @@ impl Kept {
     fn has(&self, value: ValueId) -> bool {
         self.marks.get(value.index()) == Some(&self.turn)
     }
+}
+
+/// Whether a value is what memory reached directly from an argument held at entry, or bits of it.
+fn reached(values: &Values, value: ValueId) -> bool {
+    let of = match values.get(value) {
+        Value::Bin(BinOp::And, a, _) => a,
+        _ => value,
+    };
+    let Value::Entry(place) = values.get(of) else { return false };
+    matches!(values.get(place), Value::PField(base, ..) if matches!(values.get(base), Value::PDeref(_)))
 }
 
 /// Whether knowledge of a value can still matter in or after a block.

@@ -79,8 +79,8 @@ impl<O: Observer> Run<'_, '_, O> {
             Sleeps::OnRt => self.world.preempt_rt,
             Sleeps::Gfp(i) => match arg(i).map(|v| self.bits(v, self.world.gfp_reclaim, state, 0)) {
                 Some(Bits::Set) => true,
-                Some(Bits::Param(p)) => {
-                    guard.push((p, Test::AnyBit(self.world.gfp_reclaim)));
+                Some(Bits::Own(subject)) => {
+                    guard.push((subject, Test::AnyBit(self.world.gfp_reclaim)));
                     true
                 }
                 // A mask left out is GFP_KERNEL.
@@ -89,8 +89,8 @@ impl<O: Observer> Run<'_, '_, O> {
             },
             Sleeps::IfBit(i, mask) => match arg(i).map(|v| self.bits(v, mask, state, 0)) {
                 Some(Bits::Set) => true,
-                Some(Bits::Param(p)) => {
-                    guard.push((p, Test::AnyBit(mask)));
+                Some(Bits::Own(subject)) => {
+                    guard.push((subject, Test::AnyBit(mask)));
                     true
                 }
                 _ => false,
@@ -101,12 +101,12 @@ impl<O: Observer> Run<'_, '_, O> {
                     None => false,
                     Some(v) => match state.known(self.values, v).truth() {
                         Some(truth) => truth == wanted,
-                        None => match self.values.param(v, self.body.params) {
-                            Some(p) if p < 255 => {
-                                guard.push((p as u8, Test::In(if wanted { Interval::NON_ZERO } else { Interval::ZERO })));
+                        None => match self.subject(v) {
+                            Some(subject) => {
+                                guard.push((subject, Test::In(if wanted { Interval::NON_ZERO } else { Interval::ZERO })));
                                 true
                             }
-                            _ => false,
+                            None => false,
                         },
                     },
                 }

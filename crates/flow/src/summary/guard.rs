@@ -1,10 +1,52 @@
-//! Conditions on a function's arguments.
+//! Conditions on a function's arguments, and on memory that is reached from them, as they were when the function was entered.
 
+use super::{RelPlace, RelRoot, RelStep};
 use crate::value::Interval;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// A condition on one argument.
+/// Steps from an argument to the memory that a condition speaks of; what is farther away is not spoken of.
+const STEPS_MAX: usize = 3;
+
+/// What a condition speaks of: an argument, or what a place reached from it held at entry (`p->flags`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Subject {
+    pub param: u8,
+    steps: [Option<RelStep>; STEPS_MAX],
+}
+
+impl Subject {
+    /// An argument itself.
+    pub fn arg(param: u8) -> Subject {
+        Subject { param, steps: [None; STEPS_MAX] }
+    }
+
+    /// What is at a place relative to an argument; `None`: it is too far away, or reached otherwise.
+    pub fn memory(place: &RelPlace) -> Option<Subject> {
+        let RelRoot::Param(param) = place.root else { return None };
+        if place.path.is_empty() || place.path.len() > STEPS_MAX {
+            return None;
+        }
+        let mut steps = [None; STEPS_MAX];
+        for (slot, step) in steps.iter_mut().zip(&place.path) {
+            *slot = Some(*step);
+        }
+        Some(Subject { param, steps })
+    }
+
+    /// Whether it is an argument itself.
+    pub fn is_arg(&self) -> bool {
+        self.steps[0].is_none()
+    }
+
+    /// The place, for memory.
+    pub fn place(&self) -> Option<RelPlace> {
+        let path: SmallVec<[RelStep; 2]> = self.steps.iter().flatten().copied().collect();
+        (!path.is_empty()).then_some(RelPlace { root: RelRoot::Param(self.param), path })
+    }
+}
+
+/// A condition on one subject.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Test {
     In(Interval),
@@ -14,8 +56,8 @@ pub enum Test {
     NoBit(i64),
 }
 
-/// A conjunction of conditions on arguments, by number; empty: always.
-pub type Guard = SmallVec<[(u8, Test); 2]>;
+/// A conjunction of conditions; empty: always.
+pub type Guard = Vec<(Subject, Test)>;
 
 /// A disjunction of guards: any of them suffices. Never empty; a single empty guard means always.
 pub type Condition = SmallVec<[Guard; 1]>;
@@ -50,7 +92,7 @@ pub(crate) fn add_guard(guards: &mut Condition, guard: Guard) {
 
 /// Keeps what holds in both.
 pub(crate) fn weaken(guard: &mut Guard, other: &Guard) {
-    guard.retain(|(p, t)| match t {
+    guard.retain_mut(|(p, t)| match t {
         Test::In(x) => other.iter().any(|(q, u)| match u {
             Test::In(y) if q == p => {
                 *x = x.join(*y);

@@ -9,7 +9,7 @@ mod guard;
 mod outcome;
 
 pub use effect::{Effect, EffectId, EffectKind, Way};
-pub use guard::{Condition, Guard, Test, contradict};
+pub use guard::{Condition, Guard, Subject, Test, contradict};
 pub(crate) use guard::{add_guard, weaken};
 pub use outcome::{Ctx, LockDelta, NullReturn, NullWhy, Outcome, Ret};
 
