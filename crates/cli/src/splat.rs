@@ -83,7 +83,8 @@ fn address(access: &Access) -> Option<String> {
     let word = access.write.map_or("", |write| if write { "write at " } else { "read at " });
     let address = access.address.as_ref()?;
     let null = access.null_offset.map(|offset| format!(" (NULL plus {offset:#x})")).unwrap_or_default();
-    Some(format!("{word}{address}{null}"))
+    let poison = access.poison.as_ref().map(|poison| format!(" (the pattern of {poison})")).unwrap_or_default();
+    Some(format!("{word}{address}{null}{poison}"))
 }
 
 fn locked(lock: &HeldLock) -> String {

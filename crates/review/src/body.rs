@@ -14,6 +14,8 @@ pub(crate) struct Call {
     pub arguments: Vec<String>,
     /// The variable that the result is assigned to.
     pub target: Option<String>,
+    /// Whether it is a member that is called: what runs is what the pointer in it names.
+    pub through: bool,
 }
 
 /// Text of a body larger than this is cut.
@@ -34,6 +36,7 @@ pub(crate) fn calls(definition: &Definition) -> Vec<Call> {
         line: line(at),
         arguments: arguments(text.get(at + callee.len()..).unwrap_or_default()),
         target: target(text.get(..at).unwrap_or_default()),
+        through: text.get(..at).is_some_and(|before| before.trim_end().ends_with("->") || before.trim_end().ends_with('.')),
     };
     words::called(&text).take(MAX_CALLS).map(call).collect()
 }
@@ -46,7 +49,11 @@ pub(crate) fn parameters(definition: &Definition) -> Vec<String> {
     let Some(at) = words::called(&head).find(|(_, word)| *word == function.name).map(|(at, word)| at + word.len()) else {
         return Vec::new();
     };
-    let name = |argument: &String| words::identifiers(argument.split('[').next().unwrap_or_default()).last().map(|w| w.1.to_owned());
+    let name = |argument: &String| match argument.split_once("(*") {
+        // A pointer to a function.
+        Some((_, rest)) => words::identifiers(rest).next().map(|w| w.1.to_owned()),
+        None => words::identifiers(argument.split('[').next().unwrap_or_default()).last().map(|w| w.1.to_owned()),
+    };
     arguments(head.get(at..).unwrap_or_default()).iter().filter_map(name).collect()
 }
 
@@ -143,8 +150,9 @@ fn target(before: &str) -> Option<String> {
     let rest = rest.trim_end();
     let start = rest.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
     let name = rest.get(start..)?;
-    let member = rest.get(..start)?.trim_end().ends_with(['>', '.']);
-    (!name.is_empty() && !member).then(|| name.to_owned())
+    // A member, or an assignment whose value is a condition and so is tested.
+    let other = rest.get(..start)?.trim_end().ends_with(['>', '.', '(']);
+    (!name.is_empty() && !other).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -156,6 +164,15 @@ mod tests {
     fn definition(text: &str) -> Definition {
         let function = Outliner::new(Shapes::default()).functions(text.as_bytes()).pop().expect("a function");
         Definition { file: "a.c".into(), function, text: text.as_bytes().into() }
+    }
+
+    #[test]
+    fn pointers_to_functions_are_parameters_and_conditions_are_tests() {
+        let d = definition(
+            "int f(struct a *one, int (*act)(struct a *, int))\n{\n\tstruct b *p;\n\n\twhile ((p = get(one)))\n\t\tact(one, p->n);\n}\n",
+        );
+        assert_eq!(parameters(&d), ["one", "act"]);
+        assert!(calls(&d).iter().all(|c| c.target.is_none()));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What a patch claims to mend: read from its subject, its `Fixes:` trailers and the crash reports in its text.
 //!
 //! Only words are looked at, and only to know which findings the claim can be held to; a patch that claims nothing is not held to
-//! anything. The table below knows sorts of defects, not checks: a sort stands for every check whose id has one of its parts.
+//! anything. Which words speak of which sort of defect, and which checks find it, is the vocabulary of [`crate::defect`].
 
+use crate::defect;
 use cuthere_mail::Patch;
-use cuthere_splat::Kind;
 
 /// What a patch says, before it is held to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -16,34 +16,6 @@ pub struct Said {
     /// Commits it fixes.
     pub fixes: Vec<String>,
 }
-
-/// Sort, phrases for it in lower case, parts of the ids of checks that find it.
-const KINDS: &[(&str, &[&str], &[&str])] = &[
-    ("null dereference", &["null", "nullptr", "null-ptr", "null-deref", "oops"], &["null"]),
-    (
-        "sleep in atomic context",
-        &["sleep", "sleeping", "atomic", "might_sleep", "scheduling", "gfp_atomic", "gfp_kernel"],
-        &["sleep", "atomic"],
-    ),
-    ("use after free", &["use-after-free", "use after free", "uaf", "dangling", "freed"], &["free", "race", "teardown", "life"]),
-    ("race", &["race", "races", "racy", "teardown", "concurrent"], &["race", "teardown", "percpu"]),
-    ("double free", &["double free", "double-free"], &["free"]),
-    (
-        "leak",
-        &["leak", "leaks", "leaking", "leaked", "refcount", "refcnt", "imbalance", "unbalanced"],
-        &["leak", "imbalance", "ref", "put"],
-    ),
-    (
-        "locking",
-        &["lock", "locks", "locking", "unlock", "deadlock", "deadlocks", "mutex", "spinlock", "lockdep", "rtnl"],
-        &["lock", "sleep", "imbalance"],
-    ),
-    ("error pointer", &["err_ptr", "is_err", "ptr_err", "error pointer"], &["err"]),
-    ("uninitialised value", &["uninitialized", "uninitialised", "uninit"], &["uninit"]),
-    ("out of bounds", &["out-of-bounds", "out of bounds", "oob", "overflow", "overrun"], &["bound", "overflow"]),
-    ("per-CPU data", &["per-cpu", "percpu", "preemptible", "preempt_rt", "preempt-rt"], &["percpu", "rt"]),
-    ("missing release", &["error path", "error paths", "error handling"], &["leak", "imbalance", "err", "null"]),
-];
 
 /// Verbs with which a subject claims to mend something.
 const VERBS: &[&str] = &[
@@ -93,11 +65,11 @@ pub fn read(patch: &Patch) -> Option<Said> {
     if said.by.is_empty() {
         return None;
     }
-    said.kinds = kinds(&subject);
-    said.kinds.extend(splats.iter().filter_map(|s| kind_of(s.kind, &s.title)));
+    said.kinds = defect::spoken_of(&subject);
+    said.kinds.extend(splats.iter().filter_map(defect::of_splat));
     if said.kinds.is_empty() {
         // The subject does not say what; the text may.
-        said.kinds.extend(kinds(&patch.body.to_lowercase()));
+        said.kinds.extend(defect::spoken_of(&patch.body.to_lowercase()));
     }
     said.kinds.sort_unstable();
     said.kinds.dedup();
@@ -107,55 +79,8 @@ pub fn read(patch: &Patch) -> Option<Said> {
 impl Said {
     /// Whether the claim is about what this check finds. A claim that does not say what it mends is about everything.
     pub fn is_about(&self, check: &str) -> bool {
-        let parts = |kind: &&str| KINDS.iter().find(|k| k.0 == *kind).map_or(&[][..], |k| k.2);
-        self.kinds.is_empty() || self.kinds.iter().flat_map(parts).any(|part| check.contains(part))
+        self.kinds.is_empty() || self.kinds.iter().any(|kind| defect::finds(check, kind))
     }
-}
-
-/// The sort of defect that a crash report is.
-pub(crate) fn kind_of(kind: Kind, title: &str) -> Option<&'static str> {
-    let title = title.to_lowercase();
-    Some(match kind {
-        Kind::SleepingFunction | Kind::SchedulingWhileAtomic | Kind::LockdepWaitContext => "sleep in atomic context",
-        Kind::SuspiciousRcu => "sleep in atomic context",
-        // A general protection fault is most often a small offset from NULL, looked up in KASAN's shadow.
-        Kind::OopsNull | Kind::GeneralProtectionFault => "null dereference",
-        Kind::Kasan | Kind::OopsPaging | Kind::Kfence => {
-            if title.contains("null") {
-                "null dereference"
-            } else if title.contains("double") {
-                "double free"
-            } else if title.contains("bounds") {
-                "out of bounds"
-            } else {
-                "use after free"
-            }
-        }
-        Kind::Kcsan => "race",
-        Kind::Kmsan => "uninitialised value",
-        Kind::MemoryLeak | Kind::Refcount => "leak",
-        Kind::PreemptiblePercpu => "per-CPU data",
-        Kind::LockdepDeadlock
-        | Kind::LockdepRecursive
-        | Kind::LockdepIrqInversion
-        | Kind::LockdepIrqOrder
-        | Kind::LockdepInconsistentState
-        | Kind::LockdepUnlockImbalance
-        | Kind::LockdepHeldFreed
-        | Kind::LockdepHeldAtExit
-        | Kind::LockdepOther => "locking",
-        _ => return None,
-    })
-}
-
-/// The sorts that a text in lower case speaks of.
-fn kinds(text: &str) -> Vec<&'static str> {
-    KINDS.iter().filter(|(_, phrases, _)| phrases.iter().any(|p| has_phrase(text, p))).map(|k| k.0).collect()
-}
-
-/// Whether a check finds this sort of defect.
-pub(crate) fn finds(check: &str, kind: &str) -> bool {
-    KINDS.iter().filter(|k| k.0 == kind).flat_map(|k| k.2).any(|part| check.contains(part))
 }
 
 /// Whether the phrase stands in the text with word borders around it.
@@ -176,6 +101,8 @@ mod tests {
         let fix = said("net: foo: fix NULL pointer dereference in foo_get", "").expect("a claim");
         assert_eq!((fix.by.as_slice(), fix.kinds.as_slice()), (&["subject"][..], &["null dereference"][..]));
         assert!(fix.is_about("null-deref") && !fix.is_about("lock-imbalance"));
+        let leak = said("foo: fix memory leak in foo_probe", "").expect("a claim");
+        assert!(leak.is_about("refcount-imbalance") && !leak.is_about("null-deref"));
         let vague = said("foo: fix the probe", "It can sleep here.").expect("a claim");
         assert!(vague.is_about("sleep-in-atomic") && !vague.is_about("null-deref"));
         assert!(said("foo: fix the probe", "").expect("a claim").is_about("anything"));

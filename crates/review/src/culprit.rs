@@ -5,10 +5,12 @@
 //! * A NULL pointer: followed outwards from the bad access through the arguments of the calls, to the call whose result it is.
 //! * Anything else: the function that the report is about and what it calls there.
 //!
+//! Where the report gives source lines, they decide which of several calls it was. A call is named only if the source has it ([`crate::edge`]).
 //! Works on text, function by function; a static finding of the same sort in the same functions outweighs that.
 
 use crate::body::{Call as Site, calls, parameters, tests};
-use crate::claim;
+use crate::defect;
+use crate::edge::{Borne, Callees, edge, nearest, own_line};
 use crate::explain::{Call, Found, frames, plain};
 use crate::locate::{Definition, locate};
 use crate::words;
@@ -19,6 +21,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls followed inside one file to reach the next frame.
 const MAX_INLINE: usize = 4;
+/// Macros of the language of lists and per-CPU data, which compute a pointer from another.
+const MADE_FROM: &[&str] = &[
+    "container_of",
+    "container_of_const",
+    "list_entry",
+    "hlist_entry",
+    "rb_entry",
+    "this_cpu_ptr",
+    "per_cpu_ptr",
+    "raw_cpu_ptr",
+    "READ_ONCE",
+];
 /// Callees whose bodies are looked up to find which one leads on.
 const MAX_CALLEES: usize = 96;
 
@@ -47,6 +61,14 @@ fn sleeps(found: &Found<'_>, function: &str) -> bool {
     entry.is_some_and(|e| !matches!(e.sleeps, Sleeps::Unknown | Sleeps::Never | Sleeps::OnRt))
 }
 
+/// Whether a call of a primitive that sleeps depending on its GFP argument is one that does.
+fn may_block(found: &Found<'_>, site: &Site) -> bool {
+    let entry = found.options.model.entry(Symbol::intern(&site.callee));
+    let Some(Sleeps::Gfp(at)) = entry.map(|e| e.sleeps) else { return true };
+    let flags = site.arguments.get(usize::from(at)).map_or("", String::as_str);
+    !["GFP_ATOMIC", "GFP_NOWAIT"].iter().any(|word| words::has_word(flags.as_bytes(), word))
+}
+
 fn is_service(found: &Found<'_>, function: &str) -> bool {
     let name = plain(function);
     let bare = name.trim_start_matches('_');
@@ -54,12 +76,12 @@ fn is_service(found: &Found<'_>, function: &str) -> bool {
 }
 
 /// Whether the sort of the report is about a call that sleeps.
-fn is_sleep(splat: &Splat) -> bool {
-    claim::kind_of(splat.kind, &splat.title) == Some("sleep in atomic context")
+pub(crate) fn is_sleep(splat: &Splat) -> bool {
+    defect::of_splat(splat) == Some(defect::SLEEP)
 }
 
 fn is_null(splat: &Splat) -> bool {
-    claim::kind_of(splat.kind, &splat.title) == Some("null dereference")
+    defect::of_splat(splat) == Some(defect::NULL)
 }
 
 /// Index of the frame whose function is to blame.
@@ -74,6 +96,15 @@ fn blamed(splat: &Splat, found: &Found<'_>) -> Option<usize> {
 
 fn same_name(frame: &str, name: &str) -> bool {
     plain(frame) == name || cuthere_splat::canonical(frame) == name
+}
+
+/// Index of the innermost frame that is worth showing: what prints the report is not.
+pub(crate) fn innermost(splat: &Splat, found: &Found<'_>) -> usize {
+    let Some(blamed) = blamed(splat, found) else { return 0 };
+    let printer = |f: &&Frame| cuthere_splat::is_skipped(&f.function, &["fault", "preempt"]);
+    let shown = frames(splat).take(blamed).take_while(printer).count();
+    // The service that complained is.
+    shown.min(blamed.saturating_sub(1))
 }
 
 /// The last frame of the blamed function's part of the tree, and the one that called into it.
@@ -117,7 +148,7 @@ pub(crate) fn context(splat: &Splat) -> Option<String> {
 }
 
 /// The call to blame.
-pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Option<Call> {
+pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], callees: &Callees) -> Option<Call> {
     if is_null(splat)
         && let Some(call) = by_finding(splat, found, findings).or_else(|| null_source(splat, found))
     {
@@ -139,21 +170,24 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Op
         why: vec![format!("the innermost function of the stack that is no part of the complaint is `{function}`")],
     };
     let Some(definition) = found.definition(&frame.function) else {
-        call.callee = inner;
+        call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; it is not in this tree")));
         return Some(call);
     };
     call.file = Some(definition.file.clone());
     call.line = Some(definition.function.name_line);
-    let chosen = inner.as_ref().and_then(|inner| {
-        let direct = site(definition, frame, inner).map(|s| (s, format!("it calls `{inner}`")));
-        direct.or_else(|| if is_sleep(splat) { sleeping(definition, frame, inner, found, findings) } else { None })
-    });
-    // A fault in the function itself: what is inlined there is a call in the source.
-    let chosen = chosen.or_else(|| {
-        let inlined = at == 0 && frame.offset.is_some() && !is_sleep(splat);
-        let sites = calls(definition);
-        let site = if inlined { nearest(definition, frame, sites.iter().collect()) } else { None }?;
-        Some((site, "the fault is in the function itself; by its offset this call, inlined, is the nearest in the source".to_owned()))
+    let into = at.checked_sub(1).and_then(|n| all.get(n));
+    let chosen = into.zip(inner.as_ref()).and_then(|(into, inner)| {
+        let edge = edge(frame, into, found, callees);
+        let direct = edge.site.filter(|_| edge.borne == Borne::Direct).map(|s| (s, format!("it calls `{inner}`")));
+        direct.or_else(|| if is_sleep(splat) { sleeping(definition, frame, inner, found, findings) } else { None }).or_else(|| {
+            let edge = crate::edge::edge(frame, into, found, callees);
+            let site = edge.site?;
+            let why = match edge.borne {
+                Borne::Pointer => format!("it calls `{}`, in which the tree stores `{inner}`", site.callee),
+                _ => format!("it calls `{}`, which leads to `{inner}`", site.callee),
+            };
+            Some((site, why))
+        })
     });
     match chosen {
         Some((site, why)) => {
@@ -162,35 +196,15 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Op
             call.callee = Some(site.callee);
             call.why.push(why);
         }
-        None => call.callee = inner.filter(|_| is_sleep(splat)),
+        None => {
+            if let Some(line) = own_line(definition, frame) {
+                call.line = Some(line);
+                call.text = Some(definition.line_text(line));
+            }
+            call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; this tree does not have that call")));
+        }
     }
     Some(call)
-}
-
-/// The call in a function that reaches `inner`, by name; of several the one that the frame's offset is nearest to.
-pub(crate) fn site(definition: &Definition, frame: &Frame, inner: &str) -> Option<Site> {
-    let all = calls(definition);
-    let bare = inner.trim_start_matches('_');
-    let exact: Vec<&Site> = all.iter().filter(|c| c.callee == inner).collect();
-    let loose = || all.iter().filter(|c| c.callee.trim_start_matches('_') == bare).collect::<Vec<_>>();
-    let sites = if exact.is_empty() { loose() } else { exact };
-    nearest(definition, frame, sites)
-}
-
-/// The site whose line stands in the function about where the offset stands in its code.
-fn nearest(definition: &Definition, frame: &Frame, sites: Vec<&Site>) -> Option<Site> {
-    if let Some(line) = frame.line.filter(|l| definition.function.contains(*l))
-        && let Some(site) = sites.iter().find(|s| s.line == line)
-    {
-        return Some((*site).clone());
-    }
-    let from = u64::from(definition.body_line());
-    let lines = u64::from(definition.function.end_line).saturating_sub(from);
-    let guess = match (frame.offset, frame.size) {
-        (Some(offset), Some(size)) if size > 0 => from + lines.saturating_mul(offset.min(size)) / size,
-        _ => from,
-    };
-    sites.into_iter().min_by_key(|s| (u64::from(s.line).abs_diff(guess), s.line)).cloned()
 }
 
 /// The call that leads to a primitive which sleeps, where the stack does not name it since its frame was inlined or its call the last.
@@ -198,7 +212,7 @@ fn sleeping(definition: &Definition, frame: &Frame, inner: &str, found: &Found<'
     let all = calls(definition);
     let said = |c: &&Site| {
         let at = |line: u32, function: &str, file: &str| line == c.line && function == definition.function.name && file == definition.file;
-        let about = findings.iter().filter(|f| claim::finds(&f.check, "sleep in atomic context"));
+        let about = findings.iter().filter(|f| defect::finds(&f.check, defect::SLEEP));
         about.into_iter().any(|f| at(f.line, &f.function, &f.file) || f.steps.iter().any(|s| at(s.line, &s.function, &s.file)))
     };
     let known = |c: &&Site| sleeps(found, &c.callee);
@@ -209,7 +223,7 @@ fn sleeping(definition: &Definition, frame: &Frame, inner: &str, found: &Found<'
     }
     // Which of the callees has a call of the inner function in its own body?
     let names: BTreeMap<String, _> = all.iter().map(|c| (c.callee.clone(), Default::default())).take(MAX_CALLEES).collect();
-    let bodies = locate(found.tree, &names, &found.options.arch, found.outliner);
+    let bodies = locate(found.tree, &names, &found.options.arch, found.outliner).definitions;
     let bare = inner.trim_start_matches('_');
     let leads = |c: &&Site| {
         let body = bodies.get(&c.callee).and_then(|d| d.first());
@@ -220,17 +234,22 @@ fn sleeping(definition: &Definition, frame: &Frame, inner: &str, found: &Found<'
         let why = format!("of what it calls, `{}` leads to `{inner}`", site.callee);
         return Some((site, why));
     }
-    let site = nearest(definition, frame, all.iter().filter(known).collect())?;
-    let why = format!("`{}` sleeps; the offset in the stack is nearest to it", site.callee);
+    // A primitive that the stack names is not explained by another one.
+    if !cuthere_splat::is_complaint(inner) && (sleeps(found, inner) || sleeps(found, bare)) {
+        return None;
+    }
+    let site = nearest(definition, frame, all.iter().filter(known).filter(|c| may_block(found, c)).collect())?;
+    let by = if own_line(definition, frame).is_some() { "line in the report" } else { "offset in the stack" };
+    let why = format!("`{}` sleeps; the {by} is nearest to it", site.callee);
     Some((site, why))
 }
 
 /// A static finding of the same sort whose evidence passes through the stack: its claim names the call.
 fn by_finding(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Option<Call> {
     let stack: Vec<&str> = frames(splat).map(|f| plain(&f.function)).collect();
-    let sort = claim::kind_of(splat.kind, &splat.title)?;
+    let sort = defect::of_splat(splat)?;
     let rank = |f: &Finding| stack.iter().position(|s| *s == f.function || f.steps.iter().any(|step| step.function == *s));
-    let fits = findings.iter().filter(|f| claim::finds(&f.check, sort)).filter_map(|f| Some((rank(f)?, f)));
+    let fits = findings.iter().filter(|f| defect::finds(&f.check, sort)).filter_map(|f| Some((rank(f)?, f)));
     let mut candidates: Vec<(usize, &Finding)> = fits.collect();
     candidates.sort_by(|a, b| {
         (a.0, std::cmp::Reverse(a.1.confidence), a.1.sort_key()).cmp(&(b.0, std::cmp::Reverse(b.1.confidence), b.1.sort_key()))
@@ -274,7 +293,9 @@ fn null_source(splat: &Splat, found: &Found<'_>) -> Option<Call> {
             None => (untested_results(definition), !parameters(definition).is_empty()),
             Some(inner) => handed_in(definition, inner, found),
         };
-        if let Some((site, variable, used)) = variables.into_iter().next() {
+        let variables = variables.into_iter().take(MAX_CALLEES).collect::<Vec<_>>();
+        let never = never_null(&variables, found);
+        if let Some((site, variable, used)) = variables.into_iter().find(|(site, _, _)| !never.contains(&site.callee)) {
             let function = definition.function.name.clone();
             return Some(Call {
                 file: Some(definition.file.clone()),
@@ -296,6 +317,31 @@ fn null_source(splat: &Splat, found: &Found<'_>) -> Option<Call> {
         inner = Some(plain(&frame.function).to_owned());
     }
     None
+}
+
+/// Of these calls, those whose function this tree has and whose body returns no NULL: it does not name it, and hands on no other's result.
+fn never_null(variables: &[(Site, String, String)], found: &Found<'_>) -> BTreeSet<String> {
+    // Arithmetic on a pointer that was there before.
+    let entry = |name: &str| found.options.model.entry(Symbol::intern(name));
+    let computed = |site: &&Site| entry(&site.callee).is_some_and(|e| e.interior.is_some()) || MADE_FROM.contains(&site.callee.as_str());
+    let mut never: BTreeSet<String> = variables.iter().map(|(site, _, _)| site).filter(computed).map(|s| s.callee.clone()).collect();
+    let names: BTreeMap<String, _> = variables.iter().map(|(site, _, _)| (site.callee.clone(), Default::default())).collect();
+    if names.is_empty() {
+        return never;
+    }
+    let bodies = locate(found.tree, &names, &found.options.arch, found.outliner).definitions;
+    let says = |d: &Definition| {
+        let text = d.text.get(d.function.body.clone()).unwrap_or_default();
+        let word = |w: &str| words::has_word(text, w);
+        let packed: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+        let hands_on = calls(d)
+            .iter()
+            .any(|c| c.target.is_some() || memchr::memmem::find(&packed, format!("return{}(", c.callee).as_bytes()).is_some());
+        word("NULL") || memchr::memmem::find(&packed, b"return0;").is_some() || hands_on
+    };
+    let silent = |all: &Vec<Definition>| !all.is_empty() && !all.iter().any(says);
+    never.extend(bodies.into_iter().filter(|(_, all)| silent(all)).map(|(name, _)| name));
+    never
 }
 
 /// Results of calls that the function dereferences without a test: the call, the variable, and where it is used.

@@ -6,14 +6,15 @@
 
 use crate::analyser::Analyser;
 use crate::body::calls;
-use crate::claim;
 use crate::culprit;
-use crate::locate::{Definition, Hint, locate};
-use crate::outline::Outliner;
+use crate::defect;
+use crate::edge::{Borne, Callees, edge, own_line};
+use crate::locate::{Definition, Hint, Located, locate};
+use crate::outline::{Lines, Outliner};
 use crate::words;
 use cuthere_base::{Confidence, Finding};
 use cuthere_kernel::Model;
-use cuthere_splat::{Frame, HeldLock, Splat};
+use cuthere_splat::{Frame, HeldLock, Place, Splat};
 use cuthere_tree::Tree;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,10 @@ pub struct Link {
     pub calls: Option<String>,
     pub text: Option<String>,
     pub module: Option<String>,
+    /// The next function of the stack.
+    pub next: Option<String>,
+    /// How the source bears out that this one calls the next; `None` for the last.
+    pub borne: Option<Borne>,
 }
 
 impl Link {
@@ -83,7 +88,17 @@ impl Link {
             (Some(file), Some(line)) => format!("{file}:{line} "),
             _ => String::new(),
         };
-        let calls = self.calls.as_ref().map(|c| format!(" calls `{c}`")).unwrap_or_default();
+        let calls = match (&self.calls, &self.next, self.borne) {
+            (Some(calls), Some(next), Some(Borne::Through)) => format!(" calls `{calls}`, which leads to `{next}`"),
+            (Some(calls), Some(next), Some(Borne::Pointer)) => format!(" calls `{calls}`, in which the tree stores `{next}`"),
+            (Some(calls), _, _) => format!(" calls `{calls}`"),
+            (None, Some(next), Some(Borne::Unknown)) => format!("; the stack says that it called `{next}`, perhaps through a pointer"),
+            (None, Some(next), Some(Borne::Absent)) => {
+                format!("; the stack says that it called `{next}`, this tree does not have that call")
+            }
+            (_, _, Some(Borne::NotHere)) => " (not in this tree)".to_owned(),
+            _ => String::new(),
+        };
         format!("{place}`{}`{calls}", self.function)
     }
 }
@@ -116,9 +131,34 @@ impl Held {
 pub struct Source {
     pub function: String,
     pub file: Option<String>,
+    /// Of the definition.
     pub line: Option<u32>,
+    /// The line in it that the report gives, where it gives one and the tree has it.
+    pub at: Option<u32>,
+    /// The functions that the compiler put into it at that address, innermost first, by the places that the report gives.
+    pub inlined: Vec<Inlined>,
     /// Further definitions of the name that were not chosen.
     pub others: u32,
+}
+
+impl Source {
+    pub(crate) fn text(&self) -> String {
+        let place = match (&self.file, self.at.or(self.line)) {
+            (Some(file), Some(line)) => format!(" ({file}:{line})"),
+            _ => " (not in this tree)".to_owned(),
+        };
+        format!("`{}`{place}", plain(&self.function))
+    }
+}
+
+/// A place inside a function that was inlined.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Inlined {
+    pub file: String,
+    pub line: u32,
+    /// The function that holds the place in this tree.
+    pub function: Option<String>,
+    pub text: Option<String>,
 }
 
 /// One report, explained.
@@ -136,6 +176,10 @@ pub struct Explained {
     pub entered: Option<String>,
     /// The reliable frames, innermost first, with their definitions.
     pub source: Vec<Source>,
+    /// Where the object was allocated, innermost first, without the allocator's own functions.
+    pub allocated: Vec<Source>,
+    /// Where it was freed.
+    pub freed: Vec<Source>,
 }
 
 /// A static finding in functions of a report.
@@ -182,6 +226,8 @@ pub(crate) struct Found<'a> {
     pub options: &'a Options,
     pub outliner: &'a Outliner,
     pub definitions: &'a BTreeMap<String, Vec<Definition>>,
+    /// Members that functions are stored in.
+    pub members: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Found<'_> {
@@ -213,13 +259,16 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
             wanted.entry(plain(name).to_owned()).or_default();
         }
     }
-    let definitions = locate(tree, &wanted, &options.arch, &outliner);
+    let Located { definitions, members } = locate(tree, &wanted, &options.arch, &outliner);
     if !wanted.is_empty() && definitions.is_empty() {
         notes.push("none of the functions in the reports is in this tree".to_owned());
     }
-    let found = Found { tree, options, outliner: &outliner, definitions: &definitions };
+    let found = Found { tree, options, outliner: &outliner, definitions: &definitions, members: &members };
     let findings = analysed(&splats, &found, analyser);
-    let explained: Vec<Explained> = splats.iter().map(|splat| one(splat, &found, &findings)).collect();
+    let stacks: Vec<Vec<&Frame>> = splats.iter().map(|splat| frames(splat).collect()).collect();
+    let pairs = stacks.iter().flat_map(|stack| stack.windows(2)).filter_map(|pair| Some((*pair.get(1)?, *pair.first()?)));
+    let callees = Callees::of(pairs, &found);
+    let explained: Vec<Explained> = splats.iter().map(|splat| one(splat, &found, &findings, &callees)).collect();
     let chosen = main_call(&explained);
     let related = relate(&explained, findings, options.confidence);
     Explanation {
@@ -241,7 +290,8 @@ fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> Ve
     let mut folders: Vec<String> = Vec::new();
     let mut first: BTreeSet<String> = BTreeSet::new();
     for splat in splats {
-        for frame in culprit::own_frames(splat, found).into_iter().take(3) {
+        let beside = own_source(&splat.alloc_stack, found).take(1).chain(own_source(&splat.free_stack, found).take(1));
+        for frame in culprit::own_frames(splat, found).into_iter().take(3).chain(beside) {
             let Some(definition) = found.definition(&frame.function) else { continue };
             let folder = words::folder(&definition.file).to_owned();
             if !folders.contains(&folder) && folders.len() < MAX_FOLDERS {
@@ -262,53 +312,81 @@ fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> Ve
     if paths.is_empty() { Vec::new() } else { analyser.analyse(found.tree, &paths).findings }
 }
 
-fn one(splat: &Splat, found: &Found<'_>, findings: &[Finding]) -> Explained {
-    let call = culprit::call(splat, found, findings);
-    let source = frames(splat).map(|frame| {
-        let all = found.definitions.get(plain(&frame.function)).map_or(&[][..], Vec::as_slice);
-        let definition = all.first();
-        Source {
-            function: frame.function.clone(),
-            file: definition.map(|d| d.file.clone()),
-            line: definition.map(|d| d.function.name_line),
-            others: all.len().saturating_sub(1) as u32,
-        }
-    });
+/// The frames of a further stack that are no part of the allocator.
+fn own_source<'s>(stack: &'s [Frame], found: &Found<'_>) -> impl Iterator<Item = &'s Frame> {
+    let skipped = |f: &&Frame| !f.unreliable && !cuthere_splat::is_skipped(&f.function, &["free", "leak"]);
+    let known = stack.iter().filter(skipped).any(|f| found.definition(&f.function).is_some());
+    stack.iter().filter(skipped).take(if known { 8 } else { 0 })
+}
+
+fn one(splat: &Splat, found: &Found<'_>, findings: &[Finding], callees: &Callees) -> Explained {
+    let call = culprit::call(splat, found, findings, callees);
     Explained {
         claim: claimed(splat),
-        chain: chain(splat, found, call.as_ref()),
+        chain: chain(splat, found, call.as_ref(), callees),
         held: splat.held_locks.iter().map(|lock| held(lock, found)).collect(),
-        entered: entered(splat, found),
-        source: source.collect(),
+        entered: entered(splat, found, callees),
+        source: frames(splat).map(|frame| source(frame, found)).collect(),
+        allocated: own_source(&splat.alloc_stack, found).map(|frame| source(frame, found)).collect(),
+        freed: own_source(&splat.free_stack, found).map(|frame| source(frame, found)).collect(),
         call,
         splat: splat.clone(),
     }
 }
 
+/// A frame in the tree.
+fn source(frame: &Frame, found: &Found<'_>) -> Source {
+    let all = found.definitions.get(plain(&frame.function)).map_or(&[][..], Vec::as_slice);
+    let definition = all.first();
+    let inlined = |place: &Place| {
+        let line = place.line?;
+        let text = found.tree.read_path(&place.file).ok().flatten();
+        let function = text.as_ref().and_then(|t| found.outliner.functions(t).into_iter().find(|f| f.contains(line)));
+        let shown = text.as_ref().and_then(|t| Lines::new(t).text(t, line).map(|l| String::from_utf8_lossy(l).trim().to_owned()));
+        Some(Inlined { file: place.file.clone(), line, function: function.map(|f| f.name), text: shown })
+    };
+    Source {
+        function: frame.function.clone(),
+        file: definition.map(|d| d.file.clone()),
+        line: definition.map(|d| d.function.name_line),
+        at: definition.and_then(|d| own_line(d, frame)),
+        inlined: frame.inlined_at.iter().filter_map(inlined).collect(),
+        others: all.len().saturating_sub(1) as u32,
+    }
+}
+
 /// The calls from the outermost frame of the same part of the tree (and the one that entered it) to the innermost.
-fn chain(splat: &Splat, found: &Found<'_>, call: Option<&Call>) -> Vec<Link> {
+fn chain(splat: &Splat, found: &Found<'_>, call: Option<&Call>, callees: &Callees) -> Vec<Link> {
     let frames: Vec<&Frame> = frames(splat).collect();
     let entry = culprit::entry(splat, found).map_or(frames.len(), |(_, outer)| outer + 1);
     let mut out: Vec<Link> = Vec::new();
-    for at in (0..entry.min(frames.len())).rev() {
+    let innermost = culprit::innermost(splat, found);
+    for at in (innermost..entry.min(frames.len())).rev() {
         let Some(frame) = frames.get(at) else { continue };
         let is_culprit = call.is_some_and(|c| c.function == plain(&frame.function));
-        let inner = at.checked_sub(1).and_then(|n| frames.get(n));
+        let inner = at.checked_sub(1).filter(|n| *n >= innermost).and_then(|n| frames.get(n));
         let definition = found.definition(&frame.function);
-        let site = definition.zip(inner).and_then(|(d, inner)| culprit::site(d, frame, plain(&inner.function)));
+        let edge = inner.map(|inner| edge(frame, inner, found, callees));
         let mut link = Link {
             function: plain(&frame.function).to_owned(),
             file: definition.map(|d| d.file.clone()),
-            line: definition.map(|d| d.function.name_line),
+            line: definition.map(|d| own_line(d, frame).unwrap_or(d.function.name_line)),
             calls: None,
-            text: None,
+            text: definition.and_then(|d| own_line(d, frame).map(|line| d.line_text(line))),
             module: frame.module.clone(),
+            next: inner.map(|inner| plain(&inner.function).to_owned()),
+            borne: edge.as_ref().map(|edge| edge.borne),
         };
-        if let (true, Some(call)) = (is_culprit, call) {
-            (link.line, link.calls, link.text) = (call.line, call.callee.clone(), call.text.clone());
-        } else if let (Some(definition), Some(site)) = (definition, site) {
+        if let (Some(definition), Some(site)) = (definition, edge.and_then(|edge| edge.site)) {
             (link.line, link.calls) = (Some(site.line), Some(site.callee.clone()));
             link.text = Some(definition.line_text(site.line));
+        }
+        // The call that sleeps is on the way to the complaint, though what it called may be missing from the stack.
+        if let (true, Some(call)) = (is_culprit && culprit::is_sleep(splat), call.filter(|c| c.callee.is_some())) {
+            if link.calls != call.callee && inner.is_some() {
+                link.borne = Some(Borne::Through);
+            }
+            (link.line, link.calls, link.text) = (call.line, call.callee.clone(), call.text.clone());
         }
         out.push(link);
     }
@@ -336,14 +414,16 @@ fn held(lock: &HeldLock, found: &Found<'_>) -> Held {
     }
 }
 
-fn entered(splat: &Splat, found: &Found<'_>) -> Option<String> {
+fn entered(splat: &Splat, found: &Found<'_>, callees: &Callees) -> Option<String> {
     let frames: Vec<&Frame> = frames(splat).collect();
     let mut parts = Vec::new();
     if let Some((inner, outer)) = culprit::entry(splat, found)
         && let (Some(inner), Some(outer)) = (frames.get(inner), frames.get(outer))
         && outer.function != inner.function
     {
-        parts.push(format!("`{}` called from `{}`", plain(&inner.function), plain(&outer.function)));
+        let called = format!("`{}` called from `{}`", plain(&inner.function), plain(&outer.function));
+        let borne = edge(outer, inner, found, callees).site.is_some();
+        parts.push(if borne { called } else { format!("{called} (the stack says so; this tree does not show the call)") });
     }
     if let Some(work) = &splat.workqueue {
         parts.push(format!("by the work item `{}`", plain(work)));
@@ -356,9 +436,12 @@ fn entered(splat: &Splat, found: &Found<'_>) -> Option<String> {
 
 /// The kernel's complaint in a sentence.
 fn claimed(splat: &Splat) -> Option<String> {
-    let kind = claim::kind_of(splat.kind, &splat.title)?;
     let context = culprit::context(splat).map(|c| format!(" ({c})")).unwrap_or_default();
-    Some(format!("the kernel complains of: {kind}{context}"))
+    let access = splat.access.as_ref();
+    let beyond = access.and_then(|a| a.null_offset).map(|offset| format!(", NULL plus {offset:#x}"));
+    let made_of = access.and_then(|a| a.poison.as_ref()).map(|what| format!(", at an address made of the pattern of {what}"));
+    let detail = beyond.or(made_of).unwrap_or_default();
+    Some(format!("the kernel complains of: {}{detail}{context}", defect::of_splat(splat)?))
 }
 
 /// The report whose call most reports lead to; of equal ones the first.
@@ -381,8 +464,9 @@ fn relate(explained: &[Explained], findings: Vec<Finding>, least: Confidence) ->
         for e in explained {
             let Some(call) = &e.call else { continue };
             let at_call = functions.contains(call.function.as_str());
-            let in_stack = e.source.iter().any(|s| plain(&s.function) == finding.function);
-            let sort = claim::kind_of(e.splat.kind, &e.splat.title).is_some_and(|kind| claim::finds(&finding.check, kind));
+            let stacks = e.source.iter().chain(&e.allocated).chain(&e.freed);
+            let in_stack = stacks.into_iter().any(|s| plain(&s.function) == finding.function);
+            let sort = defect::of_splat(&e.splat).is_some_and(|kind| defect::finds(&finding.check, kind));
             agrees |= at_call && sort;
             near |= at_call || (in_stack && sort);
         }

@@ -11,6 +11,8 @@ mod body;
 pub mod claim;
 pub mod compare;
 mod culprit;
+mod defect;
+mod edge;
 pub mod explain;
 mod lay;
 mod locate;

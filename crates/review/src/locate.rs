@@ -47,33 +47,62 @@ pub(crate) struct Hint {
     pub file: Option<String>,
 }
 
-/// All definitions of the names, the likeliest first.
-pub(crate) fn locate(tree: &Tree, wanted: &BTreeMap<String, Hint>, arch: &str, outliner: &Outliner) -> BTreeMap<String, Vec<Definition>> {
+/// What the tree says about names of functions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Located {
+    /// All definitions, the likeliest first.
+    pub definitions: BTreeMap<String, Vec<Definition>>,
+    /// Members that a function is stored in, by initialisers and assignments: `.open = foo_open`, `x->open = foo_open`.
+    pub members: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Looks up all of the names at once, in the whole tree.
+pub(crate) fn locate(tree: &Tree, wanted: &BTreeMap<String, Hint>, arch: &str, outliner: &Outliner) -> Located {
+    locate_in(tree, wanted, arch, outliner, &|_| true)
+}
+
+/// Looks up all of the names at once, in files with some paths.
+pub(crate) fn locate_in(
+    tree: &Tree,
+    wanted: &BTreeMap<String, Hint>,
+    arch: &str,
+    outliner: &Outliner,
+    inside: &(dyn Fn(&str) -> bool + Sync),
+) -> Located {
     let names: Vec<&String> = wanted.keys().filter(|n| n.len() > 1 && n.bytes().all(words::is_word)).take(MAX_NAMES).collect();
     let mut patterns: Vec<String> = names.iter().map(|name| (*name).clone()).collect();
     let calls: Vec<(usize, &str)> = names.iter().enumerate().filter_map(|(n, name)| Some((n, system_call(name)?))).collect();
     patterns.extend(calls.iter().map(|(_, call)| (*call).to_owned()));
     if patterns.is_empty() {
-        return BTreeMap::new();
+        return Located::default();
     }
     // Longest first, so that a name does not hide behind one that it begins with.
-    let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns) else { return BTreeMap::new() };
-    let files: Vec<FileId> = (0..tree.len() as u32).map(FileId).filter(|id| is_kernel(tree.path(*id), arch, tree.size_hint(*id))).collect();
-    let found: Vec<Vec<(String, Definition)>> = files
+    let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns) else { return Located::default() };
+    let files: Vec<FileId> = (0..tree.len() as u32)
+        .map(FileId)
+        .filter(|id| inside(tree.path(*id)) && is_kernel(tree.path(*id), arch, tree.size_hint(*id)))
+        .collect();
+    type Found = (Vec<(String, Definition)>, Vec<(String, String)>);
+    let found: Vec<Found> = files
         .into_par_iter()
         .map(|id| {
-            let Ok(text) = tree.read(id) else { return Vec::new() };
+            let Ok(text) = tree.read(id) else { return Found::default() };
             let mut here: BTreeSet<&str> = BTreeSet::new();
+            let mut members: BTreeSet<(String, String)> = BTreeSet::new();
             for hit in search.find_iter(&text[..]) {
                 let number = hit.pattern().as_usize();
+                if let (Some(name), Some(member)) = (names.get(number), stored_in(&text, hit.start(), hit.end())) {
+                    members.insert(((*name).clone(), member));
+                }
                 let name = match number.checked_sub(names.len()) {
                     None => names.get(number).map(|n| n.as_str()).filter(|_| is_definition(&text, hit.start(), hit.end())),
                     Some(nth) => calls.get(nth).and_then(|c| names.get(c.0)).map(|n| n.as_str()).filter(|_| in_define(&text, hit.start())),
                 };
                 here.extend(name);
             }
+            let members: Vec<(String, String)> = members.into_iter().collect();
             if here.is_empty() {
-                return Vec::new();
+                return (Vec::new(), members);
             }
             let functions = outliner.functions(&text);
             let whole: Arc<[u8]> = Arc::from(&text[..]);
@@ -87,10 +116,15 @@ pub(crate) fn locate(tree: &Tree, wanted: &BTreeMap<String, Hint>, arch: &str, o
                     }),
                 );
             }
-            out
+            (out, members)
         })
         .collect();
     let mut all: BTreeMap<String, Vec<Definition>> = BTreeMap::new();
+    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let (found, stored): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    for (name, member) in stored.into_iter().flatten() {
+        members.entry(name).or_default().insert(member);
+    }
     for (name, definition) in found.into_iter().flatten() {
         let same = all.entry(name).or_default();
         if same.len() < MAX_SAME {
@@ -103,7 +137,7 @@ pub(crate) fn locate(tree: &Tree, wanted: &BTreeMap<String, Hint>, arch: &str, o
         let hint = wanted.get(name).cloned().unwrap_or_default();
         definitions.sort_by_cached_key(|d| (std::cmp::Reverse(weigh(d, &hint, &sure)), d.file.clone(), d.function.line));
     }
-    all
+    Located { definitions: all, members }
 }
 
 fn weigh(definition: &Definition, hint: &Hint, sure: &BTreeSet<String>) -> u32 {
@@ -157,6 +191,25 @@ fn is_definition(text: &[u8], start: usize, end: usize) -> bool {
     false
 }
 
+/// The member that the function at these bytes is stored in: an identifier before `=` that `.` or `->` stands before.
+fn stored_in(text: &[u8], start: usize, end: usize) -> Option<String> {
+    let after = text.get(end).copied().unwrap_or(b' ');
+    if words::is_word(after) || after == b'(' {
+        return None;
+    }
+    let before = text.get(start.saturating_sub(128)..start)?;
+    let before = before.trim_ascii_end();
+    let before = before.strip_suffix(b"&").unwrap_or(before).trim_ascii_end().strip_suffix(b"=")?;
+    if before.ends_with(b"=") || before.ends_with(b"!") || before.ends_with(b"<") || before.ends_with(b">") {
+        return None;
+    }
+    let before = before.trim_ascii_end();
+    let length = before.iter().rev().take_while(|b| words::is_word(**b)).count();
+    let (head, member) = before.split_at_checked(before.len() - length)?;
+    let is_member = head.ends_with(b".") || head.ends_with(b"->");
+    (is_member && length > 0).then(|| String::from_utf8_lossy(member).into_owned())
+}
+
 fn in_define(text: &[u8], start: usize) -> bool {
     let line = text.get(..start).and_then(|t| memchr::memrchr(b'\n', t)).map_or(0, |at| at + 1);
     text.get(line..start).is_some_and(|head| memchr::memmem::find(head, b"SYSCALL_DEFINE").is_some() && head.ends_with(b"("))
@@ -173,5 +226,16 @@ mod tests {
         let hits: Vec<usize> = memchr::memmem::find_iter(text, b"foo").filter(|at| is_definition(text, *at, at + 3)).collect();
         assert_eq!(hits.len(), 2, "{hits:?}");
         assert_eq!(system_call("__x64_sys_bind"), Some("bind"));
+        for (text, member) in [
+            ("\t.open\t= foo,", Some("open")),
+            ("x->ops.open = &foo;", Some("open")),
+            ("x->open = foo;", Some("open")),
+            ("if (x->open == foo)", None),
+            ("x->open = foo(1);", None),
+            ("p = foo;", None),
+        ] {
+            let at = text.find("foo").expect("the name");
+            assert_eq!(stored_in(text.as_bytes(), at, at + 3).as_deref(), member, "{text}");
+        }
     }
 }

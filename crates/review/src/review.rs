@@ -3,6 +3,7 @@
 use crate::analyser::{Analyser, Analysis};
 use crate::claim;
 use crate::compare::{Comparison, How, compare, same_mistake};
+use crate::defect;
 use crate::lay::{Laid, Sheet, is_in};
 use crate::outline::Outliner;
 use crate::scope::{Bounds, scope};
@@ -100,7 +101,15 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
     }
     let whole = worker.series(&patches, &states, &mut reviews);
     state_gaps(&series, &reviews, &mut notes);
-    let scenarios = scenarios(analyser, &states, &patches);
+    let mut scenarios = scenarios(analyser, &states, &patches);
+    for scenario in &mut scenarios {
+        let faults: BTreeSet<&str> = scenario.runs.iter().filter_map(|r| r.run.fault.as_deref()).collect();
+        let speaks = |r: &&PatchReview| {
+            let kinds = r.claim.iter().flat_map(|claim| &claim.kinds);
+            kinds.into_iter().any(|kind| faults.iter().any(|fault| defect::reaches(fault, kind)))
+        };
+        scenario.claimed_by = reviews.iter().filter(speaks).map(|r| r.index).collect();
+    }
     worker.scope.folders = worker.folders.iter().cloned().collect();
     worker.scope.checks = analyser.checks();
     if worker.cut {
@@ -185,7 +194,12 @@ fn scenarios(analyser: &dyn Analyser, states: &States, patches: &[&Patch]) -> Ve
     let mut note = |patch: u32, runs: Vec<ScenarioRun>| {
         for (at, run) in runs.into_iter().enumerate() {
             if results.len() <= at {
-                results.push(ScenarioResult { scenario: run.scenario.clone(), verdict: String::new(), runs: Vec::new() });
+                results.push(ScenarioResult {
+                    scenario: run.scenario.clone(),
+                    verdict: String::new(),
+                    claimed_by: Vec::new(),
+                    runs: Vec::new(),
+                });
             }
             results[at].runs.push(StateRun { patch, run });
         }

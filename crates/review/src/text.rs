@@ -45,6 +45,10 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
     for scenario in &review.scenarios {
         writeln!(out, "\nscenario {}: {}", printable(&scenario.scenario), scenario.verdict)?;
         writeln!(out, "  {}", printable(&scenario.states()))?;
+        if !scenario.claimed_by.is_empty() {
+            let patches: Vec<String> = scenario.claimed_by.iter().map(u32::to_string).collect();
+            writeln!(out, "  a fault of the sort that patch {} claims to mend", patches.join(", "))?;
+        }
         if let Some(shown) = scenario.witness() {
             writeln!(out)?;
             shown.run.text.lines().try_for_each(|line| writeln!(out, "  {}", clean(line)))?;
@@ -179,12 +183,27 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
             writeln!(out, "  {}", printable(claim))?;
         }
         if let Some(call) = &splat.call {
-            writeln!(out, "  the call: {}", printable(&call.text()))?;
+            let what = if call.callee.is_some() { "the call" } else { "the function" };
+            writeln!(out, "  {what}: {}", printable(&call.text()))?;
             call.why.iter().try_for_each(|why| writeln!(out, "    {}", printable(why)))?;
         }
         for link in &splat.chain {
             writeln!(out, "    {}", printable(&link.text()))?;
         }
+        for source in &splat.source {
+            for inner in source.inlined.iter().rev() {
+                let function = inner.function.as_ref().map(|f| format!("`{f}`")).unwrap_or_else(|| "a function".to_owned());
+                let place = format!("{}:{}", inner.file, inner.line);
+                writeln!(out, "  inlined in `{}`: {} ({})", printable(&source.function), printable(&function), printable(&place))?;
+            }
+        }
+        for (word, sources) in [("allocated", &splat.allocated), ("freed", &splat.freed)] {
+            if !sources.is_empty() {
+                let places: Vec<String> = sources.iter().take(3).map(|s| s.text()).collect();
+                writeln!(out, "  {word} in {}", printable(&places.join(", from ")))?;
+            }
+        }
+        splat.splat.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", printable(note)))?;
         for lock in &splat.held {
             writeln!(out, "  held: {}", printable(&lock.text()))?;
         }
@@ -193,6 +212,10 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
         }
         if let Some(why) = &splat.splat.corrupted {
             writeln!(out, "  the report is not whole: {}", printable(why))?;
+        }
+        splat.splat.damage.iter().try_for_each(|damage| writeln!(out, "  damage: {}", printable(damage)))?;
+        for frame in &splat.splat.unread_frames {
+            writeln!(out, "  a frame that could not be read (line {}): {}", frame.line, printable(&frame.text))?;
         }
     }
     for finding in &explanation.findings {

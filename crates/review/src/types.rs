@@ -209,6 +209,8 @@ pub struct ScenarioResult {
     pub scenario: String,
     /// In words: what the series changes.
     pub verdict: String,
+    /// Patches that claim to mend a defect of the sort that a run reached, by their index.
+    pub claimed_by: Vec<u32>,
     pub runs: Vec<StateRun>,
 }
 

@@ -54,6 +54,19 @@ pub(crate) fn has_word(text: &[u8], word: &str) -> bool {
     memchr::memmem::find_iter(text, word).any(|at| outside(at.checked_sub(1)) && outside(Some(at + word.len())))
 }
 
+/// The text with every `word` that stands by itself made blanks.
+pub(crate) fn blank(text: &str, word: &str) -> String {
+    let bytes = text.as_bytes();
+    let outside = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(|b| !is_word(*b));
+    let mut out = text.to_owned();
+    for (at, _) in text.match_indices(word).filter(|_| !word.is_empty()) {
+        if outside(at.checked_sub(1)) && outside(Some(at + word.len())) {
+            out.replace_range(at..at + word.len(), &" ".repeat(word.len()));
+        }
+    }
+    out
+}
+
 /// Folder of a path; empty for a file at the root.
 pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -78,6 +91,7 @@ mod tests {
         assert_eq!(identifiers("a->b + 0x1f, c1").map(|w| w.1).collect::<Vec<_>>(), ["a", "b", "c1"]);
         assert_eq!(called("if (f (x)) g(h)").map(|w| w.1).collect::<Vec<_>>(), ["f", "g"]);
         assert!(has_word(b"foo_bar(x)", "foo_bar") && !has_word(b"foo_bars", "foo_bar") && !has_word(b"a_foo_bar", "foo_bar"));
+        assert_eq!(blank("an atom, atoms", "atom"), "an     , atoms");
         assert_eq!((folder("a/b.c"), folder("b.c"), file_name("a/b.c")), ("a", "", "b.c"));
     }
 }

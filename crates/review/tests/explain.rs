@@ -42,6 +42,37 @@ int core_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	rcu_read_lock_bh();
 	return dev->ops->xmit(skb, dev);
 }
+
+static inline void core_tell(struct gadget *g)
+{
+	core_ring(g->bell);
+}
+
+void core_ring(struct bell *b)
+{
+	b->ops->strike(b);
+}
+
+void core_poll(struct gadget *g)
+{
+	if (g->slow)
+		core_wait(g);
+	core_tell(g);
+	core_wait(g);
+}
+";
+
+const TABLE: &str = "\
+static const struct gadget_ops gadget_ops = {
+	.strike	= gadget_strike,
+};
+
+static void gadget_strike(struct bell *b)
+{
+	struct gadget *g = bell_gadget(b);
+
+	b->count++;
+}
 ";
 
 const LOOKUP: &str = "\
@@ -83,6 +114,7 @@ fn tree() -> Folder {
         ("drivers/gadget/xmit.c", DRIVER),
         ("drivers/gadget/lookup.c", LOOKUP),
         ("net/gcore/dev.c", CORE),
+        ("drivers/gadget/table.c", TABLE),
         ("lib/bits.c", LIB),
         ("tools/testing/fake.c", "void gadget_account(struct gadget *g)\n{\n}\n"),
         ("arch/mips/gadget.c", "void core_start_xmit(void)\n{\n}\n"),
@@ -190,7 +222,7 @@ fn findings_of_the_same_sort_in_the_same_functions_agree() {
     struct One;
     impl Analyser for One {
         fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis {
-            assert_eq!(paths, ["drivers/gadget/lookup.c", "drivers/gadget/xmit.c"]);
+            assert_eq!(paths, ["drivers/gadget/lookup.c", "drivers/gadget/table.c", "drivers/gadget/xmit.c"]);
             let sample = common::bad();
             let folder = Folder::new(&[("drivers/gadget/xmit.c", &sample)]);
             let mut found = Fake.analyse(&folder.tree(), &["drivers/gadget/xmit.c".to_owned()]).findings;
@@ -216,4 +248,71 @@ fn a_report_of_another_kernel_is_said_to_be_one() {
     assert_eq!(explanation.notes, ["none of the functions in the reports is in this tree"]);
     assert_eq!(explanation.call.as_ref().map(|c| (c.function.as_str(), c.line)), Some(("widget_account", None)));
     assert!(explained("all is well", &Silent).notes.iter().any(|n| n == "no crash report in the input"));
+}
+
+/// `LINK`: the chain of the only report, as text.
+fn chain(explanation: &Explanation) -> Vec<String> {
+    let text = explanation_text(explanation);
+    text.lines().filter(|l| l.starts_with("    ") && l.contains('`') && l.contains(".c:")).map(|l| l.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_call_is_stated_only_where_the_source_has_it() {
+    let log = "kernel BUG at drivers/gadget/table.c:9!\nRIP: 0010:gadget_strike+0x10/0x40 [gadget]\nCall Trace:\n <TASK>\n \
+               core_ring+0x10/0x20\n core_poll+0x10/0x40\n core_start_xmit+0x20/0x40\n gadget_account+0x1/0x20 [gadget]\n </TASK>\n";
+    let explanation = explained(log, &Silent);
+    let borne: Vec<_> = explanation.chain.iter().map(|l| (l.function.as_str(), serde_json::to_value(l.borne).expect("plain"))).collect();
+    let names: Vec<_> = borne.iter().map(|(f, b)| (*f, b.as_str())).collect();
+    // Through a table of the tree; the stack's word for what enters the part.
+    assert_eq!(names, [("core_ring", Some("pointer")), ("gadget_strike", None)]);
+    let whole =
+        explained(&log.replace("gadget_strike+0x10/0x40 [gadget]", "core_ring+0x1/0x20").replace(" core_ring+0x10/0x20\n", ""), &Silent);
+    assert_eq!(
+        chain(&whole),
+        [
+            "drivers/gadget/xmit.c:1 `gadget_account`; the stack says that it called `core_start_xmit`, this tree does not have that call",
+            "net/gcore/dev.c:6 `core_start_xmit`; the stack says that it called `core_poll`, perhaps through a pointer",
+            "net/gcore/dev.c:27 `core_poll` calls `core_tell`, which leads to `core_ring`",
+            "net/gcore/dev.c:18 `core_ring`",
+        ]
+    );
+}
+
+#[test]
+fn lines_of_the_report_lead() {
+    let log = "BUG: sleeping function called from invalid context at net/gcore/wait.c:1\nin_atomic(): 1, irqs_disabled(): 0, non_block: 0, \
+               pid: 4, name: x\nCall Trace:\n dump_stack_lvl (lib/dump_stack.c:1)\n __might_resched (kernel/sched/core.c:1)\n core_wait \
+               (net/gcore/wait.c:1)\n core_poll (net/gcore/dev.c:28 (discriminator 1))\n";
+    let explanation = explained(log, &Silent);
+    let link = explanation.chain.iter().find(|l| l.function == "core_poll").expect("a link");
+    assert_eq!((link.line, link.calls.as_deref(), link.text.as_deref()), (Some(28), Some("core_wait"), Some("core_wait(g);")));
+    let first = explained(&log.replace("dev.c:28", "dev.c:26"), &Silent);
+    assert_eq!(first.chain.iter().find(|l| l.function == "core_poll").and_then(|l| l.line), Some(26));
+    let inlined = explained(&log.replace("(net/gcore/dev.c:28 (", "(net/gcore/dev.c:13 net/gcore/dev.c:27 ("), &Silent);
+    let source = inlined.splats.first().and_then(|s| s.source.iter().find(|s| s.function == "core_poll")).expect("a frame");
+    assert_eq!((source.at, source.inlined.first().and_then(|i| i.function.as_deref())), (Some(27), Some("core_tell")));
+}
+
+#[test]
+fn a_low_address_is_a_null_pointer_and_a_high_one_says_nothing() {
+    let log = "BUG: unable to handle kernel paging request at 0000000000000018\nRIP: 0010:gadget_account+0x1/0x40 [gadget]\nCall \
+               Trace:\n gadget_xmit+0x1/0x40 [gadget]\n";
+    let claim = |log: &str| explained(log, &Silent).splats.first().and_then(|s| s.claim.clone());
+    assert_eq!(claim(log).as_deref(), Some("the kernel complains of: null dereference, NULL plus 0x18 (in a task)"));
+    assert_eq!(claim(&log.replace("0000000000000018", "ffffc90000123018")), None);
+    let poisoned = claim(&log.replace("0000000000000018", "6b6b6b6b6b6b6b83")).expect("a claim");
+    assert!(poisoned.contains("use after free") && poisoned.contains("freed memory"), "{poisoned}");
+}
+
+#[test]
+fn stacks_of_allocation_and_release_are_mapped() {
+    let log = "BUG: KASAN: slab-use-after-free in gadget_account+0x1/0x40 [gadget]\nRead of size 8 at addr ffff888000000001 by task x/4\n\
+               Call Trace:\n gadget_account+0x1/0x40 [gadget]\n gadget_xmit+0x1/0x40 [gadget]\n\nAllocated by task 1:\n \
+               kasan_save_stack+0x1/0x2\n gadget_get_doit+0x1/0x40 [gadget]\n\nFreed by task 2:\n kfree+0x1/0x2\n \
+               gadget_put_doit+0x1/0x40 [gadget]\n";
+    let explanation = explained(log, &Silent);
+    let text = explanation_text(&explanation);
+    assert!(text.contains("allocated in `gadget_get_doit` (drivers/gadget/lookup.c:6)"), "{text}");
+    assert!(text.contains("freed in `gadget_put_doit` (drivers/gadget/lookup.c:17)"), "{text}");
+    assert!(text.contains("the function: `gadget_account`"), "{text}");
 }

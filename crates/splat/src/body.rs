@@ -88,6 +88,8 @@ pub struct Body {
     pub caller: Option<Frame>,
     /// Addresses in a main stack that belong to no symbol and to no kernel memory: index of the line, address.
     pub wild: Vec<(usize, String)>,
+    /// Whether the report is about a switch of context inside an RCU read-side section.
+    pub switched: bool,
     /// Lines that look like frames and could not be read, by index.
     pub unread: Vec<usize>,
     /// See [`crate::Splat::rcu_depth`].
@@ -163,6 +165,9 @@ impl Body {
             let from = self.main().iter().find(|f| !f.unreliable).or(self.caller.as_ref());
             let from = from.map(|f| format!(", called from `{}`", f.function)).unwrap_or_default();
             out.push(format!("a jump to {address}, which is no code: a bad function pointer{from}"));
+        }
+        if self.switched {
+            out.push("a context switch inside an RCU read-side section".to_owned());
         }
         if let Some(stack) = self.stack(StackKind::PreemptDisabled)
             && let Some(f) = stack.frames.first()

@@ -78,6 +78,7 @@ pub fn read(b: &mut Body, t: &str) {
     {
         b.workqueue = Some(w.trim().to_owned());
     }
+    b.switched |= t.contains("Illegal context switch in RCU");
     named(b, t);
     counts(b, t);
     marks(b, t);

@@ -77,6 +77,26 @@ fn overflow(opening: &str, body: &Body) -> Verdict {
     Verdict::new(Kind::StackOverflow, form, function)
 }
 
+/// The address whose shadow an access of KASAN's was to, on x86-64, where such an access shows as a fault of its own.
+fn shadowed(address: u64) -> u64 {
+    const SHADOW: u64 = 0xdfff_fc00_0000_0000;
+    let offset = address.wrapping_sub(SHADOW);
+    if offset < MAX_LOW >> 3 { offset << 3 } else { address }
+}
+
+/// What the kernel writes where nothing is to be read any more (include/linux/poison.h): an address made of it says what was read.
+fn poison(address: u64) -> Option<&'static str> {
+    const LIST: u64 = 0xdead_0000_0000_0000;
+    let near = |value: u64| address.wrapping_sub(value) < 0x1000;
+    let bytes = |byte: u64| near(byte * 0x0101_0101_0101_0101) || near(byte * 0x0101_0101);
+    if near(LIST + 0x100) || near(0x100_100) && address < 0x101_000 {
+        return Some("an entry that was deleted from its list");
+    }
+    [(0x6b, "freed memory"), (0x5a, "memory that was never set"), (0xa5, "memory that was never set")]
+        .into_iter()
+        .find_map(|(byte, what)| bytes(byte).then_some(what))
+}
+
 fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
     if !matches!(kind, Kind::OopsNull | Kind::OopsPaging | Kind::OopsUserAccess | Kind::GeneralProtectionFault | Kind::UnhandledFault) {
         return None;
@@ -106,13 +126,24 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
             found.write = if error & 16 != 0 { None } else { Some(error & 2 != 0) };
         }
     }
-    found.null_offset = found.address.as_deref().and_then(frame::hex).filter(|address| *address < MAX_LOW);
+    let address = found.address.as_deref().and_then(frame::hex);
+    found.null_offset = address.map(shadowed).filter(|address| *address < MAX_LOW);
+    found.poison = address.and_then(poison).map(str::to_owned);
     (found.address.is_some() || found.write.is_some()).then_some(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_tell_what_was_read() {
+        assert_eq!(poison(0x6b6b_6b6b_6b6b_6b6b), Some("freed memory"));
+        assert_eq!(poison(0x6b6b_6b6b_6b6b_6ba3), Some("freed memory"));
+        assert_eq!(poison(0xdead_0000_0000_0122), Some("an entry that was deleted from its list"));
+        assert_eq!(poison(0xffff_8880_0123_4567), None);
+        assert_eq!((shadowed(0xdfff_fc00_0000_0006), shadowed(0x18)), (0x30, 0x18));
+    }
 
     #[test]
     fn patterns_compile() {

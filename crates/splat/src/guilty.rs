@@ -145,6 +145,11 @@ pub fn is_skipped(function: &str, groups: &[&str]) -> bool {
     in_group("generic", function) || groups.iter().any(|g| in_group(g, function))
 }
 
+/// Whether a function only says that its caller may not do what it does: it explains no call.
+pub fn is_complaint(function: &str) -> bool {
+    in_group("complaint", function)
+}
+
 /// Whether a frame may give the report its name. Inlined functions do not: whether they show depends on whether the log was symbolised,
 /// and one crash should have one title.
 fn counts(f: &Frame, groups: &[&str]) -> bool {

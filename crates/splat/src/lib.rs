@@ -32,7 +32,7 @@ mod types;
 mod verdict;
 mod warning;
 
-pub use guilty::{canonical, is_skipped};
+pub use guilty::{canonical, is_complaint, is_skipped};
 pub use types::{Access, Context, Frame, HeldLock, Kind, Lines, Place, Splat, Stack, StackKind, Task, Unread};
 
 use body::Body;

@@ -36,7 +36,7 @@ fn access(segment: &Segment<'_>) -> Option<Access> {
             write: Some(&c[1] == "Write"),
             size: c.get(2).and_then(|m| m.as_str().parse().ok()),
             address: c.get(3).or(c.get(4)).map(|m| m.as_str().to_owned()),
-            null_offset: None,
+            ..Access::default()
         })
     })
 }
@@ -120,7 +120,7 @@ pub fn kcsan(segment: &Segment<'_>) -> Verdict {
             .then(|| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)))
     });
     if let Some((write, size, address)) = write {
-        verdict.access = Some(Access { write: Some(write), size, address, null_offset: None });
+        verdict.access = Some(Access { write: Some(write), size, address, ..Access::default() });
     }
     verdict
 }

@@ -244,6 +244,8 @@ pub struct Access {
     pub address: Option<String>,
     /// Bytes beyond NULL, where the address is so low that it can only be a NULL pointer plus an offset.
     pub null_offset: Option<u64>,
+    /// What the address shows to have been read, where it is made of the pattern that the kernel leaves there.
+    pub poison: Option<String>,
 }
 
 /// The task that ran.
