@@ -278,7 +278,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     // The event was shown with the callee's effect.
                     self.truncated |= !s.locks.acquire(lock);
                 } else {
-                    self.release(call, Way::Callee(callee, EffectId(u16::MAX)), lock, &mut s);
+                    self.release(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s);
                 }
             }
             self.shift(outcome.ctx, call.index, &mut s);

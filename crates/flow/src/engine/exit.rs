@@ -167,13 +167,7 @@ impl<O: Observer> Run<'_, '_, O> {
     /// The effects as callers are told of them: ways to sleep first, unconditional and shallow ones before others.
     fn effects_by_certainty(&mut self, exits: &[Exit]) -> Vec<Made> {
         let mut made = std::mem::take(&mut self.made);
-        let rank = |m: &Made| match m.effect.kind {
-            EffectKind::Sleep { .. } => 0,
-            EffectKind::Deref { .. } => 1,
-            EffectKind::Free { .. } => 2,
-            EffectKind::Acquire { .. } => 3,
-            EffectKind::Reference { .. } => 4,
-        };
+        let rank = |m: &Made| m.effect.kind.rank();
         made.sort_by_key(|m| {
             let e = &m.effect;
             let sleeps = rank(m) == 0;
@@ -199,7 +193,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let Some(place) = self.place_of(object) else { continue };
             let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, .. } if **p == place);
             if let Some(i) = effects.iter().position(same) {
-                out.push(EffectId(i as u16));
+                out.push(EffectId::new(i, &effects[i].effect));
             }
         }
         out.sort_unstable();

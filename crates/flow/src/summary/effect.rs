@@ -6,10 +6,31 @@ use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{LockKind, LockMode, RefOp};
 use serde::{Deserialize, Serialize};
 
-/// A position among a summary's effects.
+/// A position among a summary's effects, with the kind of what is there: of functions in a circle, callers may have seen a first approximation
+/// in which something else stood at that position.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct EffectId(pub u16);
+pub struct EffectId(u16);
+
+/// Bits of an [`EffectId`] that are the position.
+const POSITION_BITS: u32 = 12;
+
+impl EffectId {
+    /// None of a summary's effects: an outcome of the callee says it.
+    pub(crate) const OUTCOME: EffectId = EffectId(u16::MAX);
+
+    /// The effect at a position.
+    pub(crate) fn new(position: usize, effect: &Effect) -> EffectId {
+        EffectId(effect.kind.rank() << POSITION_BITS | position as u16 & ((1 << POSITION_BITS) - 1))
+    }
+
+    /// The effect among these that is meant.
+    pub(crate) fn find(self, effects: &[Effect]) -> Option<&Effect> {
+        let (position, rank) = (self.0 & ((1 << POSITION_BITS) - 1), self.0 >> POSITION_BITS);
+        let same = |e: &&Effect| e.kind.rank() == rank;
+        effects.get(position as usize).filter(same).or_else(|| effects.iter().find(same))
+    }
+}
 
 /// Where an effect is made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -36,6 +57,19 @@ pub enum EffectKind {
     Acquire { lock: Box<RelPlace>, class: Symbol, kind: LockKind, mode: LockMode, nested: bool },
     /// A reference to the object at a place is taken or dropped.
     Reference { place: Box<RelPlace>, op: RefOp },
+}
+
+impl EffectKind {
+    /// The order in which a summary lists its effects.
+    pub(crate) fn rank(&self) -> u16 {
+        match self {
+            EffectKind::Sleep { .. } => 0,
+            EffectKind::Deref { .. } => 1,
+            EffectKind::Free { .. } => 2,
+            EffectKind::Acquire { .. } => 3,
+            EffectKind::Reference { .. } => 4,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -78,12 +78,12 @@ pub struct Summary {
 
 impl Summary {
     pub fn effect(&self, id: EffectId) -> Option<&Effect> {
-        self.effects.get(id.0 as usize)
+        id.find(&self.effects)
     }
 
     /// Effects with their ids.
     pub fn effects(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
-        self.effects.iter().enumerate().map(|(i, e)| (EffectId(i as u16), e))
+        self.effects.iter().enumerate().map(|(i, e)| (EffectId::new(i, e), e))
     }
 
     /// The ways to sleep.
