@@ -3,6 +3,7 @@
 
 use crate::facts;
 use crate::frame::{self, Pointer};
+use crate::guilty::in_group;
 use crate::header;
 use crate::locks::parse_lock;
 use crate::segment::Segment;
@@ -131,6 +132,12 @@ impl Body {
     /// The main stack: the first of its kind with frames.
     pub fn main(&self) -> &[Frame] {
         self.stack(StackKind::Main).map_or(&[], |s| &s.frames)
+    }
+
+    /// Whether no instruction pointer is printed and the stack ends before it leaves what prints reports.
+    pub fn is_unreached(&self) -> bool {
+        let printer = |f: &Frame| f.unreliable || in_group("reporting", &f.function) || in_group("complaint", &f.function);
+        self.instructions.is_empty() && self.main().iter().all(printer)
     }
 
     /// The first instruction pointer, when it is a symbol and stands before or in the main stack.
@@ -281,6 +288,13 @@ impl Reader<'_> {
             && frame::hex(address).is_none_or(|a| a < MAX_LOW)
         {
             self.body.wild.push((index, format!("0x{}", if address.is_empty() { "0" } else { address })));
+            return;
+        }
+        if frame::bare_address(t).is_some()
+            && self.current.and_then(|c| self.body.stacks.get(c)).is_some_and(|s| s.kind == StackKind::PreemptDisabled)
+        {
+            // Never disabled: no address was stored.
+            self.current = None;
             return;
         }
         if frame::resembles(t) && self.body.unread.len() < 1024 && !self.discarding {

@@ -32,13 +32,19 @@ fn is_preamble(t: &str) -> bool {
 fn is_report_frame(t: &str) -> bool {
     const PRINTERS: &[&str] =
         &["dump_stack", "dump_stack_lvl", "show_stack", "unwind_backtrace", "dump_backtrace", "show_trace", "show_regs"];
+    if !PRINTERS.iter().any(|p| t.contains(p)) {
+        return false;
+    }
     frame::arm_callee(t).or_else(|| frame::parse(t)).is_some_and(|f| PRINTERS.contains(&f.function.as_str()))
 }
 
 /// The lines that open the report, of those that stand before its dump: how many of them, from the last. The message is the line right
 /// above; an assertion is printed in two.
 pub fn opening(recent: &[(usize, &str)], dump: usize) -> Option<(usize, usize)> {
-    let said = |t: &str| !t.trim().is_empty() && !begins(t) && !header::is_rule(t) && !header::is_cut_here(t) && !t.trim().starts_with('<');
+    let detail = |t: &str| ["Oops", "Caused by (", "Process "].iter().any(|w| t.trim_start().starts_with(w));
+    let said = |t: &str| {
+        !detail(t) && !t.trim().is_empty() && !begins(t) && !header::is_rule(t) && !header::is_cut_here(t) && !t.trim().starts_with('<')
+    };
     let last = recent.iter().rposition(|(_, t)| said(t))?;
     let (at, text) = recent.get(last)?;
     // Empty lines and lines of the dump may stand between.

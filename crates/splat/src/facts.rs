@@ -42,6 +42,7 @@ pattern!(BY_TASK, r" by task (.{1,40})/(\d+)\s*$");
 pattern!(PROCESS, r"^\s*Process (\S.{0,40}?) \(pid: (\d+)");
 pattern!(ALLOCATION, r"^\s*(\S.{0,40}?): page allocation failure");
 pattern!(TASK_STATE, r"^\s*task:(\S.{0,40}?)\s+state:\S.*?\bpid:\s*(\d+)");
+pattern!(BARE_PID, r"^\s*[Pp]id: (\d+), comm: +(\S+)");
 pattern!(BY_NAME, r"pid: (\d+), name: (.+)$");
 // Lockdep's account of the context: in a hard interrupt, in a softirq.
 pattern!(USAGE, r"\[HC(\d+)\[\d+\]:SC(\d+)\[\d+\]");
@@ -143,6 +144,9 @@ fn named(b: &mut Body, t: &str) {
     }
     if let Some(c) = find(&ALLOCATION, t) {
         task(b, Some(&c[1]), None);
+    }
+    if let Some(c) = find(&BARE_PID, t) {
+        task(b, Some(&c[2]), c[1].parse().ok());
     }
     if t.contains("in_atomic(): ")
         && let Some(c) = find(&BY_NAME, t)
@@ -276,6 +280,7 @@ mod tests {
             &*ALLOCATION,
             &*TASK_STATE,
             &*BY_NAME,
+            &*BARE_PID,
             &*USAGE,
         ];
         for (i, pattern) in all.iter().enumerate() {

@@ -67,7 +67,10 @@ pub fn read(text: &str) -> Vec<Splat> {
 fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
     let body = Body::read(segment);
     let verdict = verdict::judge(segment, &body);
-    let title = verdict.title();
+    // Dashboards name no function where the stack does not lead to it, or where another one is mixed in.
+    let opening_names = verdict.function.as_ref().is_some_and(|f| segment.opening().contains(f.as_str()));
+    let mixed = body.foreign_stack && segment.speaker.is_empty() && !opening_names;
+    let title = if mixed || verdict.kind == Kind::Warning && body.is_unreached() { verdict.nameless() } else { verdict.title() };
     let corrupted = corrupted(segment, &body, &verdict);
     let stack = |kind| body.stack(kind).map(|s| s.frames.clone()).unwrap_or_default();
     let mut frames: Vec<Frame> = body.main().to_vec();

@@ -129,7 +129,18 @@ impl<'a> Cutter<'a> {
                 return;
             }
             self.close(key, End::NextReport);
-            self.start(key, number, kind, certain, &line);
+            // The fault's own line is one that nothing here knows.
+            let unknown = kind == Kind::InternalError
+                && text.trim_start().starts_with("Oops")
+                && self
+                    .recent
+                    .get(key)
+                    .is_some_and(|recent| dump::opening(recent, number).is_some_and(|(_, last)| last + 2 >= recent.len()));
+            if unknown {
+                self.guess(key, number, &line)
+            } else {
+                self.start(key, number, kind, certain, &line)
+            }
             return;
         }
         if self.open.contains_key(key) {
@@ -287,6 +298,18 @@ impl<'a> Cutter<'a> {
             return;
         }
         if segment.injected || segment.guessed && !segment.is_whole() {
+            return;
+        }
+        // A panic that only ends what a dump showed, with no stack of its own.
+        if segment.kind == Kind::Panic
+            && !segment.guessed
+            && segment.frames == 0
+            && let Some(before) = self.done.last_mut().filter(|s| s.guessed && s.speaker == segment.speaker && s.quotes == segment.quotes)
+            && segment.first <= before.last + 4
+        {
+            before.panicked = true;
+            before.lines.append(&mut segment.lines);
+            before.last = segment.last;
             return;
         }
         let last = segment.last;

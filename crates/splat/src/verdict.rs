@@ -30,6 +30,11 @@ impl Verdict {
         Verdict { wants_stack: false, ..Verdict::new(kind, form, function) }
     }
 
+    /// The title of a report whose stack does not say which function it is about.
+    pub fn nameless(&self) -> String {
+        self.form.replacen('%', "corrupted", 1)
+    }
+
     /// The finished title.
     pub fn title(&self) -> String {
         self.form.replacen('%', self.function.as_deref().unwrap_or("corrupted"), 1)

@@ -13,6 +13,9 @@ const MIN_COPY: usize = 4;
 /// Different texts among them.
 const MIN_DIFFERENT: usize = 3;
 
+/// Lines in a row that may be alike before it is clear that they are no copy.
+const MAX_ALIKE: usize = 64;
+
 /// The rows in the order of time, and whether that is not the order of the text.
 pub fn oldest_first(rows: Vec<Row<'_>>) -> (Vec<Row<'_>>, bool) {
     if !is_reversed(&rows) {
@@ -140,6 +143,10 @@ fn copied(rows: &[Row<'_>], first: usize, at: usize) -> usize {
         texts.insert(&a.text);
         times.extend(line::stamp(&a.text));
         length += 1;
+        // What repeats itself is no copy, however long it goes on.
+        if length == MAX_ALIKE && (texts.len() < MIN_DIFFERENT || times.len() < MIN_DIFFERENT) {
+            return 0;
+        }
     }
     if length >= MIN_COPY && texts.len() >= MIN_DIFFERENT && times.len() >= MIN_DIFFERENT { length } else { 0 }
 }

@@ -18,7 +18,7 @@ macro_rules! pattern {
 }
 
 /// Longest line that is put together.
-const MAX_LINE: usize = 1 << 14;
+const MAX_LINE: usize = 1 << 11;
 /// Width at which consoles of a mainframe cut.
 const CONSOLE: usize = 80;
 
@@ -55,6 +55,7 @@ pattern!(OPEN_SOURCE, r"[A-Za-z_][\w.]*\s+\((?:[^\s():]+\.[chS]:(?:\d+)?(?:\s+\(
 pattern!(REST_OF_SOURCE, r"^\s*(?:\d+\)|\(?discriminator \d+\)|[^\s():]+\.[chS]:\d+)");
 pattern!(WARNED_AT, r"WARNING: CPU: \d+ PID: \d+ at \S+:\d+\s*$");
 pattern!(SYMBOL_OR_SOURCE, r"^[A-Za-z_][\w.]*(?:\+0x[0-9a-f]+/0x[0-9a-f]+| \([^\s():]+\.[chS]:\d+)");
+pattern!(OPEN_TAINT, r" PID: \d+ .*Tainted:(?: +[A-Z]{1,3})*$");
 pattern!(PLACE, r"^\s*(?:[\w./-]+\.[chS]:\d+|(?:0x)?[0-9a-f]{8,16}\b|\[<[0-9a-f]+>\]|[A-Za-z_][\w.]*\+0x[0-9a-f]+/0x)");
 
 /// Puts together and takes apart.
@@ -144,7 +145,7 @@ fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option
             || head.ends_with(" locks held by")
             || head.ends_with(" lock held by")
     };
-    (open(end) && !starts_with_mark(tail)).then_some(" ")
+    ((open(end) || is(&OPEN_TAINT, end)) && !starts_with_mark(tail)).then_some(" ")
 }
 
 fn join(last: &mut Row<'_>, next: &Row<'_>, glue: &str) {
@@ -345,6 +346,7 @@ mod tests {
             &*WARNED_AT,
             &*SYMBOL_OR_SOURCE,
             &*PLACE,
+            &*OPEN_TAINT,
         ];
         for (i, pattern) in all.iter().enumerate() {
             assert!(pattern.is_some(), "pattern {i}");
