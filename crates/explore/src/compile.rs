@@ -4,8 +4,9 @@
 //! [`Ins::Unsupported`], which ends an execution as "unknown" only where it is reached.
 
 use crate::code::*;
-use crate::link::Linker;
+use crate::link::{FnKind, Linker};
 use crate::open::open_locals;
+use crate::primitives::Prim;
 use crate::sizes::{field, size_of};
 use cuthere_base::{Loc, Symbol};
 use cuthere_cfront::ast::Space;
@@ -321,12 +322,19 @@ impl Compiler<'_, '_, '_> {
             Callee::Indirect(e) => Target::Pointer(self.value(e)),
         };
         let params = self.parameters(callee);
+        let unseen =
+            matches!(target, Target::Function(id) if matches!(self.link.functions[id.0 as usize].kind, FnKind::Prim(Prim::Give(_))));
         let mut regs = Vec::with_capacity(args.len());
         for (n, &arg) in args.iter().enumerate() {
             let ty = self.f.expr(arg).ty;
             // Beyond the parameters, a `float` becomes a `double`.
             let to =
                 params.as_ref().map(|params| params.get(n).copied().unwrap_or(if self.num(ty) == Num::F32 { self.double() } else { ty }));
+            // Whoever looks at nothing does not need to know where it is.
+            if unseen && matches!(self.f.expr(arg).kind, ExprKind::Addr(_)) {
+                regs.push(self.constant(0));
+                continue;
+            }
             let value = match to {
                 Some(to) => self.converted(arg, to),
                 None => self.value(arg),

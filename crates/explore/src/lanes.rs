@@ -7,7 +7,7 @@
 
 use crate::link::Linker;
 use crate::machine::{Machine, MachineOptions, Preemption};
-use crate::run::{Options, Outcome, Run, StrategyKind, Turn};
+use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
 use crate::search::{Dpor, Pct, Random, Strategy};
@@ -23,12 +23,71 @@ const PATIENCE: u64 = 50;
 /// Bytes of a search's stack: bodies are read where they are first called.
 const STACK: usize = 16 << 20;
 
+/// Rounds of loops that are tried first: a loop that serves until it is told to stop has no last one.
+const SHALLOW: [u32; 2] = [2, 6];
+
 /// Explores a scenario.
 pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
     let started = Instant::now();
     let model = model.clone().for_preempt(options.preemption == Preemption::Rt);
-    let lane = |bounded| Lane::new(program, &model, scenario, options, bounded);
-    let mut outcome = match lane(false) {
+    let wrong = if scenario.plain { Vec::new() } else { misplaced(program, scenario) };
+    if !wrong.is_empty() {
+        return Outcome { unsupported: wrong, ..Outcome::default() };
+    }
+    let deepens = !scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor;
+    let shallow = SHALLOW.iter().copied().filter(|n| deepens && *n < options.unroll);
+    let mut best: Option<Outcome> = None;
+    for unroll in shallow.chain([options.unroll]) {
+        let left = options.time.saturating_sub(started.elapsed());
+        let round = Options { unroll, time: left, ..options.clone() };
+        let mut outcome = once(program, &model, scenario, &round);
+        outcome.unroll = unroll;
+        let goes_on = outcome.bounds.contains("unroll") && outcome.kind != OutcomeKind::Fault && !outcome.bounds.contains("time");
+        // What was found out with fewer rounds holds, if the time was not enough for more.
+        if outcome.kind == OutcomeKind::Unknown
+            && outcome.bounds.contains("time")
+            && best.as_ref().is_some_and(|b| b.kind == OutcomeKind::None)
+        {
+            break;
+        }
+        best = Some(outcome);
+        if !goes_on {
+            break;
+        }
+    }
+    let mut outcome = best.unwrap_or_default();
+    if !scenario.plain && outcome.kind == OutcomeKind::Unknown {
+        let names = outcome.unknown_calls.iter().chain(&outcome.guesses);
+        outcome.hints = crate::definers::hints(program, scenario.file, names.map(String::as_str));
+    }
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+/// Includes of the scenario that lead nowhere, or to another architecture.
+fn misplaced(program: &Program<'_>, scenario: &ScenarioSource) -> Vec<String> {
+    let path = program.source.path(scenario.file);
+    let mut out = Vec::new();
+    for include in program.outline(scenario.file).includes.iter().filter(|i| i.active) {
+        let name = include.path.as_str();
+        let line = include.loc.line;
+        let arch = name.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+        let found = program.includes(scenario.file).iter().any(|&f| program.source.path(f).ends_with(name));
+        match arch {
+            Some(arch) if found && arch != program.config.arch => {
+                out.push(format!("{path}:{line}: {name} belongs to another architecture: run with --arch {arch}"));
+            }
+            _ if !found => out.push(format!("{path}:{line}: the tree has no {name}")),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+    let started = Instant::now();
+    let lane = |bounded| Lane::new(program, model, scenario, options, bounded);
+    match lane(false) {
         Err(outcome) => *outcome,
         Ok(mut first) => match &options.replay {
             Some(schedule) => first.follow(schedule, options),
@@ -38,9 +97,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
                 first.finish(options)
             }
         },
-    };
-    outcome.seconds = started.elapsed().as_secs_f64();
-    outcome
+    }
 }
 
 /// Lets the two searches take turns, and gives the outcome of one of them.

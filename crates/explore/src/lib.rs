@@ -8,6 +8,7 @@ mod clocks;
 mod code;
 mod compile;
 mod cpu;
+mod definers;
 mod event;
 mod fault;
 mod guess;
@@ -25,6 +26,7 @@ mod search;
 mod sizes;
 mod thread;
 pub mod witness;
+mod written_out;
 
 pub use fault::FaultKind;
 pub use lanes::explore;

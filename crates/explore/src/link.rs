@@ -212,11 +212,14 @@ impl<'p> Linker<'p> {
         if let Some(item) = self.defined_in(self.scenario, name) {
             return FnKind::Body(item);
         }
-        if let Some(prim) = Prim::named(name.as_str(), self.plain) {
+        if let Some(prim) = Prim::named(name.as_str(), self.plain)
+            && !(prim.yields() && self.has_source(from, name))
+        {
             return FnKind::Prim(prim);
         }
-        if !self.plain
-            && let Some(prim) = self.model.entry(name).and_then(Prim::of_entry)
+        let described = if self.plain { None } else { self.model.entry(name).and_then(Prim::of_entry) };
+        if let Some(prim) = described
+            && !(prim.yields() && self.has_body(from, name))
         {
             return FnKind::Prim(prim);
         }
@@ -232,6 +235,20 @@ impl<'p> Linker<'p> {
             None if self.plain => FnKind::Unknown,
             None => Prim::without_body(name.as_str()).map_or(FnKind::Unknown, FnKind::Prim),
         }
+    }
+
+    /// Whether there is a body to run that is no stub.
+    fn has_body(&self, from: FileId, name: Symbol) -> bool {
+        let found = self.defined_in(from, name).or_else(|| self.program.resolve_call(from, name));
+        let found = found.or_else(|| self.scope.iter().find_map(|&f| self.defined_in(f, name)));
+        found.is_some_and(|item| self.program.item(item).active)
+    }
+
+    /// Whether a source file that the scenario includes says how it is done: by itself, or by what a header's wrapper calls.
+    fn has_source(&self, from: FileId, name: Symbol) -> bool {
+        let own = |name: Symbol| self.scope.iter().any(|&f| self.defined_in(f, name).is_some_and(|item| self.program.item(item).active));
+        let managed = Symbol::find("devm_kmalloc").is_some_and(own);
+        own(name) || managed && name.as_str().starts_with("devm_") && self.has_body(from, name)
     }
 
     /// With a reader of what items define.

@@ -223,6 +223,10 @@ impl<'p> Machine<'p> {
             self.begin(0, id, &args);
             self.advance_arriving(0);
         }
+        // Nothing begins from a start state that could not be built.
+        if !self.link.plain && self.threads.first().is_some_and(|t| t.status != Status::Finished) {
+            return;
+        }
         // The threads that the start state declares begin now, all of them at the same time.
         if !self.link.plain {
             if reuse && self.faults.is_empty() {

@@ -7,6 +7,8 @@ use crate::memory::{GuessId, Site};
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
 use crate::thread::{Level, Pending, Status};
+use cuthere_base::Symbol;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -131,6 +133,10 @@ pub struct Outcome {
     /// Threads that did not run to their end in any execution.
     pub unfinished: Vec<String>,
     pub seconds: f64,
+    /// Rounds of loops up to which was looked.
+    pub unroll: u32,
+    /// What to write to know more.
+    pub hints: Vec<String>,
     pub replay: Option<Replay>,
     /// The steps of the gravest fault's execution.
     pub trace: Vec<TraceStep>,
@@ -163,8 +169,12 @@ pub(crate) struct Run<'p> {
     pub machine: Machine<'p>,
     /// Thread, operations and choice of each event of the execution.
     steps: Vec<(u8, u32, Option<u16>)>,
-    finished: ThreadSet,
-    names: Vec<String>,
+    /// Which threads have been seen, and whether one has run to its end.
+    ended: FxHashMap<(Symbol, u32), bool>,
+    /// A fault while the scenario's own start state was built.
+    unbuilt: bool,
+    /// The scenario starts something.
+    starts: bool,
     /// Operations done when the first fault was found.
     first_fault: Option<u64>,
     /// Guesses that have decided a branch in some execution.
@@ -172,6 +182,9 @@ pub(crate) struct Run<'p> {
     /// How often something was learned that makes decisions different ones.
     pub learned: u32,
 }
+
+/// Bounds of a scenario within which there is no fault, rather than that nothing is known.
+const DECLARED: [&str; 2] = ["interrupts", "unroll"];
 
 /// Turns that are done in any case after the first fault, for others.
 const MORE: u64 = 20;
@@ -198,7 +211,16 @@ impl Turn {
 
 impl<'p> Run<'p> {
     pub fn new(machine: Machine<'p>) -> Run<'p> {
-        Run { machine, steps: Vec::new(), finished: 0, names: Vec::new(), first_fault: None, deciders: BTreeSet::new(), learned: 0 }
+        Run {
+            machine,
+            steps: Vec::new(),
+            ended: FxHashMap::default(),
+            unbuilt: false,
+            starts: false,
+            first_fault: None,
+            deciders: BTreeSet::new(),
+            learned: 0,
+        }
     }
 
     /// Whether it is an ordinary program.
@@ -272,8 +294,10 @@ impl<'p> Run<'p> {
         self.steps.clear();
         self.machine.reset();
         if !self.machine.faults.is_empty() && !self.machine.concurrent() {
+            self.unbuilt = true;
             return true;
         }
+        self.starts |= self.machine.threads.len() > 1 || !self.machine.finally.is_empty();
         loop {
             let m = &self.machine;
             let enabled = m.enabled();
@@ -298,11 +322,17 @@ impl<'p> Run<'p> {
                 blocked.push((n, thread.footprint.clone()));
             }
             // A program's threads end with it, wherever they are.
-            if matches!(thread.status, Status::Finished) || m.returned && thread.alive() || thread.assumed {
-                self.finished |= 1 << n;
-            }
-            if self.names.len() <= n {
-                self.names.push(thread.name.as_str().to_owned());
+            let ended = matches!(thread.status, Status::Finished) || m.returned && thread.alive() || thread.assumed;
+            if n > 0 || m.link.plain {
+                // The callbacks of one function are one: which of them come to run is the schedule's matter.
+                let which = if m.link.plain {
+                    n as u32
+                } else if thread.callback == 0 {
+                    thread.creator.1 + 1
+                } else {
+                    0
+                };
+                *self.ended.entry((thread.name, which)).or_default() |= ended;
             }
         }
         self.end(blocked);
@@ -505,15 +535,21 @@ impl<'p> Run<'p> {
         unknown.sort();
         outcome.unknown_calls = unknown;
         outcome.unsupported.extend(m.unsupported.iter().cloned());
-        let first = usize::from(!m.link.plain);
-        outcome.unfinished = self
-            .names
-            .iter()
-            .enumerate()
-            .skip(first)
-            .filter(|(n, _)| self.finished & (1 << n) == 0)
-            .map(|(_, name)| name.clone())
-            .collect();
+        outcome.unfinished = self.ended.iter().filter(|(_, ended)| !**ended).map(|((name, _), _)| name.as_str().to_owned()).collect();
+        outcome.unfinished.sort();
+        if !m.link.plain {
+            if self.unbuilt
+                && let Some(fault) = outcome.faults.first()
+            {
+                let (kind, place, detail) = (fault.fault.kind.id(), &fault.place, &fault.fault.detail);
+                let told =
+                    format!("the start state cannot be built: {kind} in {}() at {}:{}: {detail}", place.function, place.file, place.line);
+                outcome.unsupported.push(told);
+                outcome.faults.clear();
+            } else if !self.starts {
+                outcome.unsupported.push("the scenario starts no thread: cuthere_task(cpu, function, argument) does".to_owned());
+            }
+        }
         let sampled = options.strategy != StrategyKind::Dpor;
         if m.link.plain && !outcome.complete && !options.bound_counts && !sampled && outcome.faults.is_empty() && options.replay.is_none() {
             outcome.bounds.insert("preemptions".to_owned());
@@ -528,7 +564,7 @@ impl<'p> Run<'p> {
         outcome.kind = if certain && !guessed {
             OutcomeKind::Fault
         } else if options.replay.is_none()
-            && outcome.bounds.is_empty()
+            && outcome.bounds.iter().all(|bound| !m.link.plain && DECLARED.contains(&bound.as_str()))
             && outcome.unknown_calls.is_empty()
             && outcome.unsupported.is_empty()
             && outcome.faults.is_empty()

@@ -6,6 +6,7 @@ use cuthere_kernel::Model;
 use std::borrow::Cow;
 
 use crate::primitives::Prim;
+use crate::written_out;
 
 /// Which file of the program is the scenario.
 #[derive(Clone, Debug)]
@@ -97,38 +98,6 @@ impl<'s> WithScenario<'s> {
     }
 }
 
-/// `struct kfifo MACRO(…);`, whose braces come from the macro, becomes `struct kfifo { struct MACRO(…); };`: the same members, in a form
-/// in which an outline sees a definition. Lines stay where they are.
-fn brace_macro_records(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let is_one = |line: &[u8]| -> Option<(usize, usize)> {
-        let rest = line.strip_prefix(b"struct ")?;
-        let name = rest.iter().position(|b| *b == b' ')?;
-        let word = rest.get(name + 1..)?;
-        let open = word.iter().position(|b| *b == b'(')?;
-        let upper = open > 2 && word[..open].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
-        (upper && line.trim_ascii_end().ends_with(b");")).then_some((7 + name, line.trim_ascii_end().len()))
-    };
-    if !bytes.split(|b| *b == b'\n').any(|l| is_one(l).is_some()) {
-        return bytes;
-    }
-    let mut out = Vec::with_capacity(bytes.len() + 64);
-    for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        if n > 0 {
-            out.push(b'\n');
-        }
-        match is_one(line) {
-            Some((name, end)) => {
-                out.extend_from_slice(&line[..name]);
-                out.extend_from_slice(b" { struct");
-                out.extend_from_slice(&line[name..end]);
-                out.extend_from_slice(b" };");
-            }
-            None => out.extend_from_slice(line),
-        }
-    }
-    Cow::Owned(out)
-}
-
 /// What a line includes by `"name"`.
 pub fn included(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
@@ -185,7 +154,7 @@ impl Source for WithScenario<'_> {
                         let text = String::from_utf8_lossy(&bytes).replace("_AC(CONFIG_ILLEGAL_POINTER_VALUE, UL)", "0xdead000000000000UL");
                         Cow::Owned(text.into_bytes())
                     }
-                    _ if path.ends_with(".h") => brace_macro_records(bytes),
+                    _ if path.ends_with(".h") => written_out::expanded(written_out::tagged(written_out::braced(bytes))),
                     _ => bytes,
                 })
             }
@@ -208,7 +177,8 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
                 return Prim::named(text, true).is_some() || text.starts_with("__builtin");
             }
             match model.entry(name) {
-                Some(entry) => Prim::named(text, false).is_some() || Prim::of_entry(entry).is_some(),
+                // A macro that only stands for a function that may sleep is expanded.
+                Some(entry) => Prim::named(text, false).is_some() || Prim::of_entry(entry).is_some_and(|prim| !prim.yields()),
                 None => {
                     let kept =
                         ["__builtin", "IS_", "BUILD_BUG", "likely", "unlikely", "offsetof", "static_assert", "_Static", "compiletime"];
@@ -245,6 +215,8 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
              init_waitqueue_head might_sleep cond_resched kthread_run kthread_create init_completion kfree_rcu kvfree_rcu synchronize_net
              this_cpu_inc __this_cpu_inc this_cpu_dec __this_cpu_dec this_cpu_add __this_cpu_add this_cpu_sub this_cpu_write __this_cpu_write
              raw_cpu_inc raw_cpu_dec raw_cpu_add lockdep_assert_held WARN_ON WARN_ON_ONCE BUG_ON BUG WARN WARN_ONCE ASSERT_RTNL lockdep_is_held barrier smp_mb smp_rmb smp_wmb
+             get_user __get_user put_user __put_user unsafe_get_user unsafe_put_user copy_from_user copy_to_user __copy_from_user __copy_to_user
+             hrtimer_init hrtimer_init_on_stack hrtimer_setup hrtimer_setup_on_stack
              memcpy memset memmove memcmp pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg printk
              kmalloc kzalloc kcalloc kmalloc_array kvmalloc kvzalloc kmem_cache_alloc kmem_cache_zalloc vmalloc vzalloc kmemdup kvcalloc",
         );

@@ -201,7 +201,11 @@ fn splat(found: &FoundFault, out: &mut String) {
 
 fn bounds_text(outcome: &Outcome, options: &Options) -> String {
     let preemptions = if outcome.complete { "any".to_owned() } else { options.preemptions.to_string() };
-    let mut text = format!("preemptions {preemptions}, interrupts {}, unroll {}", options.interrupts, options.unroll);
+    let mut text = format!(
+        "preemptions {preemptions}, interrupts {}, unroll {}",
+        options.interrupts,
+        if outcome.unroll > 0 { outcome.unroll } else { options.unroll }
+    );
     if !outcome.bounds.is_empty() {
         let names: Vec<&str> = outcome.bounds.iter().map(String::as_str).collect();
         let _ = write!(text, "; reached: {}", names.join(", "));
@@ -231,6 +235,9 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
         for what in outcome.guesses.iter().filter(|what| !outcome.unknown_calls.contains(what)) {
             let _ = writeln!(out, "  rests on a guess: {what}");
         }
+        for hint in &outcome.hints {
+            let _ = writeln!(out, "  {hint}");
+        }
         if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
             let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
         }
@@ -256,7 +263,8 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
             }
         }
         None if outcome.kind == OutcomeKind::None => {
-            let _ = writeln!(out, "none: {} executions, every thread ran to its end", outcome.executions);
+            let within = if outcome.bounds.is_empty() { "" } else { " within the bounds below" };
+            let _ = writeln!(out, "none{within}: {} executions, every thread ran to its end", outcome.executions);
         }
         None if !outcome.complete && outcome.bounds.is_empty() && outcome.unsupported.is_empty() && outcome.unknown_calls.is_empty() => {
             let _ = writeln!(
@@ -320,7 +328,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
         "bounds": {
             "preemptions": if outcome.complete { Value::Null } else { json!(options.preemptions) },
             "interrupts": options.interrupts,
-            "unroll": options.unroll,
+            "unroll": if outcome.unroll > 0 { outcome.unroll } else { options.unroll },
             "reached": outcome.bounds,
         },
         "replay": first.map(|f| f.schedule.encode()),
@@ -332,6 +340,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
         "unknown_calls": outcome.unknown_calls,
         "unsupported": outcome.unsupported,
         "guesses": outcome.guesses,
+        "hints": outcome.hints,
         "unfinished": outcome.unfinished,
     });
     serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"

@@ -10,16 +10,24 @@ use crate::event::{Access, Location, Mode, ThreadSet};
 use crate::machine::{Flow, Machine};
 use crate::thread::{Level, Status};
 
-impl Machine<'_> {
-    pub(super) fn irq_key(&self, t: usize, site: &CallSite) -> u64 {
-        Location::named(0x2000_0000 + (self.arg(t, site, 0) as u32 & 0xffff)).0
-    }
+/// What a timer's function returns to run again, and an interrupt's handler to have its thread woken.
+const HRTIMER_RESTART: i64 = 1;
+const IRQ_WAKE_THREAD: i64 = 2;
+/// Bits of a timer's mode.
+const HRTIMER_MODE_SOFT: i64 = 4;
+const HRTIMER_MODE_HARD: i64 = 8;
 
+impl Machine<'_> {
     fn callback_object(&self, t: usize, prim: Prim, site: &CallSite) -> Option<(u64, bool)> {
         Some(match prim {
-            Prim::Arm(_, n) | Prim::Flush(n) | Prim::IsPending(n) => (self.arg(t, site, n) as u64, true),
+            Prim::Arm(_, n) | Prim::Flush(n) | Prim::IsPending(n) | Prim::IsActive(n) | Prim::TryCancel(n) => {
+                (self.arg(t, site, n) as u64, true)
+            }
+            Prim::HrtimerSetup { .. } | Prim::HrtimerStart(_) => (self.arg(t, site, 0) as u64, true),
             Prim::Cancel { object, .. } => (self.arg(t, site, object) as u64, true),
-            Prim::RequestIrq { .. } | Prim::FreeIrq => (self.irq_key(t, site), false),
+            Prim::RequestIrq(_) | Prim::FreeIrq(_) | Prim::DisableIrq(_) | Prim::EnableIrq | Prim::SyncIrq => {
+                (self.irq_key(t, prim, site), false)
+            }
             Prim::KthreadStop => (self.arg(t, site, 0) as u64, true),
             Prim::KthreadShouldStop => (self.threads[t].task, true),
             _ => return None,
@@ -34,8 +42,10 @@ impl Machine<'_> {
             }
             Some((object, memory)) => {
                 let mode = match prim {
-                    Prim::Flush(_) | Prim::Cancel { sync: true, .. } | Prim::FreeIrq => Mode::Acquire,
-                    Prim::IsPending(_) | Prim::KthreadShouldStop => Mode::Read,
+                    Prim::Flush(_) | Prim::Cancel { sync: true, .. } | Prim::FreeIrq(_) | Prim::DisableIrq(true) | Prim::SyncIrq => {
+                        Mode::Acquire
+                    }
+                    Prim::IsPending(_) | Prim::IsActive(_) | Prim::KthreadShouldStop => Mode::Read,
                     _ => Mode::Write,
                 };
                 let access = Access::new(if memory { Location::sync(object) } else { Location(object) }, mode);
@@ -107,6 +117,31 @@ impl Machine<'_> {
         self.quiesce(t);
         let bit: ThreadSet = !(1 << t);
         self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+        match self.world.callbacks.get(&object).copied() {
+            Some(c) if c.kind == CallbackKind::Hrtimer && self.threads[t].result == HRTIMER_RESTART => self.arm(t, object, c),
+            Some(c) if c.kind == CallbackKind::Irq && self.threads[t].result & IRQ_WAKE_THREAD != 0 => self.wake_irq_thread(t, object, c),
+            _ => false,
+        };
+    }
+
+    /// Makes an object run once more, if it does not wait for that already. Whether it did not.
+    fn arm(&mut self, t: usize, object: u64, c: Callback) -> bool {
+        if c.pending.is_some() || c.dead {
+            return false;
+        }
+        if c.fired >= self.options.interrupts {
+            self.bounds.insert("interrupts");
+            return true;
+        }
+        let cpu = self.threads[t].cpu;
+        self.new_occurrence(t, object, c, cpu);
+        true
+    }
+
+    /// In which context a timer's function runs: the real-time kernel moves what asks for nothing to the softirq (Documentation/timers).
+    fn hrtimer_level(&self, mode: i64) -> Level {
+        let soft = mode & HRTIMER_MODE_SOFT != 0 || self.rt() && mode & HRTIMER_MODE_HARD == 0;
+        if soft { Level::Softirq } else { Level::Hardirq }
     }
 
     /// The next occurrence of an interrupt may come once this one has begun.
@@ -118,18 +153,18 @@ impl Machine<'_> {
         }
     }
 
-    fn new_occurrence(&mut self, t: usize, object: u64, c: Callback, cpu: u32) {
-        let level = match c.kind {
+    pub(super) fn new_occurrence(&mut self, t: usize, object: u64, c: Callback, cpu: u32) {
+        let level = c.level.unwrap_or(match c.kind {
             CallbackKind::Timer | CallbackKind::Tasklet => Level::Softirq,
-            CallbackKind::Irq => Level::Hardirq,
-            CallbackKind::Work | CallbackKind::Kthread => Level::Task,
-        };
+            CallbackKind::Irq | CallbackKind::Hrtimer => Level::Hardirq,
+            CallbackKind::Work | CallbackKind::Kthread | CallbackKind::IrqThread => Level::Task,
+        });
         let Some(function) = self.callback_function(object, c) else { return };
         let data = if c.by_data { c.data } else { object as i64 };
         let name = self.link.functions[function.0 as usize].name;
         if let Some(new) = self.spawn(t, level, cpu, (function, data), name) {
             self.threads[new].callback = object;
-            if c.kind == CallbackKind::Irq {
+            if matches!(c.kind, CallbackKind::Irq | CallbackKind::IrqThread) {
                 (self.threads[new].entry.1, self.threads[new].entry2) = ((object >> 8 & 0xffff) as i64, c.data);
             }
             if let Some(c) = self.world.callbacks.get_mut(&object) {
@@ -150,6 +185,7 @@ impl Machine<'_> {
             CallbackKind::Timer => ("timer_list", "function"),
             CallbackKind::Work => ("work_struct", "func"),
             CallbackKind::Tasklet => ("tasklet_struct", "func"),
+            CallbackKind::Hrtimer => ("hrtimer", "function"),
             _ => return None,
         };
         let (off, ty) = self.link.member(tag, member)?;
@@ -157,7 +193,7 @@ impl Machine<'_> {
         self.link.function_at(addr)
     }
 
-    fn callback(&mut self, object: u64, kind: CallbackKind) -> &mut Callback {
+    pub(super) fn callback(&mut self, object: u64, kind: CallbackKind) -> &mut Callback {
         self.world.callbacks.entry(object).or_insert(Callback {
             kind,
             function: None,
@@ -167,6 +203,8 @@ impl Machine<'_> {
             running: None,
             fired: 0,
             dead: false,
+            level: None,
+            thread: None,
         })
     }
 
@@ -192,16 +230,9 @@ impl Machine<'_> {
             Prim::Arm(kind, n) => {
                 let object = a(self, n) as u64;
                 let c = *self.callback(object, kind);
-                if c.pending.is_some() || c.dead {
-                    return Flow::Next(i64::from(c.pending.is_some() && kind == CallbackKind::Timer));
-                }
-                if c.fired >= self.options.interrupts {
-                    self.bounds.insert("interrupts");
-                    return Flow::Next(i64::from(kind != CallbackKind::Timer));
-                }
-                let cpu = self.threads[t].cpu;
-                self.new_occurrence(t, object, c, cpu);
-                Flow::Next(i64::from(kind != CallbackKind::Timer))
+                let armed = self.arm(t, object, c);
+                // A timer says that it waited already, all others that they did not.
+                Flow::Next(i64::from(if kind == CallbackKind::Timer { c.pending.is_some() } else { armed }))
             }
             Prim::Cancel { sync, shutdown, .. } => {
                 let object = self.callback_object(t, prim, site).map_or(0, |o| o.0);
@@ -222,23 +253,42 @@ impl Machine<'_> {
             Prim::IsPending(n) => {
                 Flow::Next(i64::from(self.world.callbacks.get(&(a(self, n) as u64)).is_some_and(|c| c.pending.is_some())))
             }
-            Prim::RequestIrq { threaded } => {
-                let object = self.irq_key(t, site);
-                let data = a(self, if threaded { 5 } else { 4 });
-                let handler = if threaded && a(self, 1) == 0 { 2 } else { 1 };
-                let function = self.link.function_at(a(self, handler) as u64);
+            Prim::IsActive(n) => {
+                let c = self.world.callbacks.get(&(a(self, n) as u64));
+                Flow::Next(i64::from(c.is_some_and(|c| c.pending.is_some() || c.running.is_some())))
+            }
+            Prim::TryCancel(n) => {
+                let object = a(self, n) as u64;
+                if self.world.callbacks.get(&object).is_some_and(|c| c.running.is_some_and(|r| r != t)) {
+                    return Flow::Next(-1);
+                }
+                Flow::Next(i64::from(self.cancel(object, false)))
+            }
+            Prim::HrtimerSetup { function, mode } => {
+                let object = a(self, 0) as u64;
+                let function = function.map(|n| a(self, n) as u64);
+                if let Some(addr) = function
+                    && let Some((off, ty)) = self.link.member("hrtimer", "function")
+                {
+                    self.write_int(object.wrapping_add(off), ty, addr as i64);
+                }
+                let (level, function) = (self.hrtimer_level(a(self, mode)), function.and_then(|f| self.link.function_at(f)));
                 self.world.callbacks.remove(&object);
-                let c = self.callback(object, CallbackKind::Irq);
-                (c.function, c.data, c.by_data) = (function, data, true);
-                let c = *c;
-                let cpu = self.threads[t].cpu;
-                self.new_occurrence(t, object, c, cpu);
+                let c = self.callback(object, CallbackKind::Hrtimer);
+                (c.function, c.level) = (function, Some(level));
                 Flow::Next(0)
             }
-            Prim::FreeIrq => {
-                let object = self.irq_key(t, site);
-                self.cancel(object, true);
+            Prim::HrtimerStart(mode) => {
+                let object = a(self, 0) as u64;
+                let level = self.hrtimer_level(a(self, mode));
+                let c = self.callback(object, CallbackKind::Hrtimer);
+                c.level.get_or_insert(level);
+                let c = *c;
+                self.arm(t, object, c);
                 Flow::Next(0)
+            }
+            Prim::RequestIrq(_) | Prim::FreeIrq(_) | Prim::DisableIrq(_) | Prim::EnableIrq | Prim::SyncIrq => {
+                self.irq_perform(t, prim, site)
             }
             Prim::KthreadRun => {
                 let Some(function) = self.link.function_at(a(self, 0) as u64) else { return Flow::Next(0) };
@@ -275,7 +325,7 @@ impl Machine<'_> {
         }
     }
 
-    fn cancel(&mut self, object: u64, shutdown: bool) -> bool {
+    pub(super) fn cancel(&mut self, object: u64, shutdown: bool) -> bool {
         let Some(c) = self.world.callbacks.get_mut(&object) else { return false };
         c.dead |= shutdown;
         match c.pending.take() {

@@ -34,7 +34,7 @@ impl Prim {
                 return None;
             }
             return match entry.sleeps {
-                Sleeps::Always | Sleeps::Gfp(_) | Sleeps::IfTrue(_) if entry.opaque => Some(Prim::MaySleep(entry.sleeps)),
+                Sleeps::Always | Sleeps::Gfp(_) | Sleeps::IfTrue(_) if entry.opaque => Some(Prim::Unknown(entry.sleeps)),
                 _ => None,
             };
         }
@@ -52,6 +52,11 @@ impl Prim {
 }
 
 impl LockOp {
+    /// Whether it only keeps a sequence count, which readers look at.
+    pub fn is_sequence(self) -> bool {
+        self.take.or(self.give).is_some_and(|lock| lock.kind == LockKind::Seqlock)
+    }
+
     /// A plain operation on the first argument, for tables that are not the kernel's.
     pub fn on_first(kind: LockKind, mode: LockMode, take: bool, success: Success) -> LockOp {
         let effect = LockEffect { lock: LockRef::Arg(0), kind, mode, success };

@@ -6,12 +6,15 @@
 mod atomic;
 mod callback;
 mod data;
+mod irq;
 mod lock;
+mod managed;
 mod names;
 mod object;
 mod pthread;
 mod rcu;
 pub mod state;
+mod user;
 mod wait;
 
 pub use atomic::AtomicOp;
@@ -56,6 +59,22 @@ pub enum Prim {
         size: Size,
     },
     Free(u8),
+    /// Memory that goes with the device that the first argument is.
+    Managed {
+        zero: bool,
+        size: Size,
+    },
+    /// The end of what goes with a device.
+    ReleaseManaged,
+    /// A function that may sleep, of which nothing else is known.
+    Unknown(Sleeps),
+    /// Copies between the kernel's memory and a user's; gives how much could not be copied.
+    UserCopy {
+        from_user: bool,
+    },
+    /// `*a0 = *a1` and `*a1 = a0`, with the user's memory on one side.
+    UserRead,
+    UserWrite,
     FreeLater {
         srcu: bool,
     },
@@ -105,10 +124,22 @@ pub enum Prim {
     Flush(u8),
     FlushAll,
     IsPending(u8),
-    RequestIrq {
-        threaded: bool,
+    RequestIrq(Request),
+    /// The number of the interrupt is this argument.
+    FreeIrq(u8),
+    /// The same, until it is enabled again; with waiting or without.
+    DisableIrq(bool),
+    EnableIrq,
+    SyncIrq,
+    HrtimerSetup {
+        function: Option<u8>,
+        mode: u8,
     },
-    FreeIrq,
+    /// Starts a timer of high resolution; its mode is this argument.
+    HrtimerStart(u8),
+    /// Cancels what does not run just now; gives -1 for what does.
+    TryCancel(u8),
+    IsActive(u8),
     KthreadRun,
     KthreadStop,
     KthreadShouldStop,
@@ -166,6 +197,16 @@ pub enum Prim {
     C11Compare,
 }
 
+/// Which arguments say what, where an interrupt is requested.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    pub irq: u8,
+    pub handler: u8,
+    pub thread: Option<u8>,
+    pub flags: u8,
+    pub data: u8,
+}
+
 /// Questions about the bits of a word, which the kernel asks in assembly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scan {
@@ -216,6 +257,16 @@ impl Prim {
         names::of_suites(name)
     }
 
+    /// Whether the tree's own body is better, where it is at hand: this only stands in for it. What orders threads, and what bodies do by assembly,
+    /// stays the engine's.
+    pub fn yields(self) -> bool {
+        match self {
+            Prim::Managed { .. } | Prim::ReleaseManaged | Prim::GetObject | Prim::PutObject { .. } | Prim::Unknown(_) => true,
+            Prim::Lock(op) => op.is_sequence(),
+            _ => false,
+        }
+    }
+
     /// What is done for a function of the kernel whose body is not known.
     pub fn without_body(name: &str) -> Option<Prim> {
         names::fallback(name)
@@ -237,8 +288,15 @@ impl Machine<'_> {
         if let Prim::Argument(n) = prim {
             return Flow::Next(self.arg(t, site, n));
         }
-        if matches!(prim, Prim::CopyMemory | Prim::SetMemory) {
+        if matches!(prim, Prim::CopyMemory | Prim::SetMemory | Prim::UserCopy { .. }) {
             return self.move_memory(t, prim, site, granted);
+        }
+        if prim == Prim::Choose && !self.link.plain && !self.concurrent() {
+            let place = crate::run::place_of(self, self.site(t));
+            self.unsupported
+                .insert(format!("{}:{}: cuthere_choose() belongs into a thread, not into the start state", place.file, place.line));
+            self.cut(t);
+            return Flow::Dead;
         }
         if prim == Prim::Choose && self.link.plain {
             // From the first choice on, there is more than one execution.
@@ -284,11 +342,21 @@ impl Machine<'_> {
     fn move_memory(&mut self, t: usize, prim: Prim, site: &CallSite, granted: &mut bool) -> Flow {
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
         let (to, what, size) = (a(self, 0), a(self, 1), a(self, 2).min(1 << 24) as u32);
+        if let Prim::UserCopy { from_user } = prim {
+            if self.threads[t].context.pagefault == 0 && !self.may_sleep(t, site.name.as_str()) {
+                return Flow::Dead;
+            }
+            // What is no memory of the user's is no fault.
+            if self.link.mem.check(if from_user { what } else { to }, size).is_err() {
+                *granted = false;
+                return Flow::Next(i64::from(size));
+            }
+        }
         let filling = if prim == Prim::SetMemory { Filling::With(what as u8) } else { Filling::From(what) };
         // In the pieces that the object consists of, as far as its type says; bytes go by words.
         let unit = if site.pointee.size == 4 { 4 } else { 8 };
         if self.transfer(t, to, filling, size, unit, granted) {
-            return Flow::Next(to as i64);
+            return Flow::Next(if matches!(prim, Prim::UserCopy { .. }) { 0 } else { to as i64 });
         }
         if self.threads[t].status == Status::Ready { Flow::Stop } else { Flow::Dead }
     }
@@ -411,6 +479,25 @@ impl Machine<'_> {
                 self.uses(t, addr, size, set.is_some())
             }
             Prim::Free(n) => self.free_footprint(t, a(self, n)),
+            Prim::ReleaseManaged => {
+                self.managed_footprint(t, a(self, 0));
+                Ok(())
+            }
+            Prim::UserRead | Prim::UserWrite => {
+                let (from, to) = (a(self, u8::from(prim == Prim::UserRead)), a(self, u8::from(prim == Prim::UserWrite)));
+                match prim {
+                    Prim::UserRead => {
+                        let size = u32::from(site.given.get(1).map_or(8, |g| g.pointee.size));
+                        let _ = self.uses(t, from, size, false);
+                        self.uses(t, to, u32::from(site.pointee.size), true)
+                    }
+                    _ => {
+                        let size = u32::from(site.given.get(1).map_or(8, |g| g.pointee.size));
+                        let _ = self.uses(t, to, size, true);
+                        Ok(())
+                    }
+                }
+            }
             Prim::FreeLater { .. }
             | Prim::CallRcu { .. }
             | Prim::Synchronize { .. }
@@ -439,8 +526,14 @@ impl Machine<'_> {
             | Prim::Flush(_)
             | Prim::FlushAll
             | Prim::IsPending(_)
-            | Prim::FreeIrq
-            | Prim::RequestIrq { .. }
+            | Prim::IsActive(_)
+            | Prim::TryCancel(_)
+            | Prim::HrtimerStart(_)
+            | Prim::FreeIrq(_)
+            | Prim::DisableIrq(_)
+            | Prim::EnableIrq
+            | Prim::SyncIrq
+            | Prim::RequestIrq(_)
             | Prim::KthreadStop
             | Prim::KthreadShouldStop => self.callback_footprint(t, prim, site),
             Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
@@ -474,7 +567,7 @@ impl Machine<'_> {
             Prim::Cancel { object, sync, .. } => !sync || self.cancel_ready(t, self.arg(t, site, object) as u64),
             Prim::Flush(n) => self.flush_ready(t, self.arg(t, site, n) as u64),
             Prim::FlushAll => self.flush_all_ready(t),
-            Prim::FreeIrq => self.cancel_ready(t, self.irq_key(t, site)),
+            Prim::FreeIrq(_) | Prim::DisableIrq(true) | Prim::SyncIrq => self.irq_ready(t, self.irq_key(t, prim, site)),
             Prim::KthreadStop => self.kthread_stop_ready(t, site),
             Prim::PthreadJoin | Prim::CondWait { .. } | Prim::AtomicSection(_) => self.pthread_ready(t, prim, site),
             _ => true,
@@ -504,8 +597,24 @@ impl Machine<'_> {
             _ if prim.is_atomic() => self.atomic_perform(t, prim, site),
             Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),
             Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
+            Prim::Managed { zero, size } => self.allocate_managed(t, site, zero, size),
+            Prim::ReleaseManaged => {
+                self.release_managed(t, a(self, 0) as u64);
+                Flow::Next(0)
+            }
+            Prim::UserRead | Prim::UserWrite => self.user_access(t, prim, site),
+            Prim::Unknown(how) => {
+                let name = site.name.as_str();
+                if self.sleeps(t, how, site) && !self.may_sleep(t, name) {
+                    return Flow::Dead;
+                }
+                self.unknown_calls.insert(name);
+                self.skip(t, name, site);
+                Flow::Next(0)
+            }
             Prim::Free(n) => {
                 let addr = a(self, n) as u64;
+                self.forget_managed(prim, t, site);
                 self.free_now(t, addr);
                 Flow::Next(0)
             }
@@ -528,17 +637,7 @@ impl Machine<'_> {
             Prim::Lock(op) => self.lock_perform(t, op, site),
             Prim::RwUnlock => self.lock_perform(t, self.rw_unlock(t, site), site),
             Prim::MaySleep(how) => {
-                let sleeps = match how {
-                    Sleeps::Always => true,
-                    Sleeps::Sometimes => false,
-                    Sleeps::Gfp(n) => a(self, n) & 0x400 != 0 || self.allows_reclaim(a(self, n)),
-                    Sleeps::IfTrue(n) => a(self, n) != 0,
-                    Sleeps::IfFalse(n) => a(self, n) == 0,
-                    Sleeps::IfBit(n, bit) => a(self, n) & bit != 0,
-                    Sleeps::OnRt => self.rt(),
-                    Sleeps::Unknown | Sleeps::Never => false,
-                };
-                if sleeps && !self.may_sleep(t, site.name.as_str()) {
+                if self.sleeps(t, how, site) && !self.may_sleep(t, site.name.as_str()) {
                     return Flow::Dead;
                 }
                 Flow::Next(0)
@@ -566,8 +665,15 @@ impl Machine<'_> {
             | Prim::Flush(_)
             | Prim::FlushAll
             | Prim::IsPending(_)
-            | Prim::RequestIrq { .. }
-            | Prim::FreeIrq
+            | Prim::IsActive(_)
+            | Prim::TryCancel(_)
+            | Prim::HrtimerSetup { .. }
+            | Prim::HrtimerStart(_)
+            | Prim::RequestIrq(_)
+            | Prim::FreeIrq(_)
+            | Prim::DisableIrq(_)
+            | Prim::EnableIrq
+            | Prim::SyncIrq
             | Prim::KthreadRun
             | Prim::KthreadStop
             | Prim::KthreadShouldStop => self.callback_perform(t, prim, site),
@@ -677,7 +783,14 @@ impl Machine<'_> {
             }
             Prim::Warn => Flow::Next(1),
             Prim::Thread(level) => {
-                let (cpu, function, data) = (a(self, 0) as u32 % crate::memory::CPUS, a(self, 1) as u64, a(self, 2));
+                let (cpu, function, data) = (a(self, 0) as u32, a(self, 1) as u64, a(self, 2));
+                if cpu >= crate::memory::CPUS {
+                    let place = crate::run::place_of(self, self.site(t));
+                    let last = crate::memory::CPUS - 1;
+                    self.unsupported.insert(format!("{}:{}: there is no CPU {}, only 0 to {last}", place.file, place.line, cpu as i32));
+                    self.cut(t);
+                    return Flow::Dead;
+                }
                 match self.link.function_at(function) {
                     Some(id) => {
                         let name = self.link.functions[id.0 as usize].name;
@@ -706,6 +819,20 @@ impl Machine<'_> {
             Prim::Choose => Flow::Next(i64::from(self.choice)),
             Prim::AnyValue(which) => Flow::Next(self.anything(t, site.dst_ty, which)),
             _ => self.pthread_perform(t, prim, site),
+        }
+    }
+
+    /// Whether a call may sleep with these arguments.
+    fn sleeps(&self, t: usize, how: Sleeps, site: &CallSite) -> bool {
+        let a = |n: u8| self.arg(t, site, n);
+        match how {
+            Sleeps::Always => true,
+            Sleeps::Gfp(n) => a(n) & 0x400 != 0 || self.allows_reclaim(a(n)),
+            Sleeps::IfTrue(n) => a(n) != 0,
+            Sleeps::IfFalse(n) => a(n) == 0,
+            Sleeps::IfBit(n, bit) => a(n) & bit != 0,
+            Sleeps::OnRt => self.rt(),
+            Sleeps::Sometimes | Sleeps::Unknown | Sleeps::Never => false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Names of primitives. What the kernel model describes as a lock or a context change needs no row here.
 
 use super::state::CallbackKind::{Kthread, Tasklet, Timer, Work};
-use super::{Any, AtomicOp, LockOp, Prim, Scan, Size};
+use super::{Any, AtomicOp, LockOp, Prim, Request, Scan, Size};
 use crate::thread::Level;
 use cuthere_kernel::{LockKind, LockMode, Sleeps, Success};
 use rustc_hash::FxHashMap;
@@ -128,7 +128,24 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "test_bit", Prim::Bit { set: None, test: true });
     add(&mut t, "might_sleep __might_sleep might_fault __might_resched", Prim::MaySleep(Sleeps::Always));
     add(&mut t, "msleep usleep_range ssleep fsleep msleep_interruptible usleep_range_state", Prim::MaySleep(Sleeps::Always));
-    add(&mut t, "cond_resched __cond_resched yield cond_resched_lock", Prim::Yield);
+    add(
+        &mut t,
+        "cond_resched __cond_resched _cond_resched yield cond_resched_lock cond_resched_rcu_qs cond_resched_tasks_rcu_qs",
+        Prim::Yield,
+    );
+    // Of these, only that they sleep matters to who calls them; a clock's state is the hardware's.
+    add(
+        &mut t,
+        "might_resched try_to_freeze set_freezable kmem_cache_shrink vunmap vm_unmap_ram iounmap memunmap pci_iounmap usleep_range_idle
+         usleep_idle_range do_nanosleep yield_to wait_for_random_bytes cleanup_srcu_struct init_srcu_struct __init_srcu_struct percpu_free_rwsem
+         clk_prepare clk_unprepare clk_prepare_enable clk_disable_unprepare clk_set_rate clk_set_parent clk_set_min_rate clk_set_max_rate
+         clk_set_phase clk_bulk_prepare clk_bulk_prepare_enable clk_bulk_disable_unprepare clk_bulk_unprepare",
+        Prim::MaySleep(Sleeps::Always),
+    );
+    add(&mut t, "copy_from_user __copy_from_user _copy_from_user raw_copy_from_user", Prim::UserCopy { from_user: true });
+    add(&mut t, "copy_to_user __copy_to_user _copy_to_user raw_copy_to_user", Prim::UserCopy { from_user: false });
+    add(&mut t, "get_user __get_user unsafe_get_user", Prim::UserRead);
+    add(&mut t, "put_user __put_user unsafe_put_user", Prim::UserWrite);
     add(&mut t, "this_cpu_write __this_cpu_write raw_cpu_write", Prim::PerCpuChange('='));
     add(&mut t, "this_cpu_add __this_cpu_add raw_cpu_add", Prim::PerCpuChange('+'));
     add(&mut t, "this_cpu_sub __this_cpu_sub raw_cpu_sub", Prim::PerCpuChange('-'));
@@ -154,7 +171,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "get_device", Prim::GetObject);
     add(&mut t, "put_device", Prim::PutObject { delete: false });
     add(&mut t, "device_unregister", Prim::PutObject { delete: true });
-    add(&mut t, "device_initialize device_add device_register device_del", Prim::Give(0));
+    add(&mut t, "device_initialize device_add device_register", Prim::Give(0));
     add(&mut t, "__list_add_valid __list_add_valid_or_report", Prim::ListAddValid);
     add(&mut t, "__list_del_entry_valid __list_del_entry_valid_or_report", Prim::ListDelValid);
     add(&mut t, "lockdep_assert_held lockdep_assert_held_write lockdep_assert_held_read assert_spin_locked", Prim::Held(false));
@@ -204,32 +221,41 @@ fn memory(t: &mut Table) {
     add(
         t,
         "kmalloc __kmalloc kmalloc_node __kmalloc_node kvmalloc kvmalloc_node vmalloc __vmalloc kmalloc_track_caller __kmalloc_noprof kmalloc_noprof
-         kvmalloc_noprof __kvmalloc_node_noprof vmalloc_noprof",
+         kvmalloc_noprof __kvmalloc_node_noprof vmalloc_noprof __kmalloc_track_caller kmalloc_node_track_caller __kmalloc_node_track_caller
+         kmalloc_track_caller_noprof kmalloc_node_track_caller_noprof __kmalloc_node_track_caller_noprof kmalloc_large kmalloc_large_noprof
+         kmalloc_node_noprof __kmalloc_node_noprof",
         new(false, Size::Argument(0)),
     );
     add(t, "kzalloc kzalloc_node kvzalloc kvzalloc_node vzalloc kzalloc_noprof kvzalloc_noprof", new(true, Size::Argument(0)));
     add(t, "kmalloc_array kvmalloc_array kmalloc_array_noprof kvmalloc_array_noprof", new(false, Size::Product(0, 1)));
     add(t, "kcalloc kvcalloc kcalloc_node kcalloc_noprof kvcalloc_noprof", new(true, Size::Product(0, 1)));
-    add(t, "kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_noprof", new(false, Size::Cache(0)));
+    add(t, "__kmalloc_cache_noprof kmem_cache_alloc_trace kmalloc_trace", new(false, Size::Argument(2)));
+    add(t, "kmem_cache_alloc kmem_cache_alloc_node kmem_cache_alloc_noprof kmem_cache_alloc_lru_noprof", new(false, Size::Cache(0)));
     add(t, "kmem_cache_zalloc", new(true, Size::Cache(0)));
     add(t, "__get_free_pages __get_free_page get_zeroed_page", new(true, Size::Fixed(65536)));
     add(t, "free_pages free_page", Prim::Free(0));
+    add(t, "kmalloc_size_roundup", Prim::Argument(0));
     add(t, "alloc_workqueue create_workqueue create_singlethread_workqueue", new(true, Size::Fixed(64)));
     add(t, "kmemdup kmemdup_noprof", new(false, Size::Copy(0, 1)));
-    add(t, "devm_kzalloc", new(true, Size::Argument(1)));
-    add(t, "devm_kmalloc", new(false, Size::Argument(1)));
+    let managed = |zero, size| Prim::Managed { zero, size };
+    add(t, "devm_kzalloc", managed(true, Size::Argument(1)));
+    add(t, "devm_kmalloc", managed(false, Size::Argument(1)));
+    add(t, "devm_kcalloc", managed(true, Size::Product(1, 2)));
+    add(t, "devm_kmalloc_array", managed(false, Size::Product(1, 2)));
+    add(t, "devm_kmemdup", managed(false, Size::Copy(1, 2)));
+    add(t, "devres_release_all device_release_driver device_del", Prim::ReleaseManaged);
     add(t, "kmem_cache_create kmem_cache_create_usercopy", Prim::CacheCreate);
     add(t, "kfree kvfree vfree kfree_sensitive kzfree kfree_const free_percpu", Prim::Free(0));
-    add(t, "kmem_cache_free mempool_free_slab", Prim::Free(1));
+    add(t, "kmem_cache_free mempool_free_slab devm_kfree", Prim::Free(1));
     add(t, "kfree_rcu kvfree_rcu kfree_rcu_mightsleep kvfree_rcu_mightsleep", Prim::FreeLater { srcu: false });
 }
 
 fn wait(t: &mut Table) {
-    add(t, "init_waitqueue_head __init_waitqueue_head", Prim::InitQueue);
-    add(t, "prepare_to_wait prepare_to_wait_event", Prim::PrepareToWait { exclusive: false });
-    add(t, "prepare_to_wait_exclusive", Prim::PrepareToWait { exclusive: true });
+    add(t, "init_waitqueue_head __init_waitqueue_head init_swait_queue_head __init_swait_queue_head", Prim::InitQueue);
+    add(t, "prepare_to_wait prepare_to_wait_event prepare_to_swait_event", Prim::PrepareToWait { exclusive: false });
+    add(t, "prepare_to_wait_exclusive prepare_to_swait_exclusive", Prim::PrepareToWait { exclusive: true });
     add(t, "add_wait_queue", Prim::PrepareToWait { exclusive: false });
-    add(t, "finish_wait remove_wait_queue", Prim::FinishWait);
+    add(t, "finish_wait remove_wait_queue finish_swait", Prim::FinishWait);
     add(
         t,
         "wake_up wake_up_nr wake_up_interruptible wake_up_interruptible_sync wake_up_locked wake_up_poll wake_up_interruptible_poll
@@ -265,7 +291,8 @@ fn wait(t: &mut Table) {
     add(t, "signal_pending signal_pending_state fatal_signal_pending need_resched freezing", Prim::Give(0));
     add(
         t,
-        "synchronize_rcu synchronize_net synchronize_sched synchronize_rcu_bh synchronize_rcu_expedited",
+        "synchronize_rcu synchronize_net synchronize_sched synchronize_rcu_bh synchronize_rcu_expedited synchronize_sched_expedited
+         synchronize_rcu_bh_expedited synchronize_rcu_mult",
         Prim::Synchronize { srcu: false },
     );
     add(t, "synchronize_srcu synchronize_srcu_expedited", Prim::Synchronize { srcu: true });
@@ -279,7 +306,7 @@ fn wait(t: &mut Table) {
 fn callbacks(t: &mut Table) {
     add(t, "timer_setup timer_setup_on_stack __timer_setup init_timer_key do_init_timer timer_init_key", Prim::Setup(Timer, 0, 1, None));
     add(t, "mod_timer add_timer mod_timer_pending timer_reduce add_timer_on", Prim::Arm(Timer, 0));
-    add(t, "del_timer timer_delete try_to_del_timer_sync timer_delete_sync_try", Prim::Cancel { object: 0, sync: false, shutdown: false });
+    add(t, "del_timer timer_delete", Prim::Cancel { object: 0, sync: false, shutdown: false });
     add(t, "del_timer_sync timer_delete_sync del_singleshot_timer_sync", Prim::Cancel { object: 0, sync: true, shutdown: false });
     add(t, "timer_shutdown_sync", Prim::Cancel { object: 0, sync: true, shutdown: true });
     add(t, "timer_shutdown", Prim::Cancel { object: 0, sync: false, shutdown: true });
@@ -299,9 +326,34 @@ fn callbacks(t: &mut Table) {
     add(t, "tasklet_setup", Prim::Setup(Tasklet, 0, 1, None));
     add(t, "tasklet_schedule tasklet_hi_schedule", Prim::Arm(Tasklet, 0));
     add(t, "tasklet_kill", Prim::Cancel { object: 0, sync: true, shutdown: false });
-    add(t, "request_irq", Prim::RequestIrq { threaded: false });
-    add(t, "request_threaded_irq", Prim::RequestIrq { threaded: true });
-    add(t, "free_irq disable_irq", Prim::FreeIrq);
+    let request = |irq, handler, thread, flags, data| Prim::RequestIrq(Request { irq, handler, thread, flags, data });
+    add(t, "request_irq request_any_context_irq", request(0, 1, None, 2, 4));
+    add(t, "request_threaded_irq", request(0, 1, Some(2), 3, 5));
+    add(t, "devm_request_irq devm_request_any_context_irq", request(1, 2, None, 3, 5));
+    add(t, "devm_request_threaded_irq", request(1, 2, Some(3), 4, 6));
+    add(t, "free_irq", Prim::FreeIrq(0));
+    add(t, "devm_free_irq", Prim::FreeIrq(1));
+    add(t, "disable_irq", Prim::DisableIrq(true));
+    add(t, "disable_irq_nosync disable_hardirq", Prim::DisableIrq(false));
+    add(t, "enable_irq", Prim::EnableIrq);
+    add(t, "synchronize_irq synchronize_hardirq", Prim::SyncIrq);
+    add(t, "hrtimer_init hrtimer_init_on_stack __hrtimer_init", Prim::HrtimerSetup { function: None, mode: 2 });
+    add(t, "hrtimer_setup hrtimer_setup_on_stack", Prim::HrtimerSetup { function: Some(1), mode: 3 });
+    add(t, "hrtimer_start", Prim::HrtimerStart(2));
+    add(t, "hrtimer_start_range_ns", Prim::HrtimerStart(3));
+    add(t, "hrtimer_start_expires", Prim::HrtimerStart(1));
+    add(t, "hrtimer_restart", Prim::HrtimerStart(9));
+    add(t, "hrtimer_cancel", Prim::Cancel { object: 0, sync: true, shutdown: false });
+    add(t, "hrtimer_try_to_cancel try_to_del_timer_sync timer_delete_sync_try", Prim::TryCancel(0));
+    add(t, "hrtimer_active", Prim::IsActive(0));
+    add(t, "hrtimer_is_queued", Prim::IsPending(0));
+    add(t, "hrtimer_forward hrtimer_forward_now", Prim::Give(1));
+    add(
+        t,
+        "hrtimer_set_expires hrtimer_set_expires_range_ns hrtimer_cb_get_time hrtimer_get_remaining __hrtimer_get_remaining
+         destroy_hrtimer_on_stack hrtimer_add_expires hrtimer_add_expires_ns",
+        Prim::Give(0),
+    );
     add(t, "kthread_run kthread_create", Prim::KthreadRun);
     add(t, "kthread_stop", Prim::KthreadStop);
     add(t, "kthread_should_stop", Prim::KthreadShouldStop);

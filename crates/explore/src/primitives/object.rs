@@ -9,12 +9,15 @@ use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
 
 impl Machine<'_> {
-    pub(super) fn object_footprint(&mut self, t: usize, _prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+    pub(super) fn object_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
         let object = self.arg(t, site, 0) as u64;
         if object == 0 {
             return Ok(());
         }
         let result = self.synchronises(t, object, Access::new(Location::sync(object), Mode::Write));
+        if prim != Prim::GetObject {
+            self.managed_footprint(t, object);
+        }
         self.add_cpu(t, false);
         result
     }
@@ -34,7 +37,11 @@ impl Machine<'_> {
             return Flow::Next(object as i64);
         }
         *count -= 1;
-        match *count {
+        let last = *count == 0;
+        if last || prim == (Prim::PutObject { delete: true }) {
+            self.release_managed(t, object);
+        }
+        match self.world.references.get(&object).copied().unwrap_or(0) {
             0 => {}
             n if n < 0 => {
                 self.fault(t, FaultKind::RefcountUnderflow, object, "reference dropped of an object that has none left");

@@ -2,6 +2,7 @@
 
 use crate::code::FnId;
 use crate::memory::CPUS;
+use crate::thread::Level;
 use rustc_hash::FxHashMap;
 
 /// A lock of any kind, or a semaphore.
@@ -43,7 +44,10 @@ pub enum CallbackKind {
     Timer,
     Work,
     Tasklet,
+    Hrtimer,
     Irq,
+    /// The part of an interrupt's handler that runs in a thread.
+    IrqThread,
     Kthread,
 }
 
@@ -60,6 +64,10 @@ pub struct Callback {
     pub fired: u32,
     /// Shut down: arming it has no effect.
     pub dead: bool,
+    /// Where it runs, if its kind does not say.
+    pub level: Option<Level>,
+    /// What an interrupt's handler wakes.
+    pub thread: Option<FnId>,
 }
 
 /// See the module.
@@ -72,6 +80,8 @@ pub struct World {
     pub caches: FxHashMap<u64, u64>,
     pub tasks: FxHashMap<u64, usize>,
     pub references: FxHashMap<u64, i64>,
+    /// What goes with each device, in the order of its allocation.
+    pub managed: FxHashMap<u64, Vec<u64>>,
     /// The task that each CPU runs.
     pub cpus: [Option<usize>; CPUS as usize],
     pub atomic_section: Option<usize>,
@@ -95,6 +105,7 @@ impl World {
         self.caches.clear();
         self.tasks.clear();
         self.references.clear();
+        self.managed.clear();
         self.cpus = [None; CPUS as usize];
         (self.atomic_section, self.atomic_depth) = (None, 0);
     }

@@ -1,0 +1,207 @@
+//! Kernel code of each kind, for a tree that has only headers: what runs when, what goes with what, and up to which bounds.
+
+mod common;
+
+use common::explore_tree;
+use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption};
+
+/// Declarations as the kernel's headers have them, where the engine does the work.
+const HEADER: &str = "#ifndef _ALL_H\n#define _ALL_H\n#define NULL ((void *)0)\n#define GFP_KERNEL 0x400\n#define container_of(p, type, member) ((type *)((char *)(p) - __builtin_offsetof(type, member)))\n\
+    #define HRTIMER_MODE_REL 1\n#define HRTIMER_MODE_REL_SOFT 5\n#define HRTIMER_MODE_REL_HARD 9\n#define IRQ_HANDLED 1\n#define IRQ_WAKE_THREAD 2\n\
+    typedef unsigned long size_t;\nstruct rcu_head { void *next; };\nstruct mutex { long a[4]; };\nstruct spinlock { long a; };\ntypedef struct spinlock spinlock_t;\nstruct device { void *p; };\n\
+    struct timer_list { long e; void (*function)(struct timer_list *); };\nenum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };\n\
+    struct hrtimer { long a; enum hrtimer_restart (*function)(struct hrtimer *); };\n\
+    void *kzalloc(size_t size, int flags);\nvoid *devm_kzalloc(struct device *dev, size_t size, int flags);\nvoid kfree(const void *p);\nvoid mutex_lock(struct mutex *m);\nvoid mutex_unlock(struct mutex *m);\n\
+    void hrtimer_init(struct hrtimer *t, int clock, int mode);\nvoid hrtimer_start(struct hrtimer *t, long time, int mode);\nint hrtimer_cancel(struct hrtimer *t);\nint hrtimer_try_to_cancel(struct hrtimer *t);\n\
+    int request_threaded_irq(unsigned irq, int (*h)(int, void *), int (*t)(int, void *), unsigned long flags, const char *name, void *dev);\n\
+    int request_irq(unsigned irq, int (*h)(int, void *), unsigned long flags, const char *name, void *dev);\nvoid free_irq(unsigned irq, void *dev);\n\
+    int devm_request_irq(struct device *dev, unsigned irq, int (*h)(int, void *), unsigned long flags, const char *name, void *data);\n\
+    unsigned long copy_from_user(void *to, const void *from, unsigned long n);\nvoid spin_lock(spinlock_t *l);\nvoid spin_unlock(spinlock_t *l);\n\
+    int mod_timer(struct timer_list *t, long when);\nint del_timer_sync(struct timer_list *t);\nvoid timer_setup(struct timer_list *t, void (*f)(struct timer_list *), int flags);\n#endif\n";
+
+fn with(options: &Options, text: &str) -> Outcome {
+    explore_tree(&[("include/all.h", HEADER)], &format!("#include <all.h>\n{text}"), options)
+}
+
+fn run(text: &str) -> Outcome {
+    with(&Options::default(), text)
+}
+
+fn fault(outcome: &Outcome) -> Option<&'static str> {
+    assert!(outcome.faults.is_empty() || outcome.kind == OutcomeKind::Fault, "{:?} {:?}", outcome.guesses, outcome.unsupported);
+    outcome.faults.first().map(|f| f.fault.kind.id())
+}
+
+#[track_caller]
+fn none(outcome: &Outcome) {
+    let why = (
+        &outcome.faults.first().map(|f| &f.fault.detail),
+        &outcome.unknown_calls,
+        &outcome.unsupported,
+        &outcome.guesses,
+        &outcome.unfinished,
+    );
+    assert_eq!(outcome.kind, OutcomeKind::None, "{why:?} {:?}", outcome.bounds);
+}
+
+#[test]
+fn a_deferred_free_competes_with_who_has_the_object() {
+    let text = |enter: &str, leave: &str| {
+        format!(
+            "struct o {{ int n; struct rcu_head r; }};\nstatic struct o *p;\nstatic void drop(void *u)\n{{\n\tstruct o *x = xchg(&p, NULL);\n\tif (x)\n\t\tkfree_rcu(x, r);\n}}\n\
+             static void look(void *u)\n{{\n\t{enter}\n\tstruct o *x = READ_ONCE(p);\n\tif (x)\n\t\tx->n++;\n\t{leave}\n}}\n\
+             void scenario(void)\n{{\n\tp = kzalloc(sizeof(*p), GFP_KERNEL);\n\tcuthere_task(0, drop, NULL);\n\tcuthere_task(1, look, NULL);\n}}\n"
+        )
+    };
+    assert_eq!(fault(&run(&text("", ""))), Some("use-after-free"));
+    none(&run(&text("rcu_read_lock();", "rcu_read_unlock();")));
+}
+
+/// An object with a timer of high resolution, ended in this way.
+fn hrtimer(mode: &str, body: &str, end: &str) -> String {
+    format!(
+        "struct o {{ int n; struct hrtimer t; struct mutex m; }};\nstatic struct o *p;\nstatic enum hrtimer_restart tick(struct hrtimer *t)\n{{\n\tstruct o *o = container_of(t, struct o, t);\n\t{body}\n}}\n\
+         static void stop(void *u)\n{{\n\t{end}\n\tkfree(p);\n}}\nvoid scenario(void)\n{{\n\tp = kzalloc(sizeof(*p), GFP_KERNEL);\n\thrtimer_init(&p->t, 1, {mode});\n\tp->t.function = tick;\n\
+         \thrtimer_start(&p->t, 1, {mode});\n\tcuthere_task(1, stop, NULL);\n}}\n"
+    )
+}
+
+#[test]
+fn timers_of_high_resolution_run_and_run_again() {
+    let again = "o->n++; return HRTIMER_RESTART;";
+    assert_eq!(fault(&run(&hrtimer("HRTIMER_MODE_REL", again, "hrtimer_try_to_cancel(&p->t);"))), Some("use-after-free"));
+    let outcome = run(&hrtimer("HRTIMER_MODE_REL", again, "hrtimer_cancel(&p->t);"));
+    none(&outcome);
+    assert!(outcome.bounds.contains("interrupts"), "it is said how often it ran");
+}
+
+#[test]
+fn a_timer_runs_where_its_mode_says() {
+    let locks = "mutex_lock(&o->m); mutex_unlock(&o->m); return HRTIMER_NORESTART;";
+    let rt = Options { preemption: Preemption::Rt, ..Options::default() };
+    let spins = "static spinlock_t l;\n".to_owned()
+        + &hrtimer("MODE", "spin_lock(&l); spin_unlock(&l); return HRTIMER_NORESTART;", "hrtimer_cancel(&p->t);");
+    assert_eq!(fault(&run(&hrtimer("HRTIMER_MODE_REL", locks, "hrtimer_cancel(&p->t);"))), Some("sleep-in-atomic"));
+    for (mode, sleeps) in [("HRTIMER_MODE_REL", false), ("HRTIMER_MODE_REL_SOFT", false), ("HRTIMER_MODE_REL_HARD", true)] {
+        let text = spins.replace("MODE,", "MODE").replace("MODE", mode).replace(&format!("{mode} tick"), "tick");
+        assert_eq!(fault(&with(&rt, &text)).is_some(), sleeps, "{mode}");
+    }
+}
+
+/// A device's interrupt with these handlers, freed and its object after it.
+fn interrupt(request: &str, hard: &str, end: &str) -> String {
+    format!(
+        "struct o {{ int n, done; struct mutex m; }};\nstatic struct o *p;\nstatic struct device dev;\nstatic int hard(int irq, void *d)\n{{\n\tstruct o *o = d;\n\t{hard}\n}}\n\
+         static int thread(int irq, void *d)\n{{\n\tstruct o *o = d;\n\tmutex_lock(&o->m);\n\to->done++;\n\tmutex_unlock(&o->m);\n\treturn IRQ_HANDLED;\n}}\nstatic void stop(void *u)\n{{\n\t{end}\n}}\n\
+         void scenario(void)\n{{\n\tp = kzalloc(sizeof(*p), GFP_KERNEL);\n\t{request};\n\tcuthere_task(1, stop, NULL);\n}}\n"
+    )
+}
+
+#[test]
+fn interrupts_are_handled_where_they_should_be() {
+    let threaded = "request_threaded_irq(7, hard, thread, 0, \"x\", p)";
+    none(&run(&interrupt("request_threaded_irq(7, NULL, thread, 0, \"x\", p)", "return 0;", "free_irq(7, p); kfree(p);")));
+    none(&run(&interrupt(threaded, "return IRQ_WAKE_THREAD;", "free_irq(7, p); kfree(p);")));
+    assert_eq!(fault(&run(&interrupt(threaded, "return IRQ_WAKE_THREAD;", "kfree(p);"))), Some("use-after-free"));
+    // The handler itself must not sleep, but on the real-time kernel, where it runs in a thread.
+    let sleeps = interrupt("request_irq(7, hard, 0, \"x\", p)", "mutex_lock(&o->m); mutex_unlock(&o->m); return IRQ_HANDLED;", "");
+    assert_eq!(fault(&run(&sleeps)), Some("sleep-in-atomic"));
+    none(&with(&Options { preemption: Preemption::Rt, ..Options::default() }, &sleeps));
+    // One that nobody competes with runs as well.
+    none(&run(&interrupt("devm_request_irq(&dev, 7, hard, 0, \"x\", p)", "o->n++; return IRQ_HANDLED;", "")));
+    let null = interrupt("devm_request_irq(&dev, 7, hard, 0, \"x\", NULL)", "o->n++; return IRQ_HANDLED;", "");
+    assert_eq!(fault(&run(&null)), Some("null-deref"));
+}
+
+#[test]
+fn what_serves_until_it_is_stopped_is_looked_at_within_bounds() {
+    let text = |stop: &str| {
+        format!(
+            "static struct timer_list t;\nstatic int n, *p;\nstatic void tick(struct timer_list *u)\n{{\n\tn++;\n\tif (p)\n\t\t*p = n;\n\tmod_timer(&t, 1);\n}}\n\
+             static void end(void *u)\n{{\n\t{stop}\n\tkfree(p);\n}}\nvoid scenario(void)\n{{\n\tp = kzalloc(4, GFP_KERNEL);\n\ttimer_setup(&t, tick, 0);\n\tmod_timer(&t, 1);\n\tcuthere_task(1, end, NULL);\n}}\n"
+        )
+    };
+    let outcome = run(&text("del_timer_sync(&t);"));
+    none(&outcome);
+    assert!(outcome.bounds.contains("interrupts"));
+    assert_eq!(fault(&run(&text(""))), Some("use-after-free"));
+    // A thread that never ends is not said to be without fault.
+    let serves = "static int n;\nstatic void loop(void *u)\n{\n\tfor (;;)\n\t\tWRITE_ONCE(n, READ_ONCE(n) + 1);\n}\nstatic void look(void *u)\n{\n\tint seen = READ_ONCE(n);\n}\n\
+                  void scenario(void)\n{\n\tcuthere_task(0, loop, NULL);\n\tcuthere_task(1, look, NULL);\n}\n";
+    assert_eq!(run(serves).kind, OutcomeKind::Unknown);
+}
+
+#[test]
+fn what_goes_with_a_device_ends_with_it() {
+    let text = |end: &str| {
+        format!(
+            "static struct device *dev;\nstatic int *p;\nstatic void use(void *u)\n{{\n\t*p = 1;\n}}\nstatic void end(void *u)\n{{\n\t{end}\n}}\n\
+             void scenario(void)\n{{\n\tdev = kzalloc(sizeof(*dev), GFP_KERNEL);\n\tp = devm_kzalloc(dev, 4, GFP_KERNEL);\n\tcuthere_task(0, use, NULL);\n\tcuthere_task(1, end, NULL);\n}}\n"
+        )
+    };
+    for end in ["device_unregister(dev);", "put_device(dev);", "device_release_driver(dev);"] {
+        assert_eq!(fault(&run(&text(end))), Some("use-after-free"), "{end}");
+    }
+    none(&run(&text("get_device(dev); put_device(dev);")));
+}
+
+/// The scenario includes the file that says how it is done.
+#[test]
+fn a_body_that_can_run_wins() {
+    let devres = "#include <all.h>\nvoid *devm_kmalloc(struct device *dev, size_t size, int flags)\n{\n\tdev->p = kzalloc(size, flags);\n\treturn dev->p;\n}\n\
+                  void devres_release_all(struct device *dev)\n{\n\tkfree(dev->p);\n\tdev->p = NULL;\n}\n";
+    let header = HEADER.replace(
+        "void *devm_kzalloc(struct device *dev, size_t size, int flags);",
+        "void *devm_kmalloc(struct device *dev, size_t size, int flags);\nstatic inline void *devm_kzalloc(struct device *dev, size_t size, int flags)\n{\n\treturn devm_kmalloc(dev, size, flags);\n}",
+    );
+    let text = "#include \"base/devres.c\"\nstatic struct device dev;\nstatic int *p;\nstatic void end(void *u)\n{\n\tdevres_release_all(&dev);\n\tcuthere_assert(dev.p == NULL);\n\t*p = 1;\n}\n\
+                void scenario(void)\n{\n\tp = devm_kzalloc(&dev, 4, GFP_KERNEL);\n\tcuthere_assert(dev.p == p);\n\tcuthere_task(0, end, NULL);\n}\n";
+    let outcome =
+        explore_tree(&[("base/devres.c", devres), ("include/all.h", &header)], &format!("#include <all.h>\n{text}"), &Options::default());
+    assert_eq!(fault(&outcome), Some("use-after-free"), "{:?}", outcome.unsupported);
+}
+
+#[test]
+fn waits_are_executed() {
+    // As the headers have it, in short.
+    let header = "#define NULL ((void *)0)\nstruct wait_queue_head { long a[3]; };\nstruct wait_queue_entry { long a[5]; };\ntypedef struct wait_queue_head wait_queue_head_t;\n\
+                  long prepare_to_wait_event(wait_queue_head_t *q, struct wait_queue_entry *e, int state);\nvoid finish_wait(wait_queue_head_t *q, struct wait_queue_entry *e);\nvoid schedule(void);\n\
+                  #define __wait_event(q, condition) do { struct wait_queue_entry e; for (;;) { prepare_to_wait_event(&(q), &e, 2); if (condition) break; schedule(); } finish_wait(&(q), &e); } while (0)\n\
+                  #define wait_event(q, condition) do { if (condition) break; __wait_event(q, condition); } while (0)\nvoid wake_up(wait_queue_head_t *q);\n";
+    let text = |wake: &str| {
+        format!(
+            "#include <wait.h>\nstatic wait_queue_head_t q;\nstatic int flag;\nstatic void waits(void *u)\n{{\n\twait_event(q, READ_ONCE(flag));\n\tcuthere_assert(flag);\n}}\n\
+             static void wakes(void *u)\n{{\n\t{wake}\n}}\nvoid scenario(void)\n{{\n\tcuthere_task(0, waits, NULL);\n\tcuthere_task(1, wakes, NULL);\n}}\n"
+        )
+    };
+    let explore = |wake: &str| explore_tree(&[("include/wait.h", header)], &text(wake), &Options::default());
+    none(&explore("WRITE_ONCE(flag, 1); wake_up(&q);"));
+    assert_eq!(fault(&explore("wake_up(&q); WRITE_ONCE(flag, 1);")), Some("deadlock"));
+}
+
+#[test]
+fn a_users_memory_may_be_none() {
+    let text = |from: &str| {
+        format!(
+            "static int n, there = 3;\nstatic void copies(void *u)\n{{\n\tif (copy_from_user(&n, {from}, sizeof(n)))\n\t\treturn;\n\tcuthere_assert(n != 3);\n}}\n\
+             void scenario(void)\n{{\n\tcuthere_task(0, copies, NULL);\n}}\n"
+        )
+    };
+    assert_eq!(fault(&run(&text("&there"))), Some("assertion"));
+    none(&run(&text("NULL")));
+}
+
+#[test]
+fn what_makes_no_scenario_is_said() {
+    let told = |text: &str, words: &str| {
+        let outcome = run(text);
+        assert_eq!(outcome.kind, OutcomeKind::Unknown, "{text}");
+        assert!(outcome.unsupported.iter().any(|line| line.contains(words)), "{words}: {:?}", outcome.unsupported);
+    };
+    let task = "static void task(void *u)\n{\n}\n";
+    told(&format!("{task}void scenario(void)\n{{\n}}\n"), "starts no thread");
+    told(&format!("{task}void scenario(void)\n{{\n\tcuthere_task(4, task, NULL);\n}}\n"), "there is no CPU 4");
+    told(&format!("#include \"drivers/gone.c\"\n{task}void scenario(void)\n{{\n\tcuthere_task(0, task, NULL);\n}}\n"), "drivers/gone.c");
+    told(&format!("{task}void scenario(void)\n{{\n\t*(int *)NULL = 1;\n\tcuthere_task(0, task, NULL);\n}}\n"), "start state");
+    told(&format!("{task}void scenario(void)\n{{\n\tif (cuthere_choose(2))\n\t\tcuthere_task(0, task, NULL);\n}}\n"), "cuthere_choose");
+}
