@@ -87,6 +87,15 @@ impl Claim {
         self
     }
 
+    /// Lowers it if a function was called since an operation whose body was not read: it may have undone what the claim rests on.
+    pub fn since(mut self, path: &Path<'_, '_>, op: OpId) -> Claim {
+        if let Some(name) = path.unread_since(op) {
+            self.confidence = self.confidence.min(Confidence::Medium);
+            self.assumes.push(format!("`{name}()`, called in between, was not read and changes none of this"));
+        }
+        self
+    }
+
     /// Adds a step in the function at hand.
     pub fn step(mut self, func: FuncId, loc: Loc, text: impl Into<String>) -> Claim {
         self.steps.push(At { func, loc, text: text.into() });

@@ -119,7 +119,7 @@ fn here(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Slee
         Way::Table(..) => format!("`{}` may sleep, called with {context}", chain.primitive),
         _ => format!("`{}()` may sleep, called with {context}", chain.primitive),
     };
-    let claim = judged(path, event, call, way, false, message).step_at(path, Some(since), what);
+    let claim = judged(path, event, call, way, false, message).since(path, since).step_at(path, Some(since), what);
     steps(claim, path, event, call, way, chain).identity(format!("{} here", way_name(path.world, way.way)))
 }
 

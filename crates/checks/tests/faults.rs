@@ -66,3 +66,17 @@ fn more_locks_than_anybody_holds_are_still_told_apart() {
     );
     assert_eq!(functions(&findings(&[("drivers/unit/unit.c", &text)])), ["g"]);
 }
+
+#[test]
+fn what_a_function_that_was_not_read_may_undo_is_not_sure() {
+    let caller = "struct unit { spinlock_t lock; };\nvoid elsewhere(struct unit *u);\nvoid f(struct unit *u)\n{\n\tspin_lock(&u->lock);\n\telsewhere(u);\n\tmsleep(1);\n\tspin_unlock(&u->lock);\n}\n";
+    let unread = findings(&[("drivers/unit/unit.c", caller)]);
+    assert_eq!((functions(&unread), unread[0].confidence), (vec!["f"], Confidence::Medium));
+    assert!(unread[0].assumes.iter().any(|a| a.contains("`elsewhere()`")), "{:?}", unread[0].assumes);
+    let body = "struct unit { spinlock_t lock; };\nvoid elsewhere(struct unit *u)\n{\n}\n";
+    let read = findings(&[("drivers/unit/unit.c", caller), ("drivers/unit/elsewhere.c", body)]);
+    assert_eq!((functions(&read), read[0].confidence), (vec!["f"], Confidence::High));
+    // Before the lock is taken it does not matter.
+    let before = caller.replace("\tspin_lock(&u->lock);\n\telsewhere(u);\n", "\telsewhere(u);\n\tspin_lock(&u->lock);\n");
+    assert_eq!(findings(&[("drivers/unit/unit.c", &before)])[0].confidence, Confidence::High);
+}

@@ -27,6 +27,8 @@ pub struct State {
     pub asked: bool,
     /// Pointers dereferenced so far that were not known to be non-NULL before, with the operation.
     pub derefs: SmallVec<[(ValueId, OpId); 4]>,
+    /// The last calls of functions that were not read and that the model does not know: what they do to locks and objects is not known.
+    pub unread: SmallVec<[OpId; 4]>,
     /// Paths that differed were merged into this one: what one knew of the other's choices is lost.
     pub merged: bool,
     /// The last decision taken; index into the trail.
@@ -34,6 +36,9 @@ pub struct State {
     /// Loop heads whose later rounds this state stands for.
     pub rounds: SmallVec<[BlockId; 4]>,
 }
+
+/// Calls of functions that were not read which a path remembers.
+const UNREAD_MAX: usize = 4;
 
 // The derived one would copy the lists element by element.
 impl Clone for State {
@@ -47,6 +52,7 @@ impl Clone for State {
             since: self.since,
             asked: self.asked,
             derefs: SmallVec::from_slice(&self.derefs),
+            unread: SmallVec::from_slice(&self.unread),
             merged: self.merged,
             trail: self.trail,
             rounds: SmallVec::from_slice(&self.rounds),
@@ -213,6 +219,16 @@ impl State {
         self.ctx.atomic() || self.locks.spin()
     }
 
+    /// Notes a call of something that was not read.
+    pub fn call_unread(&mut self, op: OpId) {
+        if self.unread.last() != Some(&op) {
+            if self.unread.len() == UNREAD_MAX {
+                self.unread.remove(0);
+            }
+            self.unread.push(op);
+        }
+    }
+
     /// Whether two paths agree in locks, context and objects.
     pub fn same_typestate(&self, other: &State) -> bool {
         self.ctx == other.ctx && self.locks.same(&other.locks) && self.objects.same(&other.objects)
@@ -319,6 +335,11 @@ impl State {
         });
         self.env = env;
         self.facts = facts;
+        for op in &other.unread {
+            if !self.unread.contains(op) {
+                self.call_unread(*op);
+            }
+        }
         self.merged = true;
     }
 }

@@ -90,7 +90,10 @@ impl<O: Observer> Run<'_, '_, O> {
                     out.push(state);
                 }
             },
-            _ => {
+            known => {
+                if known.is_none() && matches!(target, Target::Name(_)) {
+                    state.call_unread(index);
+                }
                 self.assign(dst, result, &mut state);
                 out.push(state);
             }

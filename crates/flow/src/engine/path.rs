@@ -177,6 +177,15 @@ impl<'p> Path<'p, '_> {
         }
     }
 
+    /// The function that this path has called since an operation without its body having been read, if there is one.
+    pub fn unread_since(&self, since: OpId) -> Option<Symbol> {
+        let op = self.state.unread.iter().rev().find(|op| **op > since)?;
+        match self.body.op(*op)?.kind {
+            OpKind::Call { target: Target::Name(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// The locals whose addresses a call gets.
     pub fn locals_given(&self, args: &[ExprId]) -> Vec<LocalId> {
         let local = |&a: &ExprId| match self.body.expr(a) {
