@@ -3,6 +3,7 @@
 use crate::words;
 use cuthere_base::{Confidence, Finding, Loc, Step};
 use cuthere_flow::body::OpId;
+use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::Access;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::Belief;
@@ -125,6 +126,16 @@ impl Claim {
             _ => format!("loads or stores `{name}->{}`", access.member),
         };
         self.step(path.func, event.loc, text).down(path.world, if access.argument.is_some() { event.way } else { Way::Here })
+    }
+
+    /// Adds the steps of a free: the call here, and the frames below it.
+    pub fn freed(self, path: &Path<'_, '_>, freed: &Freed) -> Claim {
+        let text = match (freed.way, freed.written) {
+            (Way::Callee(..), _) => format!("calls {}(), which frees it", freed.by),
+            (_, Some(e)) => format!("frees `{}` by {}()", path.body.text(e), freed.by),
+            _ => format!("frees it by {}()", freed.by),
+        };
+        self.step_at(path, Some(freed.op), text).down(path.world, freed.way)
     }
 
     pub fn assume(mut self, what: impl Into<String>) -> Claim {

@@ -87,6 +87,7 @@ fn place(p: &RelPlace) -> String {
     p.path.iter().fold(root, |text, step| match step {
         RelStep::Field(name, record) => format!("{text}.{record}:{name}"),
         RelStep::Deref => format!("*({text})"),
+        RelStep::Around(record, member) => format!("{record} around {member} at {text}"),
     })
 }
 
@@ -124,7 +125,8 @@ fn guard(g: &[(Subject, Test)]) -> String {
 fn effect(e: &Effect) -> String {
     let what = match &e.kind {
         EffectKind::Sleep { .. } => "sleeps".to_owned(),
-        EffectKind::Deref { param, .. } => format!("dereferences arg{param}"),
+        EffectKind::Deref { param, tested: false, .. } => format!("dereferences arg{param}"),
+        EffectKind::Deref { param, tested: true, .. } => format!("dereferences arg{param}, tested"),
         EffectKind::Free { place: p, .. } => format!("frees {}", place(p)),
         EffectKind::Acquire { lock, class, .. } => format!("takes {class} at {}", place(lock)),
         EffectKind::Reference { place: p, op } => format!("{op:?} {}", place(p)),
@@ -139,7 +141,10 @@ fn outcome(summary: &Summary, o: &Outcome) -> String {
         parts.push(format!("if {}", guard(&o.guard)));
     }
     parts.extend(o.locks.iter().map(|l| format!("{} {}", if l.taken { "holding" } else { "without" }, l.class)));
-    parts.extend(o.frees.iter().filter_map(|id| summary.effect(*id)).map(|e| format!("having {}", effect(e))));
+    parts.extend(o.frees.iter().filter_map(|freed| {
+        let left = if freed.replaced { ", and put another pointer there" } else { "" };
+        summary.effect(freed.effect).map(|e| format!("having {}{left}", effect(e)))
+    }));
     parts.join(", ")
 }
 
@@ -217,6 +222,7 @@ fn what_a_callee_does_arrives_as_the_same_event() {
             effect: frees *arg0 if arg0 is not 0
             effect: sleeps if arg0 is not 0
             effect: takes unit.lock at *arg0.unit:lock if arg0 is not 0
+            outcome: returns anything, if arg0 is not 0, having effect: frees *arg0 if arg0 is not 0
         "#]],
     );
 }

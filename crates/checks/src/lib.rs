@@ -2,8 +2,10 @@
 //!
 //! Checks read events and the facts of the tree, never one another; their order does not matter.
 
+mod double_free;
 mod null_deref;
 mod sleep_in_atomic;
+mod use_after_free;
 
 pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
 
@@ -13,7 +15,7 @@ use cuthere_incremental::Keep;
 use cuthere_kernel::Model;
 
 /// All checks, sorted by id.
-pub const CHECKS: &[Check] = &[null_deref::CHECK, sleep_in_atomic::CHECK];
+pub const CHECKS: &[Check] = &[double_free::CHECK, null_deref::CHECK, sleep_in_atomic::CHECK, use_after_free::CHECK];
 
 /// All checks as users see them, sorted by id.
 pub fn registry() -> impl Iterator<Item = &'static CheckInfo> {

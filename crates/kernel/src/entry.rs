@@ -145,6 +145,26 @@ pub enum RefOp {
     GetUnlessZero,
 }
 
+/// An argument that is freed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FreeEffect {
+    pub argument: u8,
+    pub how: FreeHow,
+}
+
+/// When a freed argument is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FreeHow {
+    /// With the call.
+    Now,
+    /// When a grace period has ended.
+    Grace,
+    /// With the call, if it returns a pointer (`krealloc`: NULL leaves the old memory as it was).
+    IfPointer,
+    /// The caller gives up its reference, and goes on without the object unless it took another one (`kfree_skb`).
+    Last,
+}
+
 /// What an entry does with a callback object (timer, work, tasklet, irq, RCU head, kthread, notifier …).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CallbackOp {
@@ -259,8 +279,7 @@ pub struct Entry {
     pub unevaluated: Vec<u8>,
     /// The result was chosen by somebody outside the kernel (a netlink attribute, a user's argument, a device's answer).
     pub outside: bool,
-    /// Arguments that are freed; `true`: only after a grace period.
-    pub frees: Vec<(u8, bool)>,
+    pub frees: Vec<FreeEffect>,
     pub refs: Vec<(u8, RefOp)>,
     /// The result holds a reference that the caller must drop.
     pub returns_ref: bool,
@@ -346,6 +365,8 @@ pub struct LoopMacro {
     pub holds_ref: bool,
     /// The list is walked under RCU: the cursor is an RCU-protected pointer.
     pub rcu_read: bool,
+    /// The way to the next element is read from the cursor's when the body has run, so that the body must not free it.
+    pub reads_cursor: bool,
 }
 
 /// Whether a macro of the `READ_ONCE` family reads or writes its first argument.

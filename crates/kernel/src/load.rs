@@ -191,6 +191,7 @@ impl Loader<'_> {
                     null_after: row.null_after,
                     holds_ref: row.holds_ref,
                     rcu_read: row.rcu_read,
+                    reads_cursor: row.reads_cursor,
                 });
             }
         }
@@ -247,7 +248,7 @@ fn entry(row: EntryRow) -> Entry {
         lookup: row.lookup,
         outside: row.outside,
         unevaluated: row.unevaluated.clone(),
-        frees: row.frees.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
+        frees: row.frees.into_iter().map(|word| word.0).collect(),
         refs: row.refs.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
         returns_ref: row.returns_ref,
         callbacks: row.callback.into_iter().map(callback).collect(),

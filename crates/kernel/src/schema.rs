@@ -2,8 +2,8 @@
 //!
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
-use crate::entry::{Assert, CallbackOp, Context, CtxEffect, LockEffect, Returns, Sleeps, Test};
-use crate::words::{Freed, Names, RefWord, Tag, W};
+use crate::entry::{Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, Returns, Sleeps, Test};
+use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub outside: bool,
     #[serde(default)]
-    pub frees: Vec<W<Freed>>,
+    pub frees: Vec<W<FreeEffect>>,
     #[serde(default)]
     pub refs: Vec<W<RefWord>>,
     #[serde(default)]
@@ -171,6 +171,8 @@ pub(crate) struct LoopRow {
     pub holds_ref: bool,
     #[serde(default)]
     pub rcu_read: bool,
+    #[serde(default)]
+    pub reads_cursor: bool,
 }
 
 #[derive(Deserialize)]

@@ -45,7 +45,7 @@ fn argument_indices_are_sane() {
     for rt in [false, true] {
         for entry in Model::builtin().for_preempt(rt).entries() {
             let mut indices: Vec<u8> = entry.derefs.iter().chain(&entry.null_ok).chain(&entry.assigns).copied().collect();
-            indices.extend(entry.frees.iter().map(|(index, _)| *index));
+            indices.extend(entry.frees.iter().map(|free| free.argument));
             indices.extend(entry.refs.iter().map(|(index, _)| *index));
             indices.extend(entry.callbacks.iter().flat_map(|callback| [callback.object, callback.function, callback.data]).flatten());
             assert!(indices.iter().all(|index| *index < 9), "{}: {indices:?}", entry.name);
@@ -125,8 +125,13 @@ fn well_known_facts() {
     let model = Model::builtin();
     assert_eq!(entry(&model, "kmalloc").sleeps, Sleeps::Gfp(1));
     assert_eq!(entry(&model, "devm_kcalloc").sleeps, Sleeps::Gfp(3));
-    assert_eq!(entry(&model, "kfree").frees, [(0, false)]);
-    assert_eq!(entry(&model, "kfree_rcu").frees, [(0, true)]);
+    for (name, how) in
+        [("kfree", FreeHow::Now), ("kfree_rcu", FreeHow::Grace), ("krealloc", FreeHow::IfPointer), ("kfree_skb", FreeHow::Last)]
+    {
+        assert_eq!(entry(&model, name).frees, [FreeEffect { argument: 0, how }], "{name}");
+    }
+    let steps = |name| model.loop_macro(sym(name)).expect("known").reads_cursor;
+    assert!(steps("list_for_each_entry") && !steps("list_for_each_entry_safe"));
     assert!(entry(&model, "synchronize_rcu").grace_period);
     assert_eq!(entry(&model, "del_timer_sync").sleeps, Sleeps::OnRt);
     assert_eq!(entry(&model, "cancel_work_sync").sleeps, Sleeps::Always);

@@ -4,7 +4,8 @@
 //! deserialiser adds those.
 
 use crate::entry::{
-    Assert, Context, CtxEffect, CtxPart, Level, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success, Test,
+    Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps,
+    Success, Test,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -234,22 +235,20 @@ impl Word for Returns {
     }
 }
 
-/// An argument that is freed, and whether only after a grace period.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Freed(pub u8, pub bool);
-
-impl Word for Freed {
-    const ALLOWED: &'static str = "`INDEX` or `INDEX grace`";
+impl Word for FreeEffect {
+    const ALLOWED: &'static str = "`INDEX`, `INDEX grace`, `INDEX if-pointer` or `INDEX last`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let index = argument(words.next())?;
-        let grace = match words.next() {
-            None => false,
-            Some("grace") => true,
+        let how = match words.next() {
+            None => FreeHow::Now,
+            Some("grace") => FreeHow::Grace,
+            Some("if-pointer") => FreeHow::IfPointer,
+            Some("last") => FreeHow::Last,
             Some(word) => return Err(unknown(word)),
         };
         no_more(words)?;
-        Ok(Freed(index, grace))
+        Ok(FreeEffect { argument: index, how })
     }
 }
 

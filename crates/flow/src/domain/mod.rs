@@ -276,7 +276,7 @@ impl State {
 
     /// Equal but for evidence.
     pub fn same(&self, other: &State) -> bool {
-        self.same_property(other) && self.env == other.env && self.facts == other.facts
+        self.same_property(other) && self.objects.same_references(&other.objects) && self.env == other.env && self.facts == other.facts
     }
 
     /// The union of both: places that differ get a value of their own with the union of what is known.
@@ -325,6 +325,7 @@ impl State {
             }
         }
         self.derefs.retain(|d| other.derefs.contains(d));
+        self.objects.join(&other.objects);
         facts.sort_unstable_by_key(|f| f.0);
         facts.dedup_by(|later, earlier| {
             let same = later.0 == earlier.0;

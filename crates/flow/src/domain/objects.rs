@@ -1,9 +1,10 @@
-//! What happened to the objects that a path knows by pointer: so far, that they were freed.
+//! What happened to the objects that a path knows by pointer: that they were freed, and that references to them were taken.
 //!
 //! An object is known by the pointer value that everything in it is reached through ([`crate::value::Values::pointer_root`]), so that copies of the
-//! pointer are one object. Kept only for objects to which something happened.
+//! pointer are one object. Kept only for objects to which something happened. A freed object stays freed; what changes is what places hold, which the
+//! engine makes unknown where a call may have put another pointer there.
 
-use crate::body::OpId;
+use crate::body::{ExprId, OpId};
 use crate::summary::Way;
 use crate::value::ValueId;
 use cuthere_base::Symbol;
@@ -16,26 +17,51 @@ pub struct Freed {
     pub way: Way,
     /// The function that freed it, as called here.
     pub by: Symbol,
+    /// The argument as written, where a primitive freed it.
+    pub written: Option<ExprId>,
     /// Only when a grace period has ended.
     pub deferred: bool,
+    /// The reference that the path had was given up, as with a packet; others may hold more.
+    pub last: bool,
+    /// In a later round of a loop.
+    pub later_round: bool,
+    /// A use was shown to observers: once said is enough.
+    pub told: bool,
+    /// The place in memory that led to it leads there no more; known when the function returns.
+    pub replaced: bool,
 }
 
-/// Objects freed on a path, by pointer.
+impl Freed {
+    /// Freed by what the call at an operation calls, at once.
+    pub fn by(op: OpId, by: Symbol) -> Freed {
+        let (written, deferred, last, later_round, told, replaced) = (None, false, false, false, false, false);
+        Freed { op, way: Way::Model(by), by, written, deferred, last, later_round, told, replaced }
+    }
+}
+
+/// Objects to which something happened on a path, by pointer.
 #[derive(Debug, Default)]
 pub struct Objects {
     freed: SmallVec<[(ValueId, Freed); 1]>,
+    /// References taken on this path and not given back, for objects of which that is known.
+    taken: SmallVec<[(ValueId, u8); 1]>,
+    /// A call that may have changed any memory was made.
+    pub disturbed: bool,
 }
 
 /// More freed objects than this are not kept; the oldest are forgotten, which loses findings only.
 const FREED_MAX: usize = 12;
+/// More objects with references than this are not kept; the newest are left out.
+const TAKEN_MAX: usize = 12;
 
 impl Clone for Objects {
     fn clone(&self) -> Objects {
-        Objects { freed: SmallVec::from_slice(&self.freed) }
+        Objects { freed: SmallVec::from_slice(&self.freed), taken: SmallVec::from_slice(&self.taken), disturbed: self.disturbed }
     }
 }
 
 impl Objects {
+    /// Whether none was freed.
     pub fn is_empty(&self) -> bool {
         self.freed.is_empty()
     }
@@ -43,6 +69,10 @@ impl Objects {
     /// How an object was freed, if it was.
     pub fn freed(&self, object: ValueId) -> Option<&Freed> {
         self.freed.iter().find(|f| f.0 == object).map(|f| &f.1)
+    }
+
+    pub fn freed_mut(&mut self, object: ValueId) -> Option<&mut Freed> {
+        self.freed.iter_mut().find(|f| f.0 == object).map(|f| &mut f.1)
     }
 
     /// All freed objects.
@@ -58,25 +88,65 @@ impl Objects {
         self.freed.push((object, freed));
     }
 
+    /// A reference to an object is taken.
+    pub fn take(&mut self, object: ValueId) {
+        if let Some(t) = self.taken.iter_mut().find(|t| t.0 == object) {
+            t.1 = t.1.saturating_add(1);
+        } else if self.taken.len() < TAKEN_MAX {
+            self.taken.push((object, 1));
+        }
+    }
+
+    /// A reference is given back; false: none of those taken on this path.
+    pub fn give_back(&mut self, object: ValueId) -> bool {
+        let Some(at) = self.taken.iter().position(|t| t.0 == object) else { return false };
+        self.taken[at].1 -= 1;
+        if self.taken[at].1 == 0 {
+            self.taken.remove(at);
+        }
+        true
+    }
+
     /// Nothing is known of an object any more.
     pub fn forget(&mut self, object: ValueId) {
         self.freed.retain(|f| f.0 != object);
     }
 
-    /// Keeps what is known of some objects.
+    /// Keeps what is known of some freed objects.
     pub fn retain(&mut self, mut keep: impl FnMut(ValueId) -> bool) {
         self.freed.retain(|f| keep(f.0));
     }
 
     /// Another value stands for an object from now on.
     pub fn rename(&mut self, from: ValueId, to: ValueId) {
-        for f in self.freed.iter_mut().filter(|f| f.0 == from) {
-            f.0 = to;
-        }
+        self.freed.iter_mut().filter(|f| f.0 == from).for_each(|f| f.0 = to);
+        self.taken.iter_mut().filter(|t| t.0 == from).for_each(|t| t.0 = to);
+    }
+
+    /// Another value stands for objects that go by a value that is made anew: nothing is known of the new one.
+    pub fn renew(&mut self, object: ValueId) {
+        self.forget(object);
+        self.taken.retain(|t| t.0 != object);
     }
 
     /// Whether two paths know the same objects to be gone.
     pub fn same(&self, other: &Objects) -> bool {
         self.freed.len() == other.freed.len() && self.freed.iter().all(|f| other.freed(f.0).is_some())
+    }
+
+    /// Whether two paths hold the same references.
+    pub fn same_references(&self, other: &Objects) -> bool {
+        self.taken.len() == other.taken.len() && self.taken.iter().all(|t| other.taken.contains(t))
+    }
+
+    /// Takes in a path that knows the same objects to be gone: a reference that one of them took counts as taken.
+    pub fn join(&mut self, other: &Objects) {
+        self.disturbed |= other.disturbed;
+        for &(object, count) in &other.taken {
+            match self.taken.iter_mut().find(|t| t.0 == object) {
+                Some(t) => t.1 = t.1.max(count),
+                None => self.taken.push((object, count)),
+            }
+        }
     }
 }

@@ -14,19 +14,18 @@ pub(super) struct Site {
     pub(super) way: Way,
     pub(super) argument: Option<u8>,
     pub(super) callee: Symbol,
+    /// A callee does it, and only where it knows that the pointer is not NULL.
+    pub(super) tested: bool,
 }
 
 impl<O: Observer> Run<'_, '_, O> {
     /// A pointer value is dereferenced; false: the path ends here.
     pub(super) fn access(&mut self, value: ValueId, state: &mut State, site: &Site) -> bool {
         let root = self.values.pointer_root(value);
-        if let Some(freed) = state.objects.freed(root).copied() {
-            self.show_access(root, None, Some(&freed), state, site);
-            // Once said is enough.
-            state.objects.forget(root);
-        }
+        self.access_freed(root, state, site);
         let known = state.known(self.values, root);
-        if !known.may_be_zero() {
+        if !known.may_be_zero() || site.tested {
+            self.param_deref(root, true, state, site);
             return true;
         }
         if known.is_zero() {
@@ -61,15 +60,23 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             _ => {}
         }
-        if let Some(param) = self.values.param(root, self.body.params)
-            && param < 64
-        {
-            self.param_deref(param as u8, state, site);
-        }
+        self.param_deref(root, false, state, site);
         if state.derefs.len() < 24 && site.origin.is_empty() && !matches!(site.way, Way::Callee(..)) {
             state.derefs.push((root, site.op));
         }
         state.learn(root, Interval::NON_ZERO)
+    }
+
+    /// Tells of the use of a freed object, once. Within a read-side section, and what implies one, the end of the grace period is not yet there.
+    pub(super) fn access_freed(&mut self, root: ValueId, state: &mut State, site: &Site) {
+        let Some(freed) = state.objects.freed(root).copied() else { return };
+        if freed.told || freed.deferred && state.atomic() {
+            return;
+        }
+        self.show_access(root, None, Some(&freed), state, site);
+        if let Some(freed) = state.objects.freed_mut(root) {
+            freed.told = true;
+        }
     }
 
     /// Whether a place is a member of an object that a call has just made, with no array in between.
@@ -95,8 +102,15 @@ impl<O: Observer> Run<'_, '_, O> {
         null_return(self.world, self.func, op)
     }
 
-    fn param_deref(&mut self, param: u8, state: &State, site: &Site) {
-        let guard = self.guard(state, Some(param));
+    /// Tells callers that a parameter is dereferenced; one that is `tested` only if it is not dereferenced untested as well.
+    fn param_deref(&mut self, root: ValueId, tested: bool, state: &State, site: &Site) {
+        let Some(param) = self.values.param(root, self.body.params).filter(|p| *p < 64) else { return };
+        if tested && self.dereferenced >> param & 1 == 1 {
+            return;
+        }
+        self.dereferenced |= 1 << param;
+        let param = param as u8;
+        let guard = self.guard(state, (!tested).then_some(param));
         let depth = match site.way {
             Way::Callee(f, id) => self.world.summary(f).and_then(|s| s.effect(id)).map_or(0, |d| d.depth + 1),
             _ => 0,
@@ -104,7 +118,7 @@ impl<O: Observer> Run<'_, '_, O> {
         if depth > 8 {
             return;
         }
-        let kind = EffectKind::Deref { param, member: site.member };
+        let kind = EffectKind::Deref { param, member: site.member, tested };
         let new = Effect {
             kind,
             loc: site.loc,
@@ -117,9 +131,13 @@ impl<O: Observer> Run<'_, '_, O> {
         };
         let old = self.made.iter_mut().find(|m| matches!(m.effect.kind, EffectKind::Deref { param: p, .. } if p == param));
         match old {
-            // The weakest condition is kept, with the place it belongs to.
-            Some(old) if old.effect.condition[0].len() > new.condition[0].len() => *old = Made { op: site.op, effect: new },
-            Some(_) => {}
+            // Untested outweighs tested; else the weakest condition is kept, with the place it belongs to.
+            Some(old) => {
+                let was_tested = matches!(old.effect.kind, EffectKind::Deref { tested: true, .. });
+                if was_tested && !tested || was_tested == tested && old.effect.condition[0].len() > new.condition[0].len() {
+                    *old = Made { op: site.op, effect: new };
+                }
+            }
             None => self.made.push(Made { op: site.op, effect: new }),
         }
     }

@@ -48,25 +48,27 @@ impl<O: Observer> Run<'_, '_, O> {
         self.note_sleep(&call, entry, ops, &state);
 
         // Dereferences inside the callee.
+        let mut gone = SmallVec::new();
         if let Some(entry) = entry {
             let looks = entry.length.and_then(|i| values.get(i as usize)).is_none_or(|&n| !state.known(self.values, n).is_zero());
             for &arg in entry.derefs.iter().filter(|_| looks) {
-                if !self.access_argument(&call, arg, Symbol::EMPTY, Way::Model(name), &mut state) {
+                if !self.access_argument(&call, arg, (Symbol::EMPTY, false), Way::Model(name), &mut state) {
                     return;
                 }
             }
         } else if let Some(Callees::One(f)) = callees
             && let Some(summary) = world.summary(*f)
         {
-            for (id, param, effect) in summary.derefs() {
-                let EffectKind::Deref { member, .. } = effect.kind else { continue };
+            for (id, param, effect) in summary.derefs().chain(summary.tested_derefs()) {
+                let EffectKind::Deref { member, tested, .. } = effect.kind else { continue };
                 if self.lift(effect, &values, &state).is_some()
-                    && !self.access_argument(&call, param, member, Way::Callee(*f, id), &mut state)
+                    && !self.access_argument(&call, param, (member, tested), Way::Callee(*f, id), &mut state)
                 {
                     return;
                 }
             }
             self.lift_locks(&call, *f, summary, &state);
+            gone = self.freed_by(summary, &values, &state);
         }
         self.havoc(&values, entry, &mut state);
 
@@ -83,7 +85,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     if never_null(world, name) {
                         state.learn(result, Interval::NON_ZERO);
                     }
-                    self.tree_call(&call, *f, summary, result, state, out);
+                    self.tree_call(&call, *f, summary, &gone, result, state, out);
                 }
                 None => {
                     self.assign(dst, result, &mut state);
@@ -101,7 +103,7 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// The callee dereferences an argument; false: the path ends here.
-    fn access_argument(&mut self, call: &Call<'_>, argument: u8, member: Symbol, way: Way, state: &mut State) -> bool {
+    fn access_argument(&mut self, call: &Call<'_>, argument: u8, (member, tested): (Symbol, bool), way: Way, state: &mut State) -> bool {
         let Some(&v) = call.values.get(argument as usize) else { return true };
         let site = Site {
             op: call.index,
@@ -113,6 +115,7 @@ impl<O: Observer> Run<'_, '_, O> {
             way,
             argument: Some(argument),
             callee: call.name,
+            tested,
         };
         self.access(v, state, &site)
     }
@@ -141,7 +144,7 @@ impl<O: Observer> Run<'_, '_, O> {
             state.env.iter_mut().filter(|e| e.1 == result).for_each(|e| e.1 = before);
             state.objects.rename(result, before);
         }
-        state.objects.forget(result);
+        state.objects.renew(result);
     }
 
     fn model_call(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
@@ -182,6 +185,15 @@ impl<O: Observer> Run<'_, '_, O> {
             let zero = self.values.int(0);
             state.write(self.values, object, zero);
         }
+        if let Some(free) = entry.frees.iter().find(|free| free.how == FreeHow::IfPointer) {
+            let mut moved = state.clone();
+            if moved.learn(result, Interval::OBJECT) {
+                self.free_argument(call, free, &mut moved);
+                self.assign(call.dst, value, &mut moved);
+                out.push(moved);
+            }
+            state.learn(result, Interval::ZERO);
+        }
         let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
         match conditional {
             Some(success) if call.dst.is_some() => {
@@ -212,11 +224,13 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn tree_call(
         &mut self,
         call: &Call<'_>,
         callee: FuncId,
         summary: &Summary,
+        gone: &[(EffectId, ValueId)],
         result: ValueId,
         mut state: Boxed,
         out: &mut SmallVec<[Boxed; 4]>,
@@ -267,8 +281,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 continue;
             }
             any = true;
-            for &id in &outcome.frees {
-                self.lift_free(call, callee, id, summary, result, &mut s);
+            for &freed in &outcome.frees {
+                if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                    self.lift_free(call, callee, summary, freed, value, &mut s);
+                }
             }
             for delta in &outcome.locks {
                 let place = self.absolute(&delta.place, values, result, &s);

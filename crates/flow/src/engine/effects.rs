@@ -28,16 +28,17 @@ impl<O: Observer> Run<'_, '_, O> {
         if entry.allocates {
             self.show_call(call, EventKind::Allocate { object: result }, state);
         }
-        for &(i, deferred) in &entry.frees {
-            if let Some(v) = arg(i) {
-                let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred });
-                self.free(call, v, deferred, effect, state);
-            }
+        for free in entry.frees.iter().filter(|free| free.how != FreeHow::IfPointer) {
+            self.free_argument(call, free, state);
         }
         for &(i, op) in &entry.refs {
             if let Some(v) = arg(i) {
                 let object = self.values.pointer_root(v);
                 self.show_call(call, EventKind::Reference { object, op }, state);
+                match op {
+                    RefOp::Get | RefOp::GetUnlessZero => state.objects.take(object),
+                    RefOp::Put => _ = state.objects.give_back(object),
+                }
             }
         }
         for c in &entry.callbacks {
@@ -52,6 +53,22 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         if let Some(value) = entry.publishes.and_then(arg) {
             self.show_call(call, EventKind::Publish { value }, state);
+        }
+    }
+
+    /// A primitive frees an argument.
+    pub(super) fn free_argument(&mut self, call: &Call<'_>, free: &FreeEffect, state: &mut State) {
+        let Some(&value) = call.values.get(free.argument as usize) else { return };
+        let (deferred, last) = (free.how == FreeHow::Grace, free.how == FreeHow::Last);
+        let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred, last });
+        let written = self.body.call_args(call.args).get(free.argument as usize).copied();
+        let freed = Freed { written, deferred, last, ..Freed::by(call.index, call.name) };
+        self.free(call, value, freed, effect, state);
+        // A pointer kept in a variable says nothing of what is at the place it was loaded from, once others had a chance to change that.
+        let variable = |e| matches!(self.body.expr(e), Expr::Load(place, _) if matches!(self.body.expr(place), Expr::Local(_)));
+        if state.objects.disturbed && written.is_some_and(variable) {
+            let object = self.values.pointer_root(value);
+            self.disturb(object, state);
         }
     }
 

@@ -51,7 +51,7 @@ pub enum EventKind<'e> {
     /// A call gave new memory.
     Allocate { object: ValueId },
     /// An object is freed; `before`: it had been freed already.
-    Free { object: ValueId, deferred: bool, before: Option<&'e Freed> },
+    Free { object: ValueId, freed: &'e Freed, before: Option<&'e Freed> },
     /// A reference to an object is taken or dropped.
     Reference { object: ValueId, op: RefOp },
     /// Something is done with a callback object.

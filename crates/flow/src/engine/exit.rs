@@ -50,6 +50,7 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
+        self.note_replaced(&mut state);
         self.exits.push(Exit {
             ret,
             value: v,
@@ -179,7 +180,7 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let all_checked = exits.iter().fold(u64::MAX, |all, e| all & e.checked_params);
         for m in &mut made {
-            if let EffectKind::Deref { param, .. } = m.effect.kind {
+            if let EffectKind::Deref { param, tested: false, .. } = m.effect.kind {
                 m.effect.always = all_checked >> param & 1 == 1;
             }
         }
@@ -187,13 +188,13 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// The frees among the effects that a way out has certainly made.
-    fn frees_of(&self, exit: &Exit, effects: &[Made]) -> SmallVec<[EffectId; 2]> {
+    fn frees_of(&self, exit: &Exit, effects: &[Made]) -> SmallVec<[FreedOnReturn; 2]> {
         let mut out = SmallVec::new();
-        for (object, _) in exit.objects.all_freed() {
+        for (object, freed) in exit.objects.all_freed() {
             let Some(place) = self.place_of(object) else { continue };
-            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, .. } if **p == place);
+            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, .. } if p.root == place.root && *p.object() == *place.path);
             if let Some(i) = effects.iter().position(same) {
-                out.push(EffectId::new(i, &effects[i].effect));
+                out.push(FreedOnReturn { effect: EffectId::new(i, &effects[i].effect), replaced: freed.replaced });
             }
         }
         out.sort_unstable();
@@ -219,8 +220,8 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Ways of returning that differ in locks, context or frees; else those that say something of the arguments.
     fn outcomes(&self, exits: &[Exit], effects: &[Made]) -> Vec<Outcome> {
-        let frees: Vec<SmallVec<[EffectId; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
-        let changes = |(e, frees): (&Exit, &SmallVec<[EffectId; 2]>)| {
+        let frees: Vec<SmallVec<[FreedOnReturn; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
+        let changes = |(e, frees): (&Exit, &SmallVec<[FreedOnReturn; 2]>)| {
             !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
         };
         if !exits.iter().zip(&frees).any(changes) {
@@ -293,7 +294,7 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
             Some(m) => {
                 m.ret = m.ret.join(o.ret);
                 weaken(&mut m.guard, &o.guard);
-                m.frees.retain(|f| o.frees.contains(f));
+                keep_common(&mut m.frees, &o.frees);
             }
             None => merged.push(o),
         }
@@ -302,10 +303,23 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
 }
 
 /// What is freed on every way.
-fn common_frees(outcomes: &[Outcome]) -> SmallVec<[EffectId; 2]> {
+fn common_frees(outcomes: &[Outcome]) -> SmallVec<[FreedOnReturn; 2]> {
     let mut frees = outcomes.first().map(|o| o.frees.clone()).unwrap_or_default();
-    frees.retain(|f| outcomes.iter().all(|o| o.frees.contains(f)));
+    for o in outcomes {
+        keep_common(&mut frees, &o.frees);
+    }
     frees
+}
+
+/// Keeps what is freed on both ways; what some way has put elsewhere counts as replaced.
+fn keep_common(frees: &mut SmallVec<[FreedOnReturn; 2]>, other: &[FreedOnReturn]) {
+    frees.retain(|f| match other.iter().find(|o| o.effect == f.effect) {
+        Some(o) => {
+            f.replaced |= o.replaced;
+            true
+        }
+        None => false,
+    });
 }
 
 /// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a

@@ -34,12 +34,57 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => None,
         };
         state.facts.retain(|f| !(f.1.is_zero() && in_memory(f.0).is_some_and(|p| pointer(p) && reached(p))));
-        if !state.objects.is_empty() && given.is_none() {
-            state.objects.retain(|object| in_memory(object).is_none());
-        }
+        let anything = given.is_none();
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         let zero = |v| values.get(v) == Value::Int(0);
         state.env.retain(|e| !(zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0)));
+        if anything {
+            state.objects.disturbed = true;
+            self.disturb_freed(state);
+        }
+    }
+
+    /// Places in memory that lead to freed objects may have been given other pointers.
+    pub(super) fn disturb_freed(&mut self, state: &mut State) {
+        if state.objects.is_empty() {
+            return;
+        }
+        let objects: SmallVec<[ValueId; 4]> = state.objects.all_freed().map(|f| f.0).collect();
+        for object in objects {
+            self.disturb(object, state);
+        }
+    }
+
+    /// The place in memory that led to an object may hold another pointer by now.
+    pub(super) fn disturb(&mut self, object: ValueId, state: &mut State) {
+        if let Some(place) = self.held_in_memory(object)
+            && state.written(place).is_none()
+        {
+            self.unknown(place, state);
+        }
+    }
+
+    /// The place in memory that held a value when the function was entered.
+    fn held_in_memory(&self, value: ValueId) -> Option<ValueId> {
+        match self.values.get(value) {
+            Value::Entry(p) if !matches!(self.values.get(p), Value::PLocal(_)) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// Before the function returns: which places in memory lead to freed objects no more.
+    pub(super) fn note_replaced(&mut self, state: &mut State) {
+        if state.objects.is_empty() {
+            return;
+        }
+        let objects: SmallVec<[ValueId; 4]> = state.objects.all_freed().map(|f| f.0).collect();
+        for object in objects {
+            let Some(place) = self.held_in_memory(object) else { continue };
+            let replaced = state.read(self.values, place) != object;
+            if let Some(freed) = state.objects.freed_mut(object) {
+                freed.replaced = replaced;
+            }
+        }
     }
 
     /// The place holds a value that nothing is known of.

@@ -91,44 +91,69 @@ impl<O: Observer> Run<'_, '_, O> {
         self.record(op, Effect { kind, ..effect }, state);
     }
 
+    /// The objects that a callee may free, as its caller knows them before the call: the callee means what places held when it was entered.
+    pub(super) fn freed_by(&mut self, summary: &Summary, args: &[ValueId], state: &State) -> SmallVec<[(EffectId, ValueId); 2]> {
+        let mut out: SmallVec<[(EffectId, ValueId); 2]> = SmallVec::new();
+        let no_result = self.values.int(0);
+        for freed in summary.outcomes.iter().flat_map(|o| &o.frees) {
+            let id = freed.effect;
+            let Some(Effect { kind: EffectKind::Free { place, .. }, .. }) = summary.effect(id) else { continue };
+            if out.iter().all(|o| o.0 != id)
+                && place.root != RelRoot::Result
+                && let Some(place) = self.absolute(place, args, no_result, state)
+            {
+                let value = self.values.addr(place);
+                out.push((id, value));
+            }
+        }
+        out
+    }
+
     /// An object that a callee has freed on the way it returned.
     pub(super) fn lift_free(
         &mut self,
         call: &Call<'_>,
         callee: FuncId,
-        id: EffectId,
         summary: &Summary,
-        result: ValueId,
+        freed: FreedOnReturn,
+        value: ValueId,
         state: &mut State,
     ) {
-        let Some(effect) = summary.effect(id) else { return };
-        let EffectKind::Free { place, deferred } = &effect.kind else { return };
+        let Some(effect) = summary.effect(freed.effect) else { return };
+        let EffectKind::Free { deferred, last, .. } = effect.kind else { return };
         if effect.depth >= DEPTH_MAX {
             return;
         }
         let Some(condition) = self.lift(effect, call.values, state) else { return };
-        let Some(place) = self.absolute(place, call.values, result, state) else { return };
-        let value = self.values.addr(place);
-        let way = Way::Callee(callee, id);
+        let way = Way::Callee(callee, freed.effect);
         let effect = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-        self.free(call, value, *deferred, effect, state);
+        let freed_here = Freed { way, deferred, last, ..Freed::by(call.index, call.name) };
+        self.free(call, value, freed_here, effect, state);
+        if freed.replaced {
+            let object = self.values.pointer_root(value);
+            self.disturb(object, state);
+        }
     }
 
-    /// An object is freed.
-    pub(super) fn free(&mut self, call: &Call<'_>, value: ValueId, deferred: bool, effect: Effect, state: &mut State) {
-        let way = effect.way;
+    /// An object is freed, by a primitive or by a callee.
+    pub(super) fn free(&mut self, call: &Call<'_>, value: ValueId, freed: Freed, effect: Effect, state: &mut State) {
         let object = self.values.pointer_root(value);
-        if state.known(self.values, object).is_zero() || matches!(self.values.get(value), Value::Addr(_)) {
+        let known = state.known(self.values, object);
+        if known.is_zero() || known.is_err() == Some(true) || matches!(self.values.get(value), Value::Addr(_)) {
+            return;
+        }
+        if freed.last && state.objects.give_back(object) {
             return;
         }
         let before = state.objects.freed(object).copied();
-        let kind = EventKind::Free { object, deferred, before: before.as_ref() };
-        self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
+        let freed = Freed { later_round: !state.rounds.is_empty(), told: before.is_some(), ..freed };
+        let kind = EventKind::Free { object, freed: &freed, before: before.as_ref() };
+        self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: freed.way, kind });
         let place = self.values.deref(value);
         if let Some(place) = self.relative(place, None) {
-            let kind = EffectKind::Free { place: Box::new(place), deferred };
+            let kind = EffectKind::Free { place: Box::new(place), deferred: freed.deferred, last: freed.last };
             self.record(call.index, Effect { kind, ..effect }, state);
         }
-        state.objects.free(object, crate::domain::Freed { op: call.index, way, by: call.name, deferred });
+        state.objects.free(object, freed);
     }
 }

@@ -29,14 +29,14 @@ pub use path::{Decision, NullTest, Path};
 
 use crate::body::control::ControlFlow;
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
-use crate::domain::{Held, Locks, Objects, State};
+use crate::domain::{Freed, Held, Locks, Objects, State};
 use crate::program::{Callees, World};
 use crate::summary::*;
 use crate::value::{Interval, MIN_ERR, Origin, Query, Value, ValueId, Values};
 use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
-use cuthere_kernel::{CtxPart, Entry, LockEffect, LockKind, LockMode, LockRef, Returns, Sleeps, Success};
+use cuthere_kernel::{CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success};
 use event::{Access, CallEvent, EventKind, NullCause, SleepWay};
 use guard::Bits;
 use smallvec::SmallVec;
@@ -88,6 +88,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     budget: u32,
     truncated: bool,
     made: Vec<Made>,
+    /// Parameters of which callers are told that they are dereferenced, a bit each.
+    dereferenced: u64,
     exits: Vec<Exit>,
 }
 
@@ -129,6 +131,7 @@ impl Engine {
             budget: 300 + 10 * blocks as u32,
             truncated: false,
             made: Vec::new(),
+            dereferenced: 0,
             exits: Vec::new(),
         };
         run.pending[0].push(state);
@@ -197,6 +200,11 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 let held = self.kept.mark(values, &s.env);
                 s.facts.retain(|f| differ && reached(values, f.0) || matters(values, control, f.0, block, held, 0));
             }
+            if !s.objects.is_empty() {
+                // What neither a caller knows nor any place holds cannot be used again.
+                let held = self.kept.mark(values, &s.env);
+                s.objects.retain(|object| matches!(values.get(object), Value::Entry(_)) || held.has(object));
+            }
         }
         let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
@@ -256,6 +264,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             return usize::MAX;
         }
         if to_at <= from_at {
+            self.next_round(to, &mut state);
             // A back edge: one later round stands for all.
             if state.rounds.contains(&to) {
                 return usize::MAX;
@@ -295,6 +304,37 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         }
         self.pending[to.index()].push(state);
         usize::MAX
+    }
+
+    /// A round of a loop ends: a loop macro reads the way to the next element, and others may have changed memory.
+    fn next_round(&mut self, head: BlockId, state: &mut State) {
+        if state.objects.is_empty() {
+            return;
+        }
+        let body = self.body;
+        let block = body.block(head);
+        if let Term::LoopBranch { name, args, .. } = block.term
+            && let Some(l) = self.world.model.loop_macro(name)
+            && l.reads_cursor
+            && let Some(&cursor) = body.call_args(args).get(l.cursor as usize)
+        {
+            let value = self.eval(cursor, state);
+            let root = self.values.pointer_root(value);
+            let site = Site {
+                op: OpId(block.ops.1),
+                loc: block.loc,
+                origin: block.origin,
+                member: Symbol::EMPTY,
+                text: Some(cursor),
+                expr: Some(cursor),
+                way: Way::Model(name),
+                argument: None,
+                callee: Symbol::EMPTY,
+                tested: true,
+            };
+            self.access_freed(root, state, &site);
+        }
+        self.disturb_freed(state);
     }
 
     fn decide(&mut self, state: &mut State, block: BlockId, taken: bool, about: Option<ValueId>) {

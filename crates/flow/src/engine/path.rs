@@ -186,6 +186,12 @@ impl<'p> Path<'p, '_> {
         }
     }
 
+    /// An argument of the call at an operation, as written.
+    pub fn argument_text(&self, op: OpId, argument: u8) -> Option<String> {
+        let OpKind::Call { args, .. } = self.body.op(op)?.kind else { return None };
+        Some(self.body.text(*self.body.call_args(args).get(argument as usize)?))
+    }
+
     /// The locals whose addresses a call gets.
     pub fn locals_given(&self, args: &[ExprId]) -> Vec<LocalId> {
         let local = |&a: &ExprId| match self.body.expr(a) {

@@ -22,7 +22,13 @@ impl<O: Observer> Run<'_, '_, O> {
                     if Some(v) == result {
                         return done(RelRoot::Result, path);
                     }
-                    match self.values.get(v) {
+                    let mut pointer = v;
+                    while let Value::Container(inner, record, member) = self.values.get(pointer) {
+                        path.push(RelStep::Around(record, member));
+                        pointer = inner;
+                    }
+                    match self.values.get(pointer) {
+                        Value::Addr(place) => at = place,
                         Value::Entry(p) => match self.values.get(p) {
                             Value::PLocal(l) if l.0 < self.body.params.min(255) => return done(RelRoot::Param(l.0 as u8), path),
                             Value::PLocal(_) => return None,
@@ -58,6 +64,11 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.values.deref(v)
                 }
                 RelStep::Field(name, record) => self.values.field(at, name, record),
+                RelStep::Around(record, member) => {
+                    let inner = self.values.addr(at);
+                    let outer = self.values.container(inner, record, member);
+                    self.values.deref(outer)
+                }
             };
         }
         Some(at)

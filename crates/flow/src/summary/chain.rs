@@ -87,7 +87,7 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
             Way::Table(..) => format!("calls {callee}, which may sleep"),
             _ => format!("calls {callee}(), which may sleep"),
         },
-        EffectKind::Deref { param, member } => {
+        EffectKind::Deref { param, member, .. } => {
             let param = world.func(func).local_name(LocalId(u32::from(*param)));
             match effect.way {
                 Way::Callee(..) => format!("passes `{param}` to {callee}()"),

@@ -49,10 +49,10 @@ pub enum Way {
 pub enum EffectKind {
     /// It may sleep. `defers`: only outside of interrupts; inside, the work is put off (`vfree`).
     Sleep { defers: bool },
-    /// An argument is dereferenced, untested; the member that is accessed, if any.
-    Deref { param: u8, member: Symbol },
-    /// The object at a place is freed; `deferred`: after a grace period.
-    Free { place: Box<RelPlace>, deferred: bool },
+    /// An argument is dereferenced; the member that is accessed, if any. `tested`: only where it is known not to be NULL.
+    Deref { param: u8, member: Symbol, tested: bool },
+    /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up.
+    Free { place: Box<RelPlace>, deferred: bool, last: bool },
     /// A lock is taken, whether or not it is given back before the return.
     Acquire { lock: Box<RelPlace>, class: Symbol, kind: LockKind, mode: LockMode, nested: bool },
     /// A reference to the object at a place is taken or dropped.

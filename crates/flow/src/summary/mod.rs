@@ -11,7 +11,7 @@ mod outcome;
 pub use effect::{Effect, EffectId, EffectKind, Way};
 pub use guard::{Condition, Guard, Subject, Test, contradict};
 pub(crate) use guard::{add_guard, weaken};
-pub use outcome::{Ctx, LockDelta, NullReturn, NullWhy, Outcome, Ret};
+pub use outcome::{Ctx, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, Ret};
 
 use crate::body::Record;
 use cuthere_base::Symbol;
@@ -40,6 +40,8 @@ pub struct RelPlace {
 pub enum RelStep {
     Field(Symbol, Record),
     Deref,
+    /// To the record around the place, whose member it is.
+    Around(Record, Symbol),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -55,6 +57,12 @@ impl RelPlace {
     /// Somewhere that callers cannot name.
     pub fn unknown() -> RelPlace {
         RelPlace { root: RelRoot::Unknown, path: SmallVec::new() }
+    }
+
+    /// The pointer that the object is known by on both sides of a call: without the steps inside the object.
+    pub fn object(&self) -> &[RelStep] {
+        let inside = self.path.iter().rev().take_while(|step| **step != RelStep::Deref).count();
+        &self.path[..self.path.len() - inside]
     }
 
     /// What an argument points to, as a whole.
@@ -94,7 +102,15 @@ impl Summary {
     /// The parameters that are dereferenced untested.
     pub fn derefs(&self) -> impl Iterator<Item = (EffectId, u8, &Effect)> {
         self.effects().filter_map(|(id, e)| match e.kind {
-            EffectKind::Deref { param, .. } => Some((id, param, e)),
+            EffectKind::Deref { param, tested: false, .. } => Some((id, param, e)),
+            _ => None,
+        })
+    }
+
+    /// The parameters that are dereferenced only where they are known not to be NULL.
+    pub fn tested_derefs(&self) -> impl Iterator<Item = (EffectId, u8, &Effect)> {
+        self.effects().filter_map(|(id, e)| match e.kind {
+            EffectKind::Deref { param, tested: true, .. } => Some((id, param, e)),
             _ => None,
         })
     }

@@ -81,7 +81,16 @@ pub struct Outcome {
     pub locks: SmallVec<[LockDelta; 1]>,
     pub ctx: Ctx,
     /// The frees that have happened on this way, whatever path it took.
-    pub frees: SmallVec<[EffectId; 2]>,
+    pub frees: SmallVec<[FreedOnReturn; 2]>,
+}
+
+/// An object that is gone when a function returns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct FreedOnReturn {
+    /// The effect that frees it.
+    pub effect: EffectId,
+    /// The place in memory that led to it holds something else now.
+    pub replaced: bool,
 }
 
 /// Why a result may be NULL.

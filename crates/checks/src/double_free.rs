@@ -1,0 +1,129 @@
+//! # double-free
+//!
+//! A pointer is freed on a path on which what it points to was freed already: here, in a callee, by a clean-up at the end of a scope, or later by the device core.
+//!
+//! ## Why it matters
+//!
+//! By the second free the memory may be somebody else's, who then loses it while using it; else the allocator's own lists are corrupted. Either
+//! is a way to take over a machine.
+//!
+//! ## Example
+//!
+//! ```c
+//! err = cup_fill(c, size);      /* frees c when it fails */
+//! if (err) {
+//!         kfree(c);
+//!         return err;
+//! }
+//! ```
+//!
+//! Leave the object to one owner: the callee that frees it on failure, the label at the end, or the scope (`no_free_ptr()` takes it out again).
+//!
+//! ## How it decides
+//!
+//! As use-after-free does: objects are known by pointer; what frees, and when, is known from the kernel model and from the bodies of callees, for each way
+//! of returning that callers can tell apart. Freeing NULL or an error pointer is nothing. An object to which the path took a
+//! reference (`skb_get()`) is freed by the second call only. Memory of `devm_kzalloc()` and its kin is freed by the device core, so that any other free is one too many.
+//!
+//! One finding for one first free; none where a use of the freed object in between is reported as use-after-free.
+//!
+//! ## Confidence
+//!
+//! * **high**: both frees are certain, on one path that was followed from its beginning.
+//! * **medium**: one of them in a later round of a loop; a path that was merged with others.
+//! * **low**: test code.
+//!
+//! ## What it assumes and misses
+//!
+//! Frees that depend on the state of objects (a counter, a flag), release callbacks, and other threads. A member that a function frees and leaves dangling for
+//! a later call of another function is not followed beyond the callers that make both calls.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::domain::Freed;
+use cuthere_flow::engine::event::EventKind;
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::summary::chain::chain;
+use cuthere_flow::value::ValueId;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "double-free",
+        summary: "a pointer is freed after what it points to was freed, here, in a callee or by the device core",
+        source: include_str!("double_free.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(DoubleFree),
+    entered: false,
+    tree: None,
+};
+
+struct DoubleFree;
+
+impl Checker for DoubleFree {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        let EventKind::Free { object, freed, before } = &event.kind else { return };
+        let claim = match before {
+            Some(before) if before.told && !before.deferred => None,
+            Some(before) => Some(again(path, event, *object, freed, before)),
+            None => managed(path, event, *object, freed),
+        };
+        if let Some(claim) = claim {
+            claims.add(claim);
+        }
+    }
+}
+
+/// A second free.
+fn again(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed, before: &Freed) -> Claim {
+    let name = name(path, object, freed);
+    let message = if before.op == freed.op {
+        format!("`{name}` is freed again by `{}()` in the next round", freed.by)
+    } else {
+        format!("`{name}` is freed by `{}()` after `{}()` freed it", freed.by, before.by)
+    };
+    let claim = Claim::here(path, event, confidence(path, before), message).freed(path, before).freed(path, freed);
+    claim.identity(format!("{} {name} {}", before.by, freed.by)).cause(before.op)
+}
+
+/// A free of what the device core frees.
+fn managed(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed) -> Option<Claim> {
+    let (op, by) = allocation(path, object)?;
+    let model = path.world.model;
+    let returned = |name: Symbol| model.entry(name).is_some_and(|e| e.managed);
+    if !model.entry(by).is_some_and(|e| e.managed && e.allocates) || returned(chain(path.world, freed.way).primitive) {
+        return None;
+    }
+    let name = name(path, object, freed);
+    let message = format!("`{name}` is freed by `{}()`, and by the device core when the driver is unbound", freed.by);
+    let claim = Claim::here(path, event, confidence(path, freed), message)
+        .step_at(path, Some(op), format!("`{name}` = {by}(), which the device core frees"))
+        .freed(path, freed);
+    Some(claim.identity(format!("{by} {name} {}", freed.by)).cause(op))
+}
+
+/// The call that gave an object, and what it calls.
+fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
+    let call = path.values.call(object)?;
+    match path.body.op(call)?.kind {
+        OpKind::Call { target: Target::Name(name), .. } => Some((call, name)),
+        _ => None,
+    }
+}
+
+fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
+    if words::is_test_code(path.world.path(path.func)) {
+        Confidence::Low
+    } else if path.state.merged || before.later_round || !path.state.rounds.is_empty() {
+        Confidence::Medium
+    } else {
+        Confidence::High
+    }
+}
+
+/// The object as the reader knows it.
+fn name(path: &Path<'_, '_>, object: ValueId, freed: &Freed) -> String {
+    let written = freed.written.map(|e| path.body.text(e)).filter(|text| text != "…");
+    written.or_else(|| path.describe(object)).unwrap_or_else(|| "the object".to_owned())
+}

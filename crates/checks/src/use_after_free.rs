@@ -1,0 +1,104 @@
+//! # use-after-free
+//!
+//! A pointer is dereferenced, here or in a callee, on a path on which what it points to was freed, here or in a callee.
+//!
+//! ## Why it matters
+//!
+//! Freed memory is soon somebody else's: what is read there is garbage, or a value that an attacker chose, and what is written there
+//! corrupts another object. Most exploits of the kernel begin with one.
+//!
+//! ## Example
+//!
+//! ```c
+//! static void cup_free(struct cup *c) { kfree(c->label); kfree(c); }
+//!
+//! cup_free(c);
+//! total -= c->size;             /* read it before */
+//! ```
+//!
+//! Read what is needed before the free, move the free behind the last use, or leave after an error of a callee that has freed its argument.
+//!
+//! ## How it decides
+//!
+//! An object is known by the pointer that everything in it is reached through, so that copies, `&p->member` and `container_of` are one object. What
+//! frees is known from the kernel model (also: only if it succeeds, as `krealloc`; only after a grace period, as `kfree_rcu`) and from the
+//! bodies of callees: what a callee has freed on *every* path of a way of returning that its caller can tell apart, by the result or by the arguments.
+//! A pointer in memory that a call may have replaced is another pointer afterwards; one kept in a variable is not. Loops over lists whose step reads the
+//! element at hand count as a use at the end of each round. Comparing, printing and measuring (`sizeof`) a freed pointer is no use.
+//!
+//! One finding for one free: the first use in the source.
+//!
+//! ## Confidence
+//!
+//! * **high**: freed for certain, and used for certain, on one path that was followed from its beginning.
+//! * **medium**: free or use in a later round of a loop; a use in a callee that happens on some of its paths only; a path that was merged with others.
+//! * **low**: freed after a grace period and used outside of a read-side section that is seen here; test code.
+//!
+//! ## What it assumes and misses
+//!
+//! Frees in release callbacks of reference counts, frees that depend on the state of objects, and other threads: whoever looks the object up while it is
+//! being freed is another matter. Two pointers that are loaded from different places are taken for two objects.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_base::Confidence;
+use cuthere_flow::domain::Freed;
+use cuthere_flow::engine::event::{Access, EventKind};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::summary::Way;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "use-after-free",
+        summary: "a pointer is dereferenced after what it points to was freed, here or in a callee",
+        source: include_str!("use_after_free.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(UseAfterFree),
+    entered: false,
+    tree: None,
+};
+
+struct UseAfterFree;
+
+impl Checker for UseAfterFree {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        if let EventKind::Access(access) = &event.kind
+            && let Some(freed) = access.freed
+        {
+            claims.add(used(path, event, access, freed));
+        }
+    }
+}
+
+fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Freed) -> Claim {
+    let argument = access.argument.and_then(|i| path.argument_text(event.op, i));
+    let name = access.text.map(|e| path.body.text(e)).or(argument).unwrap_or_else(|| "the object".to_owned());
+    let at = match (event.way, access.argument) {
+        (Way::Callee(f, _), _) => format!(" in `{}()`", path.world.func(f).name),
+        (Way::Model(_), Some(_)) => format!(" by `{}()`", access.callee),
+        _ => String::new(),
+    };
+    let message = format!("`{name}` is used{at} after `{}()` freed it", freed.by);
+    let claim = Claim::here(path, event, confidence(path, event, access, freed), message);
+    let claim = claim.freed(path, freed);
+    let claim = match (event.way, access.argument) {
+        (Way::Model(by), None) => claim.step(path.func, event.loc, format!("`{by}` reads the next element from `{name}`")),
+        _ => claim.access(path, event, access, &name),
+    };
+    let claim = if freed.deferred { claim.assume("no read-side section is open here, and none of a caller's") } else { claim };
+    claim.identity(format!("{} {name} {}", freed.by, access.member)).cause(freed.op)
+}
+
+fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Freed) -> Confidence {
+    let sometimes = match (event.way, access.argument) {
+        (Way::Callee(f, id), Some(_)) => path.world.summary(f).and_then(|s| s.effect(id)).is_none_or(|e| !e.always),
+        _ => false,
+    };
+    if freed.deferred || words::is_test_code(path.world.path(path.func)) {
+        Confidence::Low
+    } else if path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty() {
+        Confidence::Medium
+    } else {
+        Confidence::High
+    }
+}
