@@ -437,9 +437,10 @@ impl Expander<'_, '_> {
         let start = all.partition_point(|r| r.file < self.file);
         let macros = &self.program.outline(self.file).macros;
         let at = self.lexer.at as u32;
-        let last = all[start..].iter().take_while(|r| r.file == self.file).filter(|r| macros[r.item as usize].lo <= at).last()?;
+        let end = all.partition_point(|r| r.file < self.file || r.file == self.file && macros[r.item as usize].lo <= at);
+        let last = all[start..end].last()?;
         let lo = macros[last.item as usize].lo;
-        if self.program.outline(self.file).undefs.iter().any(|u| u.0 == name && u.1 > lo && u.1 <= at) {
+        if self.program.outline(self.file).undefined_within(name, lo, at) {
             return Some(Found::No);
         }
         Some(Found::Listed(*last))

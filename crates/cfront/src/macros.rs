@@ -127,30 +127,25 @@ impl Program<'_> {
         let all = self.names.macros.get(name);
         let own = &self.files[from.index()];
         if !all.is_empty() {
+            // Definitions of one file stand in the order of the text.
             let start = all.partition_point(|r| r.file < from);
-            let mut last = None;
-            for r in all[start..].iter().take_while(|r| r.file == from) {
-                if own.macros[r.item as usize].lo <= at {
-                    last = Some(*r);
-                }
-            }
-            if let Some(found) = last {
+            let end = all.partition_point(|r| r.file < from || r.file == from && own.macros[r.item as usize].lo <= at);
+            if let Some(&found) = all[start..end].last() {
                 let lo = own.macros[found.item as usize].lo;
-                if own.undefs.iter().any(|u| u.0 == name && u.1 > lo && u.1 <= at) {
-                    return Found::No;
-                }
-                return Found::Listed(found);
+                return if own.undefined_within(name, lo, at) { Found::No } else { Found::Listed(found) };
             }
         }
         crate::closure::with(self, from, |closure| {
-            let visible = all.iter().filter_map(|r| closure.rank(r.file).map(|rank| (rank, std::cmp::Reverse(r.item), *r)));
-            // A header's helper that it undefines itself is not seen by who includes it.
+            // Of a file only its last definition can be seen by who includes it, and not if the file undefines it afterwards.
+            let visible = all.chunk_by(|a, b| a.file == b.file).filter_map(|same| {
+                let last = *same.last()?;
+                closure.rank(last.file).map(|rank| (rank, last))
+            });
             let helper = |r: &ItemRef| {
                 let outline = &self.files[r.file.index()];
-                outline.undefs.iter().any(|u| u.0 == name && outline.macros.get(r.item as usize).is_some_and(|m| u.1 > m.lo))
+                outline.macros.get(r.item as usize).is_some_and(|m| outline.undefined_within(name, m.lo, u32::MAX))
             };
-            let best = visible.filter(|b| !helper(&b.2)).min_by_key(|b| (b.0, b.1));
-            if let Some((_, _, r)) = best {
+            if let Some((_, r)) = visible.filter(|b| !helper(&b.1)).min() {
                 return Found::Listed(r);
             }
             for &file in &closure.bulk {

@@ -3,6 +3,9 @@
 use crate::outline::{FileOutline, ItemKind, ItemRef};
 use cuthere_base::{FileId, Symbol};
 
+/// More declarations of one name in one file are passed over: look-ups are linear in them.
+const MAX_SAME: usize = 64;
+
 /// Symbol → places, in the order of files.
 #[derive(Default)]
 pub struct Table {
@@ -25,6 +28,38 @@ impl Table {
         Table { starts, entries: pairs.into_iter().map(|p| p.1).collect() }
     }
 
+    /// Keeps at most [`MAX_SAME`] declarations of a name in a file, the ones that look-ups prefer. Gives the files that had more.
+    fn thin(&mut self, files: &[FileOutline]) -> Vec<ItemRef> {
+        let slices = self.starts.windows(2).map(|w| w[0] as usize..w[1] as usize);
+        let crowded = |same: &[ItemRef]| same.len() > MAX_SAME && same.chunk_by(|a, b| a.file == b.file).any(|own| own.len() > MAX_SAME);
+        if !slices.clone().any(|slice| crowded(&self.entries[slice])) {
+            return Vec::new();
+        }
+        let mut thinned = Vec::new();
+        let mut starts = vec![0u32];
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for slice in slices {
+            for own in self.entries[slice].chunk_by(|a, b| a.file == b.file) {
+                if own.len() <= MAX_SAME {
+                    entries.extend_from_slice(own);
+                    continue;
+                }
+                let mut best = own.to_vec();
+                best.sort_by_key(|r| {
+                    let item = &files[r.file.index()].items[r.item as usize];
+                    (!item.active, item.kind == ItemKind::Prototype, r.item)
+                });
+                thinned.push(best[MAX_SAME]);
+                best.truncate(MAX_SAME);
+                best.sort_unstable();
+                entries.extend(best);
+            }
+            starts.push(entries.len() as u32);
+        }
+        (self.starts, self.entries) = (starts, entries);
+        thinned
+    }
+
     /// Everything declared by this name.
     pub fn get(&self, name: Symbol) -> &[ItemRef] {
         let i = name.index();
@@ -44,7 +79,8 @@ pub struct Names {
 }
 
 impl Names {
-    pub fn new(files: &[FileOutline]) -> Names {
+    /// The tables of these outlines; what a table leaves out is noted in its file.
+    pub fn new(files: &mut [FileOutline]) -> Names {
         let mut ordinary = Vec::new();
         let mut tags = Vec::new();
         let mut macros = Vec::new();
@@ -67,6 +103,15 @@ impl Names {
                 }
             }
         }
-        Names { ordinary: Table::new(ordinary), tags: Table::new(tags), macros: Table::new(macros) }
+        let (mut ordinary, mut tags) = (Table::new(ordinary), Table::new(tags));
+        let mut thinned = [ordinary.thin(files), tags.thin(files)].concat();
+        // Symbols have no order of their own, places do.
+        thinned.sort_unstable();
+        for r in thinned {
+            let item = files[r.file.index()].items[r.item as usize];
+            let reason = format!("`{}` is declared more than {MAX_SAME} times: the others are not looked at", item.name);
+            files[r.file.index()].notes.push((item.loc, reason));
+        }
+        Names { ordinary, tags, macros: Table::new(macros) }
     }
 }

@@ -11,7 +11,7 @@ pub struct FileOutline {
     pub includes: Vec<Include>,
     pub macros: Vec<MacroDef>,
     pub items: Vec<Item>,
-    /// `#undef`s that the configuration includes, with the offset of the name.
+    /// `#undef`s that the configuration includes, with the offset of the name; sorted by name.
     pub undefs: Vec<(Symbol, u32)>,
     /// The macros of a file that holds nearly nothing else; `macros` is empty then.
     pub bulk: Option<BulkMacros>,
@@ -32,6 +32,12 @@ impl FileOutline {
         let mut same = self.macros.iter().filter(|m| m.name == name);
         let first = same.clone().next().copied();
         same.rfind(|m| m.active).copied().or(first)
+    }
+
+    /// Whether the file undefines a name behind `lo` and not behind `hi`.
+    pub fn undefined_within(&self, name: Symbol, lo: u32, hi: u32) -> bool {
+        let after = self.undefs.partition_point(|u| (u.0.index(), u.1) <= (name.index(), lo));
+        self.undefs.get(after).is_some_and(|u| u.0 == name && u.1 <= hi)
     }
 
     /// The byte ranges inside `item` that are not to be read. For an active item these are the ones that the configuration

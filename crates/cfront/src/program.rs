@@ -116,7 +116,7 @@ impl<'s> Program<'s> {
         source: &'s dyn Source,
         config: Config,
         shapes: Shapes,
-        files: Vec<FileOutline>,
+        mut files: Vec<FileOutline>,
         options: FxHashMap<String, Options>,
     ) -> Program<'s> {
         let resolver = Resolver::new(source, &config.arch);
@@ -148,7 +148,7 @@ impl<'s> Program<'s> {
             function_items.push(items);
         }
         function_base.push(total);
-        let names = Names::new(&files);
+        let names = Names::new(&mut files);
         let count = files.len();
         let bulk_names = bulk_filter(&files);
         Program {

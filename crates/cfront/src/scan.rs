@@ -256,6 +256,7 @@ impl Scan<'_, '_> {
         outline.items = self.out.items;
         outline.items.sort_by_key(|i| i.lo);
         outline.items.shrink_to_fit();
+        outline.undefs.sort_unstable_by_key(|u| (u.0.index(), u.1));
         outline.undefs.shrink_to_fit();
         outline.includes.shrink_to_fit();
         outline.inactive = self.out.inactive;

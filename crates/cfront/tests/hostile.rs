@@ -122,6 +122,23 @@ fn one_endless_line_is_read() {
 }
 
 #[test]
+fn names_declared_without_number_are_cut() {
+    let mut text = String::new();
+    for i in 0..20_000 {
+        let _ = write!(
+            text,
+            "typedef int t;\nstruct s {{ int a{i}; }};\n#undef A\n#define A {i}\nt f{i}(t x, struct s *p)\n{{\n\treturn x + A;\n}}\n"
+        );
+    }
+    let source = MemorySource::new([("a.c", text.as_bytes())]);
+    let program = Program::build(&source, Config::default(), Shapes::default());
+    let notes: Vec<_> = program.outline(FileId(0)).notes.iter().map(|n| n.1.as_str()).collect();
+    assert!(notes.iter().any(|n| n.starts_with("`t` is declared more than")) && notes.iter().any(|n| n.starts_with("`s` is")), "{notes:?}");
+    let got = read(&[("a.c", text.as_bytes())]);
+    assert_eq!(got.iter().filter(|f| f.2.is_empty()).count(), 20_000);
+}
+
+#[test]
 fn random_bytes_and_files_cut_anywhere_end() {
     let mut seed = 0x2545_f491_4f6c_dd1du64;
     let mut random = move || {

@@ -20,7 +20,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let only = chosen_checks(&args.only)?;
     let baseline = match &args.baseline {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the baseline {}", path.display()))?;
+            let text = inputs::text(path, "--baseline")?;
             Baseline::parse(&text).with_context(|| format!("cannot use the baseline {}", path.display()))?
         }
         None => Baseline::default(),

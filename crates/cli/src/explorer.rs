@@ -86,7 +86,7 @@ fn beside(program: &Path, text: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
             if !small || found.contains_key(&path) || found.len() > MAX_INCLUDED {
                 continue;
             }
-            if let Ok(bytes) = std::fs::read(&path) {
+            if let Ok(bytes) = cuthere_tree::read_small(&path, MAX_BYTES) {
                 found.insert(path.clone(), bytes);
                 waiting.push(path);
             }

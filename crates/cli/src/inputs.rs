@@ -9,9 +9,11 @@ use cuthere_mail::{Hint, SourceKind};
 use cuthere_splat::Splat;
 use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, Tree};
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Bytes of one file that the command line names.
+const MAX_INPUT: u64 = 256 << 20;
 
 /// Everything a run looks at.
 pub struct Inputs {
@@ -63,7 +65,7 @@ fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
     }
     let mut patches = Vec::new();
     for path in &args.patch {
-        let bytes = fs::read(path).with_context(|| format!("cannot read the patch {}", path.display()))?;
+        let bytes = bytes(path).context("cannot read the patch")?;
         patches.push(PatchText::new(path.display().to_string(), bytes));
     }
     let (tree, outcomes) = tree.with_patches(&patches)?;
@@ -106,8 +108,9 @@ fn model(files: &[PathBuf], rt: bool) -> Result<(Model, [u8; 32])> {
     Ok((model.for_preempt(rt), cuthere_store::content_hash(texts.join("\0").as_bytes())))
 }
 
-fn text(path: &Path, option: &str) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {} ({option})", path.display()))
+/// The text of a file that an option names.
+pub fn text(path: &Path, option: &str) -> Result<String> {
+    String::from_utf8(bytes(path)?).map_err(|_| anyhow::anyhow!("{} is not UTF-8 text ({option})", path.display()))
 }
 
 /// The crash reports in a file: a log, perhaps compressed, or a mail that hides them in an encoding, or a page in mark-up.
@@ -131,8 +134,11 @@ pub fn splats(path: &Path) -> Result<Vec<Splat>> {
 pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes).context("cannot read standard input")?;
+        if bytes.len() as u64 > MAX_INPUT {
+            bail!("standard input has more than {} MiB", MAX_INPUT >> 20);
+        }
         return Ok(bytes);
     }
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    cuthere_tree::read_small(path, MAX_INPUT).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -1,7 +1,9 @@
 //! The `cuthere` command. Everything is in the library, so that documentation can be generated from the same definitions.
 
+mod memory;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::OrExit = memory::OrExit;
 
 fn main() -> std::process::ExitCode {
     cuthere_cli::main()

@@ -17,6 +17,7 @@ mod link;
 mod machine;
 mod memory;
 mod open;
+mod patience;
 mod primitives;
 mod races;
 mod run;

@@ -132,6 +132,8 @@ pub struct Machine<'p> {
     pub exited: bool,
     /// A program's main() has returned, which ends the others wherever they are.
     pub returned: bool,
+    /// When the execution must end, wherever it is.
+    pub patience: crate::patience::Patience,
     start: Vec<(FnId, [i64; 2])>,
     /// The start state, so that it is built only once.
     built: Option<Box<Built>>,
@@ -171,6 +173,7 @@ impl<'p> Machine<'p> {
             any_open: false,
             exited: false,
             returned: false,
+            patience: crate::patience::Patience::default(),
             start,
             built: None,
         }
@@ -363,6 +366,15 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// Counts work. `true`: there is no time for more, and the thread does not go on.
+    pub(crate) fn spend(&mut self, t: usize, work: u64) -> bool {
+        let over = self.patience.spend(work);
+        if over {
+            self.cut(t);
+        }
+        over
+    }
+
     pub(crate) fn cut(&mut self, t: usize) {
         self.threads[t].status = Status::Cut;
     }
@@ -454,6 +466,10 @@ impl<'p> Machine<'p> {
                     return;
                 }
                 budget -= 1;
+                if budget.is_multiple_of(1 << 14) && self.spend(t, 1 << 18) {
+                    self.save(t, pc);
+                    return;
+                }
                 let Some(&ins) = code.ins.get(pc) else {
                     self.cut(t);
                     return;
@@ -528,6 +544,10 @@ impl<'p> Machine<'p> {
                             && code.slots.get(slot as usize).is_some_and(|s| s.fixed == 0)
                         {
                             self.link.mem.fill(at, size, POISON);
+                            if self.spend(t, u64::from(size) / 16) {
+                                self.save(t, pc);
+                                return;
+                            }
                         }
                     }
                     Ins::DeclareSized { slot, size } => {

@@ -27,6 +27,8 @@ pub const CPUS: u32 = 4;
 const GLOBAL_SLOTS: u64 = 16;
 /// The most bytes that one execution may allocate.
 const ARENA_MAX: usize = 256 << 20;
+/// The most bytes of all globals together, those that every thread has for itself counted for each.
+const IMAGES_MAX: usize = 128 << 20;
 
 /// A place in the executed code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -106,9 +108,15 @@ pub struct Learned {
     grown: bool,
 }
 
+/// Shared granules of one object that are told apart. Beyond, the object is shared as a whole: two threads that both fill megabytes would make
+/// each operation as many accesses as there are words.
+const TOLD_APART: usize = 4096;
+
 #[derive(Default)]
 struct LearnedObject {
     granules: FxHashSet<u32>,
+    /// All of it, at one location.
+    whole: bool,
     /// Freed while other threads use it: each access is an event.
     freed: bool,
 }
@@ -177,6 +185,8 @@ pub struct Memory {
     guessed: GuessedRanges,
     /// Contents of globals at the start, by number.
     images: Vec<Image>,
+    /// Bytes of all images, and of those that there was no room for.
+    image_bytes: usize,
     pub learned: Learned,
     /// Set while several threads run.
     pub concurrent: bool,
@@ -189,6 +199,8 @@ pub struct Image {
     pub site: Site,
     /// Offset, size and guess of what is not known.
     pub guessed: Vec<(u32, u32, GuessId)>,
+    /// There was no room for it: it has an address, and whatever uses that has reached the bound of memory.
+    missing: bool,
 }
 
 /// A copy of all memory at one moment.
@@ -235,14 +247,17 @@ impl Memory {
 
     /// Adds a global; its address holds for all executions.
     pub fn add_global(&mut self, bytes: Vec<u8>) -> u64 {
-        self.images.push(Image { bytes, site: NONE.alloc, guessed: Vec::new() });
+        self.image_bytes += bytes.len();
+        let missing = bytes.len() > ARENA_MAX || self.image_bytes > IMAGES_MAX;
+        let bytes = if missing { Vec::new() } else { bytes };
+        self.images.push(Image { bytes, site: NONE.alloc, missing, guessed: Vec::new() });
         global_addr(self.images.len() as u64 - 1, 0)
     }
 
     /// Contents at the start of the global at this address, to be filled in while linking.
     pub fn image_mut(&mut self, addr: u64) -> Option<&mut Vec<u8>> {
         let at = (addr.wrapping_sub(BASE) >> SLOT_BITS) / GLOBAL_SLOTS;
-        self.images.get_mut(at as usize).map(|i| &mut i.bytes)
+        self.images.get_mut(at as usize).filter(|i| !i.missing).map(|i| &mut i.bytes)
     }
 
     /// Says that a part of a global's contents at the start is not known.
@@ -312,7 +327,7 @@ impl Memory {
         let Some(image) = self.images.get(id as usize) else { return false };
         let (size, site) = (image.bytes.len(), image.site);
         let first = id * GLOBAL_SLOTS + cpu * per_cpu;
-        if size as u64 > (per_cpu << SLOT_BITS) - BIAS || self.bytes.len() + size > ARENA_MAX {
+        if image.missing || size as u64 > (per_cpu << SLOT_BITS) - BIAS || self.bytes.len() + size > ARENA_MAX {
             self.exhausted = true;
             return false;
         }
@@ -416,15 +431,21 @@ impl Memory {
         }
         let known = &self.learned.objects[learned as usize];
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
+        if known.whole {
+            return Visibility { shared: true, freed: known.freed };
+        }
         let shared =
             if hi - lo < 8 { (lo..=hi).any(|g| known.granules.contains(&g)) } else { known.granules.iter().any(|g| (lo..=hi).contains(g)) };
         Visibility { shared, freed: known.freed }
     }
 
-    /// The shared granules of a range, as addresses.
-    pub fn shared_granules(&self, at: Ref, size: u32, out: &mut Vec<u64>) {
+    /// The shared granules of a range, as addresses; or whether the object is shared as a whole.
+    pub fn shared_granules(&self, at: Ref, size: u32, out: &mut Vec<u64>) -> bool {
         let object = self.object(at);
-        let Some(known) = self.learned.objects.get(object.learned as usize) else { return };
+        let Some(known) = self.learned.objects.get(object.learned as usize) else { return false };
+        if known.whole {
+            return true;
+        }
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
         let first = out.len();
         if hi - lo < 64 {
@@ -433,6 +454,7 @@ impl Memory {
             out.extend(known.granules.iter().filter(|g| (lo..=hi).contains(*g)).map(|g| object.addr + u64::from(*g) * 8));
             out[first..].sort_unstable();
         }
+        false
     }
 
     /// Remembers who touched what; learns what is shared.
@@ -454,8 +476,13 @@ impl Memory {
     #[cold]
     fn learn(&mut self, object: Object, granule: u32) {
         let id = self.learned.at(object.addr);
-        if self.learned.objects[id as usize].granules.insert(granule) {
+        let known = &mut self.learned.objects[id as usize];
+        if !known.whole && known.granules.insert(granule) {
             self.learned.grown = true;
+            if known.granules.len() > TOLD_APART {
+                known.whole = true;
+                known.granules = FxHashSet::default();
+            }
         }
     }
 

@@ -7,9 +7,11 @@ use crate::memory::{GuessId, Site};
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
 use crate::thread::{Level, Pending, Status};
-use cuthere_base::Symbol;
+use cuthere_base::{FileId, Symbol};
+use cuthere_cfront::program::FileText;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -231,8 +233,15 @@ impl<'p> Run<'p> {
     /// Goes on with a strategy until this many operations are done in all.
     pub fn turn(&mut self, strategy: &mut dyn Strategy, options: &Options, outcome: &mut Outcome, until: u64, deadline: Instant) -> Turn {
         let mut blocked: Vec<(usize, Footprint)> = Vec::new();
+        self.machine.patience.until(Some(deadline));
         while outcome.events < until {
             let complete = self.execution(strategy, &mut blocked, outcome);
+            if self.machine.patience.is_over() {
+                // What it came to so far is a part of an execution, and stands for nothing.
+                self.machine.bounds.retain(|bound| *bound == "memory");
+                outcome.bounds.insert("time".to_owned());
+                return Turn::Limited;
+            }
             self.machine.learn_cpus();
             let faults = std::mem::take(&mut self.machine.faults);
             // What another thread does does not depend on one that an assumption stopped: it could have come first.
@@ -299,7 +308,10 @@ impl<'p> Run<'p> {
         }
         self.starts |= self.machine.threads.len() > 1 || !self.machine.finally.is_empty();
         loop {
-            let m = &self.machine;
+            let m = &mut self.machine;
+            if m.patience.spend(1 << 10) {
+                return false;
+            }
             let enabled = m.enabled();
             if enabled == 0 {
                 break;
@@ -452,6 +464,7 @@ impl<'p> Run<'p> {
     pub fn replay(&mut self, schedule: &Schedule) -> Replay {
         let m = &mut self.machine;
         m.record = Some(Vec::new());
+        m.patience.until(None);
         // What a search learns on its way is taken for granted.
         (m.world.shared_cpus, m.world.rcu_used) = (u32::MAX, true);
         m.arrivals = Some(schedule.arrivals.clone());
@@ -505,11 +518,12 @@ impl<'p> Run<'p> {
 
     pub fn show(&mut self, outcome: &mut Outcome) {
         let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
+        let mut lines = Lines::default();
         for r in records {
             if r.site.thread == 0 && r.setup {
                 continue;
             }
-            let text = line_text(&self.machine, r.site);
+            let text = lines.text(&self.machine, r.site);
             let place = self.place(r.site);
             outcome.trace.push(TraceStep {
                 thread: usize::from(r.site.thread),
@@ -600,11 +614,28 @@ pub(crate) fn place_of(m: &Machine<'_>, site: Site) -> Place {
     }
 }
 
-fn line_text(m: &Machine<'_>, site: Site) -> String {
-    let Some(code) = m.code_of(site) else { return String::new() };
-    let line = code.locs.get(site.pc as usize).map_or(0, |l| l.line);
-    let Ok(text) = m.link.program.text(code.file) else { return String::new() };
-    let bytes: &[u8] = &text.bytes;
-    let found = bytes.split(|b| *b == b'\n').nth(line.saturating_sub(1) as usize).unwrap_or(b"");
-    String::from_utf8_lossy(found).trim().to_owned()
+/// Lines of files that a trace shows, each file read and divided once.
+#[derive(Default)]
+struct Lines {
+    files: FxHashMap<FileId, (FileText, Vec<usize>)>,
+}
+
+impl Lines {
+    fn text(&mut self, m: &Machine<'_>, site: Site) -> String {
+        let Some(code) = m.code_of(site) else { return String::new() };
+        let line = code.locs.get(site.pc as usize).map_or(0, |l| l.line);
+        let (text, starts) = match self.files.entry(code.file) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Ok(text) = m.link.program.text(code.file) else { return String::new() };
+                let ends = text.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+                let starts = std::iter::once(0).chain(ends).collect();
+                new.insert((text, starts))
+            }
+        };
+        let index = line.saturating_sub(1) as usize;
+        let Some(&start) = starts.get(index) else { return String::new() };
+        let end = starts.get(index + 1).map_or(text.bytes.len(), |next| next - 1);
+        String::from_utf8_lossy(text.bytes.get(start..end).unwrap_or(b"")).trim().to_owned()
+    }
 }

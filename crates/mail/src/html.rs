@@ -1,13 +1,13 @@
 //! HTML to plain text, as copying from a browser would give it, with the links kept aside.
 //!
-//! Uses html5ever's tokenizer only: no tree is built, so time is linear in the input and nesting costs nothing. Scripts, styles and
-//! everything else that is not text are dropped; nothing is fetched.
+//! Uses html5gum's tokenizer only, and its events rather than its tags: no tree and no list of attributes is built, so time is linear in the
+//! input, and neither nesting nor a tag with a million attributes costs more. Scripts, styles and everything else that is not text are dropped;
+//! nothing is fetched.
 
 use crate::limits::{MAX_BODY, MAX_OVERVIEW};
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
-use std::cell::RefCell;
+use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use html5gum::{Span, Tokenizer};
+use std::convert::Infallible;
 
 /// A link and where its text stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,56 +32,51 @@ struct State {
     pre: u32,
     hidden: Option<String>,
     link: Option<Link>,
+    /// The start tag being read, and the value of its first `href` as far as it was met.
+    tag: String,
+    href: Option<String>,
+    /// The attribute being read is that `href`.
+    in_href: bool,
 }
-
-struct Sink(RefCell<State>);
 
 /// Renders HTML.
 pub(crate) fn html_to_text(html: &str) -> Page {
-    let sink = Sink(RefCell::new(State::default()));
-    let tokenizer = Tokenizer::new(sink, Default::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(html));
-    // The sink never asks to stop, so one call takes all of the input.
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.0.into_inner().page
-}
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut state = self.0.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) => state.text(&text),
-            Token::TagToken(tag) => {
-                let name: &str = &tag.name;
-                match tag.kind {
-                    TagKind::StartTag => {
-                        let raw = match name {
-                            "script" => Some(RawKind::ScriptData),
-                            "style" | "noscript" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
-                            "title" | "textarea" => Some(RawKind::Rcdata),
-                            _ => None,
-                        };
-                        if let Some(kind) = raw {
-                            state.hidden = Some(name.to_string());
-                            return TokenSinkResult::RawData(kind);
-                        }
-                        let href = tag.attrs.iter().find(|a| &*a.name.local == "href").map(|a| a.value.to_string());
-                        state.open(name, href);
-                    }
-                    TagKind::EndTag => state.close(name),
-                }
-            }
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
+    let mut state = State::default();
+    let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
+        state.event(event);
+        None
+    });
+    emitter.naively_switch_states(true);
+    // No event makes a token, so the tokenizer runs to the end at once; text in memory cannot fail to be read.
+    Tokenizer::new_with_emitter(html, emitter).for_each(drop);
+    state.page
 }
 
 impl State {
+    fn event(&mut self, event: CallbackEvent<'_>) {
+        match event {
+            CallbackEvent::String { value } => self.text(&String::from_utf8_lossy(value)),
+            CallbackEvent::OpenStartTag { name } => {
+                self.tag = String::from_utf8_lossy(name).into_owned();
+                (self.href, self.in_href) = (None, false);
+            }
+            CallbackEvent::AttributeName { name } => {
+                self.in_href = name == b"href" && self.href.is_none();
+                if self.in_href {
+                    self.href = Some(String::new());
+                }
+            }
+            CallbackEvent::AttributeValue { value } if self.in_href => self.href = Some(String::from_utf8_lossy(value).into_owned()),
+            CallbackEvent::CloseStartTag { .. } => {
+                let (tag, href) = (std::mem::take(&mut self.tag), self.href.take());
+                self.in_href = false;
+                self.open(&tag, href);
+            }
+            CallbackEvent::EndTag { name } => self.close(&String::from_utf8_lossy(name)),
+            _ => {}
+        }
+    }
+
     fn text(&mut self, text: &str) {
         if self.hidden.is_some() || self.page.text.len() > MAX_BODY * 2 {
             return;
@@ -114,7 +109,13 @@ impl State {
     }
 
     fn open(&mut self, name: &str, href: Option<String>) {
+        if self.hidden.is_some() {
+            return;
+        }
         match name {
+            "script" | "style" | "noscript" | "iframe" | "noembed" | "noframes" | "xmp" | "title" | "textarea" => {
+                self.hidden = Some(name.to_owned());
+            }
             "br" => self.push("\n"),
             "pre" => {
                 self.new_line();
@@ -191,5 +192,13 @@ mod tests {
     fn deep_nesting_is_linear() {
         let deep = "<div><b>".repeat(200_000);
         assert_eq!(html_to_text(&deep).text, "");
+    }
+
+    #[test]
+    fn attributes_without_number_are_linear() {
+        let many: String = (0..400_000).map(|n| format!("a{n}=1 ")).collect();
+        let page = html_to_text(&format!("<a {many}href=first href=second>x</a>y"));
+        assert_eq!(page.text, "xy");
+        assert_eq!(page.links, [Link { line: 0, href: "first".into(), text: "x".into() }]);
     }
 }

@@ -8,7 +8,7 @@ use crate::limits::{MAX_INPUT, MAX_MESSAGE, MAX_MESSAGES};
 use crate::types::{SourceKind, Thread};
 use crate::{Hint, read_messages, read_thread};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Reads a path of any of these kinds. The error names what could not be read.
@@ -65,9 +65,7 @@ pub fn read_path(path: &Path) -> io::Result<Thread> {
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_INPUT as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    cuthere_tree::read_input(path, MAX_INPUT as u64)
 }
 
 /// Regular files, sorted by name.

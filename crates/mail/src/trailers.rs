@@ -9,10 +9,13 @@ use crate::types::{Fixes, Trailer};
 const KNOWN: &[&str] =
     &["fixes", "closes", "link", "cc", "bugzilla", "reported-and-tested-by", "message-id", "message-link", "depends-on", "references"];
 
+/// A subject in `Fixes:` is shorter than this, however often it was wrapped.
+const MAX_FIXES: usize = 1024;
+
 /// The trailers of a commit message, folded lines joined.
 pub fn trailers(message: &str) -> Vec<Trailer> {
-    let mut found: Vec<Trailer> = Vec::new();
-    for paragraph in message.trim_end().split("\n\n").map(|p| p.trim_matches('\n')).collect::<Vec<_>>().into_iter().rev() {
+    let mut blocks: Vec<Vec<Trailer>> = Vec::new();
+    for paragraph in message.trim_end().rsplit("\n\n").map(|p| p.trim_matches('\n')) {
         if paragraph.trim().is_empty() {
             continue;
         }
@@ -20,22 +23,25 @@ pub fn trailers(message: &str) -> Vec<Trailer> {
         if !good {
             break;
         }
-        found.splice(0..0, block);
+        blocks.push(block);
     }
-    found
+    blocks.into_iter().rev().flatten().collect()
+}
+
+/// Whether a wrapped `Fixes:` line goes on: its subject has begun and not ended.
+fn is_open(trailer: &Trailer) -> bool {
+    let value = &trailer.value;
+    value.len() < MAX_FIXES && trailer.key.eq_ignore_ascii_case("fixes") && value.contains("(\"") && !value.ends_with("\")")
 }
 
 fn read_paragraph(paragraph: &str) -> (Vec<Trailer>, bool) {
     let mut out: Vec<Trailer> = Vec::new();
     let (mut known, mut other) = (false, 0usize);
     for line in paragraph.lines() {
-        let open = out
-            .last()
-            .is_some_and(|t: &Trailer| t.key.eq_ignore_ascii_case("fixes") && t.value.contains("(\"") && !t.value.ends_with("\")"));
         if let Some((key, value)) = split(line) {
             known |= is_known(key);
             out.push(Trailer { key: key.to_string(), value: value.to_string() });
-        } else if let Some(last) = out.last_mut().filter(|_| line.starts_with([' ', '\t']) || open) {
+        } else if let Some(last) = out.last_mut().filter(|last| line.starts_with([' ', '\t']) || is_open(last)) {
             last.value.push(' ');
             last.value.push_str(line.trim());
         } else if !(line.starts_with('#') || line.starts_with('[') && line.trim_end().ends_with(']')) {

@@ -60,6 +60,8 @@ pub enum FailReason {
     Binary,
     /// The file is so repetitive that the search was given up.
     SearchLimit,
+    /// The patches together would make more bytes than are kept.
+    TooMuch,
 }
 
 impl fmt::Display for FailReason {
@@ -72,6 +74,7 @@ impl fmt::Display for FailReason {
             FailReason::Refused(why) => write!(f, "the path is refused: {why}"),
             FailReason::Unreadable(why) => write!(f, "the file cannot be read: {why}"),
             FailReason::Binary => f.write_str("binary changes are not applied"),
+            FailReason::TooMuch => f.write_str("the patches make more text than is kept in memory"),
             FailReason::SearchLimit => f.write_str("the search was given up: the file repeats itself too much"),
         }
     }

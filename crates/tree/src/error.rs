@@ -39,6 +39,9 @@ pub enum TreeError {
     /// The build has no git support.
     #[error("cannot open revision {rev:?}: this build reads no git repositories; check the revision out and give its folder with --tree")]
     NoGit { rev: String },
+    /// Paths that together need more memory than any sane tree's.
+    #[error("the names of files in {} have more than {limit} MiB; give a part of it", path.display())]
+    TooManyNames { path: PathBuf, limit: usize },
     /// More files than ids, or than any sane tree.
     #[error("{} holds more than {limit} files or folders; give a part of it", path.display())]
     TooManyFiles { path: PathBuf, limit: usize },

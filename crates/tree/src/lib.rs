@@ -9,6 +9,7 @@ pub mod apply;
 pub mod diff;
 mod disk;
 mod error;
+mod input;
 mod lines;
 mod nearest;
 mod overlay;
@@ -19,5 +20,6 @@ mod tree;
 
 pub use apply::{ApplyOptions, FailReason, HunkOutcome, HunkResult, Nearest};
 pub use error::TreeError;
+pub use input::{read_input, read_small};
 pub use overlay::{FileOutcome, PatchOutcome, PatchText};
 pub use tree::{OpenOptions, SkipReason, Skipped, Tree, find_kernel_root};

@@ -106,6 +106,9 @@ impl Tree {
         if diff.binary && diff.hunks.is_empty() {
             return Err((from.or(to), FailReason::Binary));
         }
+        if diff.kind == FileKind::Copy && !self.may_copy(0) {
+            return Err((to.or(from), FailReason::TooMuch));
+        }
         let content = match &from {
             Some(path) => {
                 let bytes = self.read_path(path).map_err(|error| (Some(path.clone()), FailReason::Unreadable(error.to_string())))?;
@@ -147,7 +150,8 @@ impl Tree {
                 }
             }
             Some(there) if !there.is_empty() => return Err((Some(path), FailReason::FileExists)),
-            _ => self.set_file(path.clone(), Some(Arc::from(made.new))),
+            _ if !self.set_file(path.clone(), Some(Arc::from(made.new))) => return Err((Some(path), FailReason::TooMuch)),
+            _ => {}
         }
         Ok(FileOutcome { path, kind: FileKind::Create, hunks, ..outcome })
     }
@@ -161,12 +165,16 @@ impl Tree {
         options: &ApplyOptions,
         outcome: FileOutcome,
     ) -> Result<FileOutcome, (Option<String>, FailReason)> {
+        if diff.kind == FileKind::Copy && !self.may_copy(content.len()) {
+            return Err((to.or(Some(from)), FailReason::TooMuch));
+        }
         let changed = apply(&diff.hunks, content, options);
         let mut outcome = FileOutcome { path: from.clone(), hunks: changed.hunks, ..outcome };
         match diff.kind {
             FileKind::Delete => {
                 if diff.hunks.is_empty() || changed.new.is_empty() {
-                    self.set_file(from, None);
+                    // What goes away needs no room.
+                    let _ = self.set_file(from, None);
                 } else {
                     outcome.problem = Some(FailReason::NotEmptied);
                 }
@@ -177,17 +185,19 @@ impl Tree {
                     if !matches!(self.read_path(&to), Ok(None)) {
                         return Err((Some(to), FailReason::FileExists));
                     }
-                    if diff.kind == FileKind::Rename {
-                        self.set_file(from.clone(), None);
-                    }
-                    outcome.old_path = Some(from);
+                    outcome.old_path = Some(from.clone());
                     outcome.path = to.clone();
                 }
-                self.set_file(to, Some(Arc::from(changed.new)));
+                if !self.set_file(to.clone(), Some(Arc::from(changed.new))) {
+                    return Err((Some(to), FailReason::TooMuch));
+                }
+                if to != from && diff.kind == FileKind::Rename {
+                    let _ = self.set_file(from, None);
+                }
             }
             FileKind::Modify | FileKind::Create => {
-                if changed.new != content {
-                    self.set_file(from, Some(Arc::from(changed.new)));
+                if changed.new != content && !self.set_file(from.clone(), Some(Arc::from(changed.new))) {
+                    return Err((Some(from), FailReason::TooMuch));
                 }
             }
         }

@@ -9,6 +9,10 @@ use parking_lot::Mutex;
 use rayon::prelude::*;
 use std::path::{Component, Path, PathBuf};
 
+/// Longer paths are skipped: no system opens them.
+const MAX_PATH: usize = 4096;
+/// Bytes of all paths together: fifty times what the largest kernel tree has.
+const MAX_NAMES: usize = 256 << 20;
 /// Folders nested deeper than this are skipped.
 const MAX_DEPTH: usize = 256;
 
@@ -68,7 +72,7 @@ impl Rev {
         let mut listing = Listing::default();
         let mut blobs: Vec<(String, gix::ObjectId)> = Vec::new();
         let mut links: Vec<(String, gix::ObjectId)> = Vec::new();
-        let mut seen = 0usize;
+        let (mut seen, mut named) = (0usize, 0usize);
         let mut folders = vec![(String::new(), root, 0usize)];
         while let Some((folder, id, depth)) = folders.pop() {
             let data = self.with(|repo| repo.find_object(id).map(|object| object.detach().data));
@@ -94,6 +98,21 @@ impl Rev {
                 };
                 let bytes: &[u8] = entry.filename.as_ref();
                 let name = String::from_utf8_lossy(bytes);
+                let long = folder.len() + 1 + name.len();
+                if long > MAX_PATH {
+                    let slash = if folder.is_empty() { "" } else { "/" };
+                    let shown: String = folder.chars().chain(slash.chars()).chain(name.chars()).take(200).collect();
+                    named += shown.len();
+                    listing.skip(shown + "…", SkipReason::Unreadable(format!("the path has {long} bytes, more than {MAX_PATH}")));
+                } else {
+                    named += long;
+                }
+                if named > MAX_NAMES {
+                    return Err(TreeError::TooManyNames { path: self.path.clone(), limit: MAX_NAMES >> 20 });
+                }
+                if long > MAX_PATH {
+                    continue;
+                }
                 let path = if folder.is_empty() { name.clone().into_owned() } else { format!("{folder}/{name}") };
                 let is_tree = entry.mode.is_tree();
                 let wanted = only.is_empty() || only.iter().any(|only| is_under(&path, only) || (is_tree && is_under(only, &path)));

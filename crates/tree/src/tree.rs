@@ -16,6 +16,11 @@ use std::sync::Arc;
 /// More entries than this are not listed: ten times the largest kernel tree.
 pub(crate) const MAX_ENTRIES: usize = 2_000_000;
 
+/// Bytes of all files that patches may leave behind: a change of every file below `fs/` has a tenth of it.
+const MAX_LAID: u64 = 512 << 20;
+/// Bytes that patches may copy from one file to another: a line of a patch can ask for megabytes.
+const MAX_COPIED: u64 = 64 << 20;
+
 /// How to open a tree.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -128,6 +133,9 @@ pub struct Tree {
     only: Vec<String>,
     /// Every file that patches changed, C or not; `None` for a deleted one.
     overlay: BTreeMap<String, Option<Arc<[u8]>>>,
+    /// Bytes in `overlay`, and bytes that patches asked to copy so far.
+    laid: u64,
+    copied: u64,
 }
 
 impl fmt::Debug for Tree {
@@ -186,6 +194,8 @@ impl Tree {
             skipped,
             only,
             overlay: BTreeMap::new(),
+            laid: 0,
+            copied: 0,
         };
         for file in files {
             tree.paths.push(file.path.into());
@@ -298,8 +308,23 @@ impl Tree {
         self.paths.get(at).is_some_and(|listed| listed.starts_with(&inside)) || self.source.is_dir(path)
     }
 
-    pub(crate) fn set_file(&mut self, path: String, content: Option<Arc<[u8]>>) {
+    /// What the path holds from now on (`None`: nothing). False, and nothing changed: the overlay would hold too much.
+    #[must_use]
+    pub(crate) fn set_file(&mut self, path: String, content: Option<Arc<[u8]>>) -> bool {
+        let size = |content: &Option<Arc<[u8]>>| content.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let laid = self.laid + size(&content) - self.overlay.get(&path).map_or(0, size);
+        if laid > MAX_LAID {
+            return false;
+        }
+        self.laid = laid;
         self.overlay.insert(path, content);
+        true
+    }
+
+    /// Whether so many bytes more may be copied. Once the answer was no, it stays so, and asking with 0 costs nothing.
+    pub(crate) fn may_copy(&mut self, bytes: usize) -> bool {
+        self.copied = self.copied.saturating_add(bytes as u64);
+        self.copied <= MAX_COPIED
     }
 
     /// Brings the list in line with the overlay. Called once after all patches: ids are given here.

@@ -94,3 +94,33 @@ fn a_packed_bare_repository_reads_from_many_threads_and_takes_patches() {
     assert!(outcomes[0].is_clean());
     assert_eq!(read(&tree, "net/a.c"), b"third\n");
 }
+
+#[test]
+fn paths_that_no_system_opens_are_left_out() {
+    let folder = repository();
+    let run = |arguments: &[&str], input: &str| {
+        let mut child = Command::new("git")
+            .arg("-C")
+            .arg(folder.path())
+            .args(["-c", "user.name=T", "-c", "user.email=t@example.org"])
+            .args(arguments)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("git runs");
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), input.as_bytes()).expect("written");
+        let out = child.wait_with_output().expect("git ends");
+        String::from_utf8(out.stdout).expect("an id").trim().to_owned()
+    };
+    let blob = run(&["hash-object", "-w", "--stdin"], "int x;\n");
+    let mut tree = run(&["mktree"], &format!("100644 blob {blob}\ta.c\n"));
+    let name = "n".repeat(3000);
+    for _ in 0..3 {
+        tree = run(&["mktree"], &format!("100644 blob {blob}\tb.c\n040000 tree {tree}\t{name}\n"));
+    }
+    let commit = run(&["commit-tree", &tree, "-m", "deep"], "");
+    let opened = Tree::open_rev(folder.path(), &commit, &OpenOptions::default()).expect("opens");
+    assert_eq!(opened.paths().iter().map(|p| p.len()).collect::<Vec<_>>(), [3, 3004]);
+    let [skipped] = opened.skipped() else { panic!("{:?}", opened.skipped()) };
+    assert!(skipped.path.len() < 300 && skipped.reason.to_string().contains("6001 bytes"), "{}", skipped.reason);
+}

@@ -256,3 +256,19 @@ fn leading_parts_are_dropped_as_the_tree_asks() {
     assert_eq!(lay(open(parent.path()), new).1.files[0].path, "net/bar/x.c");
     assert_eq!(lay(open(parent.path()), &new.replace("b/net", "net")).1.files[0].path, "net/bar/x.c");
 }
+
+#[test]
+fn copies_without_number_are_refused_and_the_rest_goes_in() {
+    let big = "int x;\n".repeat(1 << 20);
+    let folder = folder(&[("big.c", &big), ("a.c", "a\n")]);
+    let mut patch = String::new();
+    for n in 0..1000 {
+        patch += &format!("diff --git a/big.c b/c{n}.c\nsimilarity index 100%\ncopy from big.c\ncopy to c{n}.c\n");
+    }
+    patch += "diff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b\n";
+    let (tree, outcome) = lay(open(folder.path()), &patch);
+    let refused = outcome.files.iter().filter(|f| f.problem == Some(FailReason::TooMuch)).count();
+    assert!((980..1000).contains(&refused), "{refused}");
+    assert_eq!(tree.len(), 2 + 1000 - refused);
+    assert_eq!(content(&tree, "a.c"), "b\n");
+}

@@ -80,11 +80,13 @@ impl Parser<'_> {
                 let name = self.add(ExprKind::Ident(at.text), &at)?;
                 let annotation = if has_args {
                     let close = self.mate(self.pos);
+                    let before = self.before();
                     match self.call_args(at.text) {
                         Ok(args) => self.add(ExprKind::Call { callee: name, args }, &at)?,
                         Err(fail) => match close {
                             // The arguments do not matter to control flow: keep the name.
                             Some(close) => {
+                                self.restore(before);
                                 self.error = None;
                                 self.pos = close + 1;
                                 name

@@ -15,7 +15,7 @@ impl Parser<'_> {
         let base = self.ids.len();
         while self.k() != K::Eof {
             let start = self.pos;
-            let kept = self.ids.len();
+            let before = self.before();
             match self.item() {
                 Ok(true) => {
                     if self.skip_group("function").is_err() {
@@ -26,7 +26,7 @@ impl Parser<'_> {
                 Ok(false) => {}
                 Err(_) => {
                     self.take_gap();
-                    self.ids.truncate(kept.max(base));
+                    self.restore(before);
                     self.skip_statement(start);
                 }
             }
@@ -74,10 +74,12 @@ impl Parser<'_> {
                         self.bump();
                         let ret = self.type_node(TypeNode::Int { size: 4, signed: true });
                         let open = self.pos;
+                        let before = self.before();
                         let layer = match self.deeper(|p| p.parameters()) {
                             Ok(layer) => layer,
                             Err(_) => {
                                 // Arguments of a macro rather than parameters.
+                                self.restore(before);
                                 self.error = None;
                                 self.pos = open;
                                 self.skip_group("declaration")?;
@@ -129,7 +131,7 @@ impl Parser<'_> {
         let mut found = None;
         while self.k() != K::Eof {
             let start = self.pos;
-            let kept = self.ids.len();
+            let before = self.before();
             match self.item() {
                 Ok(true) => {
                     let open = self.pos;
@@ -143,7 +145,7 @@ impl Parser<'_> {
                 Ok(false) => {}
                 Err(_) => {
                     let body = self.body_after(start);
-                    self.ids.truncate(kept.max(base));
+                    self.restore(before);
                     self.take_gap();
                     match body {
                         Some(open) => {

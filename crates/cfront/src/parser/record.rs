@@ -67,13 +67,13 @@ impl Parser<'_> {
                 return self.unexpected("structure");
             }
             let start = self.pos;
-            let kept = self.ids.len();
+            let before = self.before();
             if self.member().is_err() {
                 if self.expr_depth >= super::MAX_EXPR_DEPTH {
                     return Err(super::Fail);
                 }
                 self.take_gap();
-                self.ids.truncate(kept);
+                self.restore(before);
                 self.skip_statement(start);
             }
             if self.pos == start {

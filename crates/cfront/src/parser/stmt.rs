@@ -11,8 +11,9 @@ use cuthere_base::Symbol;
 /// More commas than this on one level are read as statements.
 const MANY_COMMAS: u32 = 100;
 
-/// The parser's state before a statement.
-struct Before {
+/// The parser's state before something that may turn out not to be readable.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
     start: usize,
     ids: usize,
     depths: (u32, u32, u32, u32),
@@ -32,7 +33,7 @@ impl Parser<'_> {
         }
     }
 
-    fn before(&self) -> Before {
+    pub(super) fn before(&self) -> Before {
         Before {
             start: self.pos,
             ids: self.ids.len(),
@@ -41,11 +42,16 @@ impl Parser<'_> {
         }
     }
 
-    /// Goes back to before what could not be read, and over it.
-    fn gap_from(&mut self, before: Before) -> StmtId {
+    /// Everything but the position as before: what was collected of lists that never ended must not end up in others.
+    pub(super) fn restore(&mut self, before: Before) {
         self.ids.truncate(before.ids);
         (self.expr_depth, self.switch_depth, self.loop_depth, self.value_depth) = before.depths;
         self.in_argument = before.in_argument;
+    }
+
+    /// Goes back to before what could not be read, and over it.
+    fn gap_from(&mut self, before: Before) -> StmtId {
+        self.restore(before);
         let gap = self.take_gap();
         self.skip_statement(before.start);
         let at = self.token_at(before.start);

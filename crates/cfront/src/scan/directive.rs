@@ -235,7 +235,10 @@ impl<'t> Scan<'t, '_> {
         if !self.top || self.region >= MAX_REGIONS || memchr::memchr3(b'(', b';', b'{', &self.text[lo..hi]).is_none() {
             return;
         }
-        let lexer = std::mem::replace(&mut self.lexer, Lexer::new(&self.text[..hi], lo, hi, 1));
+        // The region is a text of its own: nothing may look beyond its end, where directives go on that are not its own.
+        let whole = self.text;
+        self.text = &whole[..hi];
+        let lexer = std::mem::replace(&mut self.lexer, Lexer::new(self.text, lo, hi, 1));
         let frames = std::mem::take(&mut self.frames);
         let end = std::mem::replace(&mut self.end, hi);
         self.region += 1;
@@ -244,6 +247,7 @@ impl<'t> Scan<'t, '_> {
         self.end = end;
         self.frames = frames;
         self.lexer = lexer;
+        self.text = whole;
         self.top = true;
     }
 }

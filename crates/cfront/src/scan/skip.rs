@@ -269,7 +269,8 @@ impl Scan<'_, '_> {
 
     /// Whether the text after a `}` in the first column looks like the start of a declaration at file level.
     fn declaration_follows(&self, mut at: usize) -> bool {
-        let (text, end) = (self.text, self.end);
+        let end = self.end;
+        let text = &self.text[..end];
         // The rest of the line must be empty.
         while at < end && text[at] != b'\n' {
             match text[at] {

@@ -224,6 +224,15 @@ fn hostile_input_ends() {
 }
 
 #[test]
+fn a_branch_left_out_ends_where_it_ends() {
+    // What closes a block by force looks for what follows it, and must not find the directive behind the branch.
+    for open in ["{{", "(\n(", "f() {\n{"] {
+        let text = format!("#ifndef CONFIG_\n{open}\n}}\n#endif\nint g(void)\n{{\n}}\n");
+        assert_eq!(functions(&text).last().map(String::as_str), Some("g"), "{text}");
+    }
+}
+
+#[test]
 fn headers_of_nothing_but_macros_are_kept_in_bulk() {
     let mut text = "#ifndef REGS_H\n#define REGS_H\n".to_owned();
     for i in 0..1000 {

@@ -49,8 +49,12 @@ impl Machine<'_> {
         let seen = self.link.mem.visibility(at, size);
         if seen.shared || seen.freed {
             let mut granules = Vec::new();
-            self.link.mem.shared_granules(at, size, &mut granules);
+            let whole = self.link.mem.shared_granules(at, size, &mut granules);
             let mode = if write { Mode::Write } else { Mode::Read };
+            if whole {
+                let object = self.link.mem.object_of(at).addr;
+                self.threads[t].footprint.push(Access::new(Location::granule(object), mode));
+            }
             let footprint = &mut self.threads[t].footprint;
             for g in granules {
                 // Which bytes of the granule the access covers.

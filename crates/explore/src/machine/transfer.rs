@@ -21,6 +21,9 @@ impl Machine<'_> {
         }
         let each = if matches!(filling, Filling::From(_)) { 2 } else { 1 };
         let steps = size.div_ceil(unit) * each;
+        if self.threads[t].copied == 0 && self.spend(t, u64::from(size) / 4) {
+            return false;
+        }
         if self.threads[t].copied == 0 && self.at_once(t, to, filling, size, steps) {
             *granted = false;
             return true;
@@ -62,6 +65,9 @@ impl Machine<'_> {
                 }
             }
             self.threads[t].copied += 1;
+            if self.spend(t, 32) {
+                return false;
+            }
         }
         self.threads[t].copied = 0;
         true

@@ -57,6 +57,9 @@ impl Machine<'_> {
 
     pub(super) fn allocate_bytes(&mut self, t: usize, size: u64, fill: Option<u8>) -> Flow {
         let here = self.site(t);
+        if self.spend(t, size / 8) {
+            return Flow::Dead;
+        }
         match self.link.mem.allocate(t as u8, size, fill.unwrap_or(POISON), Kind::Heap, here) {
             Some(addr) => Flow::Next(addr as i64),
             None => {
@@ -120,6 +123,9 @@ impl Machine<'_> {
                         self.bad_at(t, x, y);
                         return Flow::Dead;
                     };
+                    if self.spend(t, 16) {
+                        return Flow::Dead;
+                    }
                     if p != q {
                         return Flow::Next(p - q);
                     }
@@ -132,6 +138,9 @@ impl Machine<'_> {
             _ => {
                 for n in 0..STRING_MAX {
                     let x = a(self, 0).wrapping_add(n);
+                    if self.spend(t, 8) {
+                        return Flow::Dead;
+                    }
                     match self.read_int(x, byte) {
                         Some(0) => return Flow::Next(n as i64),
                         Some(_) => {}

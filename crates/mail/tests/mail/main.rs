@@ -4,5 +4,6 @@ mod fixtures;
 mod formats;
 mod founding;
 mod hostile;
+mod mutated;
 mod property;
 mod series;
