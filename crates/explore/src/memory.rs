@@ -565,6 +565,10 @@ impl Memory {
 
     /// Copies between two checked ranges, which may overlap.
     pub fn copy(&mut self, dst: Ref, src: Ref, size: u32) {
+        // An empty range may be of no object at all.
+        if size == 0 {
+            return;
+        }
         if self.has_open() {
             self.copy_open(dst, src, size);
         }
@@ -595,6 +599,9 @@ impl Memory {
 
     /// Sets all bytes of a checked range.
     pub fn fill(&mut self, at: Ref, size: u32, byte: u8) {
+        if size == 0 {
+            return;
+        }
         self.overwrite(at, u64::from(size));
         let d = self.object(at).start as usize + at.off as usize;
         self.bytes[d..d + size as usize].fill(byte);
