@@ -39,9 +39,6 @@ pub fn run() -> Result<bool> {
         tidy = false;
         println!("{what}");
     }
-    for what in checks::notes(&root)? {
-        println!("{what}");
-    }
     Ok(tidy)
 }
 

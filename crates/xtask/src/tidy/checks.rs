@@ -1,7 +1,7 @@
 //! Every check is whole: a file that opens with its page, a generated page, fixtures of both kinds, and a line in the registry.
 //!
 //! A check file is one in `crates/checks/src` that holds its own id as a string. Folders of fixtures for checks that do not exist yet are let be while `pending.txt` lists all of
-//! their `bug_` fixtures. Where other files name a check, that is only noted.
+//! their `bug_` fixtures. No other file of the engine, the conductor or the checks names a check.
 
 use super::collect;
 use anyhow::{Context, Result};
@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Where the registry may be.
-const REGISTRIES: [&str; 3] = ["registry.rs", "lib.rs", "check.rs"];
+/// Where the registry is.
+const REGISTRY: &str = "lib.rs";
 /// The crates in which no check is named.
 const ENGINE: [&str; 4] = ["flow", "incremental", "analysis", "checks"];
 
@@ -18,7 +18,7 @@ const ENGINE: [&str; 4] = ["flow", "incremental", "analysis", "checks"];
 pub fn complaints(root: &Path) -> Result<Vec<String>> {
     let registered: BTreeSet<&str> = cuthere_cli::pages().into_iter().map(|(id, _)| id).collect();
     let folder = root.join("crates/checks");
-    let registry: String = REGISTRIES.iter().filter_map(|name| fs::read_to_string(folder.join("src").join(name)).ok()).collect();
+    let registry = fs::read_to_string(folder.join("src").join(REGISTRY)).context("cannot read the registry of checks")?;
     let mut out = Vec::new();
     for id in files(&folder.join("src"))? {
         if !registered.contains(id.as_str()) {
@@ -52,13 +52,13 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
             out.push(format!("crates/checks/fixtures/{name}: fixtures of no check"));
         }
     }
+    out.extend(elsewhere(root, &registered)?);
     out.sort();
     Ok(out)
 }
 
-/// Where code of the engine or of another check names a check.
-pub fn notes(root: &Path) -> Result<Vec<String>> {
-    let ids: Vec<&str> = cuthere_cli::pages().into_iter().map(|(id, _)| id).collect();
+/// Where code of the engine, the conductor or another check names a check.
+fn elsewhere(root: &Path, ids: &BTreeSet<&str>) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for name in ENGINE {
         collect(&root.join("crates").join(name).join("src"), &mut files);
@@ -67,14 +67,14 @@ pub fn notes(root: &Path) -> Result<Vec<String>> {
     let mut out = Vec::new();
     for path in files {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if REGISTRIES.contains(&name.as_str()) {
+        if path == root.join("crates/checks/src").join(REGISTRY) {
             continue;
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         for id in ids.iter().filter(|id| name != format!("{}.rs", stem(id))) {
             if let Some(line) = named(&text, id) {
-                out.push(format!("{shown}:{line}: note: names the check {id}"));
+                out.push(format!("{shown}:{line}: names the check {id}, which only its own file and the registry do"));
             }
         }
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::{files, named};
 
     #[test]
-    fn check_files_hold_their_id_and_others_that_name_it_are_noted() {
+    fn check_files_hold_their_id_and_others_that_name_it_are_found() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, text) in
             [("null_deref.rs", "const ID: &str = \"null-deref\";"), ("null_field.rs", "//! null-field"), ("run.rs", "\"run\"")]
