@@ -131,7 +131,10 @@ impl Claim {
     /// Adds the steps of a free: the call here, and the frames below it.
     pub fn freed(self, path: &Path<'_, '_>, freed: &Freed) -> Claim {
         let text = match (freed.way, freed.written) {
-            (Way::Callee(..), _) => format!("calls {}(), which frees it", freed.by),
+            (Way::Callee(..), _) => {
+                let what = path.freed_text(freed).map_or_else(|| "it".to_owned(), |text| format!("`{text}`"));
+                format!("calls {}(), which frees {what}", freed.by)
+            }
             (_, Some(e)) => format!("frees `{}` by {}()", path.body.text(e), freed.by),
             _ => format!("frees it by {}()", freed.by),
         };

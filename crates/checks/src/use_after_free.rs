@@ -32,7 +32,7 @@
 //!
 //! * **high**: freed for certain, and used for certain, on one path that was followed from its beginning.
 //! * **medium**: free or use in a later round of a loop; a use in a callee that happens on some of its paths only; a path that was merged with others.
-//! * **low**: freed after a grace period and used outside of a read-side section that is seen here; test code.
+//! * **low**: freed by a callee on some of its ways of returning, and nobody asks which it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!
 //! ## What it assumes and misses
 //!
@@ -94,7 +94,7 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
         (Way::Callee(f, id), Some(_)) => path.world.summary(f).and_then(|s| s.effect(id)).is_none_or(|e| !e.always),
         _ => false,
     };
-    if freed.deferred || words::is_test_code(path.world.path(path.func)) {
+    if freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func)) {
         Confidence::Low
     } else if path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty() {
         Confidence::Medium

@@ -91,6 +91,10 @@ impl State {
         if self.env.len() > 1 {
             self.env.retain(|e| e.0 == place || !inside(values, e.0, place));
         }
+        // A part of what is written as a whole is another object's from now on, but goes by the same name.
+        if !self.objects.is_empty() {
+            self.objects.retain(|object| !matches!(values.get(object), Value::Entry(p) if inside(values, p, place)));
+        }
     }
 
     /// What is known of a value on this path.

@@ -23,6 +23,8 @@ pub struct Freed {
     pub deferred: bool,
     /// The reference that the path had was given up, as with a packet; others may hold more.
     pub last: bool,
+    /// A callee freed it on some of the ways in which it may have returned: the result that tells.
+    pub result: Option<ValueId>,
     /// In a later round of a loop.
     pub later_round: bool,
     /// A use was shown to observers: once said is enough.
@@ -35,7 +37,7 @@ impl Freed {
     /// Freed by what the call at an operation calls, at once.
     pub fn by(op: OpId, by: Symbol) -> Freed {
         let (written, deferred, last, later_round, told, replaced) = (None, false, false, false, false, false);
-        Freed { op, way: Way::Model(by), by, written, deferred, last, later_round, told, replaced }
+        Freed { op, way: Way::Model(by), by, written, result: None, deferred, last, later_round, told, replaced }
     }
 }
 
@@ -73,6 +75,11 @@ impl Objects {
 
     pub fn freed_mut(&mut self, object: ValueId) -> Option<&mut Freed> {
         self.freed.iter_mut().find(|f| f.0 == object).map(|f| &mut f.1)
+    }
+
+    /// The frees of one call depend on its result.
+    pub fn depend(&mut self, op: OpId, result: ValueId) {
+        self.freed.iter_mut().filter(|f| f.1.op == op).for_each(|f| f.1.result = Some(result));
     }
 
     /// All freed objects.

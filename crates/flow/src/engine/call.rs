@@ -144,7 +144,17 @@ impl<O: Observer> Run<'_, '_, O> {
             state.env.iter_mut().filter(|e| e.1 == result).for_each(|e| e.1 = before);
             state.objects.rename(result, before);
         }
-        state.objects.renew(result);
+        self.renew(result, state);
+    }
+
+    /// A value is made anew: what was reached through the one that went by this name is known no more.
+    pub(super) fn renew(&self, value: ValueId, state: &mut State) {
+        state.objects.renew(value);
+        if !state.rounds.is_empty() && !state.objects.is_empty() {
+            let values = &*self.values;
+            let made = values.get(value);
+            state.objects.retain(|object| !values.rests_on(object, &|v| v == made));
+        }
     }
 
     fn model_call(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
@@ -265,6 +275,7 @@ impl<O: Observer> Run<'_, '_, O> {
             return;
         }
         let mut any = false;
+        let first = out.len();
         for outcome in &summary.outcomes {
             if self.translate(&outcome.guard, values, &state).is_none() {
                 continue;
@@ -303,6 +314,9 @@ impl<O: Observer> Run<'_, '_, O> {
             self.shift(outcome.ctx, call.index, &mut s);
             self.assign(call.dst, value, &mut s);
             out.push(s);
+        }
+        if out.len() > first + 1 {
+            out[first..].iter_mut().for_each(|s| s.objects.depend(call.index, result));
         }
         if !any {
             self.assign(call.dst, value, &mut state);

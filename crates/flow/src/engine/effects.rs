@@ -68,7 +68,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let variable = |e| matches!(self.body.expr(e), Expr::Load(place, _) if matches!(self.body.expr(place), Expr::Local(_)));
         if state.objects.disturbed && written.is_some_and(variable) {
             let object = self.values.pointer_root(value);
-            self.disturb(object, state);
+            self.disturb(object, state, &|_, _| true);
         }
     }
 

@@ -38,28 +38,32 @@ impl<O: Observer> Run<'_, '_, O> {
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         let zero = |v| values.get(v) == Value::Int(0);
         state.env.retain(|e| !(zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0)));
-        if anything {
-            state.objects.disturbed = true;
-            self.disturb_freed(state);
+        state.objects.disturbed |= anything;
+        if !state.objects.is_empty() {
+            let given = given.unwrap_or_default();
+            self.disturb_freed(state, |values, place| {
+                anything || values.root(place).is_some_and(|pointer| given.contains(&values.pointer_root(pointer)))
+            });
         }
     }
 
     /// Places in memory that lead to freed objects may have been given other pointers.
-    pub(super) fn disturb_freed(&mut self, state: &mut State) {
-        if state.objects.is_empty() {
-            return;
-        }
+    pub(super) fn disturb_freed(&mut self, state: &mut State, reached: impl Fn(&Values, ValueId) -> bool) {
         let objects: SmallVec<[ValueId; 4]> = state.objects.all_freed().map(|f| f.0).collect();
         for object in objects {
-            self.disturb(object, state);
+            self.disturb(object, state, &reached);
         }
     }
 
-    /// The place in memory that led to an object may hold another pointer by now.
-    pub(super) fn disturb(&mut self, object: ValueId, state: &mut State) {
-        if let Some(place) = self.held_in_memory(object)
-            && state.written(place).is_none()
-        {
+    /// The places in memory that led to an object may hold another pointer by now.
+    pub(super) fn disturb(&mut self, object: ValueId, state: &mut State, reached: &impl Fn(&Values, ValueId) -> bool) {
+        let values = &*self.values;
+        let mut places: SmallVec<[ValueId; 2]> = SmallVec::new();
+        places.extend(self.held_in_memory(object).filter(|&p| state.written(p).is_none()));
+        let leads = |e: &&(ValueId, ValueId)| values.local_of(e.0).is_none() && values.pointer_root(e.1) == object;
+        places.extend(state.env.iter().filter(leads).map(|e| e.0));
+        places.retain(|place| reached(values, *place));
+        for place in places {
             self.unknown(place, state);
         }
     }

@@ -131,7 +131,7 @@ impl<O: Observer> Run<'_, '_, O> {
         self.free(call, value, freed_here, effect, state);
         if freed.replaced {
             let object = self.values.pointer_root(value);
-            self.disturb(object, state);
+            self.disturb(object, state, &|_, _| true);
         }
     }
 

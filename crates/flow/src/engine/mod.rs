@@ -334,7 +334,14 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             };
             self.access_freed(root, state, &site);
         }
-        self.disturb_freed(state);
+        self.disturb_freed(state, |_, _| true);
+        // What a round computes anew goes by the same name in the next one.
+        let values = &*self.values;
+        let again = |v: Value| {
+            let fresh = |o| matches!(o, Origin::Chosen(..) | Origin::Opaque(..) | Origin::LaterRound(..) | Origin::Cursor(..));
+            matches!(v, Value::Select(..) | Value::Phi(..)) || matches!(v, Value::Fresh(o) if fresh(o))
+        };
+        state.objects.retain(|object| !values.rests_on(object, &again));
     }
 
     fn decide(&mut self, state: &mut State, block: BlockId, taken: bool, about: Option<ValueId>) {

@@ -46,7 +46,7 @@ impl<O: Observer> Run<'_, '_, O> {
             OpKind::Declare(l) => {
                 let p = self.values.make(Value::PLocal(l));
                 let v = self.values.fresh(Origin::Declared(index));
-                state.objects.renew(v);
+                self.renew(v, &mut state);
                 state.write(self.values, p, v);
                 out.push(state);
             }
@@ -54,7 +54,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let cursor = self.world.model.loop_macro(name).map_or(0, |l| l.cursor);
                 if let Some(p) = self.cursor(args, cursor, &state) {
                     let v = self.values.fresh(Origin::Cursor(index, state.rounds.len() as u32));
-                    state.objects.renew(v);
+                    self.renew(v, &mut state);
                     state.learn(v, Interval::OBJECT);
                     state.write(self.values, p, v);
                 }

@@ -1,9 +1,9 @@
 //! One path at one moment, as observers see it.
 
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
-use crate::domain::State;
+use crate::domain::{Freed, State};
 use crate::program::World;
-use crate::summary::FuncId;
+use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
 use crate::value::{Interval, Value, ValueId, Values};
 use cuthere_base::{Loc, Symbol};
 
@@ -184,6 +184,39 @@ impl<'p> Path<'p, '_> {
             OpKind::Call { target: Target::Name(name), .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it is only assumed that a call returned in the way that frees: the path did not ask for the result.
+    pub fn assumes_free(&self, freed: &Freed) -> bool {
+        let Some(result) = freed.result else { return false };
+        let made = self.values.get(result);
+        !self.decisions().any(|d| d.tested.is_some_and(|t| self.values.rests_on(t, &|v| v == made)))
+    }
+
+    /// What a callee frees, as its caller would write it.
+    pub fn freed_text(&self, freed: &Freed) -> Option<String> {
+        if let Some(e) = freed.written {
+            return Some(self.body.text(e)).filter(|text| text != "…");
+        }
+        let Way::Callee(f, id) = freed.way else { return None };
+        let EffectKind::Free { place, .. } = &self.world.summary(f)?.effect(id)?.kind else { return None };
+        let RelRoot::Param(param) = place.root else { return None };
+        let mut text = self.argument_text(freed.op, param)?;
+        let mut pointer = true;
+        for step in &place.path {
+            match step {
+                RelStep::Deref => pointer = true,
+                RelStep::Field(name, _) => {
+                    text = match text.strip_prefix('&') {
+                        Some(place) if pointer => format!("{place}.{name}"),
+                        _ => format!("{text}{}{name}", if pointer { "->" } else { "." }),
+                    };
+                    pointer = false;
+                }
+                RelStep::Around(..) => return None,
+            }
+        }
+        Some(text)
     }
 
     /// An argument of the call at an operation, as written.

@@ -169,6 +169,7 @@ impl Values {
         if let Value::Addr(place) = self.get(ptr)
             && let Value::PField(base, name, _) = self.get(place)
             && name == member
+            && !self.is_member_of_other(place, record, member)
         {
             return self.addr(base);
         }
@@ -196,12 +197,50 @@ impl Values {
                     Some(root) => at = root,
                     None => return at,
                 },
-                // The structure around a NULL member pointer is as bad as NULL.
-                Value::Container(inner, _, _) => at = inner,
+                // The structure around a NULL member pointer is as bad as NULL. A member of that name in another record: one list holds elements of
+                // several kinds, and this is not the one that the pointer was made from.
+                Value::Container(inner, record, member) => match self.get(inner) {
+                    Value::Addr(place) if self.is_member_of_other(place, record, member) => return at,
+                    _ => at = inner,
+                },
                 _ => return at,
             }
         }
         at
+    }
+
+    fn is_member_of_other(&self, place: ValueId, record: Record, member: Symbol) -> bool {
+        matches!(self.get(place), Value::PField(_, name, other)
+            if name == member && other != record && !other.is_unknown() && !record.is_unknown())
+    }
+
+    /// Whether a value was computed from one that `from` holds for: through members, memory, arithmetic and choices. What is deeper than a few
+    /// dozen steps counts as computed from it.
+    pub fn rests_on(&self, value: ValueId, from: &dyn Fn(Value) -> bool) -> bool {
+        fn walk(values: &Values, value: ValueId, from: &dyn Fn(Value) -> bool, budget: &mut u32) -> bool {
+            if *budget == 0 {
+                return true;
+            }
+            *budget -= 1;
+            let v = values.get(value);
+            if from(v) {
+                return true;
+            }
+            let mut any = |inner: &[ValueId]| inner.iter().any(|&i| walk(values, i, from, budget));
+            match v {
+                Value::PDeref(a)
+                | Value::PField(a, _, _)
+                | Value::Entry(a)
+                | Value::Addr(a)
+                | Value::Un(_, a)
+                | Value::Container(a, _, _) => any(&[a]),
+                Value::IsErr(a) | Value::IsErrOrNull(a) | Value::Truth(a) => any(&[a]),
+                Value::PIndex(a, b) | Value::Bin(_, a, b) => any(&[a, b]),
+                Value::Select(a, b, c) => any(&[a, b, c]),
+                _ => false,
+            }
+        }
+        walk(self, value, from, &mut 48)
     }
 
     /// The value that a condition asks about: `p` for `!p`, `p != NULL` and the like.
