@@ -11,6 +11,10 @@ use cuthere_flow::program::World;
 use cuthere_flow::summary::chain::{At, chain};
 use cuthere_flow::summary::{FuncId, Way};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+
+/// Further calls of one defect that are shown.
+const OTHERS_MAX: usize = 3;
 
 /// Claims about one function that are kept.
 const CLAIMS_MAX: usize = 256;
@@ -25,6 +29,8 @@ pub struct Claim {
     pub op: OpId,
     /// The operation that the defect starts from, where one cause shows at several operations: the first in the source is kept.
     pub cause: Option<OpId>,
+    /// Claims of this cause are one defect that shows at several calls, of which this is the one here: the surest is kept, and names the others.
+    pub joined: Option<At>,
     /// Paths were merged on the way here.
     pub merged: bool,
     /// The function and place that the finding is reported at.
@@ -48,6 +54,7 @@ impl Claim {
             confidence,
             op,
             cause: None,
+            joined: None,
             merged: false,
             at,
             message,
@@ -163,6 +170,24 @@ impl Claim {
         self
     }
 
+    /// Makes it one of several places at which one defect shows, all in the section that this operation begins; `None`: in the function as a whole.
+    pub fn section(mut self, begin: Option<OpId>, here: At) -> Claim {
+        self.cause = Some(begin.unwrap_or(OpId(u32::MAX)));
+        self.joined = Some(here);
+        self
+    }
+
+    /// Adds the other calls at which the same defect shows.
+    fn name_others(&mut self, mut others: Vec<At>) {
+        others.sort_by_key(|at| at.loc);
+        others.dedup_by_key(|at| at.loc.line);
+        let more = others.len().saturating_sub(OTHERS_MAX);
+        for (n, at) in others.into_iter().take(OTHERS_MAX).enumerate() {
+            let rest = if n + 1 == OTHERS_MAX && more > 0 { format!(", and {more} more calls") } else { String::new() };
+            self.steps.push(At { text: format!("in the same section {}{rest}", at.text), ..at });
+        }
+    }
+
     /// Weighs it by what others do.
     pub fn believe(mut self, belief: Belief) -> Claim {
         self.belief = Some(belief);
@@ -224,12 +249,29 @@ impl Claims {
         }
     }
 
-    /// Everything that was claimed; of claims with one cause the first in the source.
+    /// Everything that was claimed; of claims with one cause the first in the source, or the surest if they are one defect.
     pub(crate) fn take(&mut self) -> Vec<Claim> {
         let mut list = std::mem::take(&mut self.list);
-        list.sort_by_key(|c| (c.check, c.cause, c.at.1, c.op));
-        list.dedup_by(|later, first| later.cause.is_some() && later.check == first.check && later.cause == first.cause);
-        list
+        list.sort_by_key(|c| (c.check, c.cause, c.joined.is_some().then_some(Reverse(c.confidence)), c.at.1, c.op));
+        let mut kept: Vec<(Claim, Vec<At>)> = Vec::new();
+        for claim in list {
+            match kept.last_mut() {
+                Some((first, others)) if claim.cause.is_some() && claim.check == first.check && claim.cause == first.cause => {
+                    if let (Some(own), Some(here)) = (&first.joined, claim.joined)
+                        && here.loc.line != own.loc.line
+                    {
+                        others.push(here);
+                    }
+                }
+                _ => kept.push((claim, Vec::new())),
+            }
+        }
+        kept.into_iter()
+            .map(|(mut claim, others)| {
+                claim.name_others(others);
+                claim
+            })
+            .collect()
     }
 
     /// Everything that was claimed of the whole tree.

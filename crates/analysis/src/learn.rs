@@ -5,6 +5,7 @@
 
 use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::outline::{Item, ItemKind, ItemRef};
+use cuthere_flow::domain::Wait;
 use cuthere_flow::index::{Giver, Habits};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{EffectKind, FuncId, NullWhy, Summary, Test};
@@ -128,7 +129,8 @@ fn one(world: &World<'_>, habits: &Habits, name: Symbol, id: FuncId) -> Learned 
 fn sleeps(world: &World<'_>, summary: &Summary) -> LearnedSleep {
     let mut best = LearnedSleep::No;
     for (_, site) in summary.sleeps() {
-        if site.indirect > 0 || matches!(site.kind, EffectKind::Sleep { defers: true }) {
+        let certain = matches!(&site.kind, EffectKind::Sleep(s) if s.wait == Wait::Sleep && !s.defers && !s.unlikely && s.around.is_none());
+        if site.indirect > 0 || !certain {
             continue;
         }
         for guard in &site.condition {

@@ -164,7 +164,7 @@ impl Runner<'_, '_> {
             let again: Vec<(u8, &Check)> = self.checks.iter().copied().filter(|(_, c)| c.entered).collect();
             if !again.is_empty() {
                 let mut checkers = Checkers::start(&again, world, f);
-                let entered = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start_state(&entry.context), &mut checkers));
+                let entered = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start_state(entry), &mut checkers));
                 claims.extend(checkers.end(world, f, &entered));
             }
         }

@@ -8,6 +8,7 @@ use crate::options::{Options, Outcome, Progress, Stats};
 use crate::paths::{Report, Reports, analyse};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{FileId, Finding, Source};
+use cuthere_flow::domain::Preemption;
 use cuthere_flow::index::{Habits, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::link::link;
@@ -91,7 +92,8 @@ fn with_reports<R>(
     clock.lap(&mut stats, "bodies");
 
     progress.stage("links", 1);
-    let links = link(&program, model, &bodies.funcs, &bodies.bindings);
+    let preemption = Preemption { rt: options.config.preempt_rt, bh_lock: options.bh_lock };
+    let links = link(&program, model, preemption, &bodies.funcs, &bodies.bindings);
     clock.lap(&mut stats, "links");
 
     for (i, outline) in program.files.iter().enumerate() {
@@ -116,7 +118,7 @@ fn with_reports<R>(
         entry_points: links.entry_points,
         gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
         gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
-        preempt_rt: options.config.preempt_rt,
+        preemption,
     };
     let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
     stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;

@@ -1,7 +1,8 @@
 //! Context and locks in words.
 
 use cuthere_base::Symbol;
-use cuthere_flow::domain::State;
+use cuthere_flow::body::Body;
+use cuthere_flow::domain::{Ground, Preemption, State, Wait};
 use cuthere_flow::program::EntryPoint;
 use cuthere_kernel::{Level, LockKind};
 
@@ -38,23 +39,39 @@ pub fn locks(state: &State) -> Vec<String> {
 
 /// The context state: what forbids sleeping.
 pub fn context(state: &State) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for l in state.locks.held.iter().filter(|l| l.kind.spins()) {
-        parts.push(format!("{} {} held", lock_kind(l.kind), l.class));
+    match grounds(Preemption::default().grounds(state, Wait::Sleep)) {
+        nothing if nothing.is_empty() => "preemptible".to_owned(),
+        all => all,
     }
-    if state.ctx.preempt > 0 {
-        parts.push("preemption disabled".to_owned());
+}
+
+/// What forbids sleeping, in words.
+pub fn grounds(all: impl Iterator<Item = Ground>) -> String {
+    let mut all: Vec<(u8, String)> = all
+        .map(|ground| match ground {
+            Ground::Lock(l) => (0, format!("{} {} held", lock_kind(l.kind), l.class)),
+            Ground::Preempt(_) => (1, "preemption disabled".to_owned()),
+            Ground::Bh(_) => (2, "bh disabled".to_owned()),
+            Ground::Irqs(_) => (3, "irqs disabled".to_owned()),
+            Ground::Rcu(_) => (4, "RCU read-side section".to_owned()),
+            Ground::Contract => (5, "an operation that must not sleep".to_owned()),
+        })
+        .collect();
+    all.sort_by_key(|(rank, _)| *rank);
+    let all: Vec<String> = all.into_iter().map(|(_, text)| text).collect();
+    all.join(", ")
+}
+
+/// What this function did that forbids sleeping.
+pub fn began(ground: &Ground) -> String {
+    match ground {
+        Ground::Lock(l) => format!("takes {}", lock(l.class, l.kind)),
+        Ground::Irqs(_) => "disables interrupts".to_owned(),
+        Ground::Bh(_) => "disables bh".to_owned(),
+        Ground::Preempt(_) => "disables preemption".to_owned(),
+        Ground::Rcu(_) => "enters an RCU read-side section".to_owned(),
+        Ground::Contract => "implements an operation that must not sleep".to_owned(),
     }
-    if state.ctx.bh > 0 {
-        parts.push("bh disabled".to_owned());
-    }
-    if state.ctx.irq > 0 {
-        parts.push("irqs disabled".to_owned());
-    }
-    if state.ctx.rcu > 0 {
-        parts.push("RCU read-side section".to_owned());
-    }
-    if parts.is_empty() { "preemptible".to_owned() } else { parts.join(", ") }
 }
 
 /// How a function is entered, in words.
@@ -82,7 +99,15 @@ pub fn entry_point(entry_point: &EntryPoint) -> String {
     for (class, kind) in &c.locks {
         parts.push(format!("{} {class} held", lock_kind(*kind)));
     }
+    if entry_point.contract && parts.is_empty() {
+        parts.push("must not sleep".to_owned());
+    }
     format!("entered as {}: {}", entry_point.how, parts.join(", "))
+}
+
+/// Whether a function runs while the kernel or a module starts, and never again.
+pub fn is_boot_code(body: &Body) -> bool {
+    body.annotations.iter().any(|a| a.as_str().starts_with("__init"))
 }
 
 /// Whether a file is a test, or a program that runs in user space: what is found there does not bring a machine down.

@@ -117,6 +117,7 @@ fn guard(g: &[(Subject, Test)]) -> String {
             Test::In(i) => format!("{what} in {}", interval(*i)),
             Test::AnyBit(mask) => format!("{what} has a bit of {mask:#x}"),
             Test::NoBit(mask) => format!("{what} has no bit of {mask:#x}"),
+            Test::Function(name) => format!("{what} is {name}()"),
         }
     };
     g.iter().map(test).collect::<Vec<_>>().join(" and ")
@@ -124,7 +125,13 @@ fn guard(g: &[(Subject, Test)]) -> String {
 
 fn effect(e: &Effect) -> String {
     let what = match &e.kind {
-        EffectKind::Sleep { .. } => "sleeps".to_owned(),
+        EffectKind::Sleep(s) => match &s.around {
+            None => "sleeps".to_owned(),
+            Some(around) => {
+                let locks: Vec<&str> = around.locks.iter().map(|l| l.class.as_str()).collect();
+                format!("sleeps without its caller's {}", locks.join(", "))
+            }
+        },
         EffectKind::Deref { param, tested: false, .. } => format!("dereferences arg{param}"),
         EffectKind::Deref { param, tested: true, .. } => format!("dereferences arg{param}, tested"),
         EffectKind::Free { place: p, .. } => format!("frees {}", place(p)),
@@ -309,6 +316,7 @@ fn another_objects_lock_is_not_given_back_in_its_place() {
          6: returns with 1 lock(s)
         effect: dereferences arg0
         effect: dereferences arg1
+        effect: sleeps without its caller's unit.lock
         effect: takes unit.lock at *arg0.unit:lock
         outcome: returns anything, holding unit.lock, without unit.lock
     "#]],

@@ -1,4 +1,5 @@
 //! Runs all checks over a folder and prints JSON Lines, with times on standard error: for tuning without the command line.
+//! `RT=1` asks for PREEMPT_RT.
 
 use cuthere_checks::{Options, Quiet, run};
 use cuthere_tree::{OpenOptions, Tree};
@@ -10,8 +11,10 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     rayon::ThreadPoolBuilder::new().stack_size(16 << 20).build_global().expect("threads");
     let tree = Tree::open_dir(std::path::Path::new(&args[0]), &OpenOptions::default()).expect("tree");
-    let model = cuthere_kernel::Model::builtin().for_preempt(false);
-    let options = Options { paths: args[1..].to_vec(), ..Options::default() };
+    let rt = std::env::var_os("RT").is_some();
+    let model = cuthere_kernel::Model::builtin().for_preempt(rt);
+    let mut options = Options { paths: args[1..].to_vec(), ..Options::default() };
+    options.config.preempt_rt = rt;
     let outcome = run(&tree, &model, &options, &Quiet);
     for f in &outcome.findings {
         println!("{}", serde_json::to_string(f).expect("plain data"));

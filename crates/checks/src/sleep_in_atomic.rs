@@ -25,27 +25,34 @@
 //! Which primitives sleep stands in the kernel model, for allocations by their GFP argument. That a function may sleep is learned from its body,
 //! with the conditions on its arguments under which it does: a call with other arguments is none. What a function does before it asks
 //! `in_atomic()` counts, what it does after asking does not. A function that takes a GFP mask from its caller, never reads it and passes on one
-//! that allows sleeping is reported wherever it is called.
+//! that allows sleeping is reported wherever it is called. Operations whose documentation forbids sleeping (`led_classdev.brightness_set`) are
+//! held to that. Several calls in one critical section are one finding: the surest is shown, the others are named.
+//!
+//! On `--preempt rt` a `spinlock_t`, `rwlock_t` or `local_lock_t`, and any allocation, waits for a lock that sleeps. That is wrong under raw and
+//! bit spinlocks, with preemption or interrupts disabled by hand, and in hard interrupts; it is legal under each other, with bh
+//! disabled and in read-side sections (`Documentation/locking/locktypes.rst`). Mutexes and the like remain wrong in all of these.
 //!
 //! ## Confidence
 //!
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
-//! * **medium**: the way leads through an operations table with several implementations, or the context is only customary.
-//! * **low**: it depends on an argument whose value is not known here.
+//! * **medium**: the way leads through an operations table with several implementations, or depends on the state of objects; the context is only
+//!   customary; the code runs at boot alone, or is a test.
+//! * **low**: it depends on an argument whose value is not known here; an assertion must have failed, or the last reference be dropped.
 //!
 //! ## What it assumes and misses
 //!
 //! Conditions other than on arguments and locals are taken for possible. Calls through pointers with very many possible targets are
-//! not followed. On `--preempt rt` the sleeping spinlocks count as sleeping.
+//! not followed. Interrupts run in threads on `--preempt rt` unless the flags of their request are constants that forbid it.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Body, Expr, LocalId, OpId};
+use cuthere_flow::body::{Body, Expr, LocalId};
+use cuthere_flow::domain::{Ground, Wait};
 use cuthere_flow::engine::event::{CallEvent, EventKind, SleepWay};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::{EntryPoint, World, strictest};
-use cuthere_flow::summary::chain::{Chain, chain, way_name};
+use cuthere_flow::summary::chain::{At, Chain, chain, given, through_table, way_name};
 use cuthere_flow::summary::{FuncId, Subject, Test, Way};
 use cuthere_flow::value::Value;
 
@@ -66,28 +73,28 @@ struct SleepInAtomic;
 impl Checker for SleepInAtomic {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         let EventKind::MaySleep { call, ways } = &event.kind else { return };
-        if !path.state.atomic() {
-            claims_of(mask_ignored(path, event, call, ways), claims);
-            return;
-        }
-        let s = path.state;
-        let only_irqs = s.ctx.irq > 0 && s.ctx.preempt <= 0 && s.ctx.bh <= 0 && s.ctx.rcu <= 0 && !s.locks.spin();
-        // The scheduler itself may be entered with interrupts off, as return-to-user code does.
-        let scheduler = |w: &SleepWay| matches!(w.way, Way::Model(name) if name.as_str() == "schedule");
-        let mut ways: Vec<&SleepWay> = ways.iter().filter(|w| !(only_irqs && scheduler(w))).collect();
-        ways.sort_by_key(|w| (open_conditions(w), w.indirect, w.modes.min(2), w.depth));
-        match cause(path) {
-            Some((since, what)) => claims_of(ways.first().map(|way| here(path, event, call, way, since, what)), claims),
-            None => {
-                let entry = path.world.entry_points.get(&path.func).and_then(|e| strictest(e));
-                claims_of(entry.into_iter().flat_map(|entry| ways.iter().map(move |way| entered(path, event, call, way, entry))), claims);
+        let mut ways: Vec<&SleepWay> = ways.iter().filter(|way| !grounds(path, way).is_empty()).collect();
+        ways.sort_by_key(|w| (w.unlikely, open_conditions(w), w.indirect, w.modes.min(2), w.depth, w.wait));
+        let Some(way) = ways.first() else {
+            if let Some(claim) = mask_ignored(path, event, call) {
+                claims.add(claim);
             }
+            return;
+        };
+        if let Some(ground) = grounds(path, way).into_iter().find(|ground| ground.since().is_some()) {
+            claims.add(here(path, event, call, way, &ground));
+        } else if let Some(entry) = path.world.entry_points.get(&path.func).and_then(|e| strictest(e)) {
+            ways.iter().for_each(|way| claims.add(entered(path, event, call, way, entry)));
         }
     }
 }
 
-fn claims_of(all: impl IntoIterator<Item = Claim>, claims: &mut Claims) {
-    all.into_iter().for_each(|claim| claims.add(claim));
+/// What forbids a way to sleep, locks first.
+fn grounds(path: &Path<'_, '_>, way: &SleepWay) -> Vec<Ground> {
+    let all: Vec<Ground> = path.world.preemption.grounds(path.state, way.wait).collect();
+    let irqs_only = all.iter().all(|ground| matches!(ground, Ground::Irqs(_)));
+    let may = |name| path.world.model.entry(name).is_some_and(|e| e.irq_off_ok);
+    if irqs_only && matches!(way.way, Way::Model(name) if may(name)) { Vec::new() } else { all }
 }
 
 /// 0: nothing is open; 1: a path condition on an argument or on memory; 2: bits of an argument.
@@ -96,31 +103,29 @@ fn open_conditions(way: &SleepWay) -> u8 {
     way.condition.iter().map(|g| g.iter().map(weight).max().unwrap_or(0)).min().unwrap_or(0)
 }
 
-/// What in this function forbids sleeping, and since when; `None`: the way it is entered.
-fn cause(path: &Path<'_, '_>) -> Option<(OpId, String)> {
-    let state = path.state;
-    let lock = state.locks.held.iter().filter(|l| l.kind.spins());
-    let lock = lock.filter_map(|l| l.op.map(|op| (op, format!("takes {}", words::lock(l.class, l.kind))))).next();
-    let parts = [
-        (state.ctx.irq, state.since[2], "disables interrupts"),
-        (state.ctx.bh, state.since[1], "disables bh"),
-        (state.ctx.preempt, state.since[0], "disables preemption"),
-        (state.ctx.rcu, state.since[3], "enters an RCU read-side section"),
-    ];
-    lock.or_else(|| parts.into_iter().find_map(|(count, since, text)| since.filter(|_| count > 0).map(|op| (op, text.to_owned()))))
+/// What the call does, and the context it is made in.
+fn in_words(path: &Path<'_, '_>, way: &SleepWay) -> (&'static str, String) {
+    let does = match way.wait {
+        Wait::Sleep => "may sleep",
+        Wait::Lock => "may wait for a lock that sleeps on PREEMPT_RT",
+    };
+    (does, words::grounds(grounds(path, way).into_iter()))
 }
 
 /// Sleeping is forbidden by what this function did.
-fn here(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, since: OpId, what: String) -> Claim {
+fn here(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, ground: &Ground) -> Claim {
     let chain = chain(path.world, way.way);
-    let context = words::context(path.state);
+    let (does, context) = in_words(path, way);
     let message = match way.way {
-        Way::Callee(f, _) => format!("`{}()` may sleep in `{}()`, called with {context}", path.world.func(f).name, chain.primitive),
-        Way::Table(..) => format!("`{}` may sleep, called with {context}", chain.primitive),
-        _ => format!("`{}()` may sleep, called with {context}", chain.primitive),
+        Way::Callee(f, _) => format!("`{}()` {does} in `{}()`, called with {context}", path.world.func(f).name, chain.primitive),
+        Way::Table(..) => format!("`{}` {does}, called with {context}", chain.primitive),
+        _ => format!("`{}()` {does}, called with {context}", chain.primitive),
     };
-    let claim = judged(path, event, call, way, false, message).since(path, since).step_at(path, Some(since), what);
-    steps(claim, path, event, call, way, chain).identity(format!("{} here", way_name(path.world, way.way)))
+    let claim = judged(path, event, call, way, false, message);
+    let claim =
+        ground.since().into_iter().fold(claim, |claim, op| claim.since(path, op)).step_at(path, ground.since(), words::began(ground));
+    let at = call_step(path, event, way, &chain);
+    steps(claim, at.clone(), chain).identity(format!("{} here", way_name(path.world, way.way))).section(ground.since(), at)
 }
 
 /// Sleeping is forbidden by the way this function is entered.
@@ -136,25 +141,33 @@ fn entered(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &S
         callee = chain.funcs.get(i + 1).map_or(chain.primitive, |f| world.func(*f).name);
     }
     let (name, how) = (path.body.name, &entry.how);
-    let message = format!("`{callee}()` may sleep, reached from `{name}` ({how}) with {}", words::context(path.state));
+    let (does, context) = in_words(path, way);
+    let contract = matches!(grounds(path, way)[..], [Ground::Contract]);
+    let message = match contract {
+        true => format!("`{callee}()` {does}, reached from `{name}`, and `{how}` must not sleep"),
+        false => format!("`{callee}()` {does}, reached from `{name}` ({how}) with {context}"),
+    };
     let bound = entry.bound.map(|(file, line)| format!("`{name}` runs as {how} (bound at {}:{line})", world.program.source.path(file)));
-    let claim = judged(path, event, call, way, entry.context.sometimes, message).assume_all(bound);
-    let claim = steps(claim.step(path.func, path.body.loc, words::entry_point(entry)), path, event, call, way, chain);
-    claim.at(at.0, at.1).identity(format!("{callee} entered in {}", world.path(path.func)))
+    let claim = judged(path, event, call, way, contract || entry.context.sometimes, message).assume_all(bound);
+    let here = call_step(path, event, way, &chain);
+    let claim = steps(claim.step(path.func, path.body.loc, words::entry_point(entry)), here.clone(), chain);
+    claim.at(at.0, at.1).identity(format!("{callee} entered in {}", world.path(path.func))).section(None, here)
 }
 
 /// The caller says by a GFP mask whether sleeping is allowed, and nobody looks at it.
-fn mask_ignored(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, ways: &[SleepWay]) -> Option<Claim> {
+fn mask_ignored(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>) -> Option<Claim> {
+    let EventKind::MaySleep { ways, .. } = &event.kind else { return None };
     let param = unread_mask(path.body)?;
     let reclaims = |v| matches!(path.values.get(v), Value::Int(mask) if mask & path.world.gfp_reclaim != 0 && mask >> 28 == 0);
-    if !call.args.iter().any(|&v| reclaims(v)) {
+    if path.state.atomic() || !call.args.iter().any(|&v| reclaims(v)) {
         return None;
     }
-    let way = ways.iter().find(|w| open_conditions(w) == 0)?;
+    let way = ways.iter().find(|w| open_conditions(w) == 0 && w.wait == Wait::Sleep)?;
     let name = path.body.name;
     let claim = Claim::here(path, event, Confidence::Medium, format!("`{name}()` may sleep whatever its caller allows by `{param}`"))
         .assume(format!("some caller of `{name}` passes a mask that forbids sleeping"));
-    Some(steps(claim, path, event, call, way, chain(path.world, way.way)).identity(format!("mask {param}")))
+    let chain = chain(path.world, way.way);
+    Some(steps(claim, call_step(path, event, way, &chain), chain).identity(format!("mask {param}")))
 }
 
 /// The parameter that is, by its name, a GFP mask, and that the function never reads.
@@ -163,49 +176,56 @@ fn unread_mask(body: &Body) -> Option<Symbol> {
     body.exprs.iter().all(|e| *e != Expr::Local(LocalId(at as u32))).then_some(*name)
 }
 
-/// The call, and the frames below it.
-fn steps(claim: Claim, path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, chain: Chain) -> Claim {
+/// The call as a step.
+fn call_step(path: &Path<'_, '_>, event: &Event<'_>, way: &SleepWay, chain: &Chain) -> At {
     let text = match way.way {
-        Way::Callee(f, _) => match path.world.func(f).name {
-            target if target == call.name || call.name.is_empty() => format!("calls {target}()"),
-            target => format!("calls {target}() through `{}`", call.name),
-        },
-        Way::Table(..) => format!("calls {}, which may sleep", chain.primitive),
-        _ => format!("calls {}(), which may sleep", chain.primitive),
+        Way::Callee(f, _) => format!("calls {}(){}", path.world.func(f).name, through_table(path.world, path.func, event.loc)),
+        _ => format!("calls {}{}, which may sleep", chain.primitive, if matches!(way.way, Way::Table(..)) { "" } else { "()" }),
     };
-    let mut claim = claim.step(path.func, event.loc, text);
+    At { func: path.func, loc: event.loc, text }
+}
+
+/// Adds the call, and the frames below it.
+fn steps(mut claim: Claim, call: At, chain: Chain) -> Claim {
+    claim.steps.push(call);
     claim.steps.extend(chain.frames);
     claim
 }
 
 /// A claim with its confidence and what it rests on.
 fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, sometimes: bool, message: String) -> Claim {
-    let mut confidence = Confidence::High;
     let mut assumes = Vec::new();
-    match open_conditions(way) {
-        0 => {}
+    let mut confidence = match open_conditions(way) {
+        0 => Confidence::High,
         1 => {
-            confidence = Confidence::Medium;
             assumes.push(format!("the arguments of `{}` allow this way", path.body.name));
+            Confidence::Medium
         }
         _ => {
-            confidence = Confidence::Low;
             assumes.push(format!("a caller of `{}` passes flags that allow sleeping", path.body.name));
+            Confidence::Low
         }
-    }
+    };
     if way.indirect > 0 || way.share.1 > 1 {
         confidence = confidence.min(if way.share.0 * 2 >= way.share.1 { Confidence::Medium } else { Confidence::Low });
-        if way.share.1 > 1 {
-            assumes.push(format!("`{}` is one of the {} of {} targets that may sleep", call.name, way.share.0, way.share.1));
+        if let Some((record, field)) = call.table.filter(|_| way.share.1 > 1) {
+            assumes.push(format!("`{record}.{field}` is one of the {} of {} implementations that may sleep", way.share.0, way.share.1));
         }
     }
     if way.modes > 0 {
-        assumes.push("the state of the objects involved lets the called functions take this way".to_owned());
+        let given = given(path.world, way.way);
+        assumes.extend(given.is_empty().then(|| "the state of the objects involved lets the called functions take this way".to_owned()));
+        assumes.extend(given);
     }
     // With preemption off a fault does not sleep, it fails.
     let faults = !path.state.locks.spin() && call.entry.is_some_and(|e| e.faults);
-    if way.modes > 0 || way.depth > 5 || words::is_test_code(path.world.path(path.func)) || faults || sometimes {
+    let weak = words::is_test_code(path.world.path(path.func)) || words::is_boot_code(path.body);
+    if way.modes > 0 || way.depth > 5 || weak || faults || sometimes || path.state.no_interrupt {
         confidence = confidence.min(Confidence::Medium);
+    }
+    if way.unlikely {
+        confidence = Confidence::Low;
+        assumes.push("an assertion has failed, or the last reference is dropped".to_owned());
     }
     Claim::here(path, event, confidence, message).assume_all(assumes)
 }

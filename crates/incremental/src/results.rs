@@ -73,7 +73,7 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
             let mut text = format!("{} {}\n", world.gfp_reclaim, world.gfp_nofail);
             for e in world.entry_points.get(&FuncId(n as u32)).into_iter().flatten() {
                 let bound = e.bound.map(|(file, line)| (world.program.source.path(file), line));
-                text += &format!("{:?} {} {bound:?}\n", e.context, e.how);
+                text += &format!("{:?} {} {} {bound:?}\n", e.context, e.contract, e.how);
             }
             short(&[hashes.get(n).map_or(&[][..], |h| &h[..]), idents.get(n).map_or(&[][..], |id| &id[..]), text.as_bytes()])
         });

@@ -115,6 +115,8 @@ pub enum Sleeps {
     IfBit(u8, i64),
     /// Only on PREEMPT_RT.
     OnRt,
+    /// Only on PREEMPT_RT, and only where disabled bh is a lock of its CPU (`--bh-lock`).
+    OnBhLock,
 }
 
 /// What a call returns, as far as pointers go.
@@ -193,8 +195,34 @@ pub struct CallbackEffect {
     pub data: Option<u8>,
     /// The context in which the callback runs.
     pub context: Context,
+    /// What has to hold of another argument.
+    pub when: Option<When>,
     /// `timer`, `hrtimer`, `tasklet`, `work`, `delayed-work`, `irq`, `threaded-irq`, `rcu`, `kthread`, `napi`, `notifier`, …
     pub kind: Symbol,
+}
+
+/// A condition on an argument that decides what becomes of a callback (`HRTIMER_MODE_REL_SOFT`, `IRQF_NO_THREAD`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct When {
+    pub argument: u8,
+    pub test: ArgumentTest,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ArgumentTest {
+    /// Some bit of the mask is set.
+    Bit(i64),
+    /// No bit of the mask is known to be set.
+    NoBit(i64),
+}
+
+/// What a question about the execution context is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Asks {
+    /// Whether sleeping is forbidden, or something that comes near to that: who asks knows what it does.
+    Context,
+    /// Whether an interrupt runs or bh is disabled; a spinlock alone does not show (`in_interrupt`).
+    Interrupt,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -305,6 +333,10 @@ pub struct Entry {
     pub faults: bool,
     /// It sleeps in task context only; where interrupts or softirqs run or are counted as running (bh disabled) it defers the work (`vfree`).
     pub defers_in_interrupt: bool,
+    /// It asks for the execution context.
+    pub asks: Option<Asks>,
+    /// It may be called with interrupts off and nothing else against it, since it enables them itself (`schedule`).
+    pub irq_off_ok: bool,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
     /// The call publishes its argument (value) in a place (`rcu_assign_pointer(place, value)`, `list_add_rcu(new, head)`): argument of the value.
@@ -326,14 +358,18 @@ pub enum Test {
     /// Returns whether argument 0 is an error pointer.
     IsErr,
     IsErrOrNull,
-    /// Returns the truth of its argument (`WARN_ON`, `WARN_ON_ONCE`, `unlikely`).
+    /// Returns the truth of its argument (`unlikely`).
     Truth,
+    /// The same, of an assertion that should be false (`WARN_ON`).
+    Warning,
     /// Returns whether the pointer is NULL or the address of an empty allocation (`ZERO_OR_NULL_PTR`).
     IsNull,
     /// Returns 0 or the error (`PTR_ERR_OR_ZERO`).
     PtrErrOrZero,
     /// Does not return if its argument is true (`BUG_ON`).
     BugOn,
+    /// Returns whether its argument, a GFP mask, allows direct reclaim (`gfpflags_allow_blocking`).
+    MayReclaim,
 }
 
 /// How a field of an operations table is called.
@@ -344,6 +380,8 @@ pub struct OpsField {
     pub context: Context,
     /// Whether implementations are allowed to sleep, if it is documented.
     pub may_sleep: Option<bool>,
+    /// Only with the real-time preemption model / only without.
+    pub rt: Option<bool>,
 }
 
 /// What `guard(class)` and `CLASS` do: entry names called on begin and end.

@@ -169,9 +169,10 @@ impl Loader<'_> {
         for row in ops {
             for record in &row.record.get_ref().0.0 {
                 for field in &row.field.get_ref().0.0 {
-                    self.once("ops", *record, *field, &row.field.span())?;
+                    let section = row.rt.map_or("ops", |rt| if rt { "ops for rt" } else { "ops without rt" });
+                    self.once(section, *record, *field, &row.field.span())?;
                     let context = row.context.0.clone();
-                    self.rows.ops.push(OpsField { record: *record, field: *field, context, may_sleep: row.may_sleep });
+                    self.rows.ops.push(OpsField { record: *record, field: *field, context, may_sleep: row.may_sleep, rt: row.rt });
                 }
             }
         }
@@ -264,6 +265,8 @@ fn entry(row: EntryRow) -> Entry {
         grace_period: row.grace_period,
         faults: row.faults,
         defers_in_interrupt: row.defers_in_interrupt,
+        asks: row.asks.map(|word| word.0),
+        irq_off_ok: row.irq_off_ok,
         rcu_read: row.rcu_read,
         publishes: row.publishes,
         tests: row.tests.map(|word| word.0),
@@ -277,5 +280,13 @@ fn entry(row: EntryRow) -> Entry {
 fn callback(row: CallbackRow) -> CallbackEffect {
     // Without a context the callback is a surprise to nobody: it runs as its caller does.
     let context = row.context.map_or(Context { level: Level::Inherit, ..Context::default() }, |word| word.0);
-    CallbackEffect { op: row.op.into(), object: row.object, function: row.function, data: row.data, context, kind: row.kind.0.0 }
+    CallbackEffect {
+        op: row.op.into(),
+        object: row.object,
+        function: row.function,
+        data: row.data,
+        context,
+        when: row.when.map(|word| word.0),
+        kind: row.kind.0.0,
+    }
 }

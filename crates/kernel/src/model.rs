@@ -38,7 +38,8 @@ struct Data {
     all: Vec<Entry>,
     /// Entry name and preemption model → position in `all`.
     variants: FxHashMap<(Symbol, Option<bool>), u32>,
-    ops: FxHashMap<(Symbol, Symbol), OpsField>,
+    /// By record, field and preemption model.
+    ops: FxHashMap<(Symbol, Symbol, Option<bool>), OpsField>,
     guards: FxHashMap<Symbol, GuardClass>,
     frees: FxHashMap<Symbol, FreeClass>,
     loops: FxHashMap<Symbol, LoopMacro>,
@@ -101,7 +102,8 @@ impl Model {
 
     /// How the kernel calls a function pointer field of a record (by tag).
     pub fn ops_field(&self, record: Symbol, field: Symbol) -> Option<&OpsField> {
-        self.data.ops.get(&(record, field))
+        let data = &*self.data;
+        data.ops.get(&(record, field, Some(data.rt))).or_else(|| data.ops.get(&(record, field, None)))
     }
 
     /// What `guard(class)` calls.
@@ -158,7 +160,8 @@ impl Model {
 
     /// All operations-table fields, by record and field. Costs a sort.
     pub fn ops_fields(&self) -> impl Iterator<Item = &OpsField> {
-        let mut fields: Vec<&OpsField> = self.data.ops.values().collect();
+        let chosen = |ops: &&OpsField| self.ops_field(ops.record, ops.field) == Some(*ops);
+        let mut fields: Vec<&OpsField> = self.data.ops.values().filter(chosen).collect();
         fields.sort_by_key(|ops| (ops.record.as_str(), ops.field.as_str()));
         fields.into_iter()
     }
@@ -194,7 +197,11 @@ impl Data {
         names.extend(rows.conditions.iter().map(|(name, _)| (*name, Shape::Call)));
         self.shapes.types.extend(rows.types);
         self.shapes.constants.extend(rows.constants);
-        self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field), ops)));
+        if replace {
+            let fresh: rustc_hash::FxHashSet<(Symbol, Symbol)> = rows.ops.iter().map(|ops| (ops.record, ops.field)).collect();
+            self.ops.retain(|key, _| !fresh.contains(&(key.0, key.1)));
+        }
+        self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field, ops.rt), ops)));
         self.guards.extend(rows.guards.into_iter().map(|guard| (guard.class, guard)));
         self.frees.extend(rows.frees.into_iter().map(|free| (free.name, free)));
         self.loops.extend(rows.loops.into_iter().map(|each| (each.name, each)));

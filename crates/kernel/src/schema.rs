@@ -2,7 +2,7 @@
 //!
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
-use crate::entry::{Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, Returns, Sleeps, Test};
+use crate::entry::{Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, Returns, Sleeps, Test, When};
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
 use serde::Deserialize;
@@ -95,6 +95,9 @@ pub(crate) struct EntryRow {
     pub faults: bool,
     #[serde(default)]
     pub defers_in_interrupt: bool,
+    pub asks: Option<W<Asks>>,
+    #[serde(default)]
+    pub irq_off_ok: bool,
     #[serde(default)]
     pub rcu_read: bool,
     pub publishes: Option<u8>,
@@ -116,6 +119,7 @@ pub(crate) struct CallbackRow {
     pub function: Option<u8>,
     pub data: Option<u8>,
     pub context: Option<W<Context>>,
+    pub when: Option<W<When>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -150,6 +154,7 @@ pub(crate) struct OpsRow {
     pub field: Spanned<W<Names>>,
     pub context: W<Context>,
     pub may_sleep: Option<bool>,
+    pub rt: Option<bool>,
 }
 
 #[derive(Deserialize)]

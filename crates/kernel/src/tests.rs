@@ -336,3 +336,53 @@ fn the_guide_names_every_key() {
         }
     }
 }
+
+/// Keys that no code outside this crate asks for, and why they stand in the schema all the same.
+const UNREAD: &[(&str, &str)] = &[
+    ("name", "what look-ups are made by"),
+    ("record", "what look-ups are made by"),
+    ("class", "what look-ups are made by"),
+    ("macro", "becomes a shape that the front end keeps"),
+    ("callback", "read as `callbacks`"),
+    ("null_ok", "keeps the lock and reference arguments of its entry out of `derefs`"),
+    ("managed", "for the lifetime of what the device core gives back"),
+    ("pointer", "read as `ptr`"),
+    ("type", "read as `record`"),
+];
+
+/// Knowledge that nothing asks for is a promise that nobody keeps.
+#[test]
+fn every_key_is_read() {
+    fn sources(dir: &std::path::Path, out: &mut String) {
+        for entry in std::fs::read_dir(dir).expect("a folder of this repository").map(|e| e.expect("readable").path()) {
+            if entry.is_dir() {
+                sources(&entry, out);
+            } else if entry.extension().is_some_and(|e| e == "rs") {
+                out.push_str(&std::fs::read_to_string(entry).expect("readable"));
+            }
+        }
+    }
+    let crates = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut code = String::new();
+    for name in ["cfront", "ir", "flow", "incremental", "analysis", "checks", "explore", "review", "cli"] {
+        sources(&crates.join(name).join("src"), &mut code);
+    }
+    let read = |key: &str| {
+        code.match_indices(&format!(".{key}"))
+            .any(|(at, text)| !code[at + text.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    for section in [
+        "[[entry]]\nname = \"a\"\n",
+        "[[entry]]\nname = \"a\"\ncallback = [{ nonsense = 1 }]\n",
+        "[[ops]]\n",
+        "[[guard]]\n",
+        "[[loop]]\n",
+        "[[container]]\n",
+    ] {
+        let error = refused(&format!("{section}nonsense = 1"));
+        for key in error.message.split('`').skip(3).step_by(2) {
+            let known = UNREAD.iter().any(|(unread, _)| *unread == key);
+            assert!(known || read(key), "no code asks for `{key}` of {section:?}: read it, remove it, or say why it stays");
+        }
+    }
+}

@@ -4,8 +4,8 @@
 //! deserialiser adds those.
 
 use crate::entry::{
-    Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps,
-    Success, Test,
+    ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef, RefOp,
+    Returns, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -102,6 +102,12 @@ fn argument(text: Option<&str>) -> Result<u8, String> {
     }
 }
 
+fn mask(text: Option<&str>) -> Result<i64, String> {
+    let text = text.ok_or("the bit's value is missing")?;
+    let parsed = text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| i64::from_str_radix(digits, 16));
+    parsed.map_err(|_| unknown(text))
+}
+
 fn no_more<'a>(mut rest: impl Iterator<Item = &'a str>) -> Result<(), String> {
     rest.next().map_or(Ok(()), |text| Err(unknown(text)))
 }
@@ -190,7 +196,7 @@ impl Word for CtxEffect {
 
 impl Word for Sleeps {
     const ALLOWED: &'static str =
-        "unknown, never, always, sometimes, on-rt, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
+        "unknown, never, always, sometimes, on-rt, on-bh-lock, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let sleeps = match words.next().unwrap_or("") {
@@ -199,14 +205,13 @@ impl Word for Sleeps {
             "always" => Sleeps::Always,
             "sometimes" => Sleeps::Sometimes,
             "on-rt" => Sleeps::OnRt,
+            "on-bh-lock" => Sleeps::OnBhLock,
             "gfp" => Sleeps::Gfp(argument(words.next())?),
             "if-true" => Sleeps::IfTrue(argument(words.next())?),
             "if-false" => Sleeps::IfFalse(argument(words.next())?),
             "if-bit" => {
                 let index = argument(words.next())?;
-                let value = words.next().ok_or("the bit's value is missing")?;
-                let parsed = value.strip_prefix("0x").map_or_else(|| value.parse(), |digits| i64::from_str_radix(digits, 16));
-                Sleeps::IfBit(index, parsed.map_err(|_| unknown(value))?)
+                Sleeps::IfBit(index, mask(words.next())?)
             }
             word => return Err(unknown(word)),
         };
@@ -290,16 +295,45 @@ impl Word for Assert {
     }
 }
 
+impl Word for When {
+    const ALLOWED: &'static str = "`bit INDEX VALUE` or `no-bit INDEX VALUE`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let test = match words.next().unwrap_or("") {
+            "bit" => ArgumentTest::Bit,
+            "no-bit" => ArgumentTest::NoBit,
+            word => return Err(unknown(word)),
+        };
+        let argument = argument(words.next())?;
+        let when = When { argument, test: test(mask(words.next())?) };
+        no_more(words)?;
+        Ok(when)
+    }
+}
+
+impl Word for Asks {
+    const ALLOWED: &'static str = "context or interrupt";
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "context" => Ok(Asks::Context),
+            "interrupt" => Ok(Asks::Interrupt),
+            _ => Err(unknown(text)),
+        }
+    }
+}
+
 impl Word for Test {
-    const ALLOWED: &'static str = "is-err, is-err-or-null, null, truth, ptr-err-or-zero or bug-on";
+    const ALLOWED: &'static str = "is-err, is-err-or-null, null, truth, warning, ptr-err-or-zero, bug-on or may-reclaim";
     fn read(text: &str) -> Result<Self, String> {
         Ok(match text {
             "is-err" => Test::IsErr,
             "is-err-or-null" => Test::IsErrOrNull,
             "truth" => Test::Truth,
+            "warning" => Test::Warning,
             "null" => Test::IsNull,
             "ptr-err-or-zero" => Test::PtrErrOrZero,
             "bug-on" => Test::BugOn,
+            "may-reclaim" => Test::MayReclaim,
             _ => return Err(unknown(text)),
         })
     }

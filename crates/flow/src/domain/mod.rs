@@ -1,8 +1,10 @@
 //! The state of one path: what places hold, what is known of values, and the typestate of locks, context and objects.
 
+mod context;
 mod locks;
 mod objects;
 
+pub use context::{Ground, Preemption, Wait};
 pub use locks::{Held, Locks};
 pub use objects::{Freed, Objects};
 
@@ -25,6 +27,10 @@ pub struct State {
     pub since: [Option<OpId>; 4],
     /// The code asked for its context (`in_interrupt()`), so it knows what it does.
     pub asked: bool,
+    /// The code found that no interrupt runs and bh is not disabled (`!in_interrupt()`), which says nothing of spinlocks.
+    pub no_interrupt: bool,
+    /// The function implements an operation that must not sleep.
+    pub contract: bool,
     /// Pointers dereferenced so far that were not known to be non-NULL before, with the operation.
     pub derefs: SmallVec<[(ValueId, OpId); 4]>,
     /// The last calls of functions that were not read and that the model does not know: what they do to locks and objects is not known.
@@ -51,6 +57,8 @@ impl Clone for State {
             ctx: self.ctx,
             since: self.since,
             asked: self.asked,
+            no_interrupt: self.no_interrupt,
+            contract: self.contract,
             derefs: SmallVec::from_slice(&self.derefs),
             unread: SmallVec::from_slice(&self.unread),
             merged: self.merged,
@@ -218,9 +226,9 @@ impl State {
         }
     }
 
-    /// Whether preemption, bh or irqs are off, or an RCU read-side section is open, by locks or otherwise.
+    /// Whether sleeping is forbidden, under every preemption model.
     pub fn atomic(&self) -> bool {
-        self.ctx.atomic() || self.locks.spin()
+        Preemption::default().forbids(self, Wait::Sleep)
     }
 
     /// Notes a call of something that was not read.
@@ -240,7 +248,7 @@ impl State {
 
     /// Whether two states may be merged without loss of the property state.
     pub fn same_property(&self, other: &State) -> bool {
-        self.asked == other.asked && self.rounds == other.rounds && self.same_typestate(other)
+        self.asked == other.asked && self.no_interrupt == other.no_interrupt && self.rounds == other.rounds && self.same_typestate(other)
     }
 
     /// In how many places and facts two states differ, if that is less than `bound`.

@@ -22,8 +22,17 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.refine(state, p, Interval::OBJECT)
                 }
             }
-            Value::ContextQuery(_) => {
-                state.asked = true;
+            Value::ContextQuery(query) => {
+                // That no interrupt runs says nothing of spinlocks.
+                let interrupt = match query {
+                    Query::Primitive(name) => self.world.model.entry(name).and_then(|e| e.asks) == Some(Asks::Interrupt),
+                    Query::Call(_) => false,
+                };
+                if interrupt && !truth {
+                    state.no_interrupt = true;
+                } else {
+                    state.asked = true;
+                }
                 state.learn(value, if truth { Interval::NON_ZERO } else { Interval::ZERO })
             }
             Value::Bin(op, a, b) => {

@@ -43,9 +43,13 @@ impl<O: Observer> Run<'_, '_, O> {
         };
         let call = Call { index, op, dst, args, values: &values, name };
         let list = callees.map_or(&[][..], |c| c.list());
-        let kind = EventKind::Call(CallEvent { name, entry, callees: list, args: &values });
+        let kind = EventKind::Call(CallEvent { name, table: ops, entry, callees: list, args: &values });
         self.show(&state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Here, kind });
-        self.note_sleep(&call, entry, ops, &state);
+        let pointer = match target {
+            Target::Pointer(e) => Some(self.eval(e, &state)),
+            Target::Name(_) => None,
+        };
+        self.note_sleep(&call, entry, ops, pointer, &state);
 
         // Dereferences inside the callee.
         let mut gone = SmallVec::new();
@@ -71,6 +75,7 @@ impl<O: Observer> Run<'_, '_, O> {
             gone = self.freed_by(summary, &values, &state);
         }
         self.havoc(&values, entry, &mut state);
+        self.assigned(args, entry, &mut state);
 
         let result = self.values.result(index);
         self.set_aside(index, result, &mut state);
@@ -168,7 +173,11 @@ impl<O: Observer> Run<'_, '_, O> {
             (Some(T::IsErr | T::PtrErrOrZero), Some(&v)) => value = self.values.make(Value::IsErr(v)),
             (Some(T::IsErrOrNull), Some(&v)) => value = self.values.make(Value::IsErrOrNull(v)),
             (Some(T::IsNull), Some(&v)) => value = self.values.make(Value::Un(UnOp::Not, v)),
-            (Some(T::Truth), Some(&v)) => value = self.values.make(Value::Truth(v)),
+            (Some(T::Truth | T::Warning), Some(&v)) => value = self.values.make(Value::Truth(v)),
+            (Some(T::MayReclaim), Some(&v)) => {
+                let mask = self.values.int(self.world.gfp_reclaim);
+                value = self.values.bin(BinOp::And, v, mask);
+            }
             (Some(T::BugOn), Some(&v)) if !self.assume(&mut state, v, false, 0) => return,
             _ => {}
         }
@@ -186,7 +195,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             _ => {}
         }
-        if crate::program::asks_context(entry.name) {
+        if entry.asks.is_some() {
             value = self.values.make(Value::ContextQuery(Query::Primitive(entry.name)));
         }
         self.note_entry(call, entry, result, &mut state);
@@ -252,6 +261,11 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut value = result;
         if summary.ret.asks {
             value = self.values.make(Value::ContextQuery(Query::Call(call.index)));
+        }
+        if let Some(computed) = &summary.ret.computed
+            && let Some(v) = self.compute(computed, values)
+        {
+            value = v;
         }
         if let Some(arg) = summary.ret.arg
             && let Some(&v) = values.get(arg as usize)

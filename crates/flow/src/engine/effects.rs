@@ -41,6 +41,19 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
         }
+        if entry.returns_ref {
+            self.show_call(call, EventKind::Reference { object: result, op: cuthere_kernel::RefOp::Get }, state);
+        }
+        if entry.rcu_read {
+            self.show_call(call, EventKind::RcuPointer { value: result }, state);
+        }
+        for &claim in &entry.asserts {
+            let lock = match claim {
+                Assert::Held(lock) | Assert::NotHeld(lock) => self.lock_place(lock, call.values),
+                _ => None,
+            };
+            self.show_call(call, EventKind::Assert { claim, lock }, state);
+        }
         for c in &entry.callbacks {
             let kind = EventKind::Callback { object: c.object.and_then(arg), function: c.function.and_then(arg), op: c.op, kind: c.kind };
             self.show_call(call, kind, state);
@@ -162,7 +175,11 @@ impl<O: Observer> Run<'_, '_, O> {
                         -1
                     };
                 }
-                CtxPart::Rcu | CtxPart::RcuSched => by.rcu = step,
+                CtxPart::Rcu => by.rcu = step,
+                CtxPart::RcuSched => {
+                    by.rcu = step;
+                    by.preempt = step;
+                }
                 CtxPart::RcuBh => {
                     by.rcu = step;
                     by.bh = step;
@@ -176,7 +193,9 @@ impl<O: Observer> Run<'_, '_, O> {
     /// A lock is taken. `nested`: the caller vouches for the order, or a failure would have been told.
     pub(super) fn acquire(&mut self, call: &Call<'_>, lock: Held, nested: bool, state: &mut State) {
         self.show_call(call, EventKind::Acquire { lock: &lock, nested }, state);
-        let effect = self.primitive(call, EffectKind::Sleep { defers: false });
+        let unnamed =
+            EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class: lock.class, kind: lock.kind, mode: lock.mode, nested };
+        let effect = self.primitive(call, unnamed);
         self.record_lock(call.index, &lock, nested, effect, state);
         self.truncated |= !state.locks.acquire(lock);
     }

@@ -28,6 +28,16 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    pub(super) fn unary(&mut self, op: UnOp, a: ValueId) -> ValueId {
+        match (op, self.values.get(a)) {
+            (UnOp::Neg, Value::Int(v)) => self.values.int(v.wrapping_neg()),
+            (UnOp::BitNot, Value::Int(v)) => self.values.int(!v),
+            (UnOp::Not, Value::Int(v)) => self.values.int(i64::from(v == 0)),
+            (UnOp::Plus, _) => a,
+            (op, _) => self.values.make(Value::Un(op, a)),
+        }
+    }
+
     pub(super) fn eval(&mut self, e: ExprId, state: &State) -> ValueId {
         match self.body.expr(e) {
             Expr::Load(place, _) => {
@@ -43,13 +53,7 @@ impl<O: Observer> Run<'_, '_, O> {
             Expr::Str => self.values.make(Value::Str),
             Expr::Un(op, a) => {
                 let a = self.eval(a, state);
-                match (op, self.values.get(a)) {
-                    (UnOp::Neg, Value::Int(v)) => self.values.int(v.wrapping_neg()),
-                    (UnOp::BitNot, Value::Int(v)) => self.values.int(!v),
-                    (UnOp::Not, Value::Int(v)) => self.values.int(i64::from(v == 0)),
-                    (UnOp::Plus, _) => a,
-                    (op, _) => self.values.make(Value::Un(op, a)),
-                }
+                self.unary(op, a)
             }
             Expr::Bin(op, a, b) => {
                 let (a, b) = (self.eval(a, state), self.eval(b, state));

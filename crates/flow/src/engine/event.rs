@@ -5,11 +5,11 @@
 
 use super::Path;
 use crate::body::{BlockId, ExprId, OpId, Record};
-use crate::domain::{Freed, Held};
+use crate::domain::{Freed, Held, Wait};
 use crate::summary::{Condition, FuncId, Way};
 use crate::value::ValueId;
 use cuthere_base::{Loc, Symbol};
-use cuthere_kernel::{CallbackOp, CtxPart, Entry, RefOp};
+use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, RefOp};
 
 /// Sees what happens on the paths of one function.
 pub trait Observer {
@@ -60,6 +60,10 @@ pub enum EventKind<'e> {
     Wait { object: Option<ValueId> },
     /// The waiters on an object are woken.
     Wake { object: ValueId },
+    /// The call gave a pointer that RCU protects.
+    RcuPointer { value: ValueId },
+    /// The call claims something of its context; of which lock, if of one.
+    Assert { claim: Assert, lock: Option<ValueId> },
     /// A value becomes visible to others.
     Publish { value: ValueId },
     /// A value is compared with NULL or tested for an error.
@@ -84,6 +88,8 @@ pub enum Match {
 pub struct CallEvent<'e> {
     /// The function's name, or the operations member's.
     pub name: Symbol,
+    /// The operations member that is called through: record and member.
+    pub table: Option<(Record, Symbol)>,
     pub entry: Option<&'e Entry>,
     pub callees: &'e [FuncId],
     pub args: &'e [ValueId],
@@ -100,8 +106,10 @@ pub struct SleepWay {
     pub indirect: u8,
     /// See [`crate::summary::Effect::modes`].
     pub modes: u8,
-    /// See [`crate::summary::EffectKind::Sleep`].
+    /// See [`crate::summary::Sleep`].
+    pub wait: Wait,
     pub defers: bool,
+    pub unlikely: bool,
     /// Of how many possible targets how many sleep.
     pub share: (u16, u16),
 }

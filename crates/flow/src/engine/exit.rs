@@ -81,7 +81,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     Callees::One(f) => self.world.summary(*f),
                     _ => None,
                 };
-                let asked = crate::program::asks_context(name) || callee().is_some_and(|s| s.ret.asks);
+                let asked = self.world.model.entry(name).is_some_and(|e| e.asks.is_some()) || callee().is_some_and(|s| s.ret.asks);
                 asks |= asked;
                 asked
             }
@@ -146,6 +146,13 @@ impl<O: Observer> Run<'_, '_, O> {
                 summary.ret.arg = Some(p as u8);
             }
         }
+        if !self.body.ret_ptr
+            && summary.ret.arg.is_none()
+            && let Some(first) = exits.first().and_then(|e| e.value)
+            && exits.iter().all(|e| e.value == Some(first))
+        {
+            summary.ret.computed = self.computed(first);
+        }
         summary.ret.asks = self.only_asks();
         for e in &exits {
             let Some((why, from)) = e.null_from else { continue };
@@ -167,12 +174,18 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// The effects as callers are told of them: ways to sleep first, unconditional and shallow ones before others.
     fn effects_by_certainty(&mut self, exits: &[Exit]) -> Vec<Made> {
+        self.settle_given();
         let mut made = std::mem::take(&mut self.made);
         let rank = |m: &Made| m.effect.kind.rank();
         made.sort_by_key(|m| {
             let e = &m.effect;
             let sleeps = rank(m) == 0;
-            (rank(m), sleeps.then(|| (e.condition.iter().all(|g| !g.is_empty()), e.indirect, e.modes.min(3), e.depth, m.op)))
+            let conditional = e.condition.iter().all(|g| !g.is_empty());
+            let (unlikely, around) = match &e.kind {
+                EffectKind::Sleep(s) => (s.unlikely, s.around.is_some()),
+                _ => (false, false),
+            };
+            (rank(m), sleeps.then_some((around, conditional, unlikely, e.indirect, e.modes.min(3), e.depth, m.op)))
         });
         let sleeps = made.iter().take_while(|m| rank(m) == 0).count();
         if sleeps > SLEEPS_MAX {

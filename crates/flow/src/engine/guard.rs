@@ -120,6 +120,10 @@ impl<O: Observer> Run<'_, '_, O> {
                         }
                     }
                 },
+                Test::Function(name) => match self.values.get(value) {
+                    Value::Function(given) if given == name => {}
+                    _ => own.push((self.subject(value).filter(Subject::is_arg)?, test)),
+                },
                 Test::NoBit(mask) => match self.bits(value, mask, state, 0) {
                     Bits::Set => return None,
                     Bits::Own(subject) => own.push((subject, test)),

@@ -91,6 +91,16 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Variables that a macro assigns to (`spin_lock_irqsave(&x->lock, flags)`) hold what nothing is known of.
+    pub(super) fn assigned(&mut self, args: crate::body::ArgRange, entry: Option<&Entry>, state: &mut State) {
+        for &i in entry.map_or(&[][..], |e| &e.assigns) {
+            if let Some(l) = self.body.call_args(args).get(i as usize).and_then(|&e| self.body.loaded_local(e)) {
+                let place = self.values.make(Value::PLocal(l));
+                self.unknown(place, state);
+            }
+        }
+    }
+
     /// The place holds a value that nothing is known of.
     fn unknown(&mut self, place: ValueId, state: &mut State) {
         let salt = self.values.len() as u32;

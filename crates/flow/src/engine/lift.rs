@@ -18,7 +18,7 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Records an effect for callers. `own`: what remains of a callee's conditions.
     pub(super) fn record(&mut self, op: OpId, new: Effect, state: &State) {
         let same = |m: &Made| match (&m.effect.kind, &new.kind) {
-            (EffectKind::Sleep { .. }, EffectKind::Sleep { .. }) => m.op == op && m.effect.way == new.way,
+            (EffectKind::Sleep(a), EffectKind::Sleep(b)) => m.op == op && m.effect.way == new.way && a.wait == b.wait,
             (a, b) => a == b,
         };
         let old = self.made.iter().position(same);
@@ -49,7 +49,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             None => {
                 let kind = std::mem::discriminant(&new.kind);
-                let sleeps = matches!(new.kind, EffectKind::Sleep { .. });
+                let sleeps = matches!(new.kind, EffectKind::Sleep(_));
                 let count = self.made.iter().filter(|m| std::mem::discriminant(&m.effect.kind) == kind).count();
                 if count < if sleeps { 24 } else { KIND_MAX } {
                     self.made.push(Made { op, effect: Effect { condition, ..new } });

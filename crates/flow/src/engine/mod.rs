@@ -11,10 +11,12 @@
 mod access;
 mod branch;
 mod call;
+mod computed;
 mod effects;
 mod eval;
 pub mod event;
 mod exit;
+mod given;
 mod guard;
 mod havoc;
 mod lift;
@@ -29,14 +31,16 @@ pub use path::{Decision, NullTest, Path};
 
 use crate::body::control::ControlFlow;
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
-use crate::domain::{Freed, Held, Locks, Objects, State};
+use crate::domain::{Freed, Held, Locks, Objects, State, Wait};
 use crate::program::{Callees, World};
 use crate::summary::*;
 use crate::value::{Interval, MIN_ERR, Origin, Query, Value, ValueId, Values};
 use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
-use cuthere_kernel::{CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success};
+use cuthere_kernel::{
+    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success,
+};
 use event::{Access, CallEvent, EventKind, NullCause, SleepWay};
 use guard::Bits;
 use smallvec::SmallVec;
@@ -90,6 +94,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     made: Vec<Made>,
     /// Parameters of which callers are told that they are dereferenced, a bit each.
     dereferenced: u64,
+    /// For ways to sleep, by position in `made`: the conditions on objects' state that hold on all paths to it.
+    given: Vec<(usize, given::Given)>,
     exits: Vec<Exit>,
 }
 
@@ -111,7 +117,7 @@ impl Engine {
         if self.pending.len() < blocks {
             self.pending.resize_with(blocks, Vec::new);
         }
-        let mut state = Box::new(State { ctx: start.ctx, ..State::default() });
+        let mut state = Box::new(State { ctx: start.ctx, contract: start.contract, ..State::default() });
         for (class, kind) in &start.locks {
             let place = self.values.make(Value::PGlobal(*class));
             state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0 });
@@ -132,6 +138,7 @@ impl Engine {
             truncated: false,
             made: Vec::new(),
             dereferenced: 0,
+            given: Vec::new(),
             exits: Vec::new(),
         };
         run.pending[0].push(state);
@@ -145,6 +152,8 @@ impl Engine {
 pub struct StartState {
     pub ctx: Ctx,
     pub locks: Vec<(Symbol, LockKind)>,
+    /// It implements an operation that must not sleep.
+    pub contract: bool,
 }
 
 impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
@@ -471,7 +480,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         let ops = self.body.block_ops(b);
         let warns = |op: &Op| match op.kind {
             OpKind::Call { target: Target::Name(name), .. } => {
-                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Truth))
+                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
             }
             _ => false,
         };

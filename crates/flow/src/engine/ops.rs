@@ -57,6 +57,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.renew(v, &mut state);
                     state.learn(v, Interval::OBJECT);
                     state.write(self.values, p, v);
+                    self.note_cursor(index, op, name, v, &state);
                 }
                 out.push(state);
             }
@@ -85,7 +86,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let values = self.arguments(args, state);
         let call = Call { index, op, dst: None, args, values: &values, name };
         if enter {
-            self.note_sleep(&call, Some(entry), None, state);
+            self.note_sleep(&call, Some(entry), None, None, state);
             let before = state.locks.held.len();
             self.effects(&call, entry, state);
             for held in state.locks.held.iter_mut().skip(before) {
@@ -100,6 +101,19 @@ impl<O: Observer> Run<'_, '_, O> {
             self.effects(&call, entry, state);
         } else {
             self.context_effects(&call, entry, state);
+        }
+    }
+
+    /// What a loop macro's next element is: referenced for the round, protected by RCU.
+    fn note_cursor(&mut self, index: OpId, op: &Op, name: Symbol, value: ValueId, state: &State) {
+        let Some(l) = self.world.model.loop_macro(name) else { return };
+        let (holds_ref, rcu_read) = (l.holds_ref, l.rcu_read);
+        let mut show = |kind| self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
+        if holds_ref {
+            show(EventKind::Reference { object: value, op: cuthere_kernel::RefOp::Get });
+        }
+        if rcu_read {
+            show(EventKind::RcuPointer { value });
         }
     }
 

@@ -2,67 +2,104 @@
 
 use super::call::Call;
 use super::*;
-use crate::body::{Block, Record};
+use crate::body::Record;
 use crate::summary::chain::chain;
+
+/// Ways to sleep through one call that are kept.
+const WAYS_MAX: usize = 4;
+/// The same for a call through a parameter, where each way is another caller's.
+const CHOICES_MAX: usize = 16;
+
+/// The ways found for one call.
+#[derive(Default)]
+struct Found {
+    ways: SmallVec<[SleepWay; 2]>,
+    /// Ways through a callee that gives back something of ours before, with the state in which it then sleeps.
+    around: SmallVec<[(State, SleepWay); 1]>,
+}
 
 impl<O: Observer> Run<'_, '_, O> {
     /// Finds out how the call may sleep, records it for callers, and shows it.
-    pub(super) fn note_sleep(&mut self, call: &Call<'_>, entry: Option<&Entry>, ops: Option<(Record, Symbol)>, state: &State) {
+    pub(super) fn note_sleep(
+        &mut self,
+        call: &Call<'_>,
+        entry: Option<&Entry>,
+        ops: Option<(Record, Symbol)>,
+        pointer: Option<ValueId>,
+        state: &State,
+    ) {
         let world = self.world;
         let values = call.values;
-        let mut ways: SmallVec<[SleepWay; 2]> = SmallVec::new();
+        let mut found = Found::default();
         let callees = world.callees(self.func, call.index);
         if !state.asked && (state.ctx.pagefault <= 0 || entry.is_some_and(|e| !e.faults)) {
             if let Some(entry) = entry {
-                self.entry_sleep(entry, values, state, &mut ways);
+                self.entry_sleep(entry, values, state, &mut found.ways);
                 // A body that sleeps whatever happens is not the one that the model speaks of.
                 if entry.sleeps == Sleeps::Never
                     && let Some(callees @ Callees::One(_)) = callees
                 {
-                    self.tree_sleep(callees, values, state, &mut ways);
-                    ways.retain(|w| w.depth <= 4 && w.indirect == 0 && w.modes == 0 && w.condition.iter().any(|g| g.is_empty()));
+                    self.tree_sleep(call, callees, None, state, &mut found);
+                    found.around.clear();
+                    found.ways.retain(|w| {
+                        let certain = w.wait == Wait::Sleep && !w.unlikely && w.condition.iter().any(|g| g.is_empty());
+                        certain && w.depth <= 4 && w.indirect == 0 && w.modes == 0
+                    });
                     // Access to user memory behind such a name has its page faults disabled, or is known not to fault.
-                    ways.retain(|w| !world.model.entry(chain(world, w.way).primitive).is_some_and(|e| e.faults));
+                    found.ways.retain(|w| !world.model.entry(chain(world, w.way).primitive).is_some_and(|e| e.faults));
                 }
             } else if let Some(callees) = callees {
-                self.tree_sleep(callees, values, state, &mut ways);
+                self.tree_sleep(call, callees, pointer, state, &mut found);
             }
             if let Some((record, field)) = ops
-                && ways.is_empty()
+                && found.ways.is_empty()
+                && found.around.is_empty()
                 && let Some(known) = world.model.ops_field(record.tag_symbol(), field)
                 && known.may_sleep == Some(true)
             {
-                ways.push(SleepWay {
+                found.ways.push(SleepWay {
                     way: Way::Table(record.tag_symbol(), field),
                     condition: Condition::from_elem(Guard::new(), 1),
                     depth: 0,
                     indirect: 1,
                     modes: 0,
+                    wait: Wait::Sleep,
                     defers: false,
+                    unlikely: false,
                     share: (1, 1),
                 });
             }
         }
-        ways.retain(|w| !(w.defers && (state.ctx.bh > 0 || state.ctx.irq > 0)));
+        let Found { mut ways, around } = found;
+        let deferred = |w: &SleepWay, state: &State| (w.defers || state.no_interrupt) && (state.ctx.bh > 0 || state.ctx.irq > 0);
+        ways.retain(|w| !deferred(w, state));
+        if !ways.is_empty() {
+            self.tell_sleep(call, entry, ops, &ways, state);
+        }
+        for (left, way) in around.iter().filter(|(left, way)| !deferred(way, left)) {
+            self.tell_sleep(call, entry, ops, std::slice::from_ref(way), left);
+        }
+    }
+
+    /// Tells callers and observers of ways to sleep in a state.
+    fn tell_sleep(&mut self, call: &Call<'_>, entry: Option<&Entry>, ops: Option<(Record, Symbol)>, ways: &[SleepWay], state: &State) {
+        let (given, unlikely) = self.under(state);
+        for way in ways {
+            self.record_sleep(call, way, (&given, unlikely), state);
+        }
+        // What was dropped first is the caller's; only what is left besides is of interest here.
+        if !matches!(self.around(state), Some(None)) && !state.atomic() {
+            return;
+        }
+        // Whoever chooses the function is told, not whoever lets it be chosen.
+        let chosen = |w: &&SleepWay| !w.condition.iter().all(|g| g.iter().any(|(_, t)| matches!(t, Test::Function(_))));
+        let mut ways: SmallVec<[SleepWay; 2]> = ways.iter().filter(chosen).cloned().collect();
+        ways.iter_mut().for_each(|w| w.unlikely |= unlikely);
         if ways.is_empty() {
             return;
         }
-        // The state a call is seen in decides whether callers may be told: a lock of theirs that was dropped first is none.
-        let dropped = state.locks.released.iter().any(|r| r.kind.spins())
-            || state.ctx.preempt < self.entry_ctx.preempt
-            || state.ctx.bh < self.entry_ctx.bh
-            || state.ctx.irq < self.entry_ctx.irq
-            || state.ctx.rcu < self.entry_ctx.rcu;
-        if !dropped {
-            for way in &ways {
-                self.record_sleep(call, way, state);
-            }
-        }
-        if dropped && !state.atomic() {
-            return;
-        }
-        let callees = callees.map_or(&[][..], |c| c.list());
-        let event = CallEvent { name: call.name, entry, callees, args: values };
+        let callees = self.world.callees(self.func, call.index).map_or(&[][..], |c| c.list());
+        let event = CallEvent { name: call.name, table: ops, entry, callees, args: call.values };
         let kind = EventKind::MaySleep { call: event, ways: &ways };
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: Way::Here, kind });
     }
@@ -74,9 +111,10 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let mut guard = Guard::new();
         let arg = |i: u8| args.get(i as usize).copied();
+        // On PREEMPT_RT an allocation that does not sleep takes locks that do.
+        let locks = self.world.preemption.rt && matches!(entry.sleeps, Sleeps::Gfp(_));
         let sleeps = match entry.sleeps {
-            Sleeps::Always | Sleeps::Sometimes => true,
-            Sleeps::OnRt => self.world.preempt_rt,
+            Sleeps::Always | Sleeps::Sometimes | Sleeps::OnRt | Sleeps::OnBhLock => self.world.preemption.waits(entry.sleeps).is_some(),
             Sleeps::Gfp(i) => match arg(i).map(|v| self.bits(v, self.world.gfp_reclaim, state, 0)) {
                 Some(Bits::Set) => true,
                 Some(Bits::Own(subject)) => {
@@ -113,118 +151,91 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             Sleeps::Unknown | Sleeps::Never => false,
         };
+        let wait = self.world.preemption.waits(entry.sleeps).unwrap_or(Wait::Sleep);
+        let last = entry.sleeps == Sleeps::Sometimes && entry.refs.iter().any(|r| r.1 == cuthere_kernel::RefOp::Put);
+        let way = |condition, wait| SleepWay {
+            way: Way::Model(entry.name),
+            condition: Condition::from_elem(condition, 1),
+            depth: 0,
+            indirect: 0,
+            modes: u8::from(entry.sleeps == Sleeps::Sometimes),
+            wait,
+            defers: entry.defers_in_interrupt,
+            unlikely: last,
+            share: (1, 1),
+        };
+        // The lock is waited for whatever the mask says.
+        if locks && (!sleeps || !guard.is_empty()) {
+            ways.push(way(Guard::new(), Wait::Lock));
+        }
         if sleeps {
-            ways.push(SleepWay {
-                way: Way::Model(entry.name),
-                condition: Condition::from_elem(guard, 1),
-                depth: 0,
-                indirect: 0,
-                modes: u8::from(entry.sleeps == Sleeps::Sometimes),
-                defers: entry.defers_in_interrupt,
-                share: (1, 1),
-            });
+            ways.push(way(guard, wait));
         }
     }
 
-    fn tree_sleep(&mut self, callees: &Callees, args: &[ValueId], state: &State, ways: &mut SmallVec<[SleepWay; 2]>) {
+    /// Ways to sleep in callees. `pointer`: the value that is called.
+    fn tree_sleep(&mut self, call: &Call<'_>, callees: &Callees, pointer: Option<ValueId>, state: &State, found: &mut Found) {
         let world = self.world;
         let list = callees.list();
+        // A function that was handed down, or assigned just before, is the one that is called.
+        let function = pointer.and_then(|v| match self.values.get(v) {
+            Value::Function(name) => Some(name),
+            _ => None,
+        });
+        let parameter = pointer.and_then(|v| self.values.param(v, self.body.params)).filter(|p| *p < 255);
+        let one = function.is_some() || parameter.is_some() || list.len() == 1;
+        let most = if parameter.is_some() { CHOICES_MAX } else { WAYS_MAX };
         let mut sleeping = 0u16;
-        let indirect = u8::from(list.len() > 1);
         for &f in list {
+            let name = world.func(f).name;
+            if function.is_some_and(|only| only != name) {
+                continue;
+            }
             let Some(summary) = world.summary(f) else { continue };
             let mut first = true;
             for (id, effect) in summary.sleeps() {
+                let EffectKind::Sleep(sleep) = &effect.kind else { continue };
                 if effect.depth >= 10 {
                     continue;
                 }
-                let Some(condition) = self.lift(effect, args, state) else { continue };
-                if first {
-                    sleeping += 1;
-                    first = false;
+                let Some(mut condition) = self.lift(effect, call.values, state) else { continue };
+                if let Some(p) = parameter {
+                    condition.iter_mut().for_each(|guard| guard.push((Subject::arg(p as u8), Test::Function(name))));
                 }
+                sleeping += u16::from(std::mem::take(&mut first));
                 // Through a pointer one way per call is enough.
-                if list.len() > 1 && !ways.is_empty() {
+                if !one && !found.ways.is_empty() {
                     break;
                 }
-                ways.push(SleepWay {
+                let way = SleepWay {
                     way: Way::Callee(f, id),
                     condition,
                     depth: effect.depth + 1,
-                    indirect: effect.indirect + indirect,
+                    indirect: effect.indirect + u8::from(!one),
                     modes: effect.modes,
-                    defers: matches!(effect.kind, EffectKind::Sleep { defers: true }),
-                    share: (0, 0),
-                });
-                if ways.len() >= 4 {
+                    wait: sleep.wait,
+                    defers: sleep.defers,
+                    unlikely: sleep.unlikely,
+                    share: (1, 1),
+                };
+                match &sleep.around {
+                    None => found.ways.push(way),
+                    Some(around) if one => {
+                        if let Some(left) = self.without(call, around, state) {
+                            found.around.push((left, way));
+                        }
+                    }
+                    Some(_) => {}
+                }
+                if found.ways.len() >= most {
                     break;
                 }
             }
         }
-        for way in ways.iter_mut() {
-            way.share = (sleeping, list.len() as u16);
-        }
-    }
-
-    fn record_sleep(&mut self, call: &Call<'_>, way: &SleepWay, state: &State) {
-        // Through a table of operations, callers hear of it only if most of its implementations do it.
-        if way.share.1 > 1 && way.share.0 * 2 < way.share.1 || way.indirect > 1 {
-            return;
-        }
-        let effect = Effect {
-            kind: EffectKind::Sleep { defers: way.defers },
-            loc: call.op.loc,
-            way: way.way,
-            condition: way.condition.clone(),
-            depth: way.depth,
-            indirect: way.indirect,
-            modes: way.modes.saturating_add(self.modes(state)),
-            always: false,
-        };
-        self.record(call.index, effect, state);
-    }
-
-    /// Whether a block ends with an attempt to take a reference (`refcount_inc_not_zero()`), the result of which is its condition: whoever
-    /// holds one already knows the answer.
-    fn takes_reference(&self, block: &Block) -> bool {
-        let ops = self.body.block_ops(block);
-        let Some(Op { kind: OpKind::Call { dst: Some(_), target: Target::Name(name), .. }, .. }) = ops.last() else { return false };
-        self.world
-            .model
-            .entry(*name)
-            .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::GetUnlessZero))
-    }
-
-    /// How many decisions on this path were about flags, modes and counters in memory, rather than about results, pointers or arguments.
-    pub(super) fn modes(&self, state: &State) -> u8 {
-        let mut at = state.trail;
-        let mut count = 0u8;
-        let mut steps = 0;
-        while at != 0 && steps < 200 {
-            let step = self.trail[at as usize];
-            let block = self.body.block(step.block);
-            if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term
-                && (is_mode(self.body, *cond, 0) || self.takes_reference(block))
-            {
-                count = count.saturating_add(1);
+        if !one {
+            for way in found.ways.iter_mut() {
+                way.share = (sleeping, list.len() as u16);
             }
-            at = step.parent;
-            steps += 1;
         }
-        count
-    }
-}
-
-/// Whether a condition asks for a flag, mode or counter in memory.
-fn is_mode(body: &Body, e: ExprId, depth: u32) -> bool {
-    if depth > 8 {
-        return false;
-    }
-    match body.expr(e) {
-        // A pointer's presence is no mode.
-        Expr::Load(place, pointer) => !pointer && !matches!(body.expr(place), Expr::Local(_)),
-        Expr::Un(_, a) => is_mode(body, a, depth + 1),
-        Expr::Bin(_, a, b) => is_mode(body, a, depth + 1) || is_mode(body, b, depth + 1),
-        _ => false,
     }
 }

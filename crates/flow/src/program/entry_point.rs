@@ -8,19 +8,22 @@ use cuthere_kernel::{Context, Level};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EntryPoint {
     pub context: Context,
+    /// The operation's documentation forbids it to sleep.
+    pub contract: bool,
     /// In words: `net_device_ops.ndo_start_xmit`, `timer callback`.
     pub how: String,
     /// Where the function was bound, as `(file, line)`.
     pub bound: Option<(cuthere_base::FileId, u32)>,
 }
 
-/// The entry point that forbids most; certain ones before those that are only sometimes so.
+/// The entry point that forbids most: atomic contexts before contracts, certain ones before those that are only sometimes so.
 pub fn strictest(all: &[EntryPoint]) -> Option<&EntryPoint> {
-    all.iter().filter(|e| e.context.atomic()).min_by_key(|e| e.context.sometimes)
+    all.iter().filter(|e| e.context.atomic() || e.contract).min_by_key(|e| (!e.context.atomic(), e.context.sometimes))
 }
 
-/// The state at entry that a context means.
-pub fn start_state(context: &Context) -> StartState {
+/// The state at entry that an entry point means.
+pub fn start_state(entry_point: &EntryPoint) -> StartState {
+    let context = &entry_point.context;
     let mut ctx = Ctx::default();
     match context.level {
         Level::Softirq => ctx.bh = 1,
@@ -31,5 +34,5 @@ pub fn start_state(context: &Context) -> StartState {
     ctx.bh = ctx.bh.max(i8::from(context.bh_off));
     ctx.irq = ctx.irq.max(i8::from(context.irq_off));
     ctx.rcu = ctx.rcu.max(i8::from(context.rcu));
-    StartState { ctx, locks: context.locks.clone() }
+    StartState { ctx, locks: context.locks.clone(), contract: entry_point.contract }
 }

@@ -4,6 +4,9 @@
 //! the tree. Beyond [`TARGETS_MAX`] implementations those of the caller's own folder are meant, else none: unknown, never all.
 
 use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
+use crate::domain::Preemption;
+use crate::program::callback::{self, Modes, ObjectKey};
+use crate::program::parameters::Parameters;
 use crate::program::{Callees, EntryPoint};
 use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
@@ -50,18 +53,21 @@ impl FileNames<'_, '_> {
 }
 
 /// Links all bodies. `bindings` come from initialisers; those made by assignments are found here.
-pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Binding]) -> Links {
+pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs: &[Body], bindings: &[Binding]) -> Links {
     let by_file = files(funcs);
+    /// A function bound to a member, how it is then entered, and the object that it was stored in, if that is known.
+    type Bound = ((Record, Symbol), FuncId, EntryPoint, Option<ObjectKey>);
     // Pass 1: names, assignments of functions to members, callbacks registered.
     struct Pass1 {
         direct: Vec<(u32, Vec<(OpId, FuncId)>)>,
-        bound: Vec<((Record, Symbol), FuncId, EntryPoint)>,
+        bound: Vec<Bound>,
+        modes: Vec<(ObjectKey, CallbackOp, Context)>,
     }
     let first: Vec<Pass1> = by_file
         .par_iter()
         .map(|&(start, end)| {
             let mut names = FileNames { program, file: funcs[start].file, known: FxHashMap::default() };
-            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new() };
+            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new() };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
                 let mut direct = Vec::new();
@@ -73,7 +79,17 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
                             }
                             if let Some(entry) = model.entry(name) {
                                 for callback in &entry.callbacks {
-                                    let Some(function) = callback.function else { continue };
+                                    if callback.function.is_none() && callback.when.is_none() {
+                                        continue;
+                                    }
+                                    let Some(context) = callback::context(d, args, callback, preemption) else { continue };
+                                    let Some(function) = callback.function else {
+                                        let object = callback.object.and_then(|i| d.call_args(args).get(i as usize));
+                                        if let Some(object) = object.and_then(|&e| callback::object_at(d, e)) {
+                                            out.modes.push((object, callback.op, context));
+                                        }
+                                        continue;
+                                    };
                                     let Some(&e) = d.call_args(args).get(function as usize) else { continue };
                                     let Expr::Function(f) = d.expr(e) else { continue };
                                     let Some(f) = names.get(f) else { continue };
@@ -81,17 +97,17 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
                                         CallbackOp::CallNow => format!("called by {name}()"),
                                         _ => format!("{} callback", callback.kind),
                                     };
-                                    let entry_point =
-                                        EntryPoint { context: callback.context.clone(), how, bound: Some((d.file, op.loc.line)) };
-                                    out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point));
+                                    let entry_point = EntryPoint { context, contract: false, how, bound: Some((d.file, op.loc.line)) };
+                                    out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point, None));
                                 }
                             }
                         }
                         OpKind::Store { place, value } => {
-                            if let (Expr::Field { record, name, .. }, Expr::Function(f)) = (d.expr(place), d.expr(value))
+                            if let (Expr::Field { record, name, base }, Expr::Function(f)) = (d.expr(place), d.expr(value))
                                 && let Some(f) = names.get(f)
                             {
-                                out.bound.push(bound(model, record, name, f, d.file, op.loc));
+                                let (key, f, entry_point) = bound(model, preemption, record, name, f, d.file, op.loc);
+                                out.bound.push((key, f, entry_point, callback::object(d, base)));
                             }
                         }
                         _ => {}
@@ -122,12 +138,22 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
             names = Some(FileNames { program, file: b.file, known: FxHashMap::default() });
         }
         if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
-            let (key, f, entry_point) = bound(model, b.record, b.field, f, b.file, b.loc);
+            let (key, f, entry_point) = bound(model, preemption, b.record, b.field, f, b.file, b.loc);
             add(key, f, entry_point);
         }
     }
-    for pass in &first {
-        for (key, f, entry_point) in &pass.bound {
+    let mut modes = Modes::default();
+    for (object, op, context) in first.iter().flat_map(|pass| &pass.modes) {
+        modes.add(*object, *op, context);
+    }
+    for (key, f, entry_point, object) in first.iter().flat_map(|pass| &pass.bound) {
+        // What the object was set up with says more than what holds of all objects of its kind.
+        let set_up = object.map_or(&[][..], |object| modes.of(object));
+        for context in set_up.iter().filter(|_| entry_point.bound.is_some()) {
+            let context = Context { sometimes: context.sometimes || set_up.len() > 1, ..context.clone() };
+            add(*key, *f, EntryPoint { context, ..entry_point.clone() });
+        }
+        if set_up.is_empty() || entry_point.bound.is_none() {
             add(*key, *f, entry_point.clone());
         }
     }
@@ -137,9 +163,13 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
     }
 
     // Pass 2: calls through pointers.
-    let callees = first
+    let direct: Vec<(u32, Vec<(OpId, FuncId)>)> = first.into_iter().flat_map(|pass| pass.direct).collect();
+    let resolve = |from: FuncId, name: Symbol| {
+        program.resolve_call(funcs[from.index()].file, name).and_then(|r| program.function_number(r)).map(FuncId)
+    };
+    let parameters = Parameters::find(funcs, &direct, resolve);
+    let callees = direct
         .par_iter()
-        .flat_map_iter(|pass| pass.direct.iter())
         .map(|(id, direct)| {
             let d = &funcs[*id as usize];
             let mut all: Vec<(OpId, Callees)> = direct.iter().map(|(op, f)| (*op, Callees::One(*f))).collect();
@@ -151,6 +181,11 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
                 {
                     all.push((i, targets));
                 }
+                if let OpKind::Call { target: Target::Pointer(e), .. } = op.kind
+                    && let Some(targets) = d.loaded_local(e).and_then(|l| parameters.targets(FuncId(*id), l))
+                {
+                    all.push((i, Callees::Many(targets.into())));
+                }
             }
             all.sort_unstable_by_key(|c| c.0);
             all.into_boxed_slice()
@@ -159,10 +194,25 @@ pub fn link(program: &Program<'_>, model: &Model, funcs: &[Body], bindings: &[Bi
     Links { callees, entry_points }
 }
 
-fn bound(model: &Model, record: Record, field: Symbol, f: FuncId, file: FileId, loc: Loc) -> ((Record, Symbol), FuncId, EntryPoint) {
+fn bound(
+    model: &Model,
+    preemption: Preemption,
+    record: Record,
+    field: Symbol,
+    f: FuncId,
+    file: FileId,
+    loc: Loc,
+) -> ((Record, Symbol), FuncId, EntryPoint) {
     let entry_point = match model.ops_field(record.tag_symbol(), field) {
-        Some(known) => EntryPoint { context: known.context.clone(), how: format!("{record}.{field}"), bound: Some((file, loc.line)) },
-        None => EntryPoint { context: Context { level: Level::Task, ..Context::default() }, how: String::new(), bound: None },
+        Some(known) => EntryPoint {
+            context: preemption.entered(&known.context),
+            contract: known.may_sleep == Some(false),
+            how: format!("{record}.{field}"),
+            bound: Some((file, loc.line)),
+        },
+        None => {
+            EntryPoint { context: Context { level: Level::Task, ..Context::default() }, contract: false, how: String::new(), bound: None }
+        }
     };
     ((record, field), f, entry_point)
 }

@@ -1,15 +1,16 @@
 //! A whole program: its functions, who calls whom, how functions are entered, and their summaries.
 
+pub mod callback;
 pub mod components;
 mod entry_point;
 pub mod link;
 pub mod packed;
-mod words;
+mod parameters;
 
 pub use entry_point::{EntryPoint, start_state, strictest};
-pub use words::asks_context;
 
 use crate::body::{Body, OpId};
+use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
 use cuthere_base::Symbol;
 use cuthere_cfront::program::Program;
@@ -32,7 +33,7 @@ pub struct World<'a> {
     pub gfp_reclaim: i64,
     /// Mask of the GFP bit that forbids failure.
     pub gfp_nofail: i64,
-    pub preempt_rt: bool,
+    pub preemption: Preemption,
 }
 
 impl<'a> World<'a> {
@@ -53,7 +54,7 @@ impl<'a> World<'a> {
     /// The model's entry for a call by name, unless a body in the tree is to be believed instead.
     pub fn entry(&self, name: Symbol, in_tree: bool) -> Option<&'a Entry> {
         let entry = self.model.entry(name)?;
-        if entry.rt.is_some_and(|rt| rt != self.preempt_rt) {
+        if entry.rt.is_some_and(|rt| rt != self.preemption.rt) {
             return None;
         }
         (entry.opaque || !in_tree).then_some(entry)

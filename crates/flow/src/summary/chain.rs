@@ -1,7 +1,7 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
 use super::{Effect, EffectKind, FuncId, Way};
-use crate::body::LocalId;
+use crate::body::{LocalId, OpKind, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
 use cuthere_kernel::RefOp;
@@ -77,13 +77,54 @@ pub fn way_name(world: &World<'_>, way: Way) -> Symbol {
     }
 }
 
+/// The table that the call at a place goes through, and how many implementations it has, in words; empty: the call is by name.
+pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc) -> String {
+    let body = world.func(func);
+    let called = body.all_ops().filter(|(_, op)| op.loc == loc).find_map(|(id, op)| match op.kind {
+        OpKind::Call { target: Target::Pointer(e), .. } => Some((id, e)),
+        _ => None,
+    });
+    let Some((op, pointer)) = called else { return String::new() };
+    let Some((record, field)) = body.ops_field(pointer) else {
+        return body.loaded_local(pointer).map_or_else(String::new, |l| format!(" through `{}`", body.local_name(l)));
+    };
+    let count = world.callees(func, op).map_or(0, |c| c.list().len());
+    let record = if record.is_unknown() { String::new() } else { format!("{record}.") };
+    match count {
+        1 => format!(" through `{record}{field}`, its only implementation"),
+        n => format!(" through `{record}{field}`, one of {n} implementations"),
+    }
+}
+
+/// The conditions on objects' state that hold on a way down, each with its place; outermost first.
+pub fn given(world: &World<'_>, way: Way) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut at = way;
+    while let Way::Callee(f, id) = at
+        && out.len() < FRAMES_MAX
+    {
+        let Some(effect) = world.summary(f).and_then(|s| s.effect(id)) else { break };
+        if let EffectKind::Sleep(sleep) = &effect.kind
+            && let Some((block, taken)) = sleep.given
+        {
+            let body = world.func(f);
+            let block = body.block(block);
+            if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
+                out.push(format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line));
+            }
+        }
+        at = effect.way;
+    }
+    out
+}
+
 /// One frame in words.
 fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
     let callee = way_name(world, effect.way);
     let through = matches!(effect.way, Way::Callee(..));
     match &effect.kind {
-        EffectKind::Sleep { .. } => match effect.way {
-            Way::Callee(..) => format!("calls {callee}()"),
+        EffectKind::Sleep(_) => match effect.way {
+            Way::Callee(..) => format!("calls {callee}(){}", through_table(world, func, effect.loc)),
             Way::Table(..) => format!("calls {callee}, which may sleep"),
             _ => format!("calls {callee}(), which may sleep"),
         },

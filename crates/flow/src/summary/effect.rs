@@ -1,10 +1,13 @@
 //! One thing that a function does where its callers can notice.
 
 use super::guard::Condition;
-use super::{FuncId, RelPlace};
+use super::{Ctx, FuncId, LockDelta, RelPlace};
+use crate::body::BlockId;
+use crate::domain::Wait;
 use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{LockKind, LockMode, RefOp};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// A position among a summary's effects, with the kind of what is there: of functions in a circle, callers may have seen a first approximation
 /// in which something else stood at that position.
@@ -47,8 +50,8 @@ pub enum Way {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EffectKind {
-    /// It may sleep. `defers`: only outside of interrupts; inside, the work is put off (`vfree`).
-    Sleep { defers: bool },
+    /// It may sleep.
+    Sleep(Sleep),
     /// An argument is dereferenced; the member that is accessed, if any. `tested`: only where it is known not to be NULL.
     Deref { param: u8, member: Symbol, tested: bool },
     /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up.
@@ -63,13 +66,35 @@ impl EffectKind {
     /// The order in which a summary lists its effects.
     pub(crate) fn rank(&self) -> u16 {
         match self {
-            EffectKind::Sleep { .. } => 0,
+            EffectKind::Sleep(_) => 0,
             EffectKind::Deref { .. } => 1,
             EffectKind::Free { .. } => 2,
             EffectKind::Acquire { .. } => 3,
             EffectKind::Reference { .. } => 4,
         }
     }
+}
+
+/// A way to sleep.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sleep {
+    pub wait: Wait,
+    /// Only outside of interrupts; inside, the work is put off (`vfree`), or nothing is done (`if (!in_interrupt())`).
+    pub defers: bool,
+    /// Only behind an assertion that failed, or when the last reference is dropped.
+    pub unlikely: bool,
+    /// The last of the function's own conditions on the state of objects, and how it comes out.
+    pub given: Option<(BlockId, bool)>,
+    /// What of its caller's it gives back before.
+    pub around: Option<Box<Around>>,
+}
+
+/// What a callee gives back of its caller's before it sleeps.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Around {
+    pub locks: SmallVec<[LockDelta; 1]>,
+    /// Counters that are less than at entry; no part is positive.
+    pub ctx: Ctx,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::{RelPlace, RelRoot, RelStep};
 use crate::value::Interval;
+use cuthere_base::Symbol;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -54,6 +55,8 @@ pub enum Test {
     AnyBit(i64),
     /// No bit of the mask is set.
     NoBit(i64),
+    /// It is this function.
+    Function(Symbol),
 }
 
 /// A conjunction of conditions; empty: always.
@@ -76,6 +79,14 @@ pub(crate) fn add_guard(guards: &mut Condition, guard: Guard) {
     if guards.iter().any(|g| g.iter().all(|i| guard.contains(i))) {
         return;
     }
+    // Of two that leave nothing out, nothing remains.
+    if let [new] = guard.as_slice()
+        && guards.iter().any(|g| matches!(g.as_slice(), [old] if complementary(old, new)))
+    {
+        guards.clear();
+        guards.push(Guard::new());
+        return;
+    }
     guards.retain(|g| !guard.iter().all(|i| g.contains(i)));
     if guards.len() >= 3 {
         // What all of them ask for remains.
@@ -88,6 +99,23 @@ pub(crate) fn add_guard(guards: &mut Condition, guard: Guard) {
     } else {
         guards.push(guard);
     }
+}
+
+/// Whether one of two conditions on the same subject holds for every value.
+fn complementary(a: &(Subject, Test), b: &(Subject, Test)) -> bool {
+    a.0 == b.0
+        && match (a.1, b.1) {
+            (Test::In(x), Test::In(y)) => {
+                let whole = |v: Interval| !v.not_zero && !v.not_err;
+                let split =
+                    |low: Interval, high: Interval| low.lo == i64::MIN && high.hi == i64::MAX && low.hi.checked_add(1) >= Some(high.lo);
+                (x == Interval::ZERO && y == Interval::NON_ZERO)
+                    || (y == Interval::ZERO && x == Interval::NON_ZERO)
+                    || (whole(x) && whole(y) && (split(x, y) || split(y, x)))
+            }
+            (Test::AnyBit(x), Test::NoBit(y)) | (Test::NoBit(x), Test::AnyBit(y)) => x == y,
+            _ => false,
+        }
 }
 
 /// Keeps what holds in both.
@@ -112,6 +140,7 @@ pub fn contradict(a: &Guard, b: &Guard) -> bool {
                 && match (t, u) {
                     (Test::In(x), Test::In(y)) => x.meet(*y).is_none(),
                     (Test::AnyBit(x), Test::NoBit(y)) | (Test::NoBit(y), Test::AnyBit(x)) => x & !y == 0,
+                    (Test::Function(x), Test::Function(y)) => x != y,
                     _ => false,
                 }
         })

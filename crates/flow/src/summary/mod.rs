@@ -4,11 +4,13 @@
 //! lifts them through a call, [`chain`] follows them down again.
 
 pub mod chain;
+mod computed;
 mod effect;
 mod guard;
 mod outcome;
 
-pub use effect::{Effect, EffectId, EffectKind, Way};
+pub use computed::{Computed, Step};
+pub use effect::{Around, Effect, EffectId, EffectKind, Sleep, Way};
 pub use guard::{Condition, Guard, Subject, Test, contradict};
 pub(crate) use guard::{add_guard, weaken};
 pub use outcome::{Ctx, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, Ret};
@@ -96,7 +98,7 @@ impl Summary {
 
     /// The ways to sleep.
     pub fn sleeps(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
-        self.effects().take_while(|(_, e)| matches!(e.kind, EffectKind::Sleep { .. }))
+        self.effects().take_while(|(_, e)| matches!(e.kind, EffectKind::Sleep(_)))
     }
 
     /// The parameters that are dereferenced untested.

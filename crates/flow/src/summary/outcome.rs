@@ -1,6 +1,6 @@
 //! Ways of returning: the result, what it says of the arguments, the locks and context left, and what was freed.
 
-use super::{Condition, EffectId, Guard, RelPlace};
+use super::{Computed, Condition, EffectId, Guard, RelPlace};
 use crate::value::Interval;
 use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{LockKind, LockMode};
@@ -33,11 +33,6 @@ pub struct Ctx {
 impl Ctx {
     pub fn is_zero(self) -> bool {
         self == Ctx::default()
-    }
-
-    /// Whether sleeping is forbidden, locks aside.
-    pub fn atomic(self) -> bool {
-        self.preempt > 0 || self.bh > 0 || self.irq > 0 || self.rcu > 0
     }
 
     pub fn plus(self, other: Ctx) -> Ctx {
@@ -124,6 +119,8 @@ pub struct Ret {
     pub known: Option<Interval>,
     /// On every path it is this argument.
     pub arg: Option<u8>,
+    /// On every path it is this.
+    pub computed: Option<Computed>,
     /// The function does nothing but ask for the execution context, and this is the answer.
     pub asks: bool,
 }

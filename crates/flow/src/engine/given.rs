@@ -1,0 +1,189 @@
+//! Under what a path stands: the conditions on objects' state that were decided on it, failed assertions, last references; and what of
+//! the caller's is given back. What callers are told of ways to sleep is recorded here.
+
+use super::call::Call;
+use super::*;
+use crate::body::Block;
+
+/// Conditions on the state of objects: where, and how they came out.
+pub(super) type Given = SmallVec<[(BlockId, bool); 2]>;
+
+/// Longer paths are not looked at to their start.
+const STEPS_MAX: u32 = 200;
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// The decisions on this path that were about flags, modes and counters in memory, rather than about results, pointers or arguments; the last
+    /// one first. And whether an assertion failed, or the last reference was dropped.
+    pub(super) fn under(&self, state: &State) -> (Given, bool) {
+        let (mut given, mut unlikely) = (Given::new(), false);
+        let mut at = state.trail;
+        let mut steps = 0;
+        while at != 0 && steps < STEPS_MAX {
+            let step = self.trail[at as usize];
+            let block = self.body.block(step.block);
+            if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
+                if is_mode(self.body, *cond, 0) || self.takes_reference(block) {
+                    given.push((step.block, step.taken));
+                }
+                unlikely |= self.rare(block, *cond, step.taken);
+                if let Term::Branch { then, els, .. } = block.term {
+                    unlikely |= self.reports_failure(if step.taken { then } else { els });
+                }
+            }
+            at = step.parent;
+            steps += 1;
+        }
+        (given, unlikely)
+    }
+
+    /// Whether a block ends with an attempt to take a reference (`refcount_inc_not_zero()`), the result of which is its condition: whoever
+    /// holds one already knows the answer.
+    fn takes_reference(&self, block: &Block) -> bool {
+        let ops = self.body.block_ops(block);
+        let Some(Op { kind: OpKind::Call { dst: Some(_), target: Target::Name(name), .. }, .. }) = ops.last() else { return false };
+        self.world
+            .model
+            .entry(*name)
+            .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::GetUnlessZero))
+    }
+
+    /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).
+    fn reports_failure(&self, block: BlockId) -> bool {
+        self.body.block_ops(self.body.block(block)).iter().any(|op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => {
+                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a condition that came out so is a failed assertion, or a reference that was the last one.
+    fn rare(&self, block: &Block, cond: ExprId, taken: bool) -> bool {
+        let (mut at, mut truth) = (cond, taken);
+        for _ in 0..6 {
+            match self.body.expr(at) {
+                Expr::Un(UnOp::Not, inner) => (at, truth) = (inner, !truth),
+                Expr::Load(..) => {
+                    let Some(local) = self.body.loaded_local(at) else { return false };
+                    let made = self.body.block_ops(block).iter().rev().find_map(|op| match op.kind {
+                        OpKind::Call { dst: Some(l), target: Target::Name(name), args, .. } if l == local => Some((name, args)),
+                        _ => None,
+                    });
+                    let Some((name, args)) = made else { return false };
+                    let Some(entry) = self.world.model.entry(name) else { return false };
+                    if entry.tests == Some(cuthere_kernel::Test::Truth)
+                        && let Some(&inner) = self.body.call_args(args).first()
+                    {
+                        at = inner;
+                        continue;
+                    }
+                    let last = !entry.refs.is_empty() && entry.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::Put);
+                    return truth && (entry.tests == Some(cuthere_kernel::Test::Warning) || last);
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// What of the caller's is not held any more: nothing, or what can be told; the outer `None`: it cannot be told.
+    pub(super) fn around(&self, state: &State) -> Option<Option<Box<Around>>> {
+        let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
+        for r in state.locks.released.iter().filter(|r| r.kind.spins()) {
+            let place = self.relative(r.place, None)?;
+            locks.push(LockDelta { place, class: r.class, kind: r.kind, mode: r.mode, taken: false, loc: self.body.loc });
+        }
+        let less = state.ctx.minus(self.entry_ctx).least(Ctx::default());
+        let ctx = Ctx { pagefault: 0, ..less };
+        Some((!locks.is_empty() || !ctx.is_zero()).then(|| Box::new(Around { locks, ctx })))
+    }
+
+    /// The state in which a callee sleeps that gives back something before; `None`: it may be that nothing is held any more.
+    pub(super) fn without(&mut self, call: &Call<'_>, around: &Around, state: &State) -> Option<State> {
+        let mut left = state.clone();
+        let result = self.values.result(call.index);
+        for l in &around.locks {
+            let place = self.absolute(&l.place, call.values, result, state)?;
+            let class = self.class_of(place, l.class);
+            let lock = Held { place, class, kind: l.kind, mode: l.mode, op: None, guard: 0 };
+            match left.locks.find(self.values, &lock) {
+                Some((at, _)) => {
+                    left.locks.held.remove(at);
+                }
+                // Another name of a lock that is held, perhaps.
+                None if left.locks.held.iter().any(|h| h.kind.spins()) => return None,
+                None => {
+                    left.locks.release(self.values, lock);
+                }
+            }
+        }
+        left.ctx = left.ctx.plus(around.ctx);
+        Some(left)
+    }
+
+    /// Tells callers of a way to sleep.
+    pub(super) fn record_sleep(&mut self, call: &Call<'_>, way: &SleepWay, (given, unlikely): (&Given, bool), state: &State) {
+        // Through a table of operations, callers hear of it only if most of its implementations do it.
+        if way.share.1 > 1 && way.share.0 * 2 < way.share.1 || way.indirect > 1 {
+            return;
+        }
+        let Some(around) = self.around(state) else { return };
+        let sleep =
+            Sleep { wait: way.wait, defers: way.defers || state.no_interrupt, unlikely: way.unlikely || unlikely, given: None, around };
+        let same = |m: &Made| {
+            matches!(&m.effect.kind, EffectKind::Sleep(s) if s.wait == way.wait) && m.op == call.index && m.effect.way == way.way
+        };
+        if let Some(at) = self.made.iter().position(same) {
+            // What does not hold on all paths here is no condition.
+            if let Some((_, all)) = self.given.iter_mut().find(|g| g.0 == at) {
+                all.retain(|g| given.contains(g));
+            }
+            if let EffectKind::Sleep(old) = &mut self.made[at].effect.kind {
+                old.defers &= sleep.defers;
+                old.unlikely &= sleep.unlikely;
+                if sleep.around.is_none() {
+                    old.around = None;
+                }
+            }
+        } else {
+            self.given.push((self.made.len(), given.clone()));
+        }
+        let effect = Effect {
+            kind: EffectKind::Sleep(sleep),
+            loc: call.op.loc,
+            way: way.way,
+            condition: way.condition.clone(),
+            depth: way.depth,
+            indirect: way.indirect,
+            modes: way.modes,
+            always: false,
+        };
+        self.record(call.index, effect, state);
+    }
+
+    /// Adds to each way to sleep what it is under.
+    pub(super) fn settle_given(&mut self) {
+        for (at, given) in std::mem::take(&mut self.given) {
+            // A cap may have kept the effect out.
+            let Some(effect) = self.made.get_mut(at).map(|m| &mut m.effect) else { continue };
+            if let EffectKind::Sleep(sleep) = &mut effect.kind {
+                sleep.given = given.first().copied();
+                effect.modes = effect.modes.saturating_add(given.len().min(100) as u8);
+            }
+        }
+    }
+}
+
+/// Whether a condition asks for a flag, mode or counter in memory.
+fn is_mode(body: &Body, e: ExprId, depth: u32) -> bool {
+    if depth > 8 {
+        return false;
+    }
+    match body.expr(e) {
+        // A pointer's presence is no mode.
+        Expr::Load(place, pointer) => !pointer && !matches!(body.expr(place), Expr::Local(_)),
+        Expr::Un(_, a) => is_mode(body, a, depth + 1),
+        Expr::Bin(_, a, b) => is_mode(body, a, depth + 1) || is_mode(body, b, depth + 1),
+        _ => false,
+    }
+}
