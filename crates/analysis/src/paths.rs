@@ -11,7 +11,7 @@
 use crate::checker::{Check, Checkers};
 use crate::claim::Claim;
 use cuthere_flow::engine::{Blind, Engine, Event, Observer, Path, StartState};
-use cuthere_flow::index::{Fact, Recorder};
+use cuthere_flow::index::{CallRecorder, Calls, Fact, Recorder};
 use cuthere_flow::program::components::{RECURSION_MAX, levels, levels_by_name, recursive};
 use cuthere_flow::program::{World, start_state, strictest};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 pub(crate) enum Report {
     Claim(Box<Claim>),
     Fact(Fact),
+    Calls(Box<Calls>),
 }
 
 /// Reports by function.
@@ -151,9 +152,11 @@ impl Runner<'_, '_> {
     /// The run of a function that counts, and the one in its context.
     fn function(&self, f: FuncId) -> (Summary, Vec<Report>) {
         let world = self.world;
-        let mut eyes = Eyes { recorder: Recorder::default(), checkers: Checkers::start(self.checks, world, f) };
+        let mut eyes =
+            Eyes { recorder: Recorder::default(), calls: CallRecorder::default(), checkers: Checkers::start(self.checks, world, f) };
         let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut eyes));
-        let Eyes { recorder, checkers } = eyes;
+        let Eyes { recorder, calls, checkers } = eyes;
+        let calls = calls.finish(world.func(f), summary.truncated, |op| world.callees(f, op).is_some());
         let mut claims = checkers.end(world, f, &summary);
         for c in claims.iter_mut().filter(|c| c.merged) {
             if let Some(belief) = &mut c.belief {
@@ -170,6 +173,9 @@ impl Runner<'_, '_> {
         }
         let mut out: Vec<Report> = claims.into_iter().map(|c| Report::Claim(Box::new(c))).collect();
         out.extend(recorder.facts().map(Report::Fact));
+        if !calls.is_empty() {
+            out.push(Report::Calls(Box::new(calls)));
+        }
         (summary, out)
     }
 }
@@ -177,12 +183,14 @@ impl Runner<'_, '_> {
 /// Everybody who sees the paths of a function.
 struct Eyes {
     recorder: Recorder,
+    calls: CallRecorder,
     checkers: Checkers,
 }
 
 impl Observer for Eyes {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         self.recorder.event(path, event);
+        self.calls.event(path, event);
         self.checkers.event(path, event);
     }
 }

@@ -6,11 +6,13 @@ use crate::claim::{Claim, Claims};
 use crate::learn::Learned;
 use crate::options::{Options, Outcome, Progress, Stats};
 use crate::paths::{Report, Reports, analyse};
+use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
-use cuthere_base::{FileId, Finding, Source};
+use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
 use cuthere_flow::index::{Habits, Members};
 use cuthere_flow::program::World;
+use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::link;
 use cuthere_flow::summary::FuncId;
 use cuthere_incremental::Keep;
@@ -61,6 +63,30 @@ pub fn learn(source: &dyn Source, model: &Model, options: &Options, progress: &d
             }
         }
         crate::learn::learn(world, &habits)
+    })
+}
+
+/// What is known of the functions of this name: how they are entered, whether they may sleep, what they do.
+pub fn functions(
+    source: &dyn Source,
+    model: &Model,
+    checks: &[Check],
+    options: &Options,
+    progress: &dyn Progress,
+    keep: Option<&dyn Keep>,
+    name: &str,
+) -> (Vec<FunctionAnswer>, Stats) {
+    let selected = selected(checks, options);
+    with_reports(source, model, &selected, options, progress, keep, |world, reports, stats, clock| {
+        progress.stage("contexts", 1);
+        let calls: CallTable = reports
+            .into_iter()
+            .flat_map(|(f, list)| list.into_iter().map(move |report| (f, report)))
+            .filter_map(|(f, report)| if let Report::Calls(calls) = report { Some((f, *calls)) } else { None })
+            .collect();
+        let answers = Symbol::find(name).map_or_else(Vec::new, |name| question::functions(world, &calls, name));
+        clock.lap(stats, "contexts");
+        (answers, std::mem::take(stats))
     })
 }
 
@@ -116,6 +142,7 @@ fn with_reports<R>(
         summaries,
         drafts: Default::default(),
         entry_points: links.entry_points,
+        bound: links.bound,
         gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
         gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
         preemption,
@@ -130,6 +157,12 @@ fn with_reports<R>(
     result
 }
 
+/// Whether not everything was followed in one of the functions that a claim speaks of: what else happens there is not known.
+fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
+    let cut = |f: FuncId| world.summary(f).is_some_and(|s| s.truncated);
+    cut(claim.at.0) || claim.steps.iter().any(|step| cut(step.func))
+}
+
 /// Weighs what was claimed against the rest of the program.
 fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options) -> Vec<Finding> {
     let program = world.program;
@@ -142,6 +175,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     habits.add(&fact);
                     members.add(func, &fact);
                 }
+                Report::Calls(_) => {}
             }
         }
     }
@@ -177,6 +211,9 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
             let (confidence, said) = belief.weigh(&habits);
             claim.confidence = confidence;
             claim.assumes.extend(said);
+        }
+        if cut_off(world, &claim) {
+            claim.confidence = claim.confidence.min(Confidence::Medium);
         }
         findings.push(claim.finding(world, check.info.id));
     }

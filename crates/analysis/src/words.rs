@@ -101,6 +101,8 @@ pub fn entry_point(entry_point: &EntryPoint) -> String {
     }
     if entry_point.contract && parts.is_empty() {
         parts.push("must not sleep".to_owned());
+    } else if parts.is_empty() {
+        parts.push("task".to_owned());
     }
     format!("entered as {}: {}", entry_point.how, parts.join(", "))
 }

@@ -9,7 +9,7 @@ mod use_after_free;
 
 pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
 
-use cuthere_analysis::Check;
+use cuthere_analysis::{Check, FunctionAnswer};
 use cuthere_base::Source;
 use cuthere_incremental::Keep;
 use cuthere_kernel::Model;
@@ -30,4 +30,16 @@ pub fn run(source: &dyn Source, model: &Model, options: &Options, progress: &dyn
 /// The same, with what a former run has left, and leaving something for the next one.
 pub fn run_keeping(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress, keep: Option<&dyn Keep>) -> Outcome {
     cuthere_analysis::run_keeping(source, model, CHECKS, options, progress, keep)
+}
+
+/// What is known of the functions of this name.
+pub fn functions(
+    source: &dyn Source,
+    model: &Model,
+    options: &Options,
+    progress: &dyn Progress,
+    keep: Option<&dyn Keep>,
+    name: &str,
+) -> (Vec<FunctionAnswer>, Stats) {
+    cuthere_analysis::functions(source, model, CHECKS, options, progress, keep, name)
 }

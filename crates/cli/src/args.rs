@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Find defects in a kernel tree, or a part of one
     Check(Box<CheckArgs>),
+    /// Say how a function is entered, whether it may sleep, and what it does to its callers
+    Function(Box<FunctionArgs>),
     /// Say what a patch series in a mail thread introduces, fixes and leaves
     Review(Box<ReviewArgs>),
     /// Find the call that a crash report is about, in a tree's source
@@ -183,6 +185,18 @@ pub struct ExplainArgs {
     /// A log, mail or other text with a crash report; - is standard input
     #[arg(value_name = "SPLAT", value_hint = ValueHint::AnyPath)]
     pub input: PathBuf,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    pub format: ReadFormat,
+}
+
+#[derive(Args, Debug)]
+pub struct FunctionArgs {
+    /// The function; all functions of this name are shown
+    #[arg(value_name = "NAME")]
+    pub name: String,
     #[command(flatten)]
     pub tree: TreeArgs,
     /// How it is written

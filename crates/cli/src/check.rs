@@ -89,7 +89,7 @@ fn say_skipped(skipped: &[Skipped]) {
 }
 
 /// The ids of `--only`, or of all checks, sorted.
-fn chosen_checks(only: &[String]) -> Result<Vec<String>> {
+pub(crate) fn chosen_checks(only: &[String]) -> Result<Vec<String>> {
     let known: Vec<&str> = engine::registry().iter().map(|check| check.id).collect();
     if let Some(unknown) = only.iter().find(|id| !known.contains(&id.as_str())) {
         bail!("no check is called {unknown} (--only); there are: {}", known.join(", "));

@@ -10,6 +10,7 @@ mod completions;
 mod engine;
 mod explain;
 mod explorer;
+mod function;
 mod inputs;
 mod man;
 mod memo;
@@ -66,6 +67,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Status> {
     match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Function(args) => function::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Witness(args) => witness::run(&args),

@@ -8,8 +8,9 @@
 use crate::args::TreeArgs;
 use crate::engine::Progress;
 use crate::inputs::Inputs;
+use cuthere_analysis::FunctionAnswer;
 use cuthere_base::{FileId, Source};
-use cuthere_checks::{Options, Outcome};
+use cuthere_checks::{Options, Outcome, Stats};
 use cuthere_incremental::Keep;
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
@@ -70,8 +71,7 @@ impl Memo {
             }
             kept.push(read);
         }
-        let recorder =
-            Recorder { source: tree, contents: (0..tree.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) };
+        let recorder = Recorder::new(tree);
         let whole = options.paths.iter().all(String::is_empty);
         let place = whole.then(|| tree.root().to_string_lossy().into_owned());
         let former = place.map(|place| Former { store: &self.store, recorder: &recorder, fixed: &fixed[..3], place });
@@ -86,6 +86,25 @@ impl Memo {
             self.store.put_many(entries);
         }
         outcome
+    }
+
+    /// What [`cuthere_checks::functions`] says, with what runs over the whole tree have left.
+    pub fn functions(
+        &self,
+        tree: &Tree,
+        inputs: &Inputs,
+        options: &Options,
+        progress: &dyn Progress,
+        name: &str,
+    ) -> (Vec<FunctionAnswer>, Stats) {
+        if !self.store.keeps() {
+            return cuthere_checks::functions(tree, &inputs.model, options, progress, None, name);
+        }
+        let options_text = format!("{options:?}");
+        let fixed: [&[u8]; 3] = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes()];
+        let recorder = Recorder::new(tree);
+        let former = Former { store: &self.store, recorder: &recorder, fixed: &fixed, place: tree.root().to_string_lossy().into_owned() };
+        cuthere_checks::functions(&recorder, &inputs.model, options, progress, Some(&former), name)
     }
 
     /// Says what did not work, if the user counts on it.
@@ -178,7 +197,11 @@ struct Recorder<'a> {
     spoilt: AtomicBool,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    fn new(source: &'a Tree) -> Recorder<'a> {
+        Recorder { source, contents: (0..source.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) }
+    }
+
     /// The files that were read, sorted, and their contents; `None`: the run saw no one state of the tree.
     fn read(self) -> Option<(Vec<FileId>, Vec<u8>)> {
         if self.spoilt.into_inner() {

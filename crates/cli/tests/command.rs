@@ -42,6 +42,7 @@ fn errors_have_status_two_and_say_what_to_do() {
         (vec!["checks", "no-such-check"], "no-such-check"),
         (vec!["man", "no-such-command"], "no-such-command"),
         (vec!["splat", "none"], "none"),
+        (vec!["function", "no_such_function"], "no function is called no_such_function"),
         (vec!["frobnicate"], "frobnicate"),
     ] {
         let error = stderr(cuthere().current_dir(folder.path()).args(&args));
@@ -125,4 +126,25 @@ fn threads_are_read_with_their_series_and_splats() {
     assert_eq!(json["series"][0]["version"], 2);
     assert_eq!(json["splats"][0]["title"], "kernel BUG in foo_put");
     assert!(stdout(cuthere().args(["thread", "-"]).write_stdin(mail), 0).contains("foo: mend the put"));
+}
+
+#[test]
+fn function_says_what_is_held_on_every_way_in() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let code = "static int leaf(int *p)\n{\n\tmsleep(10);\n\treturn *p;\n}\n\n\
+        int start(int *p)\n{\n\tint r;\n\n\trtnl_lock();\n\tr = leaf(p);\n\trtnl_unlock();\n\treturn r;\n}\n";
+    fs::write(folder.path().join("a.c"), code).expect("written");
+    fs::write(folder.path().join("b.c"), "void leaf(void)\n{\n}\n").expect("written");
+    let ask = |format: &str| stdout(cuthere().current_dir(folder.path()).args(["function", "leaf", "--format", format]), 0);
+    let text = ask("text");
+    let first: Vec<&str> = text.lines().take(2).collect();
+    assert_eq!(first, ["leaf() at a.c:1", "  held on every way in: rtnl (sleeping lock)"], "{text}");
+    assert!(text.contains("may sleep: yes, by msleep()") && text.contains("a.c:11 start() takes rtnl by rtnl_lock()"), "{text}");
+    assert!(text.contains("leaf() at b.c:1"), "every function of the name is shown: {text}");
+    assert!(!text.contains('\u{1b}'), "no colour where nobody looks");
+    let json: serde_json::Value = serde_json::from_str(&ask("json")).expect("JSON");
+    assert_eq!(json[0]["entered"]["locks"][0]["what"], "rtnl");
+    assert_eq!(json[0]["entered"]["locks"][0]["always"], true);
+    assert_eq!(json[0]["sleeps"][0]["what"], "msleep()");
+    assert_eq!(json[1]["file"], "b.c");
 }

@@ -32,21 +32,36 @@ pub struct Binding {
     pub loc: Loc,
 }
 
+/// A function that a member of some object holds, and where it was stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BoundFunction {
+    pub func: FuncId,
+    pub record: Record,
+    pub field: Symbol,
+    pub at: (FileId, Loc),
+}
+
 /// The result of linking.
 pub struct Links {
+    /// Sorted by function, then by place.
+    pub bound: Vec<BoundFunction>,
     pub callees: Vec<Box<[(OpId, Callees)]>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
 }
 
 /// Resolves names for one file, remembering what it found.
-struct FileNames<'p, 'a> {
+pub(super) struct FileNames<'p, 'a> {
     program: &'p Program<'a>,
     file: FileId,
     known: FxHashMap<Symbol, Option<FuncId>>,
 }
 
-impl FileNames<'_, '_> {
-    fn get(&mut self, name: Symbol) -> Option<FuncId> {
+impl<'p, 'a> FileNames<'p, 'a> {
+    pub fn new(program: &'p Program<'a>, file: FileId) -> FileNames<'p, 'a> {
+        FileNames { program, file, known: FxHashMap::default() }
+    }
+
+    pub fn get(&mut self, name: Symbol) -> Option<FuncId> {
         let (program, file) = (self.program, self.file);
         *self.known.entry(name).or_insert_with(|| program.resolve_call(file, name).and_then(|r| program.function_number(r)).map(FuncId))
     }
@@ -62,12 +77,13 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
         direct: Vec<(u32, Vec<(OpId, FuncId)>)>,
         bound: Vec<Bound>,
         modes: Vec<(ObjectKey, CallbackOp, Context)>,
+        stored: Vec<BoundFunction>,
     }
     let first: Vec<Pass1> = by_file
         .par_iter()
         .map(|&(start, end)| {
-            let mut names = FileNames { program, file: funcs[start].file, known: FxHashMap::default() };
-            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new() };
+            let mut names = FileNames::new(program, funcs[start].file);
+            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new(), stored: Vec::new() };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
                 let mut direct = Vec::new();
@@ -107,6 +123,7 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
                                 && let Some(f) = names.get(f)
                             {
                                 let (key, f, entry_point) = bound(model, preemption, record, name, f, d.file, op.loc);
+                                out.stored.push(BoundFunction { func: f, record, field: name, at: (d.file, op.loc) });
                                 out.bound.push((key, f, entry_point, callback::object(d, base)));
                             }
                         }
@@ -132,16 +149,20 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
             }
         }
     };
+    let mut stored: Vec<BoundFunction> = first.iter().flat_map(|pass| pass.stored.iter().copied()).collect();
     let mut names: Option<FileNames<'_, '_>> = None;
     for b in bindings {
         if names.as_ref().is_none_or(|n| n.file != b.file) {
-            names = Some(FileNames { program, file: b.file, known: FxHashMap::default() });
+            names = Some(FileNames::new(program, b.file));
         }
         if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
             let (key, f, entry_point) = bound(model, preemption, b.record, b.field, f, b.file, b.loc);
             add(key, f, entry_point);
+            stored.push(BoundFunction { func: f, record: b.record, field: b.field, at: (b.file, b.loc) });
         }
     }
+    stored.retain(|b| !b.field.is_empty());
+    stored.sort_by_key(|b| (b.func, b.at));
     let mut modes = Modes::default();
     for (object, op, context) in first.iter().flat_map(|pass| &pass.modes) {
         modes.add(*object, *op, context);
@@ -191,7 +212,7 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
             all.into_boxed_slice()
         })
         .collect();
-    Links { callees, entry_points }
+    Links { bound: stored, callees, entry_points }
 }
 
 fn bound(

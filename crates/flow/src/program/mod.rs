@@ -2,12 +2,15 @@
 
 pub mod callback;
 pub mod components;
+pub mod contexts;
 mod entry_point;
 pub mod link;
 pub mod packed;
 mod parameters;
+mod ways;
 
 pub use entry_point::{EntryPoint, start_state, strictest};
+pub use ways::{Hub, Taken};
 
 use crate::body::{Body, OpId};
 use crate::domain::Preemption;
@@ -29,6 +32,8 @@ pub struct World<'a> {
     /// First approximations for functions that call each other in a circle.
     pub drafts: FxHashMap<FuncId, OnceLock<Summary>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
+    /// The members that functions are bound to, sorted by function.
+    pub bound: Vec<link::BoundFunction>,
     /// Mask of the GFP bit that allows direct reclaim.
     pub gfp_reclaim: i64,
     /// Mask of the GFP bit that forbids failure.

@@ -56,6 +56,17 @@ impl Ctx {
         }
     }
 
+    /// What either leaves at most.
+    pub fn most(self, other: Ctx) -> Ctx {
+        Ctx {
+            preempt: self.preempt.max(other.preempt),
+            bh: self.bh.max(other.bh),
+            irq: self.irq.max(other.irq),
+            rcu: self.rcu.max(other.rcu),
+            pagefault: self.pagefault.max(other.pagefault),
+        }
+    }
+
     /// What both leave at least.
     pub fn least(self, other: Ctx) -> Ctx {
         Ctx {
