@@ -12,6 +12,7 @@ mod paths;
 mod question;
 mod run;
 mod tree;
+pub mod ways;
 pub mod words;
 
 pub use bodies::{lower_tables, noreturn, read};

@@ -121,6 +121,7 @@ pub fn is_test_code(path: &str) -> bool {
         || name.contains("selftest")
         || name.contains("unittest")
         || name.starts_with("test_")
+        || name.starts_with("test-")
         || name.ends_with("_test.c")
         || name.ends_with("-test.c")
         || name == "test.c"

@@ -57,7 +57,7 @@ fn words(path: &Path<'_, '_>, event: &Event<'_>) -> Option<String> {
     let name = |v| path.describe(v).unwrap_or_else(|| "?".to_owned());
     Some(match &event.kind {
         EventKind::MaySleep { call, ways } => format!("{}() may sleep, {} way(s)", call.name, ways.len()),
-        EventKind::Acquire { lock, nested } => format!("takes {}{}", lock.class, if *nested { " (nested)" } else { "" }),
+        EventKind::Acquire(a) => format!("takes {}{}", a.lock.class, if a.nested { " (nested)" } else { "" }),
         EventKind::Release { lock, found } => format!("gives back {} ({found:?})", lock.class),
         EventKind::Context { part, enter } => format!("{} {part:?}", if *enter { "enters" } else { "leaves" }),
         EventKind::Access(Access { pointer, null: Some(NullCause::Known), .. }) => {

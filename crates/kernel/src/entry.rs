@@ -89,6 +89,19 @@ pub enum CtxPart {
     PagefaultOff,
 }
 
+impl CtxPart {
+    /// The counter that this part is kept in: preemption, bottom halves, interrupts, RCU.
+    pub fn counter(self) -> Option<usize> {
+        match self {
+            CtxPart::Preempt => Some(0),
+            CtxPart::Bh | CtxPart::RcuBh => Some(1),
+            CtxPart::Irq | CtxPart::IrqSave => Some(2),
+            CtxPart::Rcu | CtxPart::RcuSched => Some(3),
+            CtxPart::PagefaultOff => None,
+        }
+    }
+}
+
 /// `enter` true: the part begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CtxEffect {
@@ -135,6 +148,8 @@ pub enum Returns {
     Arg(u8),
     /// Zero or a negative errno.
     Errno,
+    /// Zero or `-EINTR`.
+    Interrupted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

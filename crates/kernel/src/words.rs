@@ -221,7 +221,7 @@ impl Word for Sleeps {
 }
 
 impl Word for Returns {
-    const ALLOWED: &'static str = "unknown, non-null, may-null, rarely-null, err-ptr, null-or-err-ptr, errno or `arg INDEX`";
+    const ALLOWED: &'static str = "unknown, non-null, may-null, rarely-null, err-ptr, null-or-err-ptr, errno, eintr or `arg INDEX`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let returns = match words.next().unwrap_or("") {
@@ -232,6 +232,7 @@ impl Word for Returns {
             "err-ptr" => Returns::ErrPtr,
             "null-or-err-ptr" => Returns::NullOrErrPtr,
             "errno" => Returns::Errno,
+            "eintr" => Returns::Interrupted,
             "arg" => Returns::Arg(argument(words.next())?),
             word => return Err(unknown(word)),
         };

@@ -217,6 +217,38 @@ impl Body {
         self.ops.iter().enumerate().map(|(n, op)| (OpId(n as u32), op))
     }
 
+    /// The block that an operation is in.
+    pub fn block_of(&self, op: OpId) -> Option<BlockId> {
+        self.blocks().find(|(_, b)| b.ops.0 <= op.0 && op.0 < b.ops.1).map(|(id, _)| id)
+    }
+
+    /// Whether a way leads from one block to another, themselves included, that does not pass a third one.
+    pub fn reaches(&self, from: BlockId, to: BlockId, without: Option<BlockId>) -> bool {
+        let mut seen = vec![false; self.blocks.len()];
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            if Some(at) == without || at.index() >= seen.len() || std::mem::replace(&mut seen[at.index()], true) {
+                continue;
+            }
+            if at == to {
+                return true;
+            }
+            self.block(at).term.successors(|s| open.push(s));
+        }
+        false
+    }
+
+    /// Whether every way to a block passes the one that an operation is in.
+    pub fn dominates(&self, op: OpId, to: Option<BlockId>) -> bool {
+        let (Some(block), Some(to)) = (self.block_of(op), to) else { return false };
+        block == to || !self.reaches(BlockId(0), to, Some(block))
+    }
+
+    /// Whether a block is reached from an operation.
+    pub fn follows(&self, op: OpId, to: BlockId) -> bool {
+        self.block_of(op).is_some_and(|block| self.reaches(block, to, None))
+    }
+
     /// The arguments of a call.
     pub fn call_args(&self, range: ArgRange) -> &[ExprId] {
         &self.args[range.0 as usize..range.1 as usize]

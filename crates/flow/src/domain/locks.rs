@@ -22,6 +22,17 @@ pub struct Held {
     pub guard: u32,
 }
 
+/// A lock that was taken and given back here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Past {
+    pub place: ValueId,
+    /// The operations.
+    pub taken: OpId,
+    pub given: OpId,
+    /// It was given back by the name that it was taken by.
+    pub exact: bool,
+}
+
 /// The locks of one path.
 #[derive(Debug, Default)]
 pub struct Locks {
@@ -29,14 +40,28 @@ pub struct Locks {
     pub held: SmallVec<[Held; 2]>,
     /// Locks of the caller that were given back here.
     pub released: SmallVec<[Held; 1]>,
+    /// Evidence for observers: paths that differ in it alone are one.
+    pub past: SmallVec<[Past; 1]>,
+    /// Locks that the code says its caller holds (`lockdep_assert_held()`).
+    pub asserted: SmallVec<[ValueId; 1]>,
+    /// A call may have taken or given back locks, and nothing tells on which of its ways it returned.
+    pub doubtful: bool,
 }
 
 /// More locks than this are not told apart.
 const HELD_MAX: usize = 48;
+/// More locks given back, or asserted to be held, are not remembered: findings get lost, nothing else.
+const PAST_MAX: usize = 8;
 
 impl Clone for Locks {
     fn clone(&self) -> Locks {
-        Locks { held: SmallVec::from_slice(&self.held), released: SmallVec::from_slice(&self.released) }
+        Locks {
+            held: SmallVec::from_slice(&self.held),
+            released: SmallVec::from_slice(&self.released),
+            past: SmallVec::from_slice(&self.past),
+            asserted: SmallVec::from_slice(&self.asserted),
+            doubtful: self.doubtful,
+        }
     }
 }
 
@@ -48,13 +73,16 @@ impl Locks {
 
     /// Takes a lock; false: there are too many to keep.
     pub fn acquire(&mut self, lock: Held) -> bool {
-        if let Some(i) = self.released.iter().position(|r| r.place == lock.place || (r.class == lock.class && r.kind == lock.kind)) {
+        let again = |r: &Held| r.mode == lock.mode && (r.place == lock.place || (r.class == lock.class && r.kind == lock.kind));
+        if let Some(i) = self.released.iter().position(again) {
             self.released.remove(i);
+            self.assert_held(lock.place);
             return true;
         }
         if self.held.len() >= HELD_MAX {
             return false;
         }
+        self.past.retain(|p| p.place != lock.place);
         self.held.push(lock);
         true
     }
@@ -81,16 +109,38 @@ impl Locks {
 
     /// Gives a lock back; false: there are too many to keep.
     pub fn release(&mut self, values: &Values, lock: Held) -> bool {
+        self.asserted.retain(|place| *place != lock.place);
         match self.find(values, &lock) {
-            Some((i, _)) => {
-                self.held.remove(i);
+            Some((i, how)) => {
+                let held = self.held.remove(i);
+                if let (Some(taken), Some(given)) = (held.op, lock.op)
+                    && self.past.len() < PAST_MAX
+                {
+                    self.past.push(Past { place: held.place, taken, given, exact: how == Match::Exact });
+                }
                 true
             }
             None if self.released.len() < HELD_MAX => {
+                // It may be one of several.
+                self.doubtful |= self.held.iter().any(|l| l.kind == lock.kind && !distinct(values, l.place, lock.place));
                 self.released.push(lock);
                 true
             }
             None => false,
+        }
+    }
+
+    /// The code says that its caller holds a lock.
+    pub fn assert_held(&mut self, place: ValueId) {
+        if self.asserted.len() < PAST_MAX && !self.asserted.contains(&place) {
+            self.asserted.push(place);
+        }
+    }
+
+    /// Another value stands for a pointer from now on.
+    pub fn rename(&mut self, values: &mut Values, from: ValueId, to: ValueId) {
+        for place in self.held.iter_mut().map(|l| &mut l.place).chain(self.past.iter_mut().map(|p| &mut p.place)) {
+            *place = values.replace_root(*place, from, to);
         }
     }
 
@@ -103,8 +153,14 @@ impl Locks {
     }
 }
 
-/// Whether two locks are plainly not one: each lies directly in what another argument, or another variable of the whole program, names.
+/// Whether two locks are plainly not one: each lies directly in what another argument, or another variable of the whole program, names; or
+/// they are two members.
 fn distinct(values: &Values, a: ValueId, b: ValueId) -> bool {
+    match (values.get(a), values.get(b)) {
+        (Value::PField(_, x, r), Value::PField(_, y, s)) if !r.is_unknown() && !s.is_unknown() && (x, r) != (y, s) => return true,
+        (Value::PField(_, _, r), Value::PGlobal(_)) | (Value::PGlobal(_), Value::PField(_, _, r)) if !r.is_unknown() => return true,
+        _ => {}
+    }
     match (base(values, a), base(values, b)) {
         (Some(x), Some(y)) => x != y,
         _ => false,

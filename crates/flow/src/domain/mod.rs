@@ -5,7 +5,7 @@ mod locks;
 mod objects;
 
 pub use context::{Ground, Preemption, Wait};
-pub use locks::{Held, Locks};
+pub use locks::{Held, Locks, Past};
 pub use objects::{Freed, Objects};
 
 use crate::body::{BlockId, OpId};
@@ -131,7 +131,16 @@ impl State {
                 Some(b) => return Interval::exactly(i64::from(!b)),
                 None => Interval::range(0, 1),
             },
-            Value::Bin(op, a, b) => self.bin_fact(values, op, a, b),
+            Value::Bin(op, a, b) => match self.bin_fact(values, op, a, b) {
+                unknown if op == cuthere_ir::BinOp::Ne && unknown.value().is_none() => {
+                    let equal = values.find(Value::Bin(cuthere_ir::BinOp::Eq, a, b));
+                    match equal.and_then(|e| self.facts.binary_search_by_key(&e, |f| f.0).ok()).and_then(|i| self.facts[i].1.truth()) {
+                        Some(equal) => Interval::exactly(i64::from(!equal)),
+                        None => unknown,
+                    }
+                }
+                known => known,
+            },
             Value::Select(c, t, f) => match self.known(values, c).truth() {
                 Some(true) => self.known(values, t),
                 Some(false) => self.known(values, f),
@@ -353,6 +362,7 @@ impl State {
                 self.call_unread(*op);
             }
         }
+        self.locks.doubtful |= other.locks.doubtful;
         self.merged = true;
     }
 }

@@ -107,6 +107,12 @@ impl<O: Observer> Run<'_, '_, O> {
             };
         }
         match state.known(self.values, value).without(constant) {
+            // An interval has no holes inside: the comparison itself is remembered.
+            Some(fact) if fact.contains(constant) => {
+                let constant = self.values.int(constant);
+                let equal = self.values.bin(BinOp::Eq, value, constant);
+                state.learn(equal, Interval::ZERO) && self.refine(state, value, fact)
+            }
             Some(fact) => self.refine(state, value, fact),
             None => false,
         }

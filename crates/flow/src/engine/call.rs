@@ -101,6 +101,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 if known.is_none() && matches!(target, Target::Name(_)) {
                     state.call_unread(index);
                 }
+                state.locks.doubtful |= crate::program::naming::names_lock(name);
                 self.assign(dst, result, &mut state);
                 out.push(state);
             }
@@ -148,6 +149,9 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             state.env.iter_mut().filter(|e| e.1 == result).for_each(|e| e.1 = before);
             state.objects.rename(result, before);
+            if !state.locks.held.is_empty() {
+                state.locks.rename(self.values, result, before);
+            }
         }
         self.renew(result, state);
     }
@@ -216,9 +220,14 @@ impl<O: Observer> Run<'_, '_, O> {
         let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
         match conditional {
             Some(success) if call.dst.is_some() => {
+                let failure = match entry.returns {
+                    Returns::Errno => Interval::range(MIN_ERR, -1),
+                    Returns::Interrupted => Interval::exactly(-4),
+                    _ => Interval::NON_ZERO,
+                };
                 let (ok, failed) = match success {
                     Success::NonZero => (Interval::NON_ZERO, Interval::ZERO),
-                    Success::Zero => (Interval::ZERO, Interval::NON_ZERO),
+                    Success::Zero => (Interval::ZERO, failure),
                     Success::Pointer | Success::Always => (Interval::OBJECT, Interval::TOP),
                 };
                 let mut taken = state.clone();
@@ -284,10 +293,20 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         if summary.outcomes.is_empty() {
+            state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && !state.locks.held.is_empty();
             self.assign(call.dst, value, &mut state);
             out.push(state);
             return;
         }
+        // What it is named for may be put off; what tells its ways apart may be dropped here, or be something in memory that others rely on too.
+        let keeps = |o: &Outcome| o.locks.iter().all(|l| l.taken);
+        let put_off = crate::program::naming::names_unlock(call.name)
+            && (summary.ret.known.is_none() && summary.outcomes.iter().any(keeps) || summary.outcomes.iter().all(keeps));
+        let memory = |o: &Outcome| o.guard.iter().any(|g| g.0.place().is_some());
+        let open = |a: &Outcome, b: &Outcome| {
+            a.locks != b.locks && if a.ret.meet(b.ret).is_none() { call.dst.is_none() } else { memory(a) || memory(b) }
+        };
+        let doubtful = put_off || summary.outcomes.iter().enumerate().any(|(i, a)| summary.outcomes[..i].iter().any(|b| open(a, b)));
         let mut any = false;
         let first = out.len();
         for outcome in &summary.outcomes {
@@ -306,6 +325,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 continue;
             }
             any = true;
+            s.locks.doubtful |= outcome.doubtful || doubtful;
             for &freed in &outcome.frees {
                 if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
                     self.lift_free(call, callee, summary, freed, value, &mut s);

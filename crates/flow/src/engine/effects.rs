@@ -53,6 +53,9 @@ impl<O: Observer> Run<'_, '_, O> {
                 _ => None,
             };
             self.show_call(call, EventKind::Assert { claim, lock }, state);
+            if let (Assert::Held(_), Some(place)) = (claim, lock) {
+                state.locks.assert_held(place);
+            }
         }
         for c in &entry.callbacks {
             let kind = EventKind::Callback { object: c.object.and_then(arg), function: c.function.and_then(arg), op: c.op, kind: c.kind };
@@ -192,7 +195,7 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// A lock is taken. `nested`: the caller vouches for the order, or a failure would have been told.
     pub(super) fn acquire(&mut self, call: &Call<'_>, lock: Held, nested: bool, state: &mut State) {
-        self.show_call(call, EventKind::Acquire { lock: &lock, nested }, state);
+        self.show_call(call, EventKind::Acquire(Acquire { lock: &lock, nested, open: false, modes: 0 }), state);
         let unnamed =
             EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class: lock.class, kind: lock.kind, mode: lock.mode, nested };
         let effect = self.primitive(call, unnamed);

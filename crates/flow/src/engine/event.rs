@@ -41,7 +41,7 @@ pub enum EventKind<'e> {
     /// The call may sleep, in these ways.
     MaySleep { call: CallEvent<'e>, ways: &'e [SleepWay] },
     /// A lock is taken.
-    Acquire { lock: &'e Held, nested: bool },
+    Acquire(Acquire<'e>),
     /// A lock is given back; `None`: nothing that is known to be held.
     Release { lock: &'e Held, found: Option<Match> },
     /// A part of the context or a read-side section begins or ends.
@@ -70,6 +70,18 @@ pub enum EventKind<'e> {
     Test { value: ValueId, block: BlockId, error: bool },
     /// The function returns.
     Exit { block: BlockId, value: Option<ValueId> },
+}
+
+/// A lock is taken.
+#[derive(Clone, Copy)]
+pub struct Acquire<'e> {
+    pub lock: &'e Held,
+    /// The caller vouches for the order, or a failure would have been told.
+    pub nested: bool,
+    /// Conditions on this function's own arguments remain.
+    pub open: bool,
+    /// See [`crate::summary::Effect::modes`].
+    pub modes: u8,
 }
 
 /// How sure it is which of the locks held is given back.

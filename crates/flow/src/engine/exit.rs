@@ -257,9 +257,12 @@ impl<O: Observer> Run<'_, '_, O> {
             match outcomes.iter_mut().find(|o| key(o)) {
                 Some(o) => {
                     o.ret = o.ret.join(e.ret);
+                    o.doubtful |= e.locks.doubtful;
                     weaken(&mut o.guard, &e.guard);
                 }
-                None => outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx, frees }),
+                None => {
+                    outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx, doubtful: e.locks.doubtful, frees });
+                }
             }
         }
         // A caller can only tell the ways apart by the result or by its own arguments. Where neither does it, the difference is most
@@ -285,9 +288,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 ctx = ctx.least(o.ctx);
             }
             let frees = common_frees(&outcomes);
+            let doubtful = outcomes.iter().any(|o| o.doubtful || o.locks != locks);
             outcomes.clear();
-            if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() {
-                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, frees });
+            if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() || doubtful {
+                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, doubtful, frees });
             }
         }
         outcomes
@@ -306,6 +310,7 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
         match merged.iter_mut().find(|m| same(m, &o)) {
             Some(m) => {
                 m.ret = m.ret.join(o.ret);
+                m.doubtful |= o.doubtful;
                 weaken(&mut m.guard, &o.guard);
                 keep_common(&mut m.frees, &o.frees);
             }
@@ -370,7 +375,7 @@ fn answers(exits: &[Exit], pointer: bool) -> Vec<Outcome> {
         .into_iter()
         .map(|(ret, checked)| {
             let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (Subject::arg(p), Test::In(Interval::NON_ZERO))).collect();
-            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), frees: SmallVec::new() }
+            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), doubtful: false, frees: SmallVec::new() }
         })
         .collect()
 }

@@ -175,7 +175,7 @@ impl<O: Observer> Run<'_, '_, O> {
 }
 
 /// Whether a condition asks for a flag, mode or counter in memory.
-fn is_mode(body: &Body, e: ExprId, depth: u32) -> bool {
+pub(super) fn is_mode(body: &Body, e: ExprId, depth: u32) -> bool {
     if depth > 8 {
         return false;
     }

@@ -33,11 +33,18 @@ impl<O: Observer> Run<'_, '_, O> {
             Value::Entry(p) if !matches!(values.get(p), Value::PLocal(_)) => Some(p),
             _ => None,
         };
-        state.facts.retain(|f| !(f.1.is_zero() && in_memory(f.0).is_some_and(|p| pointer(p) && reached(p))));
+        let may_change = |f: &(ValueId, Interval)| in_memory(f.0).filter(|&p| f.1.is_zero() && pointer(p) && reached(p));
+        // A variable that holds what was found there keeps it.
+        let variable = |v: ValueId| state.env.iter().any(|e| e.1 == v && values.local_of(e.0).is_some());
+        let moved: SmallVec<[ValueId; 2]> = state.facts.iter().filter(|f| variable(f.0)).filter_map(may_change).collect();
+        state.facts.retain(|f| may_change(f).is_none_or(|p| moved.contains(&p)));
         let anything = given.is_none();
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         let zero = |v| values.get(v) == Value::Int(0);
         state.env.retain(|e| !(zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0)));
+        for place in moved {
+            self.unknown(place, state);
+        }
         state.objects.disturbed |= anything;
         if !state.objects.is_empty() {
             let given = given.unwrap_or_default();

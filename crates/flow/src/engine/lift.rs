@@ -73,8 +73,9 @@ impl<O: Observer> Run<'_, '_, O> {
             let class = self.class_of(place, *class);
             let held = Held { place, class, kind: *kind, mode: *mode, op: Some(call.index), guard: 0 };
             let way = Way::Callee(callee, id);
+            let open = condition.iter().all(|g| !g.is_empty());
             let lifted = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-            let kind = EventKind::Acquire { lock: &held, nested: *nested };
+            let kind = EventKind::Acquire(Acquire { lock: &held, nested: *nested, open, modes: effect.modes });
             self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
             self.record_lock(call.index, &held, *nested, lifted, state);
         }
@@ -88,7 +89,11 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let Some(place) = self.relative(lock.place, None) else { return };
         let kind = EffectKind::Acquire { lock: Box::new(place), class: lock.class, kind: lock.kind, mode: lock.mode, nested };
-        self.record(op, Effect { kind, ..effect }, state);
+        let known = |m: &Made| m.effect.modes == 0 && m.effect.kind == kind && m.effect.condition.iter().any(|g| g.is_empty());
+        if !self.made.iter().any(known) {
+            let modes = effect.modes.saturating_add(self.chances(state));
+            self.record(op, Effect { kind, modes, ..effect }, state);
+        }
     }
 
     /// The objects that a callee may free, as its caller knows them before the call: the callee means what places held when it was entered.

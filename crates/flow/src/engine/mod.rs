@@ -11,6 +11,7 @@
 mod access;
 mod branch;
 mod call;
+mod chance;
 mod computed;
 mod effects;
 mod eval;
@@ -41,7 +42,8 @@ use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::{
     Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success,
 };
-use event::{Access, CallEvent, EventKind, NullCause, SleepWay};
+use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
+use given::is_mode;
 use guard::Bits;
 use smallvec::SmallVec;
 
@@ -217,7 +219,8 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         }
         let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
-            if kept.iter().any(|k| k.same(&s)) {
+            if let Some(same) = kept.iter_mut().find(|k| k.same(&s)) {
+                same.locks.doubtful |= s.locks.doubtful;
                 continue;
             }
             if kept.len() < cap {
@@ -379,7 +382,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 match state.known(self.values, value).truth() {
                     Some(truth) => {
                         // How a call returned may be known from the call on; that the path asked is still of interest.
-                        if self.values.call(self.values.tested(value)).is_some() {
+                        if self.values.asks_call(value) {
                             self.decide(&mut state, block, truth, Some(value));
                         }
                         self.send(block, if truth { *then } else { *els }, state)
@@ -543,7 +546,7 @@ fn reached(values: &Values, value: ValueId) -> bool {
 
 /// Whether knowledge of a value can still matter in or after a block.
 fn matters(values: &Values, control: &ControlFlow, value: ValueId, block: BlockId, held: &Kept, depth: u32) -> bool {
-    if depth > 6 {
+    if depth > 6 || held.has(value) {
         return true;
     }
     match values.get(value) {
@@ -553,7 +556,7 @@ fn matters(values: &Values, control: &ControlFlow, value: ValueId, block: BlockI
                 match values.get(at) {
                     // Read again from memory, or still in a local.
                     Value::PField(_, name, _) | Value::PGlobal(name) => {
-                        return control.read_later(name, block) || held.has(value);
+                        return control.read_later(name, block);
                     }
                     Value::PIndex(base, _) => at = base,
                     _ => return true,
@@ -562,7 +565,7 @@ fn matters(values: &Values, control: &ControlFlow, value: ValueId, block: BlockI
         }
         Value::Un(_, v) | Value::IsErr(v) | Value::IsErrOrNull(v) | Value::Truth(v) => matters(values, control, v, block, held, depth + 1),
         Value::Bin(_, a, b) => matters(values, control, a, block, held, depth + 1) || matters(values, control, b, block, held, depth + 1),
-        Value::Fresh(_) | Value::Phi(..) => held.has(value),
+        Value::Fresh(_) | Value::Phi(..) => false,
         Value::Int(_) | Value::Str | Value::Addr(_) | Value::Function(_) => false,
         _ => true,
     }

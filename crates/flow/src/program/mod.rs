@@ -5,6 +5,7 @@ pub mod components;
 pub mod contexts;
 mod entry_point;
 pub mod link;
+pub mod naming;
 pub mod packed;
 mod parameters;
 mod ways;
@@ -16,7 +17,8 @@ use crate::body::{Body, OpId};
 use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
 use cuthere_base::Symbol;
-use cuthere_cfront::program::Program;
+use cuthere_cfront::outline::ItemKind;
+use cuthere_cfront::program::{NameSpace, Program};
 use cuthere_kernel::{Entry, Model};
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
@@ -63,6 +65,16 @@ impl<'a> World<'a> {
             return None;
         }
         (entry.opaque || !in_tree).then_some(entry)
+    }
+
+    /// Whether a name means one variable in the files of two functions: it is not private to the first one's.
+    pub fn shares(&self, a: FuncId, b: FuncId, name: Symbol) -> bool {
+        let (file, program) = (self.func(a).file, self.program);
+        file == self.func(b).file
+            || program.lookup(file, NameSpace::Ordinary, name).is_some_and(|item| {
+                let found = program.item(item);
+                found.kind == ItemKind::Variable && !(found.is_static && item.file == file)
+            })
     }
 
     /// The path of a function's file.

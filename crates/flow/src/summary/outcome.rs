@@ -86,6 +86,8 @@ pub struct Outcome {
     pub guard: Guard,
     pub locks: SmallVec<[LockDelta; 1]>,
     pub ctx: Ctx,
+    /// It stands for ways that differ in locks and that nothing tells apart.
+    pub doubtful: bool,
     /// The frees that have happened on this way, whatever path it took.
     pub frees: SmallVec<[FreedOnReturn; 2]>,
 }

@@ -116,6 +116,11 @@ impl Values {
         id
     }
 
+    /// The id of a value, if it was made before.
+    pub fn find(&self, value: Value) -> Option<ValueId> {
+        self.map.get(&value).copied()
+    }
+
     pub fn fresh(&mut self, origin: Origin) -> ValueId {
         self.make(Value::Fresh(origin))
     }
@@ -243,6 +248,22 @@ impl Values {
         walk(self, value, from, &mut 48)
     }
 
+    /// The place that is reached through `to` as this one is through `from`.
+    pub fn replace_root(&mut self, place: ValueId, from: ValueId, to: ValueId) -> ValueId {
+        match self.get(place) {
+            Value::PField(base, name, record) => {
+                let base = self.replace_root(base, from, to);
+                self.make(Value::PField(base, name, record))
+            }
+            Value::PIndex(base, index) => {
+                let base = self.replace_root(base, from, to);
+                self.make(Value::PIndex(base, index))
+            }
+            Value::PDeref(v) if v == from => self.make(Value::PDeref(to)),
+            _ => place,
+        }
+    }
+
     /// The value that a condition asks about: `p` for `!p`, `p != NULL` and the like.
     pub fn tested(&self, cond: ValueId) -> ValueId {
         let mut at = cond;
@@ -258,6 +279,16 @@ impl Values {
             };
         }
         at
+    }
+
+    /// Whether a condition asks for the result of a call, or compares it with a constant.
+    pub fn asks_call(&self, cond: ValueId) -> bool {
+        let tested = self.tested(cond);
+        let value = match self.get(tested) {
+            Value::Bin(_, a, b) if matches!(self.get(b), Value::Int(_)) => a,
+            _ => tested,
+        };
+        self.call(value).is_some()
     }
 
     /// The parameter whose value at entry this is.

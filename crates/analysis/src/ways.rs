@@ -1,0 +1,80 @@
+//! Ways through a function, as checks weigh them: what the result says, what decided last, and how sure anything on a path can be.
+
+use crate::claim::Claim;
+use crate::words;
+use cuthere_base::Confidence;
+use cuthere_flow::body::{Block, Term};
+use cuthere_flow::engine::Path;
+use cuthere_flow::value::Interval;
+
+/// What a result says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The function returns nothing.
+    Nothing,
+    /// A negative number, an error pointer, NULL.
+    Failure,
+    Zero,
+    Positive,
+    NotZero,
+    /// It may be anything.
+    Open,
+}
+
+impl Answer {
+    /// What a value says, of a function that returns pointers or one that does not.
+    pub fn of(value: Interval, pointer: bool) -> Answer {
+        match value {
+            v if v.is_err() == Some(true) || v.hi < 0 || pointer && v.is_zero() => Answer::Failure,
+            v if v.is_zero() => Answer::Zero,
+            v if v.lo > 0 || pointer && v.not_zero => Answer::Positive,
+            v if v.not_zero => Answer::NotZero,
+            _ => Answer::Open,
+        }
+    }
+}
+
+/// The parts of the context that a function may leave changed, as findings name them: preemption, bottom halves, interrupts, RCU.
+pub const PARTS: [&str; 4] = ["preemption disabled", "bottom halves disabled", "interrupts disabled", "the RCU read-side section open"];
+
+/// How often each of [`PARTS`] is entered.
+pub fn parts(path: &Path<'_, '_>) -> [i8; 4] {
+    let ctx = path.state.ctx;
+    [ctx.preempt, ctx.bh, ctx.irq, ctx.rcu]
+}
+
+/// Adds the last decision that led here.
+pub fn decided(path: &Path<'_, '_>, claim: Claim) -> Claim {
+    let Some((block, taken)) = last_decision(path) else { return claim };
+    match block.term {
+        Term::Branch { cond, .. } => claim.step(path.func, block.loc, format!("`{}` is {taken}", path.body.text(cond))),
+        _ => claim,
+    }
+}
+
+/// Whether the last decision of a path is one that cannot be tied to an earlier one in ways that are not seen: it asks for variables alone, and no paths
+/// were merged.
+pub fn plain(path: &Path<'_, '_>) -> bool {
+    let variables = |block: &Block| match block.term {
+        Term::Branch { cond, .. } => !["->", ".", "…", "(", "["].iter().any(|sign| path.body.text(cond).contains(sign)),
+        _ => false,
+    };
+    !path.state.merged && last_decision(path).is_none_or(|d| variables(d.0))
+}
+
+/// How sure anything about locks on this path can be.
+pub fn certainty(path: &Path<'_, '_>) -> Confidence {
+    // An arm under a warning is not meant to be taken.
+    let warned = last_decision(path).is_some_and(|(b, _)| ["WARN", "BUG", "VM_"].iter().any(|w| b.origin.as_str().starts_with(w)));
+    if path.state.locks.doubtful || warned || words::is_test_code(path.world.path(path.func)) {
+        Confidence::Low
+    } else if path.state.merged {
+        Confidence::Medium
+    } else {
+        Confidence::High
+    }
+}
+
+fn last_decision<'p>(path: &Path<'p, '_>) -> Option<(&'p Block, bool)> {
+    path.decisions().next().map(|d| (path.body.block(d.block), d.taken))
+}

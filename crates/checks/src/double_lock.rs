@@ -1,0 +1,160 @@
+//! # double-lock
+//!
+//! A lock is taken again by the one who holds it, here or in a callee.
+//!
+//! ## Why it matters
+//!
+//! Spinlocks, mutexes and semaphores of the kernel are not recursive: their holder waits for itself, with preemption disabled under a spinlock, and the
+//! CPU or the task hangs. Lockdep reports it as "possible recursive locking detected", if the path happens to run.
+//! The rules are in `Documentation/locking/mutex-design.rst`, `Documentation/locking/spinlocks.rst` and `Documentation/locking/lockdep-design.rst`.
+//!
+//! ## Example
+//!
+//! ```c
+//! mutex_lock(&dev->lock);
+//! if (dev->broken)
+//!     dev_reset(dev);           /* takes dev->lock itself */
+//! mutex_unlock(&dev->lock);
+//! ```
+//!
+//! Call a variant that expects the lock to be held, or give it back first.
+//!
+//! ## How it decides
+//!
+//! The engine knows which locks a path holds, by the object that they lie in, and which locks a callee takes, with the conditions on its
+//! arguments. Only the very lock counts: two objects of one type are two locks, also where nothing says that they differ. Held is also what the function says
+//! of its caller (`__must_hold()`, `lockdep_assert_held()`). Trylocks, nested variants (`mutex_lock_nested()`), readers that
+//! may nest (`read_lock()`, SRCU, RCU) and counting semaphores are left alone. It is reported at the call in the function that holds the lock.
+//!
+//! ## Confidence
+//!
+//! * **high**: taken twice on one path by way of arguments and globals alone, with direct calls and no condition on the state of objects in between.
+//! * **medium**: more than three calls lead to it; the object is found through memory that calls in between might have changed; the callee takes the lock only for some arguments that are
+//!   not known here; paths were merged; a caller's lock that the function only speaks of.
+//! * **low**: the callee takes it in some states of its objects only; a reader inside a reader, which hangs only if a writer waits in between; tests.
+//!
+//! ## What it assumes and misses
+//!
+//! Memory keeps what it holds over calls that are not given its address. Locks that callers hold without saying so, and calls through pointers with
+//! several targets, are not followed.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_base::Confidence;
+use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::domain::Held;
+use cuthere_flow::engine::event::{Acquire, EventKind};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::summary::Way;
+use cuthere_flow::summary::chain::chain;
+use cuthere_flow::value::{Value, ValueId};
+use cuthere_kernel::{LockKind, LockMode};
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "double-lock",
+        summary: "a lock is taken again by its holder, here or in a callee",
+        source: include_str!("double_lock.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(DoubleLock),
+    entered: false,
+    tree: None,
+};
+
+struct DoubleLock;
+
+impl Checker for DoubleLock {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        if let EventKind::Acquire(acquire) = &event.kind
+            && !acquire.nested
+            && let Some(claim) = twice(path, event, acquire)
+        {
+            claims.add(claim);
+        }
+    }
+}
+
+fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Option<Claim> {
+    let lock = acquire.lock;
+    let locks = &path.state.locks;
+    let name = path.describe_place(lock.place, 0).unwrap_or_else(|| lock.class.as_str().to_owned());
+    let held = locks.held.iter().find(|h| h.place == lock.place && h.kind == lock.kind);
+    let spoken = locks.asserted.contains(&lock.place) || must_hold(path, &name);
+    let shared = lock.mode == LockMode::Shared && held.is_none_or(|h| h.mode == LockMode::Shared);
+    if !excludes(lock, shared) || held.is_none() && (!spoken || given_back(path, lock)) {
+        return None;
+    }
+    let world = path.world;
+    let funcs = chain(world, event.way).funcs;
+    // Two files may each have a variable of this name.
+    if let (Value::PGlobal(global), Some(&last)) = (path.values.get(lock.place), funcs.last())
+        && !world.shares(path.func, last, global)
+        && !world.shares(last, path.func, global)
+    {
+        return None;
+    }
+    let mut confidence = Confidence::High;
+    if held.is_none() || funcs.len() > 3 || acquire.open || path.state.merged || locks.doubtful || through_memory(path, lock.place) {
+        confidence = Confidence::Medium;
+    }
+    if acquire.modes > 0 || shared || words::is_test_code(world.path(path.func)) {
+        confidence = Confidence::Low;
+    }
+    let message = match event.way {
+        Way::Callee(f, _) => format!("`{}()` takes `{name}`, which is held here already", world.func(f).name),
+        _ => format!("`{name}` is taken, but is held here already"),
+    };
+    let claim = Claim::here(path, event, confidence, message);
+    let claim = match held.and_then(|h| h.op) {
+        Some(op) => claim.step_at(path, Some(op), format!("takes `{name}`{}", by_callee(path, op))).cause(op),
+        None => claim.step(path.func, path.body.loc, format!("`{}` is called with `{name}` held, as it says", path.body.name)),
+    };
+    let claim = match event.way {
+        Way::Callee(f, _) => claim.step(path.func, event.loc, format!("calls {}()", world.func(f).name)).down(world, event.way),
+        _ => claim.step(path.func, event.loc, format!("takes `{name}` again")),
+    };
+    let state = (acquire.modes > 0).then(|| "the state of the objects involved lets the called functions take the lock".to_owned());
+    let open = acquire.open.then(|| format!("the arguments of `{}` let the called function take the lock", path.body.name));
+    let readers = shared.then(|| "a writer waits for the lock in between".to_owned());
+    Some(claim.assume_all([state, open, readers].into_iter().flatten()).identity(format!("twice {}", lock.class)))
+}
+
+/// Whether the holder of such a lock cannot take it again.
+fn excludes(lock: &Held, shared: bool) -> bool {
+    match lock.kind {
+        LockKind::Spin | LockKind::RawSpin | LockKind::Mutex | LockKind::RtMutex | LockKind::Local => true,
+        LockKind::Seqlock | LockKind::RwSpin | LockKind::Percpurwsem => !shared,
+        LockKind::RwSem => true,
+        // Counting, recursive, with bits of a word as places, or with an owner in two senses.
+        LockKind::Semaphore | LockKind::WwMutex | LockKind::Bit | LockKind::Sock | LockKind::Srcu | LockKind::SleepingOther => false,
+    }
+}
+
+/// Whether the function's annotations say that its caller holds the lock.
+fn must_hold(path: &Path<'_, '_>, name: &str) -> bool {
+    let plain = |text: &str| text.trim_start_matches(['&', '*', '(']).trim_end_matches(')').to_owned();
+    path.body.annotations.iter().filter_map(|a| a.as_str().strip_prefix("__must_hold(")).any(|arg| plain(arg) == plain(name))
+}
+
+/// Whether a caller's lock was given back on this path.
+fn given_back(path: &Path<'_, '_>, lock: &Held) -> bool {
+    path.state.locks.released.iter().any(|r| r.class == lock.class)
+}
+
+/// Whether the lock's object was found through memory, or by a call.
+fn through_memory(path: &Path<'_, '_>, place: ValueId) -> bool {
+    let values = path.values;
+    match values.root(place).map(|root| values.get(values.pointer_root(root))) {
+        Some(Value::Entry(p)) => !matches!(values.get(p), Value::PLocal(_)),
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// The callee that took a lock for its caller, in words.
+fn by_callee(path: &Path<'_, '_>, op: OpId) -> String {
+    match path.body.op(op).map(|op| op.kind) {
+        Some(OpKind::Call { target: Target::Name(name), .. }) if path.world.entry(name, true).is_none() => format!(" by {name}()"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,332 @@
+//! # lock-imbalance
+//!
+//! A function returns with a lock held that its other ways out give back, gives back a lock that it does not hold, or leaves interrupts, bottom
+//! halves, preemption or an RCU read-side section as its other ways out do not.
+//!
+//! ## Why it matters
+//!
+//! A lock that stays held hangs whoever wants it next; one that is given back without being held opens a critical section of somebody else. Error paths
+//! are where it happens, and they are seldom run. Lockdep reports it as "lock held when returning to user space" or "bad unlock balance detected".
+//!
+//! ## Example
+//!
+//! ```c
+//! mutex_lock(&dev->lock);
+//! if (n > dev->size)
+//!     return -EINVAL;           /* dev->lock is still held */
+//! dev->pos = n;
+//! mutex_unlock(&dev->lock);
+//! return 0;
+//! ```
+//!
+//! Give the lock back on this way too (`goto unlock`), or hold it by `guard()`.
+//!
+//! ## How it decides
+//!
+//! Every way out is compared with the others: a lock that was taken here and is still held, where others have given it back and return the same
+//! kind of result, is reported at the return. That a function keeps a lock is a contract if it never gives it back, if only its successes keep it, or
+//! if an argument says so. Locks that callees take or give back for their callers count, told apart by result and arguments.
+//! `__must_hold()`, `__acquires()`, `__releases()` and `__cond_acquires()` are taken at their word, and checked where they stand at a function that can
+//! be seen to keep them on other ways.
+//!
+//! ## Confidence
+//!
+//! * **high**: every way to the return takes the lock, others give back the very lock, and no paths were merged.
+//! * **medium**: the lock is taken under a condition; the result does not say success or failure; paths were merged; annotations.
+//! * **low**: a call on the way may have given it back; tests.
+//!
+//! ## What it assumes and misses
+//!
+//! A function that forgets the lock on every way out looks like one that takes it for its caller. Locks handed to a completion, an interrupt or another
+//! thread are seen as kept. All locks of an array, taken in a loop, are left alone.
+
+use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{BlockId, Body, OpId};
+use cuthere_flow::domain::Held;
+use cuthere_flow::engine::event::{EventKind, Match};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::World;
+use cuthere_flow::program::naming::{names_lock, names_unlock};
+use cuthere_flow::summary::{FuncId, Summary};
+use cuthere_flow::value::{Interval, ValueId};
+use cuthere_kernel::LockKind;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "lock-imbalance",
+        summary: "a way out that keeps or gives back a lock that the others do not",
+        source: include_str!("lock_imbalance.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::<LockImbalance>::default(),
+    entered: false,
+    tree: None,
+};
+
+/// A way out.
+struct Exit {
+    block: BlockId,
+    /// Where the last decision was taken.
+    decided: Option<BlockId>,
+    answer: Answer,
+    /// What was taken here and is kept: by what, its name, and what to say of it.
+    kept: Vec<(OpId, String, Claim)>,
+    /// A lock is held under one name and another one given back: which is which is not known.
+    unclear: bool,
+    /// See [`ways::plain`].
+    plain: bool,
+    /// The caller's locks that were given back.
+    lost: Vec<String>,
+    /// What can be said of it against an annotation.
+    claim: Option<Claim>,
+    /// What is known of the arguments.
+    arguments: Vec<(u32, Interval)>,
+}
+
+/// A lock given back that is not held.
+struct Stray {
+    op: OpId,
+    /// Where it was given back before, on this path.
+    before: bool,
+    plain: bool,
+    claim: Claim,
+}
+
+/// What one function does with locks and context.
+#[derive(Default)]
+struct LockImbalance {
+    exits: Vec<Exit>,
+    /// Taken and given back: by which operations, and how sure it is that it was the same lock.
+    pairs: Vec<(OpId, OpId, Match)>,
+    /// Takes one lock after the other.
+    collects: Vec<OpId>,
+    strays: Vec<Stray>,
+    /// Arguments that are returned as they are: numbers, not flags.
+    returned: Vec<u32>,
+}
+
+impl Checker for LockImbalance {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, _: &mut Claims) {
+        let locks = &path.state.locks;
+        match &event.kind {
+            EventKind::Acquire(a) if locks.held.iter().any(|h| h.op == Some(event.op) && h.place != a.lock.place) => {
+                self.collects.push(event.op);
+            }
+            EventKind::Release { lock, found: Some(how) } => {
+                let taken = locks.find(path.values, lock).and_then(|(i, _)| locks.held[i].op);
+                self.pair(taken, event.op, *how);
+            }
+            EventKind::Release { lock, found: None } => self.stray(path, event, lock),
+            EventKind::Context { part, enter: false } => {
+                if let Some(i) = part.counter() {
+                    self.pair(path.state.since[i].filter(|_| parts(path)[i] > 0), event.op, Match::Exact);
+                }
+            }
+            EventKind::Exit { block, value } => self.exit(path, event, *block, *value),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, world: &World<'_>, func: FuncId, _: &Summary, claims: &mut Claims) {
+        let body = world.func(func);
+        for exit in &self.exits {
+            for kept in &exit.kept {
+                if let Some(confidence) = self.judge(body, exit, kept) {
+                    claims.add(kept.2.clone().sure(confidence.min(kept.2.confidence)).cause(kept.0));
+                }
+            }
+        }
+        for stray in &self.strays {
+            let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
+            // `WARN_ON(spin_trylock(…))` says that the lock is held.
+            let asserts = |op: OpId| body.op(op).is_some_and(|o| o.origin.as_str().contains("WARN") || o.origin.as_str().contains("BUG"));
+            if pairs.clone().any(|p| asserts(p.0)) {
+                continue;
+            }
+            let always = |p: &(OpId, OpId, Match)| body.dominates(p.0, body.block_of(p.1));
+            let confidence = match (stray.before, pairs.clone().next()) {
+                (true, _) => Confidence::High,
+                (_, Some(_)) if pairs.any(always) => Confidence::High,
+                (_, Some(_)) if stray.plain => Confidence::Medium,
+                (_, Some(_)) => Confidence::Low,
+                _ => continue,
+            };
+            claims.add(stray.claim.clone().sure(confidence.min(stray.claim.confidence)));
+        }
+        self.contracts(body, claims);
+    }
+}
+
+impl LockImbalance {
+    fn pair(&mut self, taken: Option<OpId>, given: OpId, how: Match) {
+        if let Some(taken) = taken
+            && !self.pairs.contains(&(taken, given, how))
+        {
+            self.pairs.push((taken, given, how));
+        }
+    }
+
+    fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
+        let locks = &path.state.locks;
+        if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
+            return;
+        }
+        let Some(name) = path.describe_place(lock.place, 0) else { return };
+        let annotated = |a: &Symbol| a.as_str().split_once('(').is_some_and(|a| plain(a.1) == plain(&name));
+        if path.body.annotations.iter().any(annotated) {
+            return;
+        }
+        let past = locks.past.iter().find(|p| p.place == lock.place);
+        let message = format!("`{name}` is given back, but is not held here");
+        let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
+        let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
+        let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
+        self.strays.push(Stray {
+            op: event.op,
+            before: past.is_some_and(|p| p.exact),
+            plain: ways::plain(path),
+            claim: claim.identity(format!("stray {}", lock.class)),
+        });
+    }
+
+    fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, block: BlockId, value: Option<ValueId>) {
+        let locks = &path.state.locks;
+        let answer = value.map_or(Answer::Nothing, |v| Answer::of(path.known(v), path.body.ret_ptr));
+        self.returned.extend(value.and_then(|v| path.values.param(v, path.body.params)));
+        let arguments = path.state.facts.iter().filter_map(|f| Some((path.values.param(f.0, path.body.params)?, f.1)));
+        let last = path.decisions().next().map(|d| d.block);
+        let mut exit = Exit {
+            block,
+            decided: last,
+            answer,
+            kept: Vec::new(),
+            unclear: false,
+            plain: ways::plain(path),
+            lost: Vec::new(),
+            claim: None,
+            arguments: arguments.collect(),
+        };
+        for lock in locks.held.iter().filter(|l| l.guard == 0 && judged(l.kind)) {
+            exit.unclear |= locks.released.iter().any(|r| r.kind == lock.kind);
+            if let (Some(op), Some(name)) = (lock.op, path.describe_place(lock.place, 0)) {
+                let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
+                let most = match lock.kind {
+                    // Given back by whoever is done, not by whoever took it.
+                    LockKind::Semaphore if answer != Answer::Failure => Confidence::Low,
+                    LockKind::Semaphore | LockKind::WwMutex | LockKind::Srcu => Confidence::Medium,
+                    _ => Confidence::High,
+                };
+                let most = most.min(claim.confidence);
+                exit.kept.push((op, name, claim.sure(most).identity(format!("keeps {}", lock.class))));
+            }
+        }
+        for (i, part) in PARTS.iter().enumerate().filter(|(i, _)| parts(path)[*i] > 0) {
+            if let Some(op) = path.state.since[i].filter(|op| locks.held.iter().all(|l| l.op != Some(*op))) {
+                exit.kept.push((op, String::new(), keeps(path, event, op, part, "begins here").identity(format!("keeps {part}"))));
+            }
+        }
+        exit.lost = locks.released.iter().map(|l| name(path, l)).collect();
+        if path.body.annotations.iter().any(|a| a.as_str().contains('(')) {
+            let claim = Claim::here(path, event, Confidence::Medium.min(certainty(path)), String::new());
+            let claim = locks.released.iter().fold(claim, |c, l| c.step_at(path, l.op, format!("gives `{}` back", name(path, l))));
+            exit.claim = Some(decided(path, claim).step(path.func, event.loc, "returns"));
+        }
+        self.exits.push(exit);
+    }
+
+    /// How sure it is that a way out keeps what it should not.
+    fn judge(&self, body: &Body, exit: &Exit, (taken, name, _): &(OpId, String, Claim)) -> Option<Confidence> {
+        let taken = *taken;
+        let given: Vec<&(OpId, OpId, Match)> = self.pairs.iter().filter(|p| p.0 == taken).collect();
+        // Whoever gets an object may get it locked.
+        let object = body.ret_ptr && exit.answer == Answer::Open;
+        if given.is_empty() || exit.unclear || object || self.collects.contains(&taken) {
+            return None;
+        }
+        let free = |e: &&Exit| !e.unclear && e.kept.iter().all(|k| k.0 != taken && (k.1 != *name || name.is_empty()));
+        let passed = |e: &&Exit| given.iter().any(|p| body.follows(p.1, e.block));
+        let siblings: Vec<&Exit> = self.exits.iter().filter(free).collect();
+        let count = |e: &Exit| !self.returned.is_empty() && matches!(e.answer, Answer::Zero | Answer::Positive | Answer::NotZero);
+        let open = |e: &Exit| e.answer == Answer::Open;
+        let alike = |e: &&&Exit| exit.answer == e.answer || open(exit) || open(e) || count(exit) && count(e);
+        // `return spin_trylock(…)` succeeds by not being zero.
+        let locker = names_lock(body.name) && !names_unlock(body.name);
+        let fails = exit.answer == Answer::Failure || exit.answer == Answer::NotZero && !locker;
+        if !siblings.iter().any(|e| passed(e) && (fails || alike(&e))) {
+            return None;
+        }
+        // An argument that says whether the lock is to be kept.
+        let apart = |&(n, at): &(u32, Interval)| {
+            let mut known = siblings.iter().filter(|e| alike(e)).map(|e| e.arguments.iter().find(|a| a.0 == n)).peekable();
+            known.peek().is_some() && known.all(|a| a.is_some_and(|a| a.1.meet(at).is_none()))
+        };
+        if exit.arguments.iter().any(|a| !self.returned.contains(&a.0) && apart(a)) {
+            return None;
+        }
+        let always = body.dominates(taken, Some(exit.block)) || body.dominates(taken, exit.decided);
+        // The ways meet again where the function ends: what is skipped may have its reason.
+        let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
+        let sure = always && !joined && exit.answer != Answer::Open && given.iter().any(|p| p.2 == Match::Exact);
+        if !fails && (locker || body.ret_ptr) {
+            return Some(Confidence::Low);
+        }
+        Some(match (sure, always || exit.plain) {
+            (true, _) => Confidence::High,
+            (_, true) => Confidence::Medium,
+            _ => Confidence::Low,
+        })
+    }
+}
+
+impl LockImbalance {
+    /// What annotations promise, and other ways out keep.
+    fn contracts(&self, body: &Body, claims: &mut Claims) {
+        let words: Vec<(&str, &str)> = body.annotations.iter().filter_map(|a| a.as_str().strip_suffix(')')?.split_once('(')).collect();
+        let both = |lock: &str| ["__acquires", "__releases"].iter().all(|word| words.contains(&(*word, lock)));
+        for &(word, argument) in &words {
+            let (condition, lock) = argument.split_once(", ").unwrap_or(("", argument));
+            let named = |name: &str| plain(name) == plain(lock);
+            let keeps = |e: &Exit| e.kept.iter().any(|k| named(&k.1));
+            let loses = |e: &Exit| e.lost.iter().any(|l| named(l));
+            let meant = |e: &Exit| match condition {
+                "" => true,
+                "true" | "nonzero" | "nonnull" | "1" => matches!(e.answer, Answer::Positive | Answer::NotZero),
+                _ => e.answer == Answer::Zero,
+            };
+            let (kept, what): (&dyn Fn(&Exit) -> bool, &str) = match word {
+                "__must_hold" | "__acquires" if word == "__must_hold" || both(argument) => (&|e| !loses(e), "without"),
+                "__acquires" | "__cond_acquires" if word == "__acquires" || !condition.is_empty() => (&keeps, "without having taken"),
+                "__releases" if !both(argument) => (&loses, "without having given back"),
+                _ => continue,
+            };
+            if self.exits.iter().any(|e| meant(e) && kept(e)) {
+                for mut claim in self.exits.iter().filter(|e| meant(e) && !kept(e)).filter_map(|e| e.claim.clone()) {
+                    claim.message = format!("`{}` returns {what} `{}`, against its `{word}()`", body.name, plain(lock));
+                    claims.add(claim.identity(format!("{word} {}", plain(lock))));
+                }
+            }
+        }
+    }
+}
+
+/// What the function itself keeps, and the place where it began.
+fn keeps(path: &Path<'_, '_>, event: &Event<'_>, op: OpId, what: &str, began: &str) -> Claim {
+    let claim = Claim::here(path, event, certainty(path), format!("`{}` returns with {what}", path.body.name));
+    decided(path, claim.step_at(path, Some(op), began)).step(path.func, event.loc, format!("returns with {what}"))
+}
+
+/// Locks of which the one who takes them gives them back.
+fn judged(kind: LockKind) -> bool {
+    !matches!(kind, LockKind::Bit | LockKind::SleepingOther)
+}
+
+fn name(path: &Path<'_, '_>, lock: &Held) -> String {
+    path.describe_place(lock.place, 0).unwrap_or_else(|| lock.class.as_str().to_owned())
+}
+
+/// A lock without the signs that make an address of it.
+fn plain(text: &str) -> &str {
+    text.trim_start_matches(['&', '*', '(']).trim_end_matches(')')
+}

@@ -1,0 +1,50 @@
+//! What a path has decided that a caller cannot foresee: how sure it is that a callee comes to where it takes a lock.
+
+use super::*;
+use crate::body::Block;
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// How many decisions on this path were about modes and counters in memory, references, and answers of calls other than that they worked.
+    pub(super) fn chances(&self, state: &State) -> u8 {
+        let mut at = state.trail;
+        let mut count = 0u8;
+        while at != 0 && count < u8::MAX {
+            let step = self.trail[at as usize];
+            let block = self.body.block(step.block);
+            if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
+                let usual = matches!(self.body.expr(cond), Expr::Load(..) | Expr::Un(UnOp::Not, _)) || self.only_sign(cond);
+                let chance = self.counts_references(block) || is_mode(self.body, cond, 0) || !usual && asks_result(self.body, cond, 0);
+                count += u8::from(chance);
+            }
+            at = step.parent;
+        }
+        count
+    }
+
+    /// Whether a block ends with taking or dropping a reference, the answer of which is its condition.
+    fn counts_references(&self, block: &Block) -> bool {
+        match self.body.block_ops(block).last().map(|op| op.kind) {
+            Some(OpKind::Call { dst: Some(_), target: Target::Name(name), .. }) => {
+                self.world.model.entry(name).is_some_and(|e| !e.refs.is_empty())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a condition asks for the sign of something, or whether it is zero.
+    fn only_sign(&self, cond: ExprId) -> bool {
+        matches!(self.body.expr(cond), Expr::Bin(_, _, b) if self.body.expr(b) == Expr::Int(0))
+    }
+}
+
+/// Whether a condition asks for a local that is no parameter, or for something that is not followed.
+fn asks_result(body: &Body, e: ExprId, depth: u32) -> bool {
+    depth < 8
+        && match body.expr(e) {
+            Expr::Load(place, _) => matches!(body.expr(place), Expr::Local(l) if l.0 >= body.params),
+            Expr::Un(_, a) => asks_result(body, a, depth + 1),
+            Expr::Bin(_, a, b) => asks_result(body, a, depth + 1) || asks_result(body, b, depth + 1),
+            Expr::Opaque(_) => true,
+            _ => false,
+        }
+}
