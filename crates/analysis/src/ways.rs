@@ -2,10 +2,13 @@
 
 use crate::claim::Claim;
 use crate::words;
-use cuthere_base::Confidence;
-use cuthere_flow::body::{Block, Term};
-use cuthere_flow::engine::Path;
-use cuthere_flow::value::Interval;
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{Block, BlockId, Body, Expr, LocalId, OpId, OpKind, Target, Term};
+use cuthere_flow::domain::Held;
+use cuthere_flow::engine::{Decision, Path};
+use cuthere_flow::program::World;
+use cuthere_flow::value::{Interval, Value};
+use cuthere_kernel::Test;
 
 /// What a result says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,11 +58,55 @@ pub fn decided(path: &Path<'_, '_>, claim: Claim) -> Claim {
 /// Whether the last decision of a path is one that cannot be tied to an earlier one in ways that are not seen: it asks for variables alone, and no paths
 /// were merged.
 pub fn plain(path: &Path<'_, '_>) -> bool {
-    let variables = |block: &Block| match block.term {
+    !path.state.merged && last_decision(path).is_none_or(|d| variables(path, d.0))
+}
+
+/// Whether a block's condition asks for variables alone.
+fn variables(path: &Path<'_, '_>, block: &Block) -> bool {
+    match block.term {
         Term::Branch { cond, .. } => !["->", ".", "…", "(", "["].iter().any(|sign| path.body.text(cond).contains(sign)),
         _ => false,
+    }
+}
+
+/// The blocks that decisions on this path passed by because of a variable that callees may write: what is done there, a callee may have said not
+/// to do.
+pub fn skipped(path: &Path<'_, '_>) -> Vec<BlockId> {
+    let body = path.body;
+    let given = |l: LocalId| body.exprs.iter().any(|e| matches!(*e, Expr::Addr(place) if body.expr(place) == Expr::Local(l)));
+    let skip = |d: Decision| match body.block(d.block).term {
+        Term::Branch { cond, then, els } => {
+            let told = (0..body.locals.len() as u32).map(LocalId).any(|l| body.mentions_local(cond, l) && given(l));
+            told.then_some(if d.taken { els } else { then })
+        }
+        _ => None,
     };
-    !path.state.merged && last_decision(path).is_none_or(|d| variables(d.0))
+    path.decisions().take(SKIPPED_MAX).filter_map(skip).collect()
+}
+
+/// Decisions looked at.
+const SKIPPED_MAX: usize = 12;
+
+/// Whether the answer of a call is what a warning is about: `WARN_ON(spin_trylock(…))`.
+pub fn asserted(world: &World<'_>, body: &Body, call: OpId) -> bool {
+    let Some(OpKind::Call { dst: Some(answer), .. }) = body.op(call).map(|op| op.kind) else { return false };
+    body.all_ops().skip(call.index()).take(4).any(|(_, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), args, .. } => {
+            body.call_args(args).iter().any(|&a| body.mentions_local(a, answer))
+                && world.model.entry(name).is_some_and(|e| matches!(e.tests, Some(Test::Warning | Test::BugOn)))
+        }
+        _ => false,
+    })
+}
+
+/// A lock in the source's words; `None`: it has no name here.
+pub fn lock_name(path: &Path<'_, '_>, lock: &Held) -> Option<String> {
+    // A callee's lock that could not be named stands for itself by the name of its class.
+    let class = |name: Symbol| name.as_str().contains('.') || path.world.model.entry(name).is_some();
+    match path.values.get(lock.place) {
+        Value::PGlobal(name) if class(name) => None,
+        _ => path.describe_place(lock.place, 0),
+    }
 }
 
 /// How sure anything about locks on this path can be.

@@ -29,7 +29,7 @@
 //! ## Confidence
 //!
 //! * **high**: taken twice on one path by way of arguments and globals alone, with direct calls and no condition on the state of objects in between.
-//! * **medium**: more than three calls lead to it; the object is found through memory that calls in between might have changed; the callee takes the lock only for some arguments that are
+//! * **medium**: more than two calls lead to it; it is the same callee that left it held; the object is found through memory that calls in between might have changed; the callee takes the lock only for some arguments that are
 //!   not known here; paths were merged; a caller's lock that the function only speaks of.
 //! * **low**: the callee takes it in some states of its objects only; a reader inside a reader, which hangs only if a writer waits in between; tests.
 //!
@@ -39,7 +39,7 @@
 //! several targets, are not followed.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{Acquire, EventKind};
@@ -94,7 +94,16 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
         return None;
     }
     let mut confidence = Confidence::High;
-    if held.is_none() || funcs.len() > 3 || acquire.open || path.state.merged || locks.doubtful || through_memory(path, lock.place) {
+    let callee = funcs.first().map(|f| world.func(*f).name);
+    let same_callee = callee.is_some() && held.and_then(|h| h.op).and_then(|op| callee_at(path, op)) == callee;
+    if held.is_none()
+        || same_callee
+        || funcs.len() > 2
+        || acquire.open
+        || path.state.merged
+        || locks.doubtful
+        || through_memory(path, lock.place)
+    {
         confidence = Confidence::Medium;
     }
     if acquire.modes > 0 || shared || words::is_test_code(world.path(path.func)) {
@@ -153,8 +162,13 @@ fn through_memory(path: &Path<'_, '_>, place: ValueId) -> bool {
 
 /// The callee that took a lock for its caller, in words.
 fn by_callee(path: &Path<'_, '_>, op: OpId) -> String {
-    match path.body.op(op).map(|op| op.kind) {
-        Some(OpKind::Call { target: Target::Name(name), .. }) if path.world.entry(name, true).is_none() => format!(" by {name}()"),
-        _ => String::new(),
+    callee_at(path, op).map_or(String::new(), |name| format!(" by {name}()"))
+}
+
+/// The function of the tree that an operation calls by name.
+fn callee_at(path: &Path<'_, '_>, op: OpId) -> Option<Symbol> {
+    match path.body.op(op)?.kind {
+        OpKind::Call { target: Target::Name(name), .. } if path.world.entry(name, true).is_none() => Some(name),
+        _ => None,
     }
 }

@@ -77,6 +77,8 @@ struct Exit {
     unclear: bool,
     /// See [`ways::plain`].
     plain: bool,
+    /// See [`ways::skipped`].
+    skipped: Vec<BlockId>,
     /// The caller's locks that were given back.
     lost: Vec<String>,
     /// What can be said of it against an annotation.
@@ -141,11 +143,10 @@ impl Checker for LockImbalance {
         for stray in &self.strays {
             let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
-            let asserts = |op: OpId| body.op(op).is_some_and(|o| o.origin.as_str().contains("WARN") || o.origin.as_str().contains("BUG"));
-            if pairs.clone().any(|p| asserts(p.0)) {
+            if pairs.clone().any(|p| ways::asserted(world, body, p.0)) {
                 continue;
             }
-            let always = |p: &(OpId, OpId, Match)| body.dominates(p.0, body.block_of(p.1));
+            let always = |p: &(OpId, OpId, Match)| p.2 == Match::Exact && p.0 < p.1 && body.dominates(p.0, body.block_of(p.1));
             let confidence = match (stray.before, pairs.clone().next()) {
                 (true, _) => Confidence::High,
                 (_, Some(_)) if pairs.any(always) => Confidence::High,
@@ -173,7 +174,7 @@ impl LockImbalance {
         if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
             return;
         }
-        let Some(name) = path.describe_place(lock.place, 0) else { return };
+        let Some(name) = ways::lock_name(path, lock) else { return };
         let annotated = |a: &Symbol| a.as_str().split_once('(').is_some_and(|a| plain(a.1) == plain(&name));
         if path.body.annotations.iter().any(annotated) {
             return;
@@ -185,7 +186,7 @@ impl LockImbalance {
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
         self.strays.push(Stray {
             op: event.op,
-            before: past.is_some_and(|p| p.exact),
+            before: past.is_some_and(|p| p.exact && p.given != event.op),
             plain: ways::plain(path),
             claim: claim.identity(format!("stray {}", lock.class)),
         });
@@ -204,13 +205,14 @@ impl LockImbalance {
             kept: Vec::new(),
             unclear: false,
             plain: ways::plain(path),
+            skipped: ways::skipped(path),
             lost: Vec::new(),
             claim: None,
             arguments: arguments.collect(),
         };
         for lock in locks.held.iter().filter(|l| l.guard == 0 && judged(l.kind)) {
             exit.unclear |= locks.released.iter().any(|r| r.kind == lock.kind);
-            if let (Some(op), Some(name)) = (lock.op, path.describe_place(lock.place, 0)) {
+            if let (Some(op), Some(name)) = (lock.op, ways::lock_name(path, lock)) {
                 let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
                 let most = match lock.kind {
                     // Given back by whoever is done, not by whoever took it.
@@ -264,6 +266,9 @@ impl LockImbalance {
         };
         if exit.arguments.iter().any(|a| !self.returned.contains(&a.0) && apart(a)) {
             return None;
+        }
+        if exit.skipped.iter().any(|s| given.iter().any(|p| body.block_of(p.1) == Some(*s))) {
+            return Some(Confidence::Low);
         }
         let always = body.dominates(taken, Some(exit.block)) || body.dominates(taken, exit.decided);
         // The ways meet again where the function ends: what is skipped may have its reason.
