@@ -22,6 +22,9 @@ pub struct BodyToken {
     pub paste: bool,
 }
 
+/// How many files are asked for the macros that a header sees through them.
+const INCLUDERS: usize = 5;
+
 /// Not a parameter.
 pub const NONE: u16 = u16::MAX;
 
@@ -135,7 +138,7 @@ impl Program<'_> {
                 return if own.undefined_within(name, lo, at) { Found::No } else { Found::Listed(found) };
             }
         }
-        crate::closure::with(self, from, |closure| {
+        let found = crate::closure::with(self, from, |closure| {
             // Of a file only its last definition can be seen by who includes it, and not if the file undefines it afterwards.
             let visible = all.chunk_by(|a, b| a.file == b.file).filter_map(|same| {
                 let last = *same.last()?;
@@ -166,7 +169,65 @@ impl Program<'_> {
                 }
             }
             Found::No
-        })
+        });
+        match found {
+            Found::No => self.of_includer(from, all).map_or(Found::No, Found::Listed),
+            found => found,
+        }
+    }
+
+    /// The definition that a header sees because who includes it has seen it before: `DECLARE_BITMAP(flags, N)` in a header that includes
+    /// nothing. Only for names in capitals, and only where the includers are few enough to have been noted.
+    fn of_includer(&self, from: FileId, all: &[ItemRef]) -> Option<ItemRef> {
+        let includers = self.includers.as_ref()?;
+        let first = all.first()?;
+        let name = self.files[first.file.index()].macros.get(first.item as usize)?.name;
+        if name.as_str().bytes().any(|b| b.is_ascii_lowercase()) || !self.source.path(from).ends_with(".h") {
+            return None;
+        }
+        if let Some(known) = self.of_includers.get(&(from, name)) {
+            return known;
+        }
+        let found = self.search_includers(includers, from, all);
+        self.of_includers.get_or_insert((from, name), || found)
+    }
+
+    fn search_includers(&self, includers: &[Vec<FileId>], from: FileId, all: &[ItemRef]) -> Option<ItemRef> {
+        let mut seen = vec![from];
+        let mut next = 0;
+        while let Some(&header) = seen.get(next) {
+            next += 1;
+            for &includer in &includers[header.index()] {
+                if seen.contains(&includer) {
+                    continue;
+                }
+                if seen.len() > INCLUDERS {
+                    return None;
+                }
+                seen.push(includer);
+                if let Some(own) = all.iter().rev().find(|r| r.file == includer && self.stands_before(**r, header)) {
+                    return Some(*own);
+                }
+                // What it includes first comes first; that it might come too late is not looked into.
+                let nearest = crate::closure::with(self, includer, |closure| {
+                    let visible = all.iter().filter(|r| r.file != includer);
+                    visible.filter_map(|r| closure.rank(r.file).map(|rank| (rank, *r))).min_by_key(|found| found.0)
+                });
+                if let Some((_, found)) = nearest {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a file's definition stands before it includes a header.
+    fn stands_before(&self, definition: ItemRef, header: FileId) -> bool {
+        let outline = &self.files[definition.file.index()];
+        let Some(line) = outline.macros.get(definition.item as usize).map(|m| m.loc.line) else { return false };
+        let path = self.source.path(header);
+        let include = outline.includes.iter().find(|i| i.active && path.ends_with(i.path.as_str().trim_start_matches("./")));
+        include.is_none_or(|include| line < include.loc.line)
     }
 
     /// The body of a definition, parsed once.

@@ -56,6 +56,9 @@ pub struct Program<'s> {
     pub types: Types,
     pub(crate) names: Names,
     includes: Vec<Box<[FileId]>>,
+    /// Only the files around some were read: these, from which each is included.
+    pub(crate) includers: Option<Vec<Vec<FileId>>>,
+    pub(crate) of_includers: Sharded<(FileId, Symbol), Option<ItemRef>>,
     /// Some active include of the file was not found.
     pub(crate) missing: Vec<bool>,
     function_base: Vec<u32>,
@@ -109,7 +112,13 @@ impl<'s> Program<'s> {
             wave = next;
         }
         drop(resolver);
-        Program::finish(source, config, shapes, files, reader.options)
+        let mut program = Program::finish(source, config, shapes, files, reader.options);
+        let mut includers = vec![Vec::new(); program.files.len()];
+        for (n, included) in program.includes.iter().enumerate() {
+            included.iter().for_each(|f| includers[f.index()].push(FileId(n as u32)));
+        }
+        program.includers = Some(includers);
+        program
     }
 
     fn finish(
@@ -159,6 +168,8 @@ impl<'s> Program<'s> {
             types: Types::default(),
             names,
             includes,
+            includers: None,
+            of_includers: Sharded::new(),
             missing,
             function_base,
             function_items,

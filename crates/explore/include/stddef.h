@@ -11,6 +11,7 @@ typedef struct cuthere_file FILE;
 extern FILE *stdout, *stderr, *stdin;
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);
+void *realloc(void *object, size_t size);
 void free(void *object);
 void exit(int status);
 void abort(void);

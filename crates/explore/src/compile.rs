@@ -524,6 +524,9 @@ impl Compiler<'_, '_, '_> {
             ExprKind::Index { base, index } => {
                 let Place::Mem { addr, off } = self.place(base) else { return Place::Unknown };
                 let scale = self.size(expr.ty) as i32;
+                if scale == 0 && matches!(self.link.program.types.kind(expr.ty), TyKind::Array { len: None, .. }) {
+                    self.unsupported("an array of arrays of variable length");
+                }
                 if let ExprKind::Int(v) = self.f.expr(index).kind
                     && let Ok(v) = i32::try_from(v.saturating_mul(i64::from(scale)))
                 {

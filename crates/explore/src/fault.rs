@@ -21,6 +21,11 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Whether it says that something was not done, which a function that was not run might have done.
+    pub fn says_what_is_missing(self) -> bool {
+        matches!(self, FaultKind::Deadlock | FaultKind::LockHeldAtExit | FaultKind::LockMisuse | FaultKind::Assertion)
+    }
+
     /// The id in messages and options.
     pub fn id(self) -> &'static str {
         match self {
@@ -41,6 +46,17 @@ impl FaultKind {
     }
 }
 
+/// A thread that waits for ever.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// The calls it is in, innermost first.
+    pub stack: Vec<Site>,
+    /// The function that it waits in.
+    pub call: String,
+    /// Who holds what it waits for, and where that was taken.
+    pub holder: Option<Site>,
+}
+
 /// One fault in one execution.
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -57,6 +73,8 @@ pub struct Fault {
     pub guess: GuessId,
     /// Locks held by the thread: address or name, and where taken.
     pub held: Vec<(String, Site)>,
+    /// Of a deadlock: every thread in it.
+    pub waits: Vec<Wait>,
     /// Functions from innermost to outermost with the place in each.
     pub stack: Vec<Site>,
 }

@@ -115,8 +115,12 @@ impl Machine<'_> {
         }
     }
 
-    /// What a value rests on that was read here, with an address that may be a guess itself.
-    pub(crate) fn read_guess(&self, addr: u64, size: u64) -> GuessId {
+    /// What a value rests on that was read here, with an address that may be a guess itself. How a lock's own memory looks, the engine does not
+    /// know: it keeps locks elsewhere.
+    pub(crate) fn read_guess(&mut self, addr: u64, size: u64) -> GuessId {
+        if !self.link.plain && self.world.locks.contains_key(&addr) {
+            return self.link.guesses.about("the inside of a lock");
+        }
         match self.resting.operand {
             0 if self.link.mem.has_guessed() => self.link.mem.guess_in(addr, size).unwrap_or(0),
             id => id,
@@ -133,7 +137,7 @@ impl Machine<'_> {
     /// The same of faults that say that something was not done: what was skipped might have done it.
     pub(crate) fn fault_guess(&self, kind: FaultKind, addr: u64) -> GuessId {
         match self.rests_on(addr) {
-            0 if matches!(kind, FaultKind::Deadlock | FaultKind::LockHeldAtExit | FaultKind::LockMisuse) => self.resting.skipped,
+            0 if kind.says_what_is_missing() => self.resting.skipped,
             id => id,
         }
     }

@@ -10,7 +10,7 @@ use crate::machine::{Machine, MachineOptions, Preemption};
 use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
-use crate::search::{Dpor, Pct, Random, Strategy};
+use crate::search::{Dpor, Every, Pct, Random, Strategy};
 use cuthere_cfront::program::Program;
 use cuthere_kernel::Model;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -284,6 +284,7 @@ impl<'p> Lane<'p> {
             }
             StrategyKind::Dpor => Search::All(Box::new(Dpor::new(None))),
             StrategyKind::Random => Search::Sampled(Box::new(Random::new(options.seed))),
+            StrategyKind::Every => Search::Sampled(Box::new(Every::default())),
             StrategyKind::Pct => Search::Sampled(Box::new(Pct::new(options.seed, options.preemptions + 1))),
         };
         Ok(Lane { run: Run::new(machine), outcome, search })
@@ -294,7 +295,11 @@ impl<'p> Lane<'p> {
         let (run, outcome) = (&mut self.run, &mut self.outcome);
         let until = outcome.events.saturating_add(operations);
         match &mut self.search {
-            Search::Sampled(strategy) => run.turn(strategy.as_mut(), options, outcome, until, deadline),
+            Search::Sampled(strategy) => {
+                let turn = run.turn(strategy.as_mut(), options, outcome, until, deadline);
+                outcome.complete = turn == Turn::Complete && options.strategy == StrategyKind::Every;
+                turn
+            }
             Search::All(dpor) => {
                 let turn = run.turn(dpor.as_mut(), options, outcome, until, deadline);
                 outcome.complete = turn == Turn::Complete;

@@ -28,6 +28,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// Variables of the kernel's own start, and the enumerators that they hold when it is over.
+const RUNNING: [(&str, &str); 1] = [("system_state", "SYSTEM_RUNNING")];
+
 /// Function addresses lie apart from all objects.
 const FUNCTIONS: u64 = 0xffff_ffff_8100_0000;
 
@@ -365,6 +368,12 @@ impl<'p> Linker<'p> {
                     let id = self.guesses.about(name.as_str());
                     copies.iter().for_each(|&copy| self.mem.guess_image(copy, 0, size, id));
                 }
+                if let Some(value) = self.customary(from, name)
+                    && let Some(image) = self.mem.image_mut(addr)
+                    && image.len() >= 4
+                {
+                    image[..4].copy_from_slice(&(value as i32).to_le_bytes());
+                }
                 if let Some(init) = &init {
                     copies.iter().for_each(|&copy| self.fill(copy, init.file, init.ty, &init.entries));
                 }
@@ -382,7 +391,16 @@ impl<'p> Linker<'p> {
     /// Whether what an undefined variable holds matters to nobody: clocks, and objects that the engine keeps elsewhere.
     fn is_known(&self, name: Symbol) -> bool {
         let name = name.as_str();
-        name.starts_with("jiffies") || name.starts_with("system_") && name.ends_with("_wq")
+        RUNNING.iter().any(|known| known.0 == name) || name.starts_with("jiffies") || name.starts_with("system_") && name.ends_with("_wq")
+    }
+
+    /// What an undefined variable holds while the kernel runs.
+    fn customary(&self, from: FileId, name: Symbol) -> Option<i64> {
+        let enumerator = RUNNING.iter().find(|known| known.0 == name.as_str()).filter(|_| !self.plain)?.1;
+        match cuthere_cfront::resolve::ordinary(self.program, from, Symbol::find(enumerator)?)? {
+            cuthere_cfront::resolve::Ordinary::Enumerator(value) => Some(value),
+            _ => None,
+        }
     }
 
     /// Of a variable that every thread has for itself: which.

@@ -286,6 +286,10 @@ impl<'p> Machine<'p> {
         if thread.waits_for != 0 {
             thread.footprint.push(Access::new(Location::rcu(0, true), Mode::Acquire));
         }
+        // A handler is a section that grace periods wait for.
+        if self.world.rcu_used && thread.level != Level::Task {
+            thread.footprint.push(Access::new(Location::rcu(0, false), Mode::Read));
+        }
         let (function, object) = thread.entry;
         if function.0 == u32::MAX {
             // What it frees, others may be using. A wrong free is found when it is done.
@@ -344,6 +348,7 @@ impl<'p> Machine<'p> {
             addr,
             guess: self.fault_guess(kind, addr),
             held,
+            waits: Vec::new(),
             stack: self.stack(t),
         };
         self.faults.push(fault);

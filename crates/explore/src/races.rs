@@ -155,6 +155,7 @@ impl Machine<'_> {
             addr,
             guess: self.rests_on(addr),
             held,
+            waits: Vec::new(),
             stack: self.stack(t),
         });
     }

@@ -20,6 +20,8 @@ pub enum StrategyKind {
     Dpor,
     Pct,
     Random,
+    /// All schedules without reduction: what the others are checked against.
+    Every,
 }
 
 /// Bounds and modes of an exploration.
@@ -93,6 +95,23 @@ pub struct FoundFault {
     pub context: &'static str,
     /// What the explorer had to guess, and the fault rests on.
     pub guess: Option<String>,
+    /// In an ordinary program.
+    pub plain: bool,
+    /// Of a deadlock: who waits where, and for whom.
+    pub waits: Vec<FoundWait>,
+}
+
+/// A thread that waits for ever.
+#[derive(Clone, Debug)]
+pub struct FoundWait {
+    pub thread: String,
+    /// Its number in the shown execution.
+    pub number: usize,
+    pub call: String,
+    /// The calls it is in, innermost first.
+    pub stack: Vec<Place>,
+    /// Who holds what it waits for, and where that was taken.
+    pub holder: Option<(String, Place)>,
 }
 
 /// A place in the source.
@@ -137,6 +156,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Rounds of loops up to which was looked.
     pub unroll: u32,
+    /// It is an ordinary program, whose threads have no CPUs.
+    pub plain: bool,
     /// What to write to know more.
     pub hints: Vec<String>,
     pub replay: Option<Replay>,
@@ -164,6 +185,8 @@ pub struct TraceStep {
     pub write: bool,
     pub visible: bool,
     pub event: u32,
+    /// The thread has come to this and waits for ever.
+    pub waits: bool,
 }
 
 /// One search's machine, and what it does in an execution.
@@ -374,11 +397,17 @@ impl<'p> Run<'p> {
         if !clean {
             return;
         }
-        if let Some(&t) = stuck.first() {
+        // Told of one that waits for a lock, rather than of one that waits for that thread.
+        let locked = stuck.iter().find(|&&t| m.waits(t).holder.is_some()).or(stuck.first());
+        if let Some(&t) = locked {
             let waits = stuck.len();
             let detail =
                 if waits == 1 { "waits for what nobody will do".to_owned() } else { format!("{waits} threads wait for each other") };
             m.fault(t, FaultKind::Deadlock, 0, detail);
+            let waits = stuck.iter().map(|&t| m.waits(t)).collect();
+            if let Some(fault) = m.faults.last_mut() {
+                fault.waits = waits;
+            }
             return;
         }
         if m.finally.is_empty() || m.exited {
@@ -449,7 +478,19 @@ impl<'p> Run<'p> {
             thread: self.thread_name(thread),
             cpu: self.machine.threads.get(thread).map_or(0, |t| t.cpu),
             context: self.machine.threads.get(thread).map_or("task", |t| context_name(t.level)),
+            plain: self.machine.link.plain,
             guess: self.machine.link.guesses.name(fault.guess).map(str::to_owned),
+            waits: fault
+                .waits
+                .iter()
+                .map(|wait| FoundWait {
+                    thread: wait.stack.first().map_or(String::new(), |s| self.thread_name(usize::from(s.thread))),
+                    number: wait.stack.first().map_or(0, |s| usize::from(s.thread)),
+                    call: wait.call.clone(),
+                    stack: wait.stack.iter().map(|&s| self.place(s)).collect(),
+                    holder: wait.holder.map(|s| (self.thread_name(usize::from(s.thread)), self.place(s))),
+                })
+                .collect(),
             fault,
             schedule,
             place,
@@ -534,16 +575,38 @@ impl<'p> Run<'p> {
                 write: r.write,
                 visible: r.visible,
                 event: r.site.event,
+                waits: false,
             });
         }
+        let waits = self.waiting(outcome, &mut lines);
+        outcome.trace.extend(waits);
         for thread in &self.machine.threads {
             let context = context_name(thread.level);
             outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
         }
     }
 
+    /// The lines at which threads of a deadlock wait.
+    fn waiting(&self, outcome: &Outcome, lines: &mut Lines) -> Vec<TraceStep> {
+        let Some(found) = outcome.faults.first() else { return Vec::new() };
+        let sites = found.fault.waits.iter().filter_map(|wait| Some((wait, *wait.stack.first()?)));
+        let step = |(wait, site): (&crate::fault::Wait, Site)| TraceStep {
+            thread: usize::from(site.thread),
+            place: self.place(site),
+            depth: wait.stack.len() as u16,
+            text: lines.text(&self.machine, site),
+            addr: 0,
+            write: false,
+            visible: true,
+            event: site.event,
+            waits: true,
+        };
+        sites.map(step).collect()
+    }
+
     pub fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
         let m = &self.machine;
+        outcome.plain = m.link.plain;
         outcome.bounds.extend(m.bounds.iter().map(|b| (*b).to_owned()));
         let mut unknown: Vec<String> = m.unknown_calls.iter().map(|n| (*n).to_owned()).collect();
         unknown.sort();

@@ -54,9 +54,10 @@ fn relevant(outcome: &Outcome) -> Vec<Line<'_>> {
         let mut out: Vec<&TraceStep> = Vec::new();
         for (n, step) in outcome.trace.iter().enumerate() {
             let here = about > 1 << 16 && object(step.addr) == object(about);
-            let keep = step.visible && (if strict { here && (shared(step) || frees(step)) } else { shared(step) || here })
+            let keep = step.waits
+                || step.visible && (if strict { here && (shared(step) || frees(step)) } else { shared(step) || here })
                 || last.get(&step.thread) == Some(&n);
-            let again = out.last().is_some_and(|l| l.thread == step.thread && l.place == step.place);
+            let again = !step.waits && out.last().is_some_and(|l| l.thread == step.thread && l.place == step.place);
             if keep && !again && step.place.line > 0 {
                 out.push(step);
             }
@@ -80,7 +81,7 @@ fn relevant(outcome: &Outcome) -> Vec<Line<'_>> {
         let cpu = outcome.threads.get(step.thread).map_or(0, |t| t.cpu);
         let entered = on_cpu.insert(cpu, step.thread) != Some(step.thread);
         let named = functions.insert(step.thread, &step.place.function) != Some(&step.place.function) || entered;
-        lines.push(Line { step, entered, named, fault: n + 1 == count && outcome.kind == OutcomeKind::Fault });
+        lines.push(Line { step, entered, named, fault: n + 1 == count && !step.waits && outcome.kind == OutcomeKind::Fault });
     }
     lines
 }
@@ -130,7 +131,12 @@ fn cells(outcome: &Outcome) -> (Vec<String>, Vec<Cell>) {
     let heads = if by_cpu {
         cpus.iter().map(|c| format!("CPU {c}")).collect()
     } else {
-        let name = |t: &usize| outcome.threads.get(*t).map_or(String::new(), |i| format!("CPU {}: {} {}()", i.cpu, i.context, i.name));
+        let name = |t: &usize| {
+            outcome.threads.get(*t).map_or(String::new(), |i| match outcome.plain {
+                true => format!("thread {t}: {}()", i.name),
+                false => format!("CPU {}: {} {}()", i.cpu, i.context, i.name),
+            })
+        };
         threads.iter().map(name).collect()
     };
     let mut out = Vec::new();
@@ -143,7 +149,11 @@ fn cells(outcome: &Outcome) -> (Vec<String>, Vec<Cell>) {
         if line.named {
             out.push((at, format!("{}()", line.step.place.function), None));
         }
-        let mark = if line.fault { " <--" } else { "" };
+        let mark = match (line.step.waits, line.fault) {
+            (true, _) => " <-- waits",
+            (_, true) => " <--",
+            _ => "",
+        };
         out.push((at, format!("  {:>4} {}{mark}", line.step.place.line, line.step.text), Some(line.step.place.clone())));
     }
     (heads, out)
@@ -156,7 +166,10 @@ fn diagram(outcome: &Outcome, whole: usize, out: &mut String) {
     }
     let width = (whole / heads.len()).max(24);
     let row = |out: &mut String, at: usize, text: &str| {
-        let _ = writeln!(out, "{}", format!("{}{}", " ".repeat(at * width), cut(text, width - 2)).trim_end());
+        // A mark is never cut off.
+        let (body, mark) = text.rfind(" <--").map_or((text, ""), |n| text.split_at(n));
+        let body = cut(body, (width - 2).saturating_sub(mark.len()));
+        let _ = writeln!(out, "{}", format!("{}{body}{mark}", " ".repeat(at * width)).trim_end());
     };
     let mut line = String::new();
     for head in &heads {
@@ -177,7 +190,11 @@ fn at(place: &Place) -> String {
 fn splat(found: &FoundFault, out: &mut String) {
     let _ = writeln!(out, "------------[ cut here ]------------");
     let _ = writeln!(out, "BUG: cuthere: {} in {}", found.fault.kind.id(), found.place.function);
-    let _ = writeln!(out, "{} by {} {}() on CPU {}", found.fault.detail, found.context, found.thread, found.cpu);
+    match found.plain {
+        true => writeln!(out, "{} by thread {}()", found.fault.detail, found.thread),
+        false => writeln!(out, "{} by {} {}() on CPU {}", found.fault.detail, found.context, found.thread, found.cpu),
+    }
+    .unwrap_or(());
     if !found.held.is_empty() {
         let _ = writeln!(out, "{} lock{} held:", found.held.len(), if found.held.len() == 1 { "" } else { "s" });
         for (n, (name, place)) in found.held.iter().enumerate() {
@@ -191,6 +208,15 @@ fn splat(found: &FoundFault, out: &mut String) {
     for (what, site) in [("Allocated", &found.allocated), ("Freed", &found.freed)] {
         if let Some((place, thread)) = site {
             let _ = writeln!(out, "{what} by {thread}():\n {}", at(place));
+        }
+    }
+    for wait in &found.waits {
+        let place = wait.stack.first().map_or(String::new(), at);
+        let by = wait.holder.as_ref().map_or(String::new(), |(thread, taken)| format!(",\n  held by {thread}(), taken in {}", at(taken)));
+        let call = if wait.call.is_empty() { String::new() } else { format!(" in {}()", wait.call) };
+        let _ = writeln!(out, "{}() waits{call} in {place}{by}", wait.thread);
+        for place in wait.stack.iter().skip(1) {
+            let _ = writeln!(out, "  called by {}", at(place));
         }
     }
     if let Some(place) = &found.other {
@@ -302,6 +328,12 @@ fn fault_json(found: &FoundFault) -> Value {
         "locks": found.held.iter().map(|(name, p)| json!({"lock": name, "at": place_json(p)})).collect::<Vec<_>>(),
         "replay": found.schedule.encode(),
         "guess": found.guess,
+        "waiting": found.waits.iter().map(|wait| json!({
+            "thread": wait.thread,
+            "call": wait.call,
+            "stack": wait.stack.iter().map(place_json).collect::<Vec<_>>(),
+            "holder": wait.holder.as_ref().map(|(thread, place)| json!({"thread": thread, "at": place_json(place)})),
+        })).collect::<Vec<_>>(),
     })
 }
 

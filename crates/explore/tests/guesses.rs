@@ -44,7 +44,7 @@ fn a_guess_that_decides_leaves_the_outcome_open() {
 fn a_fault_that_rests_on_nothing_is_one() {
     for body in [
         "pump_ask(p); kfree(p->valve); *(int *)0 = 1;",
-        "int n = pump_ask(0); table[0] = n; table[0] = 7; cuthere_assert(table[0] != 7);",
+        "int n = pump_limit; table[0] = n; table[0] = 7; cuthere_assert(table[0] != 7);",
         "int n = pump_limit; kfree(p); p->level = n;",
         "pump_start(p); int *q = 0; *q = 1;",
         // An empty template moves a value and makes none up.

@@ -191,6 +191,20 @@ fn a_users_memory_may_be_none() {
     none(&run(&text("NULL")));
 }
 
+/// A header that includes nothing uses what its includer has seen before.
+#[test]
+fn headers_see_the_macros_of_their_includers() {
+    let files = [
+        ("include/words.h", "#define WORDS(name, n) unsigned long name[n]\n#define SIDES 2\n"),
+        ("include/box.h", "struct box {\n\tint first;\n\tWORDS(words, SIDES);\n\tint last;\n};\n"),
+        ("include/later.h", "#define SIDES 9\n"),
+        ("drivers/box.c", "#include <words.h>\n#include <box.h>\n#include <later.h>\nstatic struct box box;\n"),
+    ];
+    let text = "#include \"drivers/box.c\"\nstatic void task(void *u)\n{\n\tbox.words[1] = 1;\n\tcuthere_assert(sizeof(box) == 32);\n}\n\
+                void scenario(void)\n{\n\tcuthere_task(0, task, 0);\n}\n";
+    none(&explore_tree(&files, text, &Options::default()));
+}
+
 #[test]
 fn what_makes_no_scenario_is_said() {
     let told = |text: &str, words: &str| {

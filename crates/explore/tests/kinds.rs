@@ -108,7 +108,10 @@ fn atomic_pointers_count_elements() {
 
 #[test]
 fn nothing_is_freed_like_something() {
-    holds("", "char *p = malloc(0); free(p); p = calloc(0, 4); free(p); free(0);");
+    holds(
+        "",
+        "char *p = malloc(0); free(p); p = calloc(0, 4); free(p); free(0); p = realloc(0, 2); p[1] = 7; p = realloc(p, 9); assert(p[1] == 7); p[8] = 1; free(p);",
+    );
     assert_eq!(run("int main(void)\n{\n\tchar *p = malloc(0);\n\tp[0] = 1;\n\treturn 0;\n}\n").kind, OutcomeKind::Fault);
 }
 
@@ -207,7 +210,7 @@ fn a_lock_orders_what_is_started_under_it() {
 
 #[test]
 fn reads_that_decide_nothing_are_reads() {
-    for read in ["if (g) {\n\t}", "if (g == 1)\n\t\t;", "(void)g;", "int a[2]; if (a == 0 || g) {\n\t}"] {
+    for read in ["g + 1;", "!g;", "g ? 1 : 2;", "if (g) {\n\t}", "if (g == 1)\n\t\t;", "(void)g;", "int a[2]; if (a == 0 || g) {\n\t}"] {
         assert_eq!(races(&beside("int g;", "g = 1;", read)).faults.first().map(|f| f.fault.kind.id()), Some("data-race"), "{read}");
     }
     let copy = races(&beside("struct { int a, b; } g, h;", "g.a = 1;", "h = g;"));

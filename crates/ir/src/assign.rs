@@ -239,7 +239,14 @@ impl Lower<'_> {
                 let value = self.value(e);
                 self.op(OpKind::Eval(value), at);
             }
-            A::Cast(_, inner) if matches!(self.ast.exprs[inner.index()].kind, A::Ident(_)) => self.effect(inner),
+            A::Cast(_, inner) if self.flags(inner) & (EFFECT | DEREF) == 0 => self.effect(inner),
+            // A statement that only reads: nobody needs the value, but others may see the read.
+            A::Unary(..) | A::Binary(..) | A::Member { .. } | A::Index(..) | A::Cond(..) if self.flags(e) & (EFFECT | DEREF) == 0 => {
+                let value = self.value(e);
+                if self.reads_memory(value, 32) {
+                    self.op(OpKind::Eval(value), at);
+                }
+            }
             _ if self.flags(e) & (EFFECT | DEREF) != 0 => {
                 let value = self.value(e);
                 if self.flags(e) & DEREF != 0 || matches!(self.kind_of(value), ExprKind::Load(_)) {

@@ -218,7 +218,7 @@ impl Lower<'_> {
     }
 
     /// Whether evaluating the expression reads what others may write.
-    fn reads_memory(&self, e: ExprId, fuel: u32) -> bool {
+    pub(crate) fn reads_memory(&self, e: ExprId, fuel: u32) -> bool {
         let Some(fuel) = fuel.checked_sub(1) else { return true };
         let any = |list: &[ExprId]| list.iter().any(|&e| self.reads_memory(e, fuel));
         match self.kind_of(e) {

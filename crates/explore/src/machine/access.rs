@@ -222,7 +222,7 @@ impl Machine<'_> {
                     }
                 }
                 self.threads[t].regs[regs + usize::from(d)] = v;
-                if self.resting.any || self.link.mem.has_guessed() {
+                if self.resting.any || self.link.mem.has_guessed() || !self.world.locks.is_empty() && !self.link.plain {
                     let id = self.read_guess(addr, u64::from(ty.size));
                     self.set_guess(t, regs + usize::from(d), id);
                 }

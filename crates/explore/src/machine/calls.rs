@@ -83,20 +83,30 @@ impl Machine<'_> {
             thread.pending = Pending::End;
             thread.footprint.clear();
             thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Release));
+            self.ends_handler(t);
             self.add_bh_lock(t, Mode::Release);
             self.add_cpu(t, true);
             return;
         }
-        if self.threads[t].level != Level::Task && self.concurrent() && self.cpu_shared(self.threads[t].cpu) {
+        if self.threads[t].level != Level::Task && self.concurrent() && (self.cpu_shared(self.threads[t].cpu) || self.world.rcu_used) {
             let thread = &mut self.threads[t];
             thread.pending = Pending::End;
             thread.footprint.clear();
+            self.ends_handler(t);
             self.add_bh_lock(t, Mode::Release);
             self.add_cpu(t, true);
             return;
         }
         self.threads[t].status = Status::Finished;
+        self.quiesce(t);
         self.check_exit(t);
+    }
+
+    /// Grace periods wait for the end of a handler.
+    fn ends_handler(&mut self, t: usize) {
+        if self.world.rcu_used && self.threads[t].level != Level::Task {
+            self.threads[t].footprint.push(Access::new(Location::rcu(0, true), Mode::Release));
+        }
     }
 
     pub(super) fn check_exit(&mut self, t: usize) {

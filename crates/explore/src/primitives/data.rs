@@ -69,6 +69,23 @@ impl Machine<'_> {
         }
     }
 
+    /// `realloc()`: what both sizes have room for is kept.
+    pub(super) fn reallocate(&mut self, t: usize, old: u64, size: u64) -> Flow {
+        let Flow::Next(new) = self.allocate_bytes(t, size, None) else { return Flow::Dead };
+        if is_null_or_error(old) || new == 0 {
+            return Flow::Next(new);
+        }
+        if let (Some(object), true) = (self.link.mem.find(old), new != 0) {
+            let n = u64::from(object.size).min(size) as u32;
+            if let (Ok(d), Ok(s)) = (self.link.mem.check(new as u64, n), self.link.mem.check(old, n)) {
+                self.link.mem.touch(s, n, t as u8, false);
+                self.link.mem.copy(d, s, n);
+            }
+        }
+        self.free_now(t, old);
+        Flow::Next(new)
+    }
+
     pub(crate) fn free_footprint(&mut self, t: usize, addr: u64) -> Result<(), Wrong> {
         if is_null_or_error(addr) {
             return Ok(());

@@ -4,7 +4,7 @@ use super::state::Again;
 use super::{Prim, Wrong};
 use crate::code::{CallSite, Ins};
 use crate::event::{Access, Location, Mode};
-use crate::fault::FaultKind;
+use crate::fault::{FaultKind, Wait};
 use crate::machine::{Flow, Machine};
 use crate::thread::{Held, Pending};
 use cuthere_base::Symbol;
@@ -138,6 +138,23 @@ impl Machine<'_> {
 
     fn again(&self, key: u64) -> Again {
         self.world.locks.get(&key).map_or(Again::Waits, |l| l.again)
+    }
+
+    /// What a thread waits in, and who holds the lock that it waits for.
+    pub(crate) fn waits(&self, t: usize) -> Wait {
+        let stack = self.stack(t);
+        let frame = self.threads[t].frames.last().filter(|_| self.threads[t].pending == Pending::Call);
+        let site = frame.and_then(|frame| match frame.code.ins.get(frame.pc as usize) {
+            Some(&Ins::Call { site }) => frame.code.sites.get(site as usize),
+            _ => None,
+        });
+        let Some(site) = site else { return Wait { stack, call: String::new(), holder: None } };
+        let key = match self.prim_of(t, site) {
+            Some(Prim::Lock(op)) => op.take.map(|take| self.lock_key(t, take.lock, site).0),
+            _ => None,
+        };
+        let held = |key: u64| self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site);
+        Wait { stack, call: site.name.as_str().to_owned(), holder: key.and_then(held) }
     }
 
     /// The lock that a thread's next operation only tries to take, and will not get.

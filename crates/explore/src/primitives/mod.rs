@@ -21,7 +21,7 @@ pub use atomic::AtomicOp;
 pub use lock::LockOp;
 
 use crate::code::{CallSite, IntTy};
-use crate::event::Access;
+use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Filling, Flow, Machine};
 use crate::memory::Bad;
@@ -64,6 +64,10 @@ pub enum Prim {
         zero: bool,
         size: Size,
     },
+    /// Whether anybody holds the lock.
+    IsLocked,
+    /// Memory of another size with the old contents, and the end of the old one.
+    Reallocate,
     /// The end of what goes with a device.
     ReleaseManaged,
     /// A function that may sleep, of which nothing else is known.
@@ -483,6 +487,11 @@ impl Machine<'_> {
                 self.managed_footprint(t, a(self, 0));
                 Ok(())
             }
+            Prim::Reallocate => self.free_footprint(t, a(self, 0)),
+            Prim::IsLocked => {
+                let lock = a(self, 0);
+                self.synchronises(t, lock, Access::new(Location::sync(lock), Mode::Read))
+            }
             Prim::UserRead | Prim::UserWrite => {
                 let (from, to) = (a(self, u8::from(prim == Prim::UserRead)), a(self, u8::from(prim == Prim::UserWrite)));
                 match prim {
@@ -598,6 +607,11 @@ impl Machine<'_> {
             Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),
             Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
             Prim::Managed { zero, size } => self.allocate_managed(t, site, zero, size),
+            Prim::IsLocked => {
+                let lock = self.world.locks.get(&(a(self, 0) as u64));
+                Flow::Next(i64::from(lock.is_some_and(|l| l.owner.is_some() || l.readers > 0)))
+            }
+            Prim::Reallocate => self.reallocate(t, a(self, 0) as u64, a(self, 1) as u64),
             Prim::ReleaseManaged => {
                 self.release_managed(t, a(self, 0) as u64);
                 Flow::Next(0)

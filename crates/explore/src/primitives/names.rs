@@ -93,7 +93,8 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "malloc __builtin_malloc", Prim::Allocate { zero: false, size: Size::Argument(0) });
     add(&mut t, "calloc", Prim::Allocate { zero: true, size: Size::Product(0, 1) });
     add(&mut t, "alloca __builtin_alloca", Prim::Allocate { zero: false, size: Size::Argument(0) });
-    add(&mut t, "free", Prim::Free(0));
+    add(&mut t, "free cfree", Prim::Free(0));
+    add(&mut t, "realloc", Prim::Reallocate);
     add(&mut t, "assert __VERIFIER_assert __ESBMC_assert __CPROVER_assert", Prim::Assert);
     add(&mut t, "rand random lrand48 clock", Prim::AnyValue(Any::Natural));
     add(&mut t, "abort reach_error __VERIFIER_error __assert_fail __assert", Prim::Bug);
@@ -185,6 +186,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
         Prim::InitLock,
     );
     add(&mut t, "sema_init", Prim::SemInit);
+    add(&mut t, "spin_is_locked raw_spin_is_locked", Prim::IsLocked);
     add(&mut t, "static_key_false", Prim::Give(0));
     add(&mut t, "static_key_true", Prim::Give(1));
     add(&mut t, "BUG BUG_ON VM_BUG_ON panic __builtin_trap", Prim::Bug);
@@ -196,7 +198,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
          instrument_atomic_read instrument_atomic_write instrument_atomic_read_write kcsan_release trace_hardirqs_on trace_hardirqs_off
          printk _printk __dynamic_pr_debug dump_stack local_bh_blocked _dev_err _dev_info _dev_warn _dev_printk netdev_err netdev_warn netdev_info
          __netdev_printk netdev_dbg pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg
-         cpu_relax smp_mb__before_atomic smp_mb__after_atomic prefetch prefetchw rcu_sleep_check rcu_read_lock_held rcu_is_watching
+         cpu_relax smp_mb__before_atomic smp_mb__after_atomic prefetch prefetchw rcu_sleep_check
          BUILD_BUG_ON BUILD_BUG_ON_MSG BUILD_BUG_ON_INVALID BUILD_BUG_ON_NOT_POWER_OF_2 compiletime_assert static_assert _Static_assert
          BUILD_BUG MAYBE_BUILD_BUG_ON __bad_percpu_size __bad_size_call_parameter __xchg_wrong_size __cmpxchg_wrong_size
          scsi_host_get dev_set_name device_set_wakeup_capable transport_setup_device transport_add_device transport_remove_device
@@ -210,7 +212,8 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     );
     add(
         &mut t,
-        "lockdep_is_held lock_is_held rcu_read_lock_bh_held rcu_read_lock_any_held lockdep_rtnl_held try_module_get spin_is_locked",
+        "lockdep_is_held lock_is_held rcu_read_lock_held rcu_is_watching rcu_read_lock_bh_held rcu_read_lock_any_held lockdep_rtnl_held
+         try_module_get",
         Prim::Give(1),
     );
     t
@@ -236,6 +239,7 @@ fn memory(t: &mut Table) {
     add(t, "free_pages free_page", Prim::Free(0));
     add(t, "kmalloc_size_roundup", Prim::Argument(0));
     add(t, "alloc_workqueue create_workqueue create_singlethread_workqueue", new(true, Size::Fixed(64)));
+    add(t, "krealloc krealloc_noprof", Prim::Reallocate);
     add(t, "kmemdup kmemdup_noprof", new(false, Size::Copy(0, 1)));
     let managed = |zero, size| Prim::Managed { zero, size };
     add(t, "devm_kzalloc", managed(true, Size::Argument(1)));
@@ -325,7 +329,8 @@ fn callbacks(t: &mut Table) {
     add(t, "tasklet_init", Prim::Setup(Tasklet, 0, 1, Some(2)));
     add(t, "tasklet_setup", Prim::Setup(Tasklet, 0, 1, None));
     add(t, "tasklet_schedule tasklet_hi_schedule", Prim::Arm(Tasklet, 0));
-    add(t, "tasklet_kill", Prim::Cancel { object: 0, sync: true, shutdown: false });
+    // It lets what is scheduled run first.
+    add(t, "tasklet_kill", Prim::Flush(0));
     let request = |irq, handler, thread, flags, data| Prim::RequestIrq(Request { irq, handler, thread, flags, data });
     add(t, "request_irq request_any_context_irq", request(0, 1, None, 2, 4));
     add(t, "request_threaded_irq", request(0, 1, Some(2), 3, 5));

@@ -1,10 +1,12 @@
 //! Strategies: who goes on at each scheduling point. Each is one file behind one trait of three methods.
 
 mod dpor;
+mod every;
 mod pct;
 mod random;
 
 pub use dpor::Dpor;
+pub use every::Every;
 pub use pct::Pct;
 pub use random::Random;
 
