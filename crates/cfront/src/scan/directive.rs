@@ -235,6 +235,10 @@ impl<'t> Scan<'t, '_> {
         if !self.top || self.region >= MAX_REGIONS || memchr::memchr3(b'(', b';', b'{', &self.text[lo..hi]).is_none() {
             return;
         }
+        // Lines are counted from the place asked for last, which may lie behind the region.
+        if self.mark.0 > hi {
+            self.line_of(hi);
+        }
         // The region is a text of its own: nothing may look beyond its end, where directives go on that are not its own.
         let whole = self.text;
         self.text = &whole[..hi];

@@ -266,3 +266,11 @@ int h(void)\n{\n#ifdef CONFIG_KASAN\n\twrong();\n#endif\n}\n";
     assert_eq!(left("g"), "wrong();");
     assert_eq!(left("h"), "wrong();");
 }
+
+/// Places inside a branch are counted from places behind it: macros of later branches are noted first.
+#[test]
+fn lines_inside_a_branch_that_ends_before_what_was_read() {
+    let text = "#if 1\nint a(void) { return 0; }\n#elif 2\nint b(void) { return 0; }\n#if 1\nint c(void);\n#else\n#define LATER 1\nint d(void);\n#endif\n#else\n#define LAST 2\nint e(void) { return 0; }\n#endif\n";
+    let found = items(text);
+    assert!(found.contains(&"-Function b@4-4".to_owned()) && found.contains(&"-Function e@13-13".to_owned()), "{found:?}");
+}
