@@ -80,7 +80,7 @@ struct Exit {
     /// See [`ways::skipped`].
     skipped: Vec<BlockId>,
     /// The caller's locks that were given back.
-    lost: Vec<String>,
+    lost: Vec<(String, Option<OpId>)>,
     /// What can be said of it against an annotation.
     claim: Option<Claim>,
     /// What is known of the arguments.
@@ -216,8 +216,8 @@ impl LockImbalance {
                 let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
                 let most = match lock.kind {
                     // Given back by whoever is done, not by whoever took it.
-                    LockKind::Semaphore if answer != Answer::Failure => Confidence::Low,
-                    LockKind::Semaphore | LockKind::WwMutex | LockKind::Srcu => Confidence::Medium,
+                    LockKind::Semaphore => Confidence::Low,
+                    LockKind::WwMutex | LockKind::Srcu => Confidence::Medium,
                     _ => Confidence::High,
                 };
                 let most = most.min(claim.confidence);
@@ -229,7 +229,7 @@ impl LockImbalance {
                 exit.kept.push((op, String::new(), keeps(path, event, op, part, "begins here").identity(format!("keeps {part}"))));
             }
         }
-        exit.lost = locks.released.iter().map(|l| name(path, l)).collect();
+        exit.lost = locks.released.iter().map(|l| (name(path, l), l.op)).collect();
         if path.body.annotations.iter().any(|a| a.as_str().contains('(')) {
             let claim = Claim::here(path, event, Confidence::Medium.min(certainty(path)), String::new());
             let claim = locks.released.iter().fold(claim, |c, l| c.step_at(path, l.op, format!("gives `{}` back", name(path, l))));
@@ -294,7 +294,7 @@ impl LockImbalance {
             let (condition, lock) = argument.split_once(", ").unwrap_or(("", argument));
             let named = |name: &str| plain(name) == plain(lock);
             let keeps = |e: &Exit| e.kept.iter().any(|k| named(&k.1));
-            let loses = |e: &Exit| e.lost.iter().any(|l| named(l));
+            let loses = |e: &Exit| e.lost.iter().any(|l| named(&l.0));
             let meant = |e: &Exit| match condition {
                 "" => true,
                 "true" | "nonzero" | "nonnull" | "1" => matches!(e.answer, Answer::Positive | Answer::NotZero),
@@ -307,7 +307,18 @@ impl LockImbalance {
                 _ => continue,
             };
             if self.exits.iter().any(|e| meant(e) && kept(e)) {
-                for mut claim in self.exits.iter().filter(|e| meant(e) && !kept(e)).filter_map(|e| e.claim.clone()) {
+                // What some ways do under a condition, or tell by the result, is a contract of its own.
+                let by = |e: &Exit| {
+                    let kept = e.kept.iter().filter(|k| named(&k.1)).map(|k| k.0);
+                    kept.chain(e.lost.iter().filter(|l| named(&l.0)).filter_map(|l| l.1)).any(|op| body.dominates(op, Some(e.block)))
+                };
+                let like = |e: &Exit, k: &Exit| k.block != e.block && by(k) && (e.answer == Answer::Failure || e.answer == k.answer);
+                let plainly =
+                    |e: &Exit| what == "without" || e.lost.is_empty() && self.exits.iter().any(|k| meant(k) && kept(k) && like(e, k));
+                for (exit, mut claim) in self.exits.iter().filter(|e| meant(e) && !kept(e)).filter_map(|e| Some((e, e.claim.clone()?))) {
+                    if !plainly(exit) && condition.is_empty() {
+                        claim.confidence = Confidence::Low;
+                    }
                     claim.message = format!("`{}` returns {what} `{}`, against its `{word}()`", body.name, plain(lock));
                     claims.add(claim.identity(format!("{word} {}", plain(lock))));
                 }

@@ -520,13 +520,28 @@ impl Kept {
             1
         });
         for &(place, value) in env {
-            self.marks[value.index()] = self.turn;
+            self.mark_parts(values, value, 3);
             self.marks[values.pointer_root(value).index()] = self.turn;
             if let Some(root) = values.root(place) {
                 self.marks[root.index()] = self.turn;
             }
         }
         self
+    }
+
+    /// A value and what it was computed from: what is known of the parts decides the whole.
+    fn mark_parts(&mut self, values: &Values, value: ValueId, depth: u32) {
+        self.marks[value.index()] = self.turn;
+        if depth > 0 {
+            match values.get(value) {
+                Value::Un(_, a) | Value::Truth(a) => self.mark_parts(values, a, depth - 1),
+                Value::Bin(_, a, b) => {
+                    self.mark_parts(values, a, depth - 1);
+                    self.mark_parts(values, b, depth - 1);
+                }
+                _ => {}
+            }
+        }
     }
 
     fn has(&self, value: ValueId) -> bool {
