@@ -190,6 +190,20 @@ fn types_that_hold_themselves() {
 
 #[cfg(unix)]
 #[test]
+fn functions_tangled_beyond_measure() {
+    let gotos: String = (0..10_000).map(|i| format!("L{i}: if (x++ == {i}) goto L{};\n", i * 7919 % 10_000)).collect();
+    let labels: String = (0..1_600).map(|i| format!("&&L{i},")).collect();
+    let computed: String = (0..1_600).map(|i| format!("L{i}: x++; goto *t[x];\n")).collect();
+    let cases: String = (0..100_000).map(|i| format!("case {i}: x += {i}; break;\n")).collect();
+    only_the_sound_one("goto", format!("int f(int x)\n{{\n{gotos}\treturn x;\n}}\n").as_bytes());
+    only_the_sound_one(
+        "computed goto",
+        format!("int f(int x)\n{{\n\tstatic void *t[] = {{ {labels} }};\n{computed}\treturn x;\n}}\n").as_bytes(),
+    );
+    only_the_sound_one("switch", format!("int f(int x)\n{{\n\tswitch (x) {{\n{cases}\t}}\n\treturn x;\n}}\n").as_bytes());
+}
+
+#[test]
 fn odd_files() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = tree(&[("locked.c", b"int locked;\n")]);

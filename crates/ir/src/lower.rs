@@ -68,6 +68,8 @@ pub struct LowerScratch {
     pub(crate) memo: TypeMemo,
     pub(crate) scope: Vec<Binding>,
     pub(crate) labels: Vec<Label>,
+    /// Ways out of the computed gotos so far.
+    pub(crate) computed_edges: usize,
     pub(crate) cleanups: Vec<Cleanup>,
     pub(crate) pending: Vec<Pending>,
     pub(crate) breaks: Vec<Jump>,
@@ -95,6 +97,7 @@ impl LowerScratch {
         self.memo.clear();
         self.scope.clear();
         self.labels.clear();
+        self.computed_edges = 0;
         self.cleanups.clear();
         self.pending.clear();
         self.breaks.clear();

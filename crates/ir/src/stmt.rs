@@ -9,6 +9,9 @@ use cuthere_cfront::ast::{self, ExprKind as A, StmtKind as S};
 use cuthere_cfront::types::Ty;
 use smallvec::SmallVec;
 
+/// Ways out of all computed gotos of a function together: each leads to every label whose address is taken.
+const MAX_COMPUTED_EDGES: usize = 16_384;
+
 impl Lower<'_> {
     fn at_stmt(&self, s: ast::StmtId) -> At {
         let s = &self.ast.stmts[s.index()];
@@ -397,6 +400,11 @@ impl Lower<'_> {
         let targets: Vec<BlockId> = self.s.labels.iter().filter(|l| l.address).map(|l| l.block).collect();
         if self.cur.is_none() {
             return;
+        }
+        self.s.computed_edges += targets.len();
+        if self.s.computed_edges > MAX_COMPUTED_EDGES {
+            self.gap(at, "too many targets of computed gotos");
+            return self.terminate(Term::Unreachable, at);
         }
         for &target in &targets {
             self.want(target);

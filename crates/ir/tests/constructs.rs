@@ -737,3 +737,13 @@ fn long_comma_expressions_are_lowered_whole() {
         assert_eq!(func.ops.len(), 1001);
     });
 }
+
+#[test]
+fn computed_gotos_without_number_are_a_gap() {
+    let n = 300;
+    let table: String = (0..n).map(|i| format!("&&L{i},")).collect();
+    let gotos: String = (0..n).map(|i| format!("L{i}: x++; goto *t[x];\n")).collect();
+    let text = format!("int f(int x)\n{{\n\tstatic void *t[] = {{ {table} }};\n{gotos}\treturn x;\n}}\n");
+    let out = common::functions(&text);
+    assert!(out.contains("too many targets of computed gotos"), "the rest is given up");
+}

@@ -4,6 +4,11 @@ use super::{BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
 use cuthere_base::Symbol;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// A function with more blocks is given up: five times the largest that people wrote, and what is found out about loops grows with the square.
+const MAX_BLOCKS: usize = 20_000;
+/// Steps of finding loops, after which a function is too tangled.
+const MAX_STEPS: usize = 20_000_000;
+
 /// Computed anew for each function, in buffers that are reused.
 #[derive(Default)]
 pub struct ControlFlow {
@@ -26,8 +31,13 @@ pub struct ControlFlow {
 }
 
 impl ControlFlow {
-    pub fn compute(&mut self, d: &Body) {
+    /// `false`: the function is too large or too tangled, and nothing is known of it.
+    #[must_use]
+    pub fn compute(&mut self, d: &Body) -> bool {
         let n = d.blocks.len();
+        if n > MAX_BLOCKS {
+            return false;
+        }
         self.succ.clear();
         self.succ_start.clear();
         for b in d.blocks.iter() {
@@ -65,7 +75,9 @@ impl ControlFlow {
         for (i, &b) in self.order.iter().enumerate() {
             self.position[b.index()] = i as u32;
         }
-        self.find_loops(d);
+        if !self.find_loops(d) || self.loops.len() * self.order.len() > MAX_STEPS {
+            return false;
+        }
         self.liveness(d);
         self.reads(d);
         self.pointers.clear();
@@ -76,6 +88,7 @@ impl ControlFlow {
                 self.pointers.insert(name);
             }
         }
+        true
     }
 
     /// Whether a member or global of this name is read as a pointer anywhere.
@@ -132,8 +145,10 @@ impl ControlFlow {
         &self.succ[self.succ_start[block.index()] as usize..self.succ_start[block.index() + 1] as usize]
     }
 
-    fn find_loops(&mut self, d: &Body) {
+    /// `false`: there are too many ways around.
+    fn find_loops(&mut self, d: &Body) -> bool {
         self.loops.clear();
+        let mut steps = self.succ.len();
         let mut preds: Vec<Vec<BlockId>> = Vec::new();
         for i in 0..self.order.len() {
             let b = self.order[i];
@@ -161,7 +176,10 @@ impl ControlFlow {
                 let head_at = self.position[s.index()];
                 let mut work = vec![b];
                 let mut members = std::mem::take(&mut self.loops[index].1);
+                let before = members.len();
                 while let Some(x) = work.pop() {
+                    // Looking for a member reads some of them at once.
+                    steps += 1 + members.len() / 8;
                     if self.position[x.index()] < head_at || members.contains(&x) {
                         continue;
                     }
@@ -171,7 +189,12 @@ impl ControlFlow {
                         break;
                     }
                 }
+                // What is read in a loop is asked for each member.
+                steps += 1 + self.loops.len() / 8 + (members.len() - before) * members.len() / 64;
                 self.loops[index].1 = members;
+                if steps > MAX_STEPS {
+                    return false;
+                }
             }
         }
         for (_, members, written) in &mut self.loops {
@@ -202,6 +225,7 @@ impl ControlFlow {
             written.sort_unstable();
             written.dedup();
         }
+        true
     }
 
     /// The places written inside the loop with this head.
@@ -226,7 +250,7 @@ impl ControlFlow {
         self.words = locals.div_ceil(64).max(1);
         self.live.clear();
         // Large functions are not worth the space: everything is taken for live.
-        if n * self.words > 200_000 {
+        if n * self.words > 200_000 || self.succ.len() * self.words > 1_000_000 {
             return;
         }
         self.live.resize(n * self.words, 0);

@@ -111,7 +111,9 @@ impl Engine {
         self.values.clear();
         self.trail.clear();
         self.trail.push(Decision { parent: 0, block: BlockId(0), taken: false, tested: None });
-        self.control.compute(body);
+        if !self.control.compute(body) {
+            return Summary { truncated: true, ..Summary::default() };
+        }
         let blocks = body.blocks.len();
         for p in &mut self.pending {
             p.clear();
@@ -468,6 +470,8 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             }
             Term::Any(all) => {
                 let mut lowest = usize::MAX;
+                // Each way out is a state: where every label leads to every other, they count like visits.
+                self.visits = self.visits.saturating_add(all.len() as u32 / 4);
                 for &to in all.iter() {
                     lowest = lowest.min(self.send(block, to, state.clone()));
                 }
