@@ -195,12 +195,12 @@ fn functions_tangled_beyond_measure() {
     let labels: String = (0..1_600).map(|i| format!("&&L{i},")).collect();
     let computed: String = (0..1_600).map(|i| format!("L{i}: x++; goto *t[x];\n")).collect();
     let cases: String = (0..100_000).map(|i| format!("case {i}: x += {i}; break;\n")).collect();
-    only_the_sound_one("goto", format!("int f(int x)\n{{\n{gotos}\treturn x;\n}}\n").as_bytes());
+    only_the_sound_one("goto.c", format!("int f(int x)\n{{\n{gotos}\treturn x;\n}}\n").as_bytes());
     only_the_sound_one(
         "computed goto",
         format!("int f(int x)\n{{\n\tstatic void *t[] = {{ {labels} }};\n{computed}\treturn x;\n}}\n").as_bytes(),
     );
-    only_the_sound_one("switch", format!("int f(int x)\n{{\n\tswitch (x) {{\n{cases}\t}}\n\treturn x;\n}}\n").as_bytes());
+    only_the_sound_one("switch.c", format!("int f(int x)\n{{\n\tswitch (x) {{\n{cases}\t}}\n\treturn x;\n}}\n").as_bytes());
 }
 
 #[test]
