@@ -1,4 +1,6 @@
-//! Runs scenario texts.
+//! Runs scenario texts. Each file of tests uses a part of this.
+
+#![allow(dead_code)]
 
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, Outcome, WithScenario, explore, shapes_for};
@@ -16,7 +18,6 @@ pub fn explore_text(name: &str, text: &str, options: &Options) -> Outcome {
 }
 
 /// Explores a scenario for a tree of these files.
-#[allow(dead_code)]
 pub fn explore_tree(files: &[(&str, &str)], text: &str, options: &Options) -> Outcome {
     let options = Options { time: std::time::Duration::from_secs(24 * 3600), ..options.clone() };
     let base = cuthere_base::MemorySource::new(files.iter().copied());
