@@ -218,7 +218,8 @@ fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Sl
         assumes.extend(given);
     }
     // With preemption off a fault does not sleep, it fails.
-    let faults = !path.state.locks.spin() && call.entry.is_some_and(|e| e.faults);
+    let end = path.world.model.entry(chain(path.world, way.way).primitive);
+    let faults = !path.state.locks.spin() && end.is_some_and(|e| e.faults);
     let weak = words::is_test_code(path.world.path(path.func)) || words::is_boot_code(path.body);
     if way.modes > 0 || way.depth > 5 || weak || faults || sometimes || path.state.no_interrupt {
         confidence = confidence.min(Confidence::Medium);

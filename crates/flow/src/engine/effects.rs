@@ -131,6 +131,13 @@ impl<O: Observer> Run<'_, '_, O> {
                         Value::PLocal(l) => return self.body.locals.get(l.index()).copied().unwrap_or(fallback),
                         _ => at = p,
                     },
+                    // Whatever gives the pointer names the lock, when it is taken and when it is given back.
+                    Value::Fresh(Origin::Result(op)) => {
+                        return match self.body.op(op).map(|op| op.kind) {
+                            Some(OpKind::Call { target: Target::Name(name), .. }) => Symbol::intern(&format!("{name}()")),
+                            _ => fallback,
+                        };
+                    }
                     _ => return fallback,
                 },
                 _ => return fallback,

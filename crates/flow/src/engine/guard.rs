@@ -99,7 +99,13 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn translate(&mut self, guard: &Guard, args: &[ValueId], state: &State) -> Option<Guard> {
         let mut own = Guard::new();
         for &(subject, test) in guard {
-            let Some(value) = self.subject_value(subject, args, state) else { continue };
+            let Some(value) = self.subject_value(subject, args, state) else {
+                // Of a mask that nobody knows it is not claimed that it lets an allocation sleep.
+                if test == Test::AnyBit(self.world.gfp_reclaim) {
+                    return None;
+                }
+                continue;
+            };
             match test {
                 Test::In(wanted) => {
                     let known = state.known(self.values, value);
@@ -115,7 +121,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     Bits::Own(subject) => own.push((subject, test)),
                     Bits::Set => {}
                     Bits::Unknown => {
-                        if subject.is_arg() && mask == self.world.gfp_reclaim {
+                        if mask == self.world.gfp_reclaim {
                             return None;
                         }
                     }

@@ -92,7 +92,10 @@ impl<O: Observer> Run<'_, '_, O> {
             return;
         }
         // Whoever chooses the function is told, not whoever lets it be chosen.
-        let chosen = |w: &&SleepWay| !w.condition.iter().all(|g| g.iter().any(|(_, t)| matches!(t, Test::Function(_))));
+        // Of a GFP mask in memory the same is true.
+        let reclaim = Test::AnyBit(self.world.gfp_reclaim);
+        let open = |(subject, test): &(Subject, Test)| matches!(test, Test::Function(_)) || *test == reclaim && !subject.is_arg();
+        let chosen = |w: &&SleepWay| !w.condition.iter().all(|g| g.iter().any(open));
         let mut ways: SmallVec<[SleepWay; 2]> = ways.iter().filter(chosen).cloned().collect();
         ways.iter_mut().for_each(|w| w.unlikely |= unlikely);
         if ways.is_empty() {
