@@ -27,6 +27,7 @@ end
 complete -c cuthere -n "__fish_cuthere_needs_command" -s h -l help -d 'Print help'
 complete -c cuthere -n "__fish_cuthere_needs_command" -s V -l version -d 'Print version'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "check" -d 'Find defects in a kernel tree, or a part of one'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "index" -d 'Read a whole tree and keep what it says for later runs over parts of it'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "function" -d 'Say how a function is entered, whether it may sleep, and what it does to its callers'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "review" -d 'Say what a patch series in a mail thread introduces, fixes and leaves'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "explain" -d 'Find the call that a crash report is about, in a tree\'s source'
@@ -62,6 +63,21 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l dump-ir -d 'Pr
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l no-cache -d 'Neither use nor write the cache'
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l rev -d 'Read this git revision instead of the files on disk' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l arch -d 'The architecture whose headers count' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l preempt -d 'The preemption model' -r -f -a "none\t''
+voluntary\t''
+full\t''
+rt\t''"
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l jobs -d 'Threads to use [default: one per CPU]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l bh-lock -d 'On rt: disabled softirqs exclude each other by a lock'
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l no-cache -d 'Neither use nor write the cache'
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -s h -l help -d 'Print help'
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l rev -d 'Read this git revision instead of the files on disk' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F

@@ -57,6 +57,23 @@ html\:"One page that stands alone"))' \
 '*::paths -- Files and folders to report on, relative to the current folder or else to the tree \[default\: the whole tree\]:_files' \
 && ret=0
 ;;
+(index)
+_arguments "${_arguments_options[@]}" : \
+'--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
+'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
+'--arch=[The architecture whose headers count]:NAME:_default' \
+'--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
+'(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
+'--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
+'--no-cache[Neither use nor write the cache]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (function)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
@@ -201,6 +218,7 @@ esac
 _cuthere_commands() {
     local commands; commands=(
 'check:Find defects in a kernel tree, or a part of one' \
+'index:Read a whole tree and keep what it says for later runs over parts of it' \
 'function:Say how a function is entered, whether it may sleep, and what it does to its callers' \
 'review:Say what a patch series in a mail thread introduces, fixes and leaves' \
 'explain:Find the call that a crash report is about, in a tree'\''s source' \
@@ -237,6 +255,11 @@ _cuthere__subcmd__explain_commands() {
 _cuthere__subcmd__function_commands() {
     local commands; commands=()
     _describe -t commands 'cuthere function commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__index_commands] )) ||
+_cuthere__subcmd__index_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere index commands' commands "$@"
 }
 (( $+functions[_cuthere__subcmd__man_commands] )) ||
 _cuthere__subcmd__man_commands() {

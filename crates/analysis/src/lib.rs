@@ -20,6 +20,6 @@ pub use checker::{Check, CheckInfo, Checker, Maturity, Tree};
 pub use claim::{Claim, Claims};
 pub use dump::dump_ir;
 pub use learn::{Learned, LearnedSleep};
-pub use options::{Gap, Options, Outcome, Progress, Quiet, Stats};
+pub use options::{Gap, IndexUse, Options, Outcome, Progress, Quiet, Stats};
 pub use question::{CALLERS_MAX, Caller, Done, EXCEPTIONS_MAX, Entered, FunctionAnswer, Holds, Origin, Outcome as WayOut, Through};
 pub use run::{functions, learn, run, run_keeping};

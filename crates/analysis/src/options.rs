@@ -39,6 +39,10 @@ pub struct Stats {
     pub functions_complete: u64,
     /// Functions of which not everything was followed: a budget or a cap was reached.
     pub functions_truncated: u64,
+    /// Only a part of the tree was read.
+    pub part: bool,
+    /// What a run over the whole tree has left of the rest.
+    pub index: Option<IndexUse>,
     /// Wall seconds by stage, in order; of a run that is read back, none.
     #[serde(skip)]
     pub seconds: Vec<(&'static str, f64)>,
@@ -46,6 +50,17 @@ pub struct Stats {
     pub incomplete: Vec<Gap>,
     /// Files that could not be read whole: path and reason.
     pub notes: Vec<(String, u32, String)>,
+}
+
+/// What a run over a part of a tree knew of the rest from a run over the whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct IndexUse {
+    /// When that run was made, in seconds since 1970.
+    pub made: u64,
+    /// Functions outside that were called and known.
+    pub functions: u64,
+    /// Functions outside that were known, but have changed since, or something on a way below them has.
+    pub stale: u64,
 }
 
 /// One function's first reason.

@@ -76,6 +76,10 @@ struct Runner<'r, 'a> {
 impl Runner<'_, '_> {
     /// What a former run found out about these functions, if it still holds; else what `compute` finds, which is kept.
     fn kept(&self, members: &[FuncId], compute: fn(&Self, &[FuncId]) -> Reports) -> Reports {
+        // Functions outside of what is read come with their summaries.
+        if members.iter().all(|f| self.world.summaries[f.index()].get().is_some()) {
+            return Vec::new();
+        }
         let recursive = self.world.drafts.contains_key(&members[0]);
         let unit = self.results.map(|results| results.unit(self.world, members, recursive));
         if let Some(known) = self.former(members, unit.as_ref()) {

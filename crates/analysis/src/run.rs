@@ -4,7 +4,7 @@ use crate::bodies::read;
 use crate::checker::{Check, Tree};
 use crate::claim::{Claim, Claims};
 use crate::learn::Learned;
-use crate::options::{Options, Outcome, Progress, Stats};
+use crate::options::{IndexUse, Options, Outcome, Progress, Stats};
 use crate::paths::{Report, Reports, analyse};
 use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
@@ -13,9 +13,9 @@ use cuthere_flow::domain::Preemption;
 use cuthere_flow::index::{Habits, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::CallTable;
-use cuthere_flow::program::link::link;
-use cuthere_flow::summary::FuncId;
-use cuthere_incremental::Keep;
+use cuthere_flow::program::link::{link, undefined};
+use cuthere_flow::summary::{FuncId, Summary};
+use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::sync::OnceLock;
@@ -36,7 +36,7 @@ pub fn run(source: &dyn Source, model: &Model, checks: &[Check], options: &Optio
     run_keeping(source, model, checks, options, progress, None)
 }
 
-/// The same, with what a former run has left, and leaving something for the next one.
+/// The same, with what former runs over the whole tree have left. A run over the whole tree leaves the same for the next one.
 pub fn run_keeping(
     source: &dyn Source,
     model: &Model,
@@ -46,8 +46,8 @@ pub fn run_keeping(
     keep: Option<&dyn Keep>,
 ) -> Outcome {
     let selected = selected(checks, options);
-    with_reports(source, model, &selected, options, progress, keep, |world, reports, stats, clock| {
-        let findings = findings(world, reports, &selected, options);
+    with_reports(source, model, &selected, options, progress, keep, |world, reports, outside, stats, clock| {
+        let findings = findings(world, reports, &selected, options, outside);
         clock.lap(stats, "findings");
         Outcome { findings, stats: std::mem::take(stats) }
     })
@@ -55,7 +55,7 @@ pub fn run_keeping(
 
 /// What the bodies of a tree say about the functions that its headers declare, for trees without them.
 pub fn learn(source: &dyn Source, model: &Model, options: &Options, progress: &dyn Progress) -> Vec<Learned> {
-    with_reports(source, model, &[], options, progress, None, |world, reports, _, _| {
+    with_reports(source, model, &[], options, progress, None, |world, reports, _, _, _| {
         let mut habits = Habits::default();
         for report in reports.iter().flat_map(|(_, list)| list) {
             if let Report::Fact(fact) = report {
@@ -77,7 +77,7 @@ pub fn functions(
     name: &str,
 ) -> (Vec<FunctionAnswer>, Stats) {
     let selected = selected(checks, options);
-    with_reports(source, model, &selected, options, progress, keep, |world, reports, stats, clock| {
+    with_reports(source, model, &selected, options, progress, keep, |world, reports, _, stats, clock| {
         progress.stage("contexts", 1);
         let calls: CallTable = reports
             .into_iter()
@@ -104,10 +104,12 @@ fn with_reports<R>(
     options: &Options,
     progress: &dyn Progress,
     keep: Option<&dyn Keep>,
-    then: impl FnOnce(&World<'_>, Reports, &mut Stats, &mut Clock) -> R,
+    then: impl FnOnce(&World<'_>, Reports, Option<&Outside>, &mut Stats, &mut Clock) -> R,
 ) -> R {
     let mut stats = Stats::default();
     let mut clock = Clock(Instant::now());
+    let whole = options.paths.iter().all(String::is_empty);
+    let (keep, index) = if whole { (keep, None) } else { (None, keep) };
 
     progress.stage("outline", source.len() as u64);
     let program = outline(source, model, options);
@@ -119,7 +121,20 @@ fn with_reports<R>(
 
     progress.stage("links", 1);
     let preemption = Preemption { rt: options.config.preempt_rt, bh_lock: options.bh_lock };
-    let links = link(&program, model, preemption, &bodies.funcs, &bodies.bindings);
+    let mut funcs = bodies.funcs;
+    let own = funcs.len();
+    let outside = index.and_then(|keep| Outside::open(&program, keep, &undefined(&program, model, &funcs), own as u32));
+    let mut summaries: Vec<OnceLock<Summary>> = funcs.iter().map(|_| OnceLock::new()).collect();
+    let outside = outside.map(|mut outside| {
+        for (body, summary) in std::mem::take(&mut outside.funcs) {
+            funcs.push(body);
+            summaries.push(OnceLock::from(summary));
+        }
+        outside
+    });
+    stats.part = !whole;
+    stats.index = outside.as_ref().map(|o| IndexUse { made: o.made, functions: o.used, stale: o.stale });
+    let links = link(&program, model, preemption, &funcs, &bodies.bindings, outside.as_ref().map(|o| &o.by_name));
     clock.lap(&mut stats, "links");
 
     for (i, outline) in program.files.iter().enumerate() {
@@ -128,16 +143,15 @@ fn with_reports<R>(
         let path = program.source.path(FileId(i as u32));
         stats.notes.extend(outline.notes.iter().map(|(loc, reason)| (path.to_owned(), loc.line, reason.clone())));
     }
-    stats.functions = bodies.funcs.len() as u64;
+    stats.functions = own as u64;
     stats.functions_complete = stats.functions - bodies.incomplete.len() as u64;
     stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
 
-    progress.stage("paths", bodies.funcs.len() as u64);
-    let summaries = bodies.funcs.iter().map(|_| OnceLock::new()).collect();
+    progress.stage("paths", own as u64);
     let mut world = World {
         program: &program,
         model,
-        funcs: bodies.funcs,
+        funcs,
         callees: links.callees,
         summaries,
         drafts: Default::default(),
@@ -148,9 +162,19 @@ fn with_reports<R>(
         preemption,
     };
     let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
-    stats.functions_truncated = world.summaries.iter().filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
+    stats.functions_truncated = world.summaries.iter().take(own).filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
     clock.lap(&mut stats, "paths");
-    let result = then(&world, reports, &mut stats, &mut clock);
+    if let Some(keep) = keep {
+        let mut habits = Habits::default();
+        for report in reports.iter().flat_map(|(_, list)| list) {
+            if let Report::Fact(fact) = report {
+                habits.add(fact);
+            }
+        }
+        leave(&world, &habits, keep, keep.now());
+        clock.lap(&mut stats, "index");
+    }
+    let result = then(&world, reports, outside.as_ref(), &mut stats, &mut clock);
     // Millions of small things: freed by all threads, not by the last one alone.
     let World { funcs, summaries, callees, .. } = world;
     rayon::join(|| funcs.into_par_iter().for_each(drop), || rayon::join(|| summaries.into_par_iter().for_each(drop), || drop(callees)));
@@ -164,7 +188,7 @@ fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
 }
 
 /// Weighs what was claimed against the rest of the program.
-fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options) -> Vec<Finding> {
+fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options, outside: Option<&Outside>) -> Vec<Finding> {
     let program = world.program;
     let (mut habits, mut members, mut claims) = (Habits::default(), Members::default(), Vec::<Claim>::new());
     for (func, list) in reports {
@@ -178,6 +202,9 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 Report::Calls(_) => {}
             }
         }
+    }
+    if let Some(outside) = outside {
+        outside.habits(world, &mut habits);
     }
     let tree = Tree { world, habits: &habits, members: &members };
     for (n, check) in checks {

@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Find defects in a kernel tree, or a part of one
     Check(Box<CheckArgs>),
+    /// Read a whole tree and keep what it says for later runs over parts of it
+    Index(Box<IndexArgs>),
     /// Say how a function is entered, whether it may sleep, and what it does to its callers
     Function(Box<FunctionArgs>),
     /// Say what a patch series in a mail thread introduces, fixes and leaves
@@ -190,6 +192,12 @@ pub struct ExplainArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
     pub format: ReadFormat,
+}
+
+#[derive(Args, Debug)]
+pub struct IndexArgs {
+    #[command(flatten)]
+    pub tree: TreeArgs,
 }
 
 #[derive(Args, Debug)]

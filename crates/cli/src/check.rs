@@ -4,7 +4,7 @@ use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{self, Inputs};
 use crate::memo::Memo;
 use crate::progress::Stages;
-use crate::{Status, engine, output, place, stats, workers};
+use crate::{Status, engine, index, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::{Confidence, Source};
 use cuthere_report::{Baseline, Coverage, Palette, Rule, Tally};
@@ -60,8 +60,14 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let checks: Vec<_> = engine::registry().into_iter().filter(|check| only.iter().any(|id| id == check.id)).collect();
     let pages: Vec<String> = checks.iter().map(|check| check.page()).collect();
     let rules: Vec<Rule> = checks.iter().zip(&pages).map(|(check, page)| Rule { id: check.id, summary: check.summary, page }).collect();
-    let coverage =
-        Coverage { files: counts.files, functions: counts.functions, functions_complete: counts.functions_complete, checks: only };
+    let coverage = Coverage {
+        files: counts.files,
+        functions: counts.functions,
+        functions_complete: counts.functions_complete,
+        functions_truncated: counts.functions_truncated,
+        rest: index::rest(&counts),
+        checks: only,
+    };
     let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
     let line = |file: &str, line: u32| lines.get(file, line);
     output::standard(|out, colour| match args.format {

@@ -183,11 +183,10 @@ fn ways_in(out: &mut dyn Write, answer: &FunctionAnswer, styles: &Styles) -> io:
                 steps(out, chain, styles)?;
             }
         }
-        if !holds.not_at.is_empty() {
-            let of = holds.calls.map_or(0, |(n, of)| of - n);
-            writeln!(out, "  {fact}called, but not {}{fact:#}, in {}", escape(&what), places(of))?;
-            steps(out, &holds.not_at, styles)?;
-        }
+        // Where fewer than half of the calls have it, they are the exceptions.
+        let Some((with, of)) = holds.calls.filter(|(with, of)| 2 * with >= *of && !holds.not_at.is_empty()) else { continue };
+        writeln!(out, "  {fact}called, but not {}{fact:#}, in {}", escape(&what), places(of - with))?;
+        steps(out, &holds.not_at, styles)?;
     }
     Ok(())
 }

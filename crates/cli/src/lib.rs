@@ -11,6 +11,7 @@ mod engine;
 mod explain;
 mod explorer;
 mod function;
+mod index;
 mod inputs;
 mod man;
 mod memo;
@@ -67,6 +68,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Status> {
     match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Index(args) => index::run(&args),
         Command::Function(args) => function::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -11,7 +11,7 @@ use crate::inputs::Inputs;
 use cuthere_analysis::FunctionAnswer;
 use cuthere_base::{FileId, Source};
 use cuthere_checks::{Options, Outcome, Stats};
-use cuthere_incremental::Keep;
+use cuthere_incremental::{Head, Keep};
 use cuthere_store::{Key, Store, content_hash};
 use cuthere_tree::Tree;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
@@ -57,7 +57,20 @@ impl Memo {
             return cuthere_checks::run(tree, &inputs.model, options, progress);
         }
         let (options_text, names) = (format!("{options:?}"), names(tree));
-        let fixed: [&[u8]; 4] = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes(), &names];
+        let whole = options.paths.iter().all(String::is_empty);
+        let recorder = Recorder::new(tree);
+        let of_whole = of_whole(options);
+        let build = env!("CUTHERE_BUILD").as_bytes();
+        let former = Former {
+            store: &self.store,
+            recorder: &recorder,
+            fixed: &[build, &inputs.model_hash, options_text.as_bytes()],
+            index: &[build, &inputs.model_hash, of_whole.as_bytes()],
+            place: tree.root().to_string_lossy().into_owned(),
+        };
+        // A run over a part rests on what one over the whole has left.
+        let index = if whole { None } else { Head::open(&former) }.map_or_else(Vec::new, |head| head.id.to_vec());
+        let fixed: [&[u8]; 5] = [build, &inputs.model_hash, options_text.as_bytes(), &names, &index];
         progress.stage("cache", 1);
         let lists: Vec<Key> = (0..LISTS).map(|n| key("read", &fixed, &[&n.to_le_bytes()])).collect();
         let mut known = Known { source: tree, contents: FxHashMap::default() };
@@ -71,12 +84,7 @@ impl Memo {
             }
             kept.push(read);
         }
-        let recorder = Recorder::new(tree);
-        let whole = options.paths.iter().all(String::is_empty);
-        let place = whole.then(|| tree.root().to_string_lossy().into_owned());
-        let former = place.map(|place| Former { store: &self.store, recorder: &recorder, fixed: &fixed[..3], place });
-        let keep = former.as_ref().map(|former| former as &dyn Keep);
-        let outcome = cuthere_checks::run_keeping(&recorder, &inputs.model, options, progress, keep);
+        let outcome = cuthere_checks::run_keeping(&recorder, &inputs.model, options, progress, Some(&former));
         if let (Some((read, contents)), Some(packed)) = (recorder.read(), pack(&outcome)) {
             let bytes = bytes_of(&read);
             let mut entries = vec![(key("outcome", &fixed, &[&bytes, &contents]), packed)];
@@ -100,11 +108,30 @@ impl Memo {
         if !self.store.keeps() {
             return cuthere_checks::functions(tree, &inputs.model, options, progress, None, name);
         }
-        let options_text = format!("{options:?}");
-        let fixed: [&[u8]; 3] = [env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, options_text.as_bytes()];
+        let (options_text, of_whole) = (format!("{options:?}"), of_whole(options));
+        let build = env!("CUTHERE_BUILD").as_bytes();
         let recorder = Recorder::new(tree);
-        let former = Former { store: &self.store, recorder: &recorder, fixed: &fixed, place: tree.root().to_string_lossy().into_owned() };
+        let former = Former {
+            store: &self.store,
+            recorder: &recorder,
+            fixed: &[build, &inputs.model_hash, options_text.as_bytes()],
+            index: &[build, &inputs.model_hash, of_whole.as_bytes()],
+            place: tree.root().to_string_lossy().into_owned(),
+        };
         cuthere_checks::functions(&recorder, &inputs.model, options, progress, Some(&former), name)
+    }
+
+    /// What a run over the whole tree has left for runs over a part.
+    pub fn index(&self, tree: &Tree, inputs: &Inputs, options: &Options) -> Option<Head> {
+        let of_whole = of_whole(options);
+        let former = Former {
+            store: &self.store,
+            recorder: &Recorder::new(tree),
+            fixed: &[],
+            index: &[env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, of_whole.as_bytes()],
+            place: tree.root().to_string_lossy().into_owned(),
+        };
+        Head::open(&former)
     }
 
     /// Says what did not work, if the user counts on it.
@@ -119,22 +146,34 @@ impl Memo {
     }
 }
 
+/// The options that what is left of a whole tree depends on.
+fn of_whole(options: &Options) -> String {
+    format!("{:?}", Options { only: Vec::new(), paths: Vec::new(), ..options.clone() })
+}
+
 /// What runs over the whole of one tree leave for each other.
 struct Former<'a> {
     store: &'a Store,
     recorder: &'a Recorder<'a>,
     fixed: &'a [&'a [u8]],
+    /// The same for the index, which does not depend on which checks are run on what.
+    index: &'a [&'a [u8]],
     /// Where the tree is.
     place: String,
 }
 
 impl Former<'_> {
     fn key(&self, what: &str, part: &str) -> Key {
-        key(what, self.fixed, &[self.place.as_bytes(), part.as_bytes()])
+        let fixed = if what == "index" { self.index } else { self.fixed };
+        key(what, fixed, &[self.place.as_bytes(), part.as_bytes()])
     }
 }
 
 impl Keep for Former<'_> {
+    fn now(&self) -> u64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
     fn content(&self, file: FileId) -> Option<Contents> {
         self.recorder.contents.get(file.index())?.get().copied()
     }

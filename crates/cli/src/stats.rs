@@ -20,6 +20,16 @@ pub struct Gap<'a> {
     reason: &'a str,
 }
 
+/// Knowledge of the whole tree that a run over a part has used.
+#[derive(Serialize)]
+pub struct Index {
+    /// When it was made, in seconds since 1970.
+    made: u64,
+    functions: u64,
+    /// Known, but not used: changed since.
+    stale: u64,
+}
+
 /// What is not among the files that were read, and why.
 #[derive(Serialize)]
 pub struct NotRead<'a> {
@@ -53,6 +63,8 @@ pub struct Stats<'a> {
     pub incomplete_functions: Vec<Gap<'a>>,
     /// Functions with more paths than the budget allows; some of them were not followed.
     pub functions_truncated: u64,
+    /// What was known of functions outside of PATH from a run over the whole tree; null: nothing.
+    pub index: Option<Index>,
     /// Places where a file could not be read on.
     pub file_notes: Vec<Gap<'a>>,
     pub skipped: Vec<NotRead<'a>>,
@@ -110,6 +122,7 @@ pub fn write(path: &Path, run: &Ended<'_>) -> Result<()> {
         incomplete,
         incomplete_functions,
         functions_truncated: counts.functions_truncated,
+        index: counts.index.map(|i| Index { made: i.made, functions: i.functions, stale: i.stale }),
         file_notes: counts.notes.iter().map(|(file, line, reason)| Gap { file, line: *line, function: None, reason }).collect(),
         skipped: skipped.iter().map(|s| NotRead { path: &s.path, reason: s.reason.to_string() }).collect(),
         findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),

@@ -148,3 +148,33 @@ fn function_says_what_is_held_on_every_way_in() {
     assert_eq!(json[0]["sleeps"][0]["what"], "msleep()");
     assert_eq!(json[1]["file"], "b.c");
 }
+
+#[test]
+fn a_run_over_a_part_knows_the_rest_by_the_index() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (tree, cache) = (folder.path().join("tree"), folder.path().join("cache"));
+    for part in ["drivers/a", "lib", "include/linux"] {
+        fs::create_dir_all(tree.join(part)).expect("made");
+    }
+    fs::write(tree.join("include/linux/slow.h"), "void slow(void);\nstruct spinlock { int x; };\n").expect("written");
+    let user = "#include <linux/slow.h>\nstruct dev { struct spinlock lock; };\nint go(struct dev *d)\n{\n\tspin_lock(&d->lock);\n\tslow();\n\
+        \tspin_unlock(&d->lock);\n\treturn 0;\n}\n";
+    fs::write(tree.join("drivers/a/a.c"), user).expect("written");
+    fs::write(tree.join("lib/slow.c"), "static void inner(void)\n{\n\tmsleep(3);\n}\n\nvoid slow(void)\n{\n\tinner();\n}\n")
+        .expect("written");
+    let run = |args: &[&str], status: i32| {
+        let mut command = cuthere();
+        command.current_dir(&tree).args(args).arg("--tree").arg(&tree).arg("--cache").arg(&cache);
+        stdout(&mut command, status)
+    };
+    let before = run(&["check", "drivers/a"], 0);
+    assert!(before.contains("known by the kernel model only"), "{before}");
+    let made = run(&["index"], 0);
+    assert!(made.contains("2 of 3 functions"), "{made}");
+    let after = run(&["check", "drivers/a"], 1);
+    assert!(after.contains("sleep-in-atomic") && after.contains("lib/slow.c"), "{after}");
+    assert!(after.contains("1 function outside is known by the index of"), "{after}");
+    fs::write(tree.join("lib/slow.c"), "void slow(void)\n{\n}\n").expect("written");
+    let changed = run(&["check", "drivers/a"], 0);
+    assert!(changed.contains("1 more has changed since"), "{changed}");
+}

@@ -5,10 +5,12 @@
 //! more is done again, and only that. Nothing here analyses: it keeps, finds again, and says what still holds.
 
 mod bodies;
+mod index;
 mod questions;
 mod results;
 
 pub use bodies::{Bodies, Incomplete, Kept, pack_bodies};
+pub use index::{Head, Outside, leave};
 pub use results::{Results, Unit};
 
 use cuthere_base::packed::{packing, unpacking};
@@ -23,6 +25,10 @@ pub trait Keep: Sync {
     fn content(&self, file: FileId) -> Option<[u8; 32]>;
     fn get(&self, what: &'static str, part: &str) -> Option<Vec<u8>>;
     fn put(&self, entries: Vec<(&'static str, String, Vec<u8>)>);
+    /// The time now, in seconds since 1970, for who wants to know how old something is.
+    fn now(&self) -> u64 {
+        0
+    }
 }
 
 /// Something packed: names apart, compressed.

@@ -41,6 +41,10 @@ pub struct Coverage {
     pub functions: u64,
     /// Functions read whole.
     pub functions_complete: u64,
+    /// Functions of which not everything was followed.
+    pub functions_truncated: u64,
+    /// Of a run over a part: what is known of the rest of the tree, in words.
+    pub rest: Option<String>,
     /// Ids of the checks that ran, sorted.
     pub checks: Vec<String>,
 }

@@ -71,9 +71,14 @@ fn summary(out: &mut dyn Write, findings: &[Finding], coverage: &Coverage) -> io
         .collect();
     let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
     let plural = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let cut = match coverage.functions_truncated {
+        0 => String::new(),
+        n => format!(", {n} not followed on all paths"),
+    };
+    let rest = coverage.rest.as_ref().map_or_else(String::new, |rest| format!("; {rest}"));
     writeln!(
         out,
-        "{number}{by} in {}, {} ({} read whole); checks: {}",
+        "{number}{by} in {}, {} ({} read whole{cut}); checks: {}{rest}",
         plural(coverage.files, "file"),
         plural(coverage.functions, "function"),
         coverage.functions_complete,

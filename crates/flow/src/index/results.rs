@@ -24,6 +24,20 @@ impl Habits {
         }
     }
 
+    /// All that is known, in no order.
+    pub fn all(&self) -> impl Iterator<Item = (Giver, (u32, u32))> {
+        self.0.iter().map(|(giver, counts)| (*giver, *counts))
+    }
+
+    /// Takes what is known of more code, where it is more.
+    pub fn raise(&mut self, of: impl Fn(Giver) -> Option<(u32, u32)>) {
+        for (giver, counts) in &mut self.0 {
+            if let Some(more) = of(*giver).filter(|more| more.0 + more.1 > counts.0 + counts.1) {
+                *counts = more;
+            }
+        }
+    }
+
     /// Tested, and dereferenced untested.
     pub fn get(&self, giver: Giver) -> (u32, u32) {
         self.0.get(&giver).copied().unwrap_or_default()

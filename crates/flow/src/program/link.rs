@@ -14,7 +14,7 @@ use cuthere_cfront::include_graph::arch_of;
 use cuthere_cfront::program::Program;
 use cuthere_kernel::{CallbackOp, Context, Level, Model};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 /// More possible targets than this are narrowed to the caller's folder.
@@ -49,26 +49,53 @@ pub struct Links {
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
 }
 
+/// Functions of which nothing but a summary is at hand, by name, with their files.
+pub type Outside = FxHashMap<Symbol, Vec<(FuncId, FileId)>>;
+
+/// The function outside that a call in a file means: of this part of the tree, the nearest.
+fn outside(program: &Program<'_>, from: FileId, all: &[(FuncId, FileId)]) -> Option<FuncId> {
+    let path = program.source.path(from);
+    let arch = arch_of(path).unwrap_or(&program.config.arch);
+    let near = |file: FileId| program.source.path(file).split('/').zip(path.split('/')).take_while(|(a, b)| a == b).count();
+    all.iter()
+        .filter(|(_, file)| program.domain(*file) == program.domain(from) && arch_of(program.source.path(*file)).is_none_or(|a| a == arch))
+        .min_by_key(|(f, file)| (std::cmp::Reverse(near(*file)), *f))
+        .map(|(f, _)| *f)
+}
+
 /// Resolves names for one file, remembering what it found.
 pub(super) struct FileNames<'p, 'a> {
     program: &'p Program<'a>,
     file: FileId,
+    outside: Option<&'p Outside>,
     known: FxHashMap<Symbol, Option<FuncId>>,
 }
 
 impl<'p, 'a> FileNames<'p, 'a> {
-    pub fn new(program: &'p Program<'a>, file: FileId) -> FileNames<'p, 'a> {
-        FileNames { program, file, known: FxHashMap::default() }
+    pub fn new(program: &'p Program<'a>, file: FileId, outside: Option<&'p Outside>) -> FileNames<'p, 'a> {
+        FileNames { program, file, outside, known: FxHashMap::default() }
     }
 
     pub fn get(&mut self, name: Symbol) -> Option<FuncId> {
-        let (program, file) = (self.program, self.file);
-        *self.known.entry(name).or_insert_with(|| program.resolve_call(file, name).and_then(|r| program.function_number(r)).map(FuncId))
+        let (program, file, all) = (self.program, self.file, self.outside);
+        let elsewhere = || all?.get(&name).and_then(|all| outside(program, file, all));
+        *self
+            .known
+            .entry(name)
+            .or_insert_with(|| program.resolve_call(file, name).and_then(|r| program.function_number(r)).map(FuncId).or_else(elsewhere))
     }
 }
 
-/// Links all bodies. `bindings` come from initialisers; those made by assignments are found here.
-pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs: &[Body], bindings: &[Binding]) -> Links {
+/// Links all bodies. `bindings` come from initialisers; those made by assignments are found here. `outside` is asked where the program has no
+/// definition.
+pub fn link(
+    program: &Program<'_>,
+    model: &Model,
+    preemption: Preemption,
+    funcs: &[Body],
+    bindings: &[Binding],
+    outside: Option<&Outside>,
+) -> Links {
     let by_file = files(funcs);
     /// A function bound to a member, how it is then entered, and the object that it was stored in, if that is known.
     type Bound = ((Record, Symbol), FuncId, EntryPoint, Option<ObjectKey>);
@@ -82,7 +109,7 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
     let first: Vec<Pass1> = by_file
         .par_iter()
         .map(|&(start, end)| {
-            let mut names = FileNames::new(program, funcs[start].file);
+            let mut names = FileNames::new(program, funcs[start].file, outside);
             let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new(), stored: Vec::new() };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
@@ -153,7 +180,7 @@ pub fn link(program: &Program<'_>, model: &Model, preemption: Preemption, funcs:
     let mut names: Option<FileNames<'_, '_>> = None;
     for b in bindings {
         if names.as_ref().is_none_or(|n| n.file != b.file) {
-            names = Some(FileNames::new(program, b.file));
+            names = Some(FileNames::new(program, b.file, outside));
         }
         if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
             let (key, f, entry_point) = bound(model, preemption, b.record, b.field, f, b.file, b.loc);
@@ -262,6 +289,26 @@ fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) 
         n if n <= TARGETS_MAX => Some(Callees::Many(fit.into_boxed_slice())),
         _ => None,
     }
+}
+
+/// The names that functions call and that nothing in the program defines, but for those of which the model has the last word.
+pub fn undefined(program: &Program<'_>, model: &Model, funcs: &[Body]) -> FxHashSet<Symbol> {
+    let in_file = |&(start, end): &(usize, usize)| {
+        let mut names = FileNames::new(program, funcs[start].file, None);
+        let mut out: Vec<Symbol> = Vec::new();
+        for d in &funcs[start..end] {
+            for (_, op) in d.all_ops() {
+                if let OpKind::Call { target: Target::Name(name), .. } = op.kind
+                    && names.get(name).is_none()
+                    && !model.entry(name).is_some_and(|e| e.opaque)
+                {
+                    out.push(name);
+                }
+            }
+        }
+        out
+    };
+    files(funcs).par_iter().flat_map_iter(in_file).collect()
 }
 
 /// Ranges of functions of one file.

@@ -233,7 +233,7 @@ pub(super) fn described(world: &World<'_>, Hub(record, field): Hub) -> bool {
 /// What the functions of one file say of pointers to functions.
 fn in_file(world: &World<'_>, range: std::ops::Range<usize>) -> Found {
     let mut out = Found::default();
-    let mut names = FileNames::new(world.program, world.funcs[range.start].file);
+    let mut names = FileNames::new(world.program, world.funcs[range.start].file, None);
     for n in range {
         let (func, body) = (FuncId(n as u32), &world.funcs[n]);
         for (op, o) in body.all_ops() {
