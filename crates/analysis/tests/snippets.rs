@@ -163,7 +163,7 @@ fn transcript(source: &str, function: &str) -> String {
     assert_eq!(outcome.stats.incomplete, [], "the snippet is read whole");
     let head = HEAD.lines().count() as u32;
     let mut findings: Vec<_> = outcome.findings.iter().filter(|f| f.function == function).collect();
-    findings.sort_by(|a, b| number(&a.message, head).cmp(&number(&b.message, head)));
+    findings.sort_by_key(|f| number(&f.message, head));
     findings.iter().map(|f| format!("{}\n", shown(&f.message, head))).collect()
 }
 
