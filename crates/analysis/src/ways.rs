@@ -89,11 +89,10 @@ const SKIPPED_MAX: usize = 12;
 
 /// Whether the answer of a call is what a warning is about: `WARN_ON(spin_trylock(…))`.
 pub fn asserted(world: &World<'_>, body: &Body, call: OpId) -> bool {
-    let Some(OpKind::Call { dst: Some(answer), .. }) = body.op(call).map(|op| op.kind) else { return false };
-    body.all_ops().skip(call.index()).take(4).any(|(_, op)| match op.kind {
-        OpKind::Call { target: Target::Name(name), args, .. } => {
-            body.call_args(args).iter().any(|&a| body.mentions_local(a, answer))
-                && world.model.entry(name).is_some_and(|e| matches!(e.tests, Some(Test::Warning | Test::BugOn)))
+    let Some(line) = body.op(call).map(|op| op.loc.line) else { return false };
+    body.all_ops().any(|(_, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } if op.loc.line == line => {
+            world.model.entry(name).is_some_and(|e| matches!(e.tests, Some(Test::Warning | Test::BugOn)))
         }
         _ => false,
     })

@@ -180,13 +180,17 @@ impl LockImbalance {
             return;
         }
         let past = locks.past.iter().find(|p| p.place == lock.place);
+        // By the same call, or by another name: which lock was meant before is not sure.
+        if past.is_some_and(|p| p.given == event.op || !p.exact) {
+            return;
+        }
         let message = format!("`{name}` is given back, but is not held here");
         let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
         let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
         self.strays.push(Stray {
             op: event.op,
-            before: past.is_some_and(|p| p.exact && p.given != event.op),
+            before: past.is_some(),
             plain: ways::plain(path),
             claim: claim.identity(format!("stray {}", lock.class)),
         });

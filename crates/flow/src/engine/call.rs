@@ -74,6 +74,9 @@ impl<O: Observer> Run<'_, '_, O> {
             self.lift_locks(&call, *f, summary, &state);
             gone = self.freed_by(summary, &values, &state);
         }
+        // Whoever drops the last reference may give back what is held (`kref_put(&x->ref, release_locked)`).
+        let releases = |v: &ValueId| matches!(self.values.get(*v), Value::Function(_));
+        state.locks.doubtful |= entry.is_some_and(|e| !e.refs.is_empty()) && values.iter().any(releases);
         self.havoc(&values, entry, &mut state);
         self.assigned(args, entry, &mut state);
 
