@@ -242,7 +242,7 @@ impl Word for Returns {
 }
 
 impl Word for FreeEffect {
-    const ALLOWED: &'static str = "`INDEX`, `INDEX grace`, `INDEX if-pointer` or `INDEX last`";
+    const ALLOWED: &'static str = "`INDEX`, `INDEX grace`, `INDEX if-pointer`, `INDEX last` or `INDEX put`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let index = argument(words.next())?;
@@ -251,6 +251,7 @@ impl Word for FreeEffect {
             Some("grace") => FreeHow::Grace,
             Some("if-pointer") => FreeHow::IfPointer,
             Some("last") => FreeHow::Last,
+            Some("put") => FreeHow::Put,
             Some(word) => return Err(unknown(word)),
         };
         no_more(words)?;

@@ -23,6 +23,8 @@ pub struct Freed {
     pub deferred: bool,
     /// The reference that the path had was given up, as with a packet; others may hold more.
     pub last: bool,
+    /// A reference to an object that the path made itself was given up; the release callback is taken to free it.
+    pub put: bool,
     /// A callee freed it on some of the ways in which it may have returned: the result that tells.
     pub result: Option<ValueId>,
     /// In a later round of a loop.
@@ -36,8 +38,8 @@ pub struct Freed {
 impl Freed {
     /// Freed by what the call at an operation calls, at once.
     pub fn by(op: OpId, by: Symbol) -> Freed {
-        let (written, deferred, last, later_round, told, replaced) = (None, false, false, false, false, false);
-        Freed { op, way: Way::Model(by), by, written, result: None, deferred, last, later_round, told, replaced }
+        let (deferred, last, put, later_round, told, replaced) = (false, false, false, false, false, false);
+        Freed { op, way: Way::Model(by), by, written: None, result: None, deferred, last, put, later_round, told, replaced }
     }
 }
 

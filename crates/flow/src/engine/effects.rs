@@ -28,7 +28,7 @@ impl<O: Observer> Run<'_, '_, O> {
         if entry.allocates {
             self.show_call(call, EventKind::Allocate { object: result }, state);
         }
-        for free in entry.frees.iter().filter(|free| free.how != FreeHow::IfPointer) {
+        for free in entry.frees.iter().filter(|free| !matches!(free.how, FreeHow::IfPointer | FreeHow::Put)) {
             self.free_argument(call, free, state);
         }
         for &(i, op) in &entry.refs {
@@ -37,7 +37,15 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.show_call(call, EventKind::Reference { object, op }, state);
                 match op {
                     RefOp::Get | RefOp::GetUnlessZero => state.objects.take(object),
-                    RefOp::Put => _ = state.objects.give_back(object),
+                    RefOp::Put => {
+                        let free = entry.frees.iter().find(|free| free.how == FreeHow::Put && free.argument == i);
+                        if !state.objects.give_back(object)
+                            && let Some(free) = free
+                            && self.made_here(object)
+                        {
+                            self.free_argument(call, free, state);
+                        }
+                    }
                 }
             }
         }
@@ -72,13 +80,25 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Whether this function has allocated an object itself, for nobody else to give back.
+    fn made_here(&self, object: ValueId) -> bool {
+        let Some(op) = self.values.call(object).and_then(|op| self.body.op(op)) else { return false };
+        match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(|e| e.allocates && !e.managed),
+            _ => false,
+        }
+    }
+
     /// A primitive frees an argument.
     pub(super) fn free_argument(&mut self, call: &Call<'_>, free: &FreeEffect, state: &mut State) {
         let Some(&value) = call.values.get(free.argument as usize) else { return };
         let (deferred, last) = (free.how == FreeHow::Grace, free.how == FreeHow::Last);
         let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred, last });
         let written = self.body.call_args(call.args).get(free.argument as usize).copied();
-        let freed = Freed { written, deferred, last, ..Freed::by(call.index, call.name) };
+        // The last reference frees the object around its argument.
+        let put = free.how == FreeHow::Put;
+        let value = if put { self.values.pointer_root(value) } else { value };
+        let freed = Freed { written, deferred, last, put, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed, effect, state);
         // A pointer kept in a variable says nothing of what is at the place it was loaded from, once others had a chance to change that.
         let variable = |e| matches!(self.body.expr(e), Expr::Load(place, _) if matches!(self.body.expr(place), Expr::Local(_)));

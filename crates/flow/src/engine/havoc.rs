@@ -110,9 +110,27 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// The place holds a value that nothing is known of.
     fn unknown(&mut self, place: ValueId, state: &mut State) {
+        self.keep_copies(place, state);
         let salt = self.values.len() as u32;
         let v = self.values.fresh(Origin::Havoc(place, salt));
         state.write(self.values, place, v);
+    }
+
+    /// Copies of what a structure's members held at first, kept elsewhere: from now on the members hold other values by the same names.
+    fn keep_copies(&mut self, place: ValueId, state: &mut State) {
+        let values = &*self.values;
+        let member = |v: ValueId| matches!(values.get(v), Value::Entry(p) if p != place && crate::domain::inside(values, p, place));
+        let copies: SmallVec<[ValueId; 2]> = state.env.iter().map(|e| e.1).filter(|&v| member(v)).collect();
+        for copy in copies {
+            let salt = self.values.len() as u32;
+            let kept = self.values.fresh(Origin::Havoc(copy, salt));
+            let known = state.known(self.values, copy);
+            if known != Interval::TOP {
+                state.learn(kept, known);
+            }
+            state.env.iter_mut().filter(|e| e.1 == copy).for_each(|e| e.1 = kept);
+            state.objects.rename(copy, kept);
+        }
     }
 
     /// A pointer is handed to code that is not followed: the zeroed object it points to, or into, is no longer known to be zero.
