@@ -123,6 +123,7 @@ pub fn is_test_code(path: &str) -> bool {
         || name.starts_with("test_")
         || name.starts_with("test-")
         || name.ends_with("_test.c")
+        || name.ends_with("_test_c.c")
         || name.ends_with("-test.c")
         || name == "test.c"
 }

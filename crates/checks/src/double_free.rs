@@ -30,7 +30,7 @@
 //! ## Confidence
 //!
 //! * **high**: both frees are certain, on one path that was followed from its beginning.
-//! * **medium**: after the last reference of an object that the function made itself was dropped; one of them in a later round of a loop; a path that was merged with others.
+//! * **medium**: freed first with the last reference, or by a callee that looks at the object's state; one of them in a later round of a loop; a path that was merged with others.
 //! * **low**: a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
@@ -85,8 +85,7 @@ fn again(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed,
     };
     let sure = if path.assumes_free(before) { Confidence::Low } else { confidence(path, before) };
     let claim = Claim::here(path, event, sure, message).freed(path, before).freed(path, freed);
-    let claim =
-        if before.put { claim.assume(format!("it was the last reference, and the release callback frees `{name}`")) } else { claim };
+    let claim = if before.put { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
     claim.identity(format!("{} {name} {}", before.by, freed.by)).cause(before.op)
 }
 
@@ -118,7 +117,7 @@ fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
 fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
     if words::is_test_code(path.world.path(path.func)) {
         Confidence::Low
-    } else if before.put || path.state.merged || before.later_round || !path.state.rounds.is_empty() {
+    } else if before.put || before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty() {
         Confidence::Medium
     } else {
         Confidence::High

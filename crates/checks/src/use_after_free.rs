@@ -31,7 +31,7 @@
 //! ## Confidence
 //!
 //! * **high**: freed for certain, and used for certain, on one path that was followed from its beginning.
-//! * **medium**: freed with the last reference of an object that the function made itself; free or use in a later round of a loop; a use in a callee that happens on some of its paths only; a path that was merged with others.
+//! * **medium**: freed with the last reference, or by a callee that looks at the object's state first; free or use in a later round of a loop; a use in a callee that happens on some of its paths only; a path that was merged with others.
 //! * **low**: freed by a callee on some of its ways of returning, and nobody asks which it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!
 //! ## What it assumes and misses
@@ -85,7 +85,7 @@ fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Fre
         (Way::Model(by), None) => claim.step(path.func, event.loc, format!("`{by}` reads the next element from `{name}`")),
         _ => claim.access(path, event, access, &name),
     };
-    let claim = if freed.put { claim.assume(format!("it was the last reference, and the release callback frees `{name}`")) } else { claim };
+    let claim = if freed.put { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
     let claim = if freed.deferred { claim.assume("no read-side section is open here, and none of a caller's") } else { claim };
     claim.identity(format!("{} {name} {}", freed.by, access.member)).cause(freed.op)
 }
@@ -97,7 +97,7 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
     };
     if freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func)) {
         Confidence::Low
-    } else if freed.put || path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty() {
+    } else if freed.put || freed.by_state || path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty() {
         Confidence::Medium
     } else {
         Confidence::High

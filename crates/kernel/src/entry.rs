@@ -180,6 +180,8 @@ pub enum FreeHow {
     IfPointer,
     /// The caller gives up its reference, and goes on without the object unless it took another one (`kfree_skb`).
     Last,
+    /// With the call, but the argument only stands for what is freed and can be looked at still (`struct page`).
+    Handle,
     /// A reference is given up. Of an object that the caller has made itself and took no other reference to, it is the last one, and the release
     /// callback frees the object around the argument.
     Put,

@@ -242,7 +242,7 @@ impl Word for Returns {
 }
 
 impl Word for FreeEffect {
-    const ALLOWED: &'static str = "`INDEX`, `INDEX grace`, `INDEX if-pointer`, `INDEX last` or `INDEX put`";
+    const ALLOWED: &'static str = "`INDEX`, `INDEX grace`, `INDEX if-pointer`, `INDEX last`, `INDEX put` or `INDEX handle`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let index = argument(words.next())?;
@@ -252,6 +252,7 @@ impl Word for FreeEffect {
             Some("if-pointer") => FreeHow::IfPointer,
             Some("last") => FreeHow::Last,
             Some("put") => FreeHow::Put,
+            Some("handle") => FreeHow::Handle,
             Some(word) => return Err(unknown(word)),
         };
         no_more(words)?;

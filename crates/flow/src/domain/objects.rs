@@ -23,8 +23,12 @@ pub struct Freed {
     pub deferred: bool,
     /// The reference that the path had was given up, as with a packet; others may hold more.
     pub last: bool,
-    /// A reference to an object that the path made itself was given up; the release callback is taken to free it.
+    /// It is gone only if the reference that was given up was the last one.
     pub put: bool,
+    /// A callee frees it depending on what it finds in memory.
+    pub by_state: bool,
+    /// What the pointer stands for is gone, not what it points to (`struct page`).
+    pub handle: bool,
     /// A callee freed it on some of the ways in which it may have returned: the result that tells.
     pub result: Option<ValueId>,
     /// In a later round of a loop.
@@ -38,8 +42,9 @@ pub struct Freed {
 impl Freed {
     /// Freed by what the call at an operation calls, at once.
     pub fn by(op: OpId, by: Symbol) -> Freed {
-        let (deferred, last, put, later_round, told, replaced) = (false, false, false, false, false, false);
-        Freed { op, way: Way::Model(by), by, written: None, result: None, deferred, last, put, later_round, told, replaced }
+        let (written, result) = (None, None);
+        let (deferred, last, put, by_state, handle, later_round, told, replaced) = (false, false, false, false, false, false, false, false);
+        Freed { op, way: Way::Model(by), by, written, result, deferred, last, put, by_state, handle, later_round, told, replaced }
     }
 }
 
@@ -49,6 +54,8 @@ pub struct Objects {
     freed: SmallVec<[(ValueId, Freed); 1]>,
     /// References taken on this path and not given back, for objects of which that is known.
     taken: SmallVec<[(ValueId, u8); 1]>,
+    /// Objects of which a reference that was not taken on this path was given up.
+    dropped: SmallVec<[ValueId; 1]>,
     /// A call that may have changed any memory was made.
     pub disturbed: bool,
 }
@@ -60,7 +67,8 @@ const TAKEN_MAX: usize = 12;
 
 impl Clone for Objects {
     fn clone(&self) -> Objects {
-        Objects { freed: SmallVec::from_slice(&self.freed), taken: SmallVec::from_slice(&self.taken), disturbed: self.disturbed }
+        let (freed, taken) = (SmallVec::from_slice(&self.freed), SmallVec::from_slice(&self.taken));
+        Objects { freed, taken, dropped: SmallVec::from_slice(&self.dropped), disturbed: self.disturbed }
     }
 }
 
@@ -116,6 +124,18 @@ impl Objects {
         true
     }
 
+    /// A reference that the path did not take itself is given up.
+    pub fn drop_reference(&mut self, object: ValueId) {
+        if self.dropped.len() < TAKEN_MAX && !self.dropped.contains(&object) {
+            self.dropped.push(object);
+        }
+    }
+
+    /// Whether one was.
+    pub fn dropped_reference(&self, object: ValueId) -> bool {
+        self.dropped.contains(&object)
+    }
+
     /// Nothing is known of an object any more.
     pub fn forget(&mut self, object: ValueId) {
         self.freed.retain(|f| f.0 != object);
@@ -130,12 +150,14 @@ impl Objects {
     pub fn rename(&mut self, from: ValueId, to: ValueId) {
         self.freed.iter_mut().filter(|f| f.0 == from).for_each(|f| f.0 = to);
         self.taken.iter_mut().filter(|t| t.0 == from).for_each(|t| t.0 = to);
+        self.dropped.iter_mut().filter(|t| **t == from).for_each(|t| *t = to);
     }
 
     /// Another value stands for objects that go by a value that is made anew: nothing is known of the new one.
     pub fn renew(&mut self, object: ValueId) {
         self.forget(object);
         self.taken.retain(|t| t.0 != object);
+        self.dropped.retain(|t| *t != object);
     }
 
     /// Whether two paths know the same objects to be gone.
@@ -151,6 +173,7 @@ impl Objects {
     /// Takes in a path that knows the same objects to be gone: a reference that one of them took counts as taken.
     pub fn join(&mut self, other: &Objects) {
         self.disturbed |= other.disturbed;
+        other.dropped.iter().for_each(|&object| self.drop_reference(object));
         for &(object, count) in &other.taken {
             match self.taken.iter_mut().find(|t| t.0 == object) {
                 Some(t) => t.1 = t.1.max(count),

@@ -70,7 +70,7 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Tells of the use of a freed object, once. Within a read-side section, and what implies one, the end of the grace period is not yet there.
     pub(super) fn access_freed(&mut self, root: ValueId, state: &mut State, site: &Site) {
         let Some(freed) = state.objects.freed(root).copied() else { return };
-        if freed.told || freed.deferred && state.atomic() {
+        if freed.told || freed.handle || freed.deferred && state.atomic() {
             return;
         }
         self.show_access(root, None, Some(&freed), state, site);

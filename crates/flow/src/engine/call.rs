@@ -55,7 +55,13 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut gone = SmallVec::new();
         if let Some(entry) = entry {
             let looks = entry.length.and_then(|i| values.get(i as usize)).is_none_or(|&n| !state.known(self.values, n).is_zero());
-            for &arg in entry.derefs.iter().filter(|_| looks) {
+            // Of what it frees once more, that is what there is to say.
+            let again = |arg: u8, state: &State| {
+                entry.frees.iter().any(|free| free.argument == arg)
+                    && values.get(arg as usize).is_some_and(|&v| state.objects.freed(self.values.pointer_root(v)).is_some())
+            };
+            let derefs: SmallVec<[u8; 4]> = entry.derefs.iter().copied().filter(|&arg| looks && !again(arg, &state)).collect();
+            for arg in derefs {
                 if !self.access_argument(&call, arg, (Symbol::EMPTY, false), Way::Model(name), &mut state) {
                     return;
                 }
@@ -65,6 +71,9 @@ impl<O: Observer> Run<'_, '_, O> {
         {
             for (id, param, effect) in summary.derefs().chain(summary.tested_derefs()) {
                 let EffectKind::Deref { member, tested, .. } = effect.kind else { continue };
+                if !state.objects.is_empty() && summary.frees_argument(param) {
+                    continue;
+                }
                 if self.lift(effect, &values, &state).is_some()
                     && !self.access_argument(&call, param, (member, tested), Way::Callee(*f, id), &mut state)
                 {

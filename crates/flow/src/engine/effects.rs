@@ -39,11 +39,13 @@ impl<O: Observer> Run<'_, '_, O> {
                     RefOp::Get | RefOp::GetUnlessZero => state.objects.take(object),
                     RefOp::Put => {
                         let free = entry.frees.iter().find(|free| free.how == FreeHow::Put && free.argument == i);
-                        if !state.objects.give_back(object)
-                            && let Some(free) = free
-                            && self.made_here(object)
-                        {
-                            self.free_argument(call, free, state);
+                        if !state.objects.give_back(object) {
+                            state.objects.drop_reference(object);
+                            if let Some(free) = free
+                                && self.made_here(object)
+                            {
+                                self.free_argument(call, free, state);
+                            }
                         }
                     }
                 }
@@ -93,12 +95,13 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn free_argument(&mut self, call: &Call<'_>, free: &FreeEffect, state: &mut State) {
         let Some(&value) = call.values.get(free.argument as usize) else { return };
         let (deferred, last) = (free.how == FreeHow::Grace, free.how == FreeHow::Last);
-        let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred, last });
+        let effect = self.primitive(call, EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred, last, counted: false });
         let written = self.body.call_args(call.args).get(free.argument as usize).copied();
         // The last reference frees the object around its argument.
         let put = free.how == FreeHow::Put;
         let value = if put { self.values.pointer_root(value) } else { value };
-        let freed = Freed { written, deferred, last, put, ..Freed::by(call.index, call.name) };
+        let handle = free.how == FreeHow::Handle;
+        let freed = Freed { written, deferred, last, put, handle, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed, effect, state);
         // A pointer kept in a variable says nothing of what is at the place it was loaded from, once others had a chance to change that.
         let variable = |e| matches!(self.body.expr(e), Expr::Load(place, _) if matches!(self.body.expr(place), Expr::Local(_)));

@@ -125,14 +125,15 @@ impl<O: Observer> Run<'_, '_, O> {
         state: &mut State,
     ) {
         let Some(effect) = summary.effect(freed.effect) else { return };
-        let EffectKind::Free { deferred, last, .. } = effect.kind else { return };
+        let EffectKind::Free { deferred, last, counted, .. } = effect.kind else { return };
+        let by_state = effect.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.place().is_some()));
         if effect.depth >= DEPTH_MAX {
             return;
         }
         let Some(condition) = self.lift(effect, call.values, state) else { return };
         let way = Way::Callee(callee, freed.effect);
         let effect = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-        let freed_here = Freed { way, deferred, last, ..Freed::by(call.index, call.name) };
+        let freed_here = Freed { way, deferred, last, put: counted, by_state, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed_here, effect, state);
         if freed.replaced {
             let object = self.values.pointer_root(value);
@@ -155,8 +156,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let kind = EventKind::Free { object, freed: &freed, before: before.as_ref() };
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: freed.way, kind });
         let place = self.values.deref(value);
-        if let Some(place) = self.relative(place, None) {
-            let kind = EffectKind::Free { place: Box::new(place), deferred: freed.deferred, last: freed.last };
+        let counted = freed.put || state.objects.dropped_reference(object);
+        // What frees only the handle is told to no caller: it says nothing of the object itself.
+        if !freed.handle
+            && let Some(place) = self.relative(place, None)
+        {
+            let kind = EffectKind::Free { place: Box::new(place), deferred: freed.deferred, last: freed.last, counted };
             self.record(call.index, Effect { kind, ..effect }, state);
         }
         state.objects.free(object, freed);

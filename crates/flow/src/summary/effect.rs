@@ -54,8 +54,9 @@ pub enum EffectKind {
     Sleep(Sleep),
     /// An argument is dereferenced; the member that is accessed, if any. `tested`: only where it is known not to be NULL.
     Deref { param: u8, member: Symbol, tested: bool },
-    /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up.
-    Free { place: Box<RelPlace>, deferred: bool, last: bool },
+    /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up, `counted`: the
+    /// count of references had reached zero.
+    Free { place: Box<RelPlace>, deferred: bool, last: bool, counted: bool },
     /// A lock is taken, whether or not it is given back before the return.
     Acquire { lock: Box<RelPlace>, class: Symbol, kind: LockKind, mode: LockMode, nested: bool },
     /// A reference to the object at a place is taken or dropped.

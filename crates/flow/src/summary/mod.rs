@@ -109,6 +109,13 @@ impl Summary {
         })
     }
 
+    /// Whether an argument is freed on every way of returning.
+    pub fn frees_argument(&self, param: u8) -> bool {
+        let argument = |place: &RelPlace| place.root == RelRoot::Param(param) && place.object().is_empty();
+        let freed = |id: EffectId| matches!(self.effect(id).map(|e| &e.kind), Some(EffectKind::Free { place, .. }) if argument(place));
+        !self.outcomes.is_empty() && self.outcomes.iter().all(|o| o.frees.iter().any(|f| freed(f.effect)))
+    }
+
     /// The parameters that are dereferenced only where they are known not to be NULL.
     pub fn tested_derefs(&self) -> impl Iterator<Item = (EffectId, u8, &Effect)> {
         self.effects().filter_map(|(id, e)| match e.kind {
