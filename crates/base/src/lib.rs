@@ -2,12 +2,14 @@
 //!
 //! No I/O, no knowledge of C or of the kernel.
 
+mod escape;
 mod finding;
 mod loc;
 pub mod packed;
 mod source;
 mod symbol;
 
+pub use escape::{escape, push_escaped};
 pub use finding::{Confidence, Finding, Step};
 pub use loc::{FileId, Loc};
 pub use source::{MemorySource, Source};

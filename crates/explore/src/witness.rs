@@ -154,9 +154,14 @@ fn cells(outcome: &Outcome) -> (Vec<String>, Vec<Cell>) {
             (_, true) => " <--",
             _ => "",
         };
-        out.push((at, format!("  {:>4} {}{mark}", line.step.place.line, line.step.text), Some(line.step.place.clone())));
+        out.push((at, format!("  {:>4} {}{mark}", line.step.place.line, shown(&line.step.text)), Some(line.step.place.clone())));
     }
     (heads, out)
+}
+
+/// A source line fit for a terminal and a page.
+fn shown(text: &str) -> String {
+    cuthere_base::escape(&text.replace('\t', " "))
 }
 
 fn diagram(outcome: &Outcome, whole: usize, out: &mut String) {
@@ -305,7 +310,8 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
     }
     let _ = writeln!(out, "\n{} executions; {}", outcome.executions, bounds_text(outcome, options));
     rest(&mut out);
-    out
+    // Names of files and words of assertions come from the program too.
+    out.split('\n').map(cuthere_base::escape).collect::<Vec<_>>().join("\n")
 }
 
 fn place_json(place: &Place) -> Value {
@@ -379,7 +385,8 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let lines: Vec<String> = text.split('\n').map(cuthere_base::escape).collect();
+    lines.join("\n").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The outcome as a page that needs nothing else.

@@ -3,7 +3,7 @@
 //! A step knows where it begins, not where it ends; the end is guessed from the text: a statement that starts with a keyword runs to its
 //! semicolon, anything else to the first blank, comma or semicolon outside parentheses. A wrong guess costs a caret, never a finding.
 
-use crate::escape::push_escaped;
+use cuthere_base::push_escaped;
 use unicode_width::UnicodeWidthStr;
 
 /// Tabs stop here, as everywhere in the kernel.

@@ -4,7 +4,6 @@
 //! findings give the same bytes. It refuses to judge: which findings are shown is the caller's decision, the order is [`sort`]'s.
 
 pub mod baseline;
-mod escape;
 mod excerpt;
 mod html;
 mod json;
@@ -13,7 +12,7 @@ mod sarif;
 mod text;
 
 pub use baseline::Baseline;
-pub use escape::escape;
+pub use cuthere_base::escape;
 pub use html::html;
 pub use json::json_lines;
 pub use order::{Tally, sort};

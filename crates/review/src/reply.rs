@@ -19,7 +19,7 @@ pub struct ReplyOptions {
     pub me: Option<Address>,
     /// Also what was there before, and a reply when there is nothing to object.
     pub verbose: bool,
-    /// Options that the reader must give to see the same, such as `--arch powerpc`.
+    /// Options that the reader must give to see the same, such as `--arch powerpc`; one word each.
     pub arguments: Vec<String>,
     /// What the patches were laid over, in the reader's words: a version or commit.
     pub tree: Option<String>,
@@ -259,7 +259,7 @@ fn how_to_check<'f>(
     if weak {
         words.push("--confidence low".into());
     }
-    words.extend(files.into_iter().take(8).map(shell));
+    words.extend(files.into_iter().take(8).map(path_word));
     fill(
         out,
         "",
@@ -282,10 +282,31 @@ fn how_to_check<'f>(
     out.push_str("\n\n");
 }
 
-/// A word as the shell reads it back.
+/// A word as the shell reads it back, whatever a file is called.
 fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,+: ".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", cuthere_mail::printable_line(word).replace('\'', "'\\''")) }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if cuthere_mail::printable_line(word) == word {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    // Characters that do not show, by their bytes.
+    let mut out = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => out.extend(['\\', c]),
+            c if cuthere_mail::printable_line(c.encode_utf8(&mut [0; 4])) == c.to_string() => out.push(c),
+            c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| out.push_str(&format!("\\x{b:02x}"))),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// A path as an argument: one that begins with `-` would be read as an option.
+fn path_word(path: &str) -> String {
+    if path.starts_with('-') { shell(&format!("./{path}")) } else { shell(path) }
 }
 
 fn bounds(out: &mut String, review: &Review, patch: &PatchReview, options: &ReplyOptions) {
@@ -340,5 +361,26 @@ fn trailers(out: &mut String, id: Option<&str>, options: &ReplyOptions) {
     match id {
         Some(id) => cut_header(out, &format!("  Closes: https://lore.kernel.org/r/{id}/")),
         None => out.push_str("  Closes: <link to this mail>\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        let cases = [
+            ("net/core", "net/core"),
+            ("drivers/n --stats out/x.txt", "'drivers/n --stats out/x.txt'"),
+            ("a'b", "'a'\\''b'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("a\x1b[2J", "$'a\\x1b[2J'"),
+            ("", "''"),
+        ];
+        for (word, expected) in cases {
+            assert_eq!(shell(word), expected, "{word:?}");
+        }
+        assert_eq!((path_word("-rf"), path_word("fs")), ("./-rf".to_owned(), "fs".to_owned()));
     }
 }

@@ -19,7 +19,7 @@ fn columns(line: &str) -> usize {
 #[test]
 fn the_reply_quotes_the_hunk_and_gives_the_evidence_below() {
     let me = Address { name: Some("Rita Reviewer".into()), email: Some("rita@example.net".into()) };
-    let options = ReplyOptions { me: Some(me), arguments: vec!["--arch powerpc".into()], ..ReplyOptions::default() };
+    let options = ReplyOptions { me: Some(me), arguments: vec!["--arch".into(), "powerpc".into()], ..ReplyOptions::default() };
     let text = answer(CLEAN, &[mail("[PATCH] gadget: count ticks", "", &diff(FILE, CLEAN, &bad()))], &options).expect("a reply");
     assert!(text.lines().all(|l| columns(l) <= 75), "{text}");
     for part in [

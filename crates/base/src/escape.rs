@@ -13,7 +13,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Appends one character, escaped if need be.
-pub(crate) fn push_escaped(out: &mut String, c: char) {
+pub fn push_escaped(out: &mut String, c: char) {
     // Writing to a `String` cannot fail.
     let _ = match c {
         '\0'..='\x1f' | '\x7f' => write!(out, "\\x{:02x}", c as u32),
