@@ -5,7 +5,7 @@
 
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Habits, Members};
+use cuthere_flow::index::{Arguments, Habits, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary};
 
@@ -72,6 +72,7 @@ pub struct Tree<'t> {
     pub world: &'t World<'t>,
     pub habits: &'t Habits,
     pub members: &'t Members,
+    pub arguments: &'t Arguments,
 }
 
 /// All selected checks at work on one function.

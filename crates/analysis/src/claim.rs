@@ -44,6 +44,8 @@ pub struct Claim {
     pub identity: String,
     /// For claims that are weighed by what others do with the same result.
     pub belief: Option<Belief>,
+    /// For claims that an argument may be NULL: they fall if every caller hands an object.
+    pub handed: Option<u8>,
 }
 
 impl Claim {
@@ -64,6 +66,7 @@ impl Claim {
             context: String::new(),
             identity: String::new(),
             belief: None,
+            handed: None,
         }
     }
 
@@ -127,12 +130,13 @@ impl Claim {
     /// Adds the steps of an access to what `name` points to: the one here, or the call and the frames below it.
     pub fn access(self, path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, name: &str) -> Claim {
         let text = match (event.way, access.argument) {
-            (Way::Callee(f, _), _) => format!("passes `{name}` to {}()", path.world.func(f).name),
+            (Way::Callee(f, _), Some(_)) => format!("passes `{name}` to {}()", path.world.func(f).name),
+            (Way::Callee(f, _), None) => format!("calls {}(), which dereferences `{name}`", path.world.func(f).name),
             (_, Some(_)) => format!("passes `{name}` to {}(), which dereferences it", access.callee),
             _ if access.member.is_empty() => format!("dereferences `{name}`"),
             _ => format!("loads or stores `{name}->{}`", access.member),
         };
-        self.step(path.func, event.loc, text).down(path.world, if access.argument.is_some() { event.way } else { Way::Here })
+        self.step(path.func, event.loc, text).down(path.world, event.way)
     }
 
     /// Adds the steps of a free: the call here, and the frames below it.
@@ -186,6 +190,21 @@ impl Claim {
             let rest = if n + 1 == OTHERS_MAX && more > 0 { format!(", and {more} more calls") } else { String::new() };
             self.steps.push(At { text: format!("in the same section {}{rest}", at.text), ..at });
         }
+    }
+
+    /// Lets it fall if every caller hands an object for this parameter.
+    pub fn unless_handed(mut self, param: Option<u32>) -> Claim {
+        self.handed = param.and_then(|p| u8::try_from(p).ok());
+        self
+    }
+
+    /// Names a weakness of the place, which lowers the level by one.
+    pub fn weakness(mut self, what: Option<&str>) -> Claim {
+        if let Some(what) = what {
+            self.confidence = if self.confidence == Confidence::High { Confidence::Medium } else { Confidence::Low };
+            self.assumes.push(what.to_owned());
+        }
+        self
     }
 
     /// Weighs it by what others do.

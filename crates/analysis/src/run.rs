@@ -10,7 +10,7 @@ use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Habits, Members};
+use cuthere_flow::index::{Arguments, Giver, Habits, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::{link, undefined};
@@ -190,7 +190,8 @@ fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
 /// Weighs what was claimed against the rest of the program.
 fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options, outside: Option<&Outside>) -> Vec<Finding> {
     let program = world.program;
-    let (mut habits, mut members, mut claims) = (Habits::default(), Members::default(), Vec::<Claim>::new());
+    let (mut habits, mut members, mut arguments) = (Habits::default(), Members::default(), Arguments::default());
+    let mut claims = Vec::<Claim>::new();
     for (func, list) in reports {
         for report in list {
             match report {
@@ -198,6 +199,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 Report::Fact(fact) => {
                     habits.add(&fact);
                     members.add(func, &fact);
+                    arguments.add(func, &fact);
                 }
                 Report::Calls(_) => {}
             }
@@ -206,7 +208,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     if let Some(outside) = outside {
         outside.habits(world, &mut habits);
     }
-    let tree = Tree { world, habits: &habits, members: &members };
+    let tree = Tree { world, habits: &habits, members: &members, arguments: &arguments };
     for (n, check) in checks {
         if let Some(judge) = check.tree {
             let mut late = Claims::of(*n);
@@ -238,6 +240,22 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
             let (confidence, said) = belief.weigh(&habits);
             claim.confidence = confidence;
             claim.assumes.extend(said);
+            // Who else uses a function of another folder was not read.
+            if let Giver::Function(f) = belief.giver
+                && outside.is_none()
+                && !world.func(f).is_static
+                && !wanted(world.path(f))
+                && confidence == Confidence::High
+            {
+                claim.confidence = Confidence::Medium;
+                claim.assumes.push(format!("other uses of {}() were not read", world.func(f).name));
+            }
+        }
+        if let Some(param) = claim.handed
+            && arguments.all_hand_objects(claim.at.0, param)
+        {
+            claim.confidence = Confidence::Low;
+            claim.assumes.push(format!("every caller of {}() hands an object", world.func(claim.at.0).name));
         }
         if cut_off(world, &claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);

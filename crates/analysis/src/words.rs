@@ -3,7 +3,8 @@
 use cuthere_base::Symbol;
 use cuthere_flow::body::Body;
 use cuthere_flow::domain::{Ground, Preemption, State, Wait};
-use cuthere_flow::program::EntryPoint;
+use cuthere_flow::program::{EntryPoint, World};
+use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Level, LockKind};
 
 /// The kind of a lock in the kernel's words.
@@ -110,6 +111,14 @@ pub fn entry_point(entry_point: &EntryPoint) -> String {
 /// Whether a function runs while the kernel or a module starts, and never again.
 pub fn is_boot_code(body: &Body) -> bool {
     body.annotations.iter().any(|a| a.as_str().starts_with("__init"))
+}
+
+/// Why a place counts for less than others: what is found there does not bring a running machine down.
+pub fn weak_place(world: &World<'_>, func: FuncId) -> Option<&'static str> {
+    if is_test_code(world.path(func)) {
+        return Some("this is a test, or runs in user space");
+    }
+    is_boot_code(world.func(func)).then_some("this runs once, at boot or when a module is loaded")
 }
 
 /// Whether a file is a test, or a program that runs in user space: what is found there does not bring a machine down.

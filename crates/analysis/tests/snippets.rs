@@ -134,6 +134,7 @@ fn effect(e: &Effect) -> String {
         },
         EffectKind::Deref { param, tested: false, .. } => format!("dereferences arg{param}"),
         EffectKind::Deref { param, tested: true, .. } => format!("dereferences arg{param}, tested"),
+        EffectKind::DerefMember { .. } => "dereferences a member".to_owned(),
         EffectKind::Free { place: p, .. } => format!("frees {}", place(p)),
         EffectKind::Acquire { lock, class, .. } => format!("takes {class} at {}", place(lock)),
         EffectKind::Reference { place: p, op } => format!("{op:?} {}", place(p)),

@@ -28,26 +28,33 @@
 //!
 //! ## Confidence
 //!
-//! * **high**: an allocation outside of boot code, also one that a function of the tree hands on, if others who call it test it; a look-up
-//!   whose key came from outside; a look-up that nearly all other callers test; a dereference right after a test found NULL.
-//! * **medium**: most other callers test it; a path on which NULL was found earlier; a pointer that is tested after it was dereferenced; a
-//!   member that most others test; a call that also answers through a variable that was tested.
-//! * **low**: others do not test it either; a zeroed member on a path that was merged with others.
+//! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
+//!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
+//! * **medium**: a look-up that most other callers test, or that only few others use; a test of that pointer alone earlier on the path, with the
+//!   dereference in the same function; NULL by assignment on a path that the arguments alone decide; a pointer that is dereferenced on every
+//!   way to its test.
+//! * **low**: what was wrong more often than right when it was looked up. NULL that a body returns though few others test for it: most callers know
+//!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it. A test that is one part of a
+//!   larger condition, that only chooses a value, or that a macro makes, with the dereference later: such tests are made for safety's sake. Members that
+//!   most others test: each has its own reason to know. A pointer loaded from memory that is tested after its use: others may have changed it.
+//!   An argument of a static function whose every caller hands an object. Zeroed members on paths that were merged.
+//! * One level less: boot code, tests, programs in user space, and calls that also answered through a variable that was tested.
 //!
 //! ## What it assumes and misses
 //!
 //! A result may be NULL whenever its function can return NULL with these arguments; what makes that impossible here and is not a
 //! condition on arguments is not seen: a property that every device tree of a machine has, a device that exists because it is the one that
-//! asks. Error pointers are another matter. Which element of an array holds NULL is not followed.
+//! asks. Error pointers are another matter. Which element of an array holds NULL is not followed. Of pointers in memory that a callee dereferences, those
+//! that its caller has just set or tested count, one call chain within a file deep.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::body::{BlockId, Expr, OpId, OpKind, Target};
 use cuthere_flow::engine::event::{Access, EventKind, NullCause};
 use cuthere_flow::engine::{Event, Path, null_return};
 use cuthere_flow::index::{Belief, Giver};
 use cuthere_flow::program::World;
-use cuthere_flow::summary::{FuncId, Way};
+use cuthere_flow::summary::{FuncId, Summary, Way};
 use cuthere_flow::value::{Value, ValueId};
 
 pub(crate) const CHECK: Check = Check {
@@ -57,12 +64,18 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("null_deref.rs"),
         maturity: Maturity::Stable,
     },
-    start: |_, _| Box::new(NullDeref),
+    start: |_, _| Box::<NullDeref>::default(),
     entered: false,
     tree: Some(members),
 };
 
-struct NullDeref;
+#[derive(Default)]
+struct NullDeref {
+    /// Tests that came after a dereference of the same value on some path, by the test's block.
+    late: Vec<(BlockId, Claim)>,
+    /// Tests that some path reaches without a dereference before it.
+    needed: Vec<BlockId>,
+}
 
 impl Checker for NullDeref {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
@@ -73,12 +86,24 @@ impl Checker for NullDeref {
                 Some(NullCause::Zeroed) => zeroed(path, event, access),
                 Some(NullCause::Field(..)) | None => None,
             },
-            EventKind::Test { value, .. } if event.origin.is_empty() => tested_late(path, event, *value),
+            EventKind::Test { value, block, .. } if event.origin.is_empty() => {
+                match tested_late(path, event, *value, *block) {
+                    Some(claim) => self.late.push((*block, claim)),
+                    None if !self.needed.contains(block) => self.needed.push(*block),
+                    None => {}
+                }
+                None
+            }
             _ => None,
         };
         if let Some(claim) = claim {
             claims.add(claim);
         }
+    }
+
+    fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+        let needed = &self.needed;
+        self.late.drain(..).filter(|(block, _)| !needed.contains(block)).for_each(|(_, claim)| claims.add(claim));
     }
 }
 
@@ -102,14 +127,14 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         _ => format!("`{from}` may return NULL"),
     };
     let args = path.body.call_args(args);
-    let boot = words::is_test_code(world.path(path.func)) || path.body.annotations.iter().any(|a| a.as_str().starts_with("__init"));
+    let place = words::weak_place(world, path.func);
     let belief = Belief {
         giver,
         why,
         outside: args.iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| path.from_outside(l))),
         lookup: world.model.entry(giver.name(world)).is_some_and(|e| e.lookup),
         // What the call left in a variable whose address it got (`err`, a length) may tell of the failure too.
-        weak: boot || path.decided_by(call, &path.locals_given(args)),
+        weak: place.is_some() || path.decided_by(call, &path.locals_given(args)),
         tested_here: false,
     };
     let message = match (event.way, access.argument) {
@@ -120,7 +145,8 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
     let claim = Claim::here(path, event, Confidence::Medium, message)
         .step(path.func, op.loc, format!("`{name}` = {callee}(), which may be NULL"))
         .access(path, event, access, &name)
-        .assume(assumed);
+        .assume(assumed)
+        .assume_all(place.map(str::to_owned));
     Some(claim.identity(format!("{callee} {name}")).cause(call).believe(belief))
 }
 
@@ -128,6 +154,10 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
 fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
     let name = access.text.map_or_else(|| pointer_name(path, access, None, Symbol::EMPTY), |e| path.body.text(e));
     let literal = matches!(path.values.get(access.pointer), Value::Int(_));
+    if access.text.is_some_and(|e| matches!(path.body.expr(e), Expr::Int(_))) {
+        // Written so: to learn where a member lies.
+        return None;
+    }
     let test = path.null_test(access.pointer);
     if test.is_none()
         && let Some(call) = path.values.call(access.pointer)
@@ -135,32 +165,36 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         // One of the ways in which a call returns, and nobody asked which.
         return unchecked(path, event, access, call);
     }
-    let claim = known_claim(path, event, &name);
-    let weak = words::is_test_code(path.world.path(path.func));
+    let weak = words::weak_place(path.world, path.func);
     // Decisions in between may be tied to the test in ways that are not seen.
-    let indirect = access.argument.is_some() || path.left_loop();
+    let indirect = access.argument.is_some() || event.way != Way::Here || path.left_loop() || path.state.merged;
+    let claim = known_claim(path, event, &name).unless_handed(handed(path, access.pointer));
     let Some(test) = test else {
-        if !literal {
-            return None;
-        }
-        // NULL by assignment only: the path decides. Behind a loop that may have run zero times it is most often a search that finds something.
-        let confidence = if weak || indirect { Confidence::Low } else { Confidence::Medium };
+        // NULL by assignment only. Behind a loop that may have run zero times it is most often a search that finds something, and other
+        // decisions most often go together with it.
+        let always = access.text.and_then(|e| path.body.loaded_local(e)).is_some_and(|l| path.always_null(l));
+        let decided = !indirect && path.decided_by_arguments();
+        let confidence = if always || decided { Confidence::Medium } else { Confidence::Low };
         let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
-        return Some(claim.sure(confidence));
+        return literal.then(|| claim.sure(confidence).weakness(weak));
     };
-    // Callers of a static function may all hand a pointer.
-    let asks_callers = path.body.is_static
-        && path.values.param(access.pointer, path.body.params).is_some()
-        && !path.world.entry_points.contains_key(&path.func);
-    let confidence = if test.in_macro || literal || weak {
+    let plain = !path.left_loop() && !path.state.merged && event.unconditional(path.world);
+    let (sure, tied) = (test.fresh && plain, indirect && !(test.independent && plain));
+    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied {
         Confidence::Low
-    } else if indirect || asks_callers || !test.fresh || test.chooses_value || path.state.merged {
+    } else if !sure || handed(path, access.pointer).is_some() {
         Confidence::Medium
     } else {
         Confidence::High
     };
     let text = format!("`{}` is {}", test.text, test.taken);
-    Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name))
+    Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name).weakness(weak))
+}
+
+/// The parameter of a static function that a value is: all its callers may hand a pointer.
+fn handed(path: &Path<'_, '_>, value: ValueId) -> Option<u32> {
+    let asks_callers = path.body.is_static && !path.world.entry_points.contains_key(&path.func);
+    path.values.param(value, path.body.params).filter(|_| asks_callers)
 }
 
 /// A member of a new object, used before anything was stored there.
@@ -171,10 +205,10 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
         _ => None,
     };
     let name = path.body.text(access.text.or_else(argument)?);
-    let weak = path.state.merged || words::is_test_code(path.world.path(path.func));
-    let confidence = if weak { Confidence::Low } else { Confidence::Medium };
-    let claim = known_claim(path, event, &name).access(path, event, access, &name);
-    Some(claim.sure(confidence).assume(format!("`{name}` is zero from the allocation on, and nothing was stored there")))
+    let confidence = if path.state.merged { Confidence::Low } else { Confidence::Medium };
+    let claim = known_claim(path, event, &name).access(path, event, access, &name).sure(confidence);
+    let claim = claim.assume(format!("`{name}` is zero from the allocation on, and nothing was stored there"));
+    Some(claim.weakness(words::weak_place(path.world, path.func)))
 }
 
 fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
@@ -183,17 +217,24 @@ fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
 }
 
 /// A test that comes after the dereference of the same value.
-fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId) -> Option<Claim> {
+fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: BlockId) -> Option<Claim> {
+    if !path.tests_pointer(block) {
+        return None;
+    }
     let &(_, op) = path.state.derefs.iter().find(|d| d.0 == value)?;
     let deref = path.body.op(op)?;
     let OpKind::Access { ptr, member } = deref.kind else { return None };
     let text = path.body.text(ptr);
     let what = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
-    let claim = Claim::here(path, event, Confidence::Medium, format!("`{text}` is dereferenced before it is tested for NULL"))
+    // Others may have changed what lies in memory.
+    let in_memory = path.member(value).is_some() && path.variable(value).is_none();
+    let confidence = if in_memory { Confidence::Low } else { Confidence::Medium };
+    let claim = Claim::here(path, event, confidence, format!("`{text}` is dereferenced before it is tested for NULL"))
         .step(path.func, deref.loc, what)
         .step(path.func, event.loc, format!("tests `{text}` for NULL"))
         .assume(format!("the test of `{text}` at line {} is needed", event.loc.line))
         .identity(format!("late {text}"));
+    let claim = claim.unless_handed(handed(path, value)).weakness(words::weak_place(path.world, path.func));
     Some(claim.about(op).at(path.func, deref.loc))
 }
 
@@ -230,9 +271,10 @@ fn untested_member(world: &World<'_>, func: FuncId, op: OpId, argument: Option<u
         }
         _ => return None,
     };
-    let confidence = if words::is_test_code(world.path(func)) { Confidence::Low } else { Confidence::Medium };
     let message = format!("`{text}` is dereferenced untested; `{member}` of `struct {record}` may be NULL");
-    Some(Claim::new(op, (func, made.loc), confidence, message).step(func, made.loc, step).identity(format!("member {record}.{member}")))
+    Some(
+        Claim::new(op, (func, made.loc), Confidence::Low, message).step(func, made.loc, step).identity(format!("member {record}.{member}")),
+    )
 }
 
 /// The pointer as the reader knows it: as written, or the variable that took the result.
@@ -240,7 +282,10 @@ fn pointer_name(path: &Path<'_, '_>, access: &Access<'_>, result: Option<Symbol>
     if let Some(l) = path.variable(access.pointer) {
         return path.body.local_name(l).as_str().to_owned();
     }
-    let written = access.text.map(|e| path.body.text(e)).filter(|text| text != "…");
+    let written = access.text.map(|e| path.body.text(e)).filter(|text| text != "…").or_else(|| {
+        let place = path.state.env.iter().find(|e| e.1 == access.pointer && path.values.local_of(e.0).is_none())?.0;
+        path.describe_place(place, 0)
+    });
     written.or_else(|| result.map(|n| n.as_str().to_owned())).unwrap_or_else(|| match callee {
         Symbol::EMPTY => "the pointer".to_owned(),
         callee => format!("{callee}()"),

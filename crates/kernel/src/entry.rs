@@ -334,6 +334,10 @@ pub struct Entry {
     pub callbacks: Vec<CallbackEffect>,
     /// Arguments dereferenced whatever happens, so they must not be NULL.
     pub derefs: Vec<u8>,
+    /// Arguments that are dereferenced if they are addresses inside of an object (`&p->dev`); NULL itself is looked for.
+    pub derefs_inside: Vec<u8>,
+    /// Arguments that are neither zero nor NULL nor false where the call returns: it ends a test that fails.
+    pub ensures: Vec<u8>,
     /// The argument that says how much of them is looked at; nothing if it is zero.
     pub length: Option<u8>,
     /// Arguments that may be NULL (`kfree`).

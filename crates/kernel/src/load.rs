@@ -136,7 +136,16 @@ impl Loader<'_> {
     fn entries(&mut self, rows: Vec<EntryRow>, learned: bool) -> Result<(), ModelError> {
         for row in rows {
             let span = row.name.span();
-            let plain = row.derefs.iter().chain(&row.null_ok).chain(&row.assigns).chain(&row.interior).chain(&row.length).chain(&row.waits);
+            let plain = row
+                .derefs
+                .iter()
+                .chain(&row.derefs_inside)
+                .chain(&row.ensures)
+                .chain(&row.null_ok)
+                .chain(&row.assigns)
+                .chain(&row.interior)
+                .chain(&row.length)
+                .chain(&row.waits);
             for index in plain.chain(&row.wakes).chain(&row.publishes) {
                 self.argument(*index, span.start)?;
             }
@@ -254,6 +263,8 @@ fn entry(row: EntryRow) -> Entry {
         returns_ref: row.returns_ref,
         callbacks: row.callback.into_iter().map(callback).collect(),
         derefs,
+        derefs_inside: row.derefs_inside,
+        ensures: row.ensures,
         length: row.length,
         null_ok: row.null_ok,
         assigns: row.assigns,

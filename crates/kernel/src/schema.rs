@@ -75,6 +75,12 @@ pub(crate) struct EntryRow {
     pub callback: Vec<CallbackRow>,
     #[serde(default)]
     pub derefs: Vec<u8>,
+    /// Arguments that are dereferenced if they lie inside of an object; NULL itself is allowed.
+    #[serde(default)]
+    pub derefs_inside: Vec<u8>,
+    /// Arguments that are not zero, NULL or false where the call returns.
+    #[serde(default)]
+    pub ensures: Vec<u8>,
     pub length: Option<u8>,
     #[serde(default)]
     pub null_ok: Vec<u8>,

@@ -46,7 +46,7 @@ pub(super) fn add(world: &World<'_>, f: FuncId, answer: &mut FunctionAnswer) {
                 answer.references.push(done(format!("{how} {}", place(body, p, true))));
             }
             // Callers need not ensure anything for what is tested first.
-            EffectKind::Deref { .. } => {}
+            EffectKind::Deref { .. } | EffectKind::DerefMember { .. } => {}
         }
     }
     answer.returns = returns(world, f, summary);

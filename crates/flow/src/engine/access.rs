@@ -1,6 +1,11 @@
 //! Dereferences: of pointers that may be NULL or point to something freed, and of parameters.
 
+use super::call::Call;
+use super::havoc::is_local;
 use super::*;
+
+/// Members dereferenced that callers are told of.
+const MEMBERS_MAX: usize = 4;
 
 /// Where a pointer is dereferenced.
 pub(super) struct Site {
@@ -56,6 +61,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     && !record.is_unknown()
                 {
                     self.show_access(root, Some(NullCause::Field(record, field)), None, state, site);
+                    self.member_deref(place, state, site);
                 }
             }
             _ => {}
@@ -100,6 +106,69 @@ impl<O: Observer> Run<'_, '_, O> {
 
     pub(super) fn null_return(&self, op: OpId) -> Option<(NullWhy, Symbol)> {
         null_return(self.world, self.func, op)
+    }
+
+    /// Tells callers that a member they can reach is dereferenced: of functions that only their own file calls, as helpers rest on what these leave.
+    fn member_deref(&mut self, place: ValueId, state: &State, site: &Site) {
+        let depth = match site.way {
+            Way::Callee(f, id) => self.world.summary(f).and_then(|s| s.effect(id)).map_or(0, |d| d.depth + 1),
+            _ => 0,
+        };
+        // On every path, and before anything else could have stored there.
+        let first = |op: &Op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(is_local),
+            OpKind::Call { .. } => false,
+            _ => true,
+        };
+        if state.trail != 0 || !self.body.all_ops().take_while(|(id, _)| *id < site.op).all(|(_, op)| first(op)) {
+            return;
+        }
+        if depth > 3 || !self.body.is_static || self.world.entry_points.contains_key(&self.func) {
+            return;
+        }
+        let Some(place) = self.relative(place, None) else { return };
+        if !matches!(place.root, RelRoot::Param(_)) || place.path.len() > 3 {
+            return;
+        }
+        let of = |m: &&Made| matches!(&m.effect.kind, EffectKind::DerefMember { .. });
+        let known = |m: &Made| matches!(&m.effect.kind, EffectKind::DerefMember { place: p, .. } if **p == place);
+        if self.made.iter().any(known) || self.made.iter().filter(of).count() >= MEMBERS_MAX {
+            return;
+        }
+        let condition = Condition::from_elem(self.guard(state, None), 1);
+        let kind = EffectKind::DerefMember { place: Box::new(place), member: site.member };
+        let effect = Effect { kind, loc: site.loc, way: site.way, condition, depth, indirect: 0, modes: 0, always: false };
+        self.made.push(Made { op: site.op, effect });
+    }
+
+    /// Members that a callee dereferences as this function has left them; false: the path ends here.
+    pub(super) fn lift_member_derefs(&mut self, call: &Call<'_>, callee: FuncId, summary: &Summary, state: &mut State) -> bool {
+        for (id, place, member, effect) in summary.member_derefs() {
+            let Some(&nothing) = call.values.first() else { continue };
+            let Some(place) = self.absolute(place, call.values, nothing, state) else { continue };
+            let value = state.read(self.values, place);
+            if !state.known(self.values, value).may_be_zero() || self.lift(effect, call.values, state).is_none() {
+                continue;
+            }
+            let site = Site {
+                op: call.index,
+                loc: call.op.loc,
+                origin: call.op.origin,
+                member,
+                text: None,
+                expr: None,
+                way: Way::Callee(callee, id),
+                argument: None,
+                callee: call.name,
+                tested: false,
+            };
+            // Zero as a part of something zeroed is what the callee may have been made for.
+            let zeroed = self.values.get(value) == Value::Int(0) && state.written(place).is_none();
+            if !zeroed && !self.access(value, state, &site) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Tells callers that a parameter is dereferenced; one that is `tested` only if it is not dereferenced untested as well.

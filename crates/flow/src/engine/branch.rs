@@ -192,6 +192,9 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         if direct {
+            if let Some(p) = self.values.param(self.values.pointer_root(value), self.body.params.min(64)) {
+                self.tests |= 1 << p;
+            }
             let b = self.body.block(block);
             let kind = EventKind::Test { value, block, error };
             self.show(state, Event { op: OpId(b.ops.1), loc: b.loc, origin: b.origin, way: Way::Here, kind });

@@ -66,6 +66,12 @@ impl<O: Observer> Run<'_, '_, O> {
                     return;
                 }
             }
+            for &arg in &entry.derefs_inside {
+                let inside = values.get(arg as usize).is_some_and(|&v| matches!(self.values.get(v), Value::Addr(_)));
+                if inside && !self.access_argument(&call, arg, (Symbol::EMPTY, false), Way::Model(name), &mut state) {
+                    return;
+                }
+            }
         } else if let Some(Callees::One(f)) = callees
             && let Some(summary) = world.summary(*f)
         {
@@ -80,13 +86,20 @@ impl<O: Observer> Run<'_, '_, O> {
                     return;
                 }
             }
+            if !self.lift_member_derefs(&call, *f, summary, &mut state) {
+                return;
+            }
             self.lift_locks(&call, *f, summary, &state);
             gone = self.freed_by(summary, &values, &state);
         }
         // Whoever drops the last reference may give back what is held (`kref_put(&x->ref, release_locked)`).
         let releases = |v: &ValueId| matches!(self.values.get(*v), Value::Function(_));
         state.locks.doubtful |= entry.is_some_and(|e| !e.refs.is_empty()) && values.iter().any(releases);
-        self.havoc(&values, entry, &mut state);
+        let kept = match (entry, callees) {
+            (None, Some(Callees::One(f))) => world.summary(*f).map_or(0, |s| s.kept_arguments()),
+            _ => 0,
+        };
+        self.havoc(&values, kept, entry, &mut state);
         self.assigned(args, entry, &mut state);
 
         let result = self.values.result(index);
@@ -196,6 +209,13 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             (Some(T::BugOn), Some(&v)) if !self.assume(&mut state, v, false, 0) => return,
             _ => {}
+        }
+        for &i in &entry.ensures {
+            if let Some(&v) = values.get(i as usize)
+                && (state.known(self.values, v).is_zero() || !self.assume(&mut state, v, true, 0))
+            {
+                return;
+            }
         }
         match entry.returns {
             Returns::Arg(i) => value = values.get(i as usize).copied().unwrap_or(result),
@@ -338,6 +358,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             any = true;
             s.locks.doubtful |= outcome.doubtful || doubtful;
+            self.leave_written(call, &outcome.written, &mut s);
             for &freed in &outcome.frees {
                 if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
                     self.lift_free(call, callee, summary, freed, value, &mut s);

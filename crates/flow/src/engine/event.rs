@@ -6,6 +6,7 @@
 use super::Path;
 use crate::body::{BlockId, ExprId, OpId, Record};
 use crate::domain::{Freed, Held, Wait};
+use crate::program::World;
 use crate::summary::{Condition, FuncId, Way};
 use crate::value::ValueId;
 use cuthere_base::{Loc, Symbol};
@@ -33,6 +34,14 @@ pub struct Event<'e> {
     pub origin: Symbol,
     pub way: Way,
     pub kind: EventKind<'e>,
+}
+
+impl Event<'_> {
+    /// Whether it happens on every path through the callee that it is in; of what happens here, yes.
+    pub fn unconditional(&self, world: &World<'_>) -> bool {
+        let Way::Callee(f, id) = self.way else { return true };
+        world.summary(f).and_then(|s| s.effect(id)).is_some_and(|e| e.always || e.condition.iter().any(|g| g.is_empty()))
+    }
 }
 
 pub enum EventKind<'e> {

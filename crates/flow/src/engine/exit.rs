@@ -42,6 +42,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 checked_params |= 1 << p;
             }
         }
+        let written = self.written_through(&state);
         let mut guard = self.guard(&state, None);
         // What was written since holds no more of what callers find there.
         guard.retain(|(subject, _)| subject.place().is_none_or(|place| !self.writes(&place, &state)));
@@ -60,8 +61,75 @@ impl<O: Observer> Run<'_, '_, O> {
             objects: std::mem::take(&mut state.objects),
             ctx: state.ctx.minus(self.entry_ctx),
             checked_params,
+            written,
             null_from,
         });
+    }
+
+    /// What a path has written to where parameters point, as wholes.
+    fn written_through(&self, state: &State) -> SmallVec<[(u8, Interval); 1]> {
+        let own = |place: ValueId| match self.values.get(place) {
+            Value::PDeref(v) => self.values.param(v, self.body.params.min(16)),
+            _ => None,
+        };
+        state.env.iter().filter_map(|&(place, v)| own(place).map(|p| (p as u8, state.known(self.values, v)))).collect()
+    }
+
+    /// The parameters, as bits, that go elsewhere: handed on in a way that is not followed, stored, computed with or assigned to; and those whose members
+    /// are written.
+    fn leaked(&self) -> u64 {
+        let mut bits = 0u64;
+        let all = self.body.params.min(16);
+        let value = |e: ExprId, bits: &mut u64| {
+            let through = matches!(self.body.expr(e), Expr::Load(place, _) if !matches!(self.body.expr(place), Expr::Local(_)));
+            if !through {
+                self.body.locals_in(e, &mut |l| {
+                    if l.0 < all {
+                        *bits |= 1 << l.0
+                    }
+                });
+            }
+        };
+        for (id, op) in self.body.all_ops() {
+            match op.kind {
+                OpKind::Store { place, value: v } => {
+                    value(v, &mut bits);
+                    let whole = matches!(self.body.expr(place), Expr::Deref(v) if self.body.loaded_local(v).is_some());
+                    if !whole {
+                        self.body.locals_in(place, &mut |l| {
+                            if l.0 < all {
+                                bits |= 1 << l.0
+                            }
+                        });
+                    }
+                }
+                OpKind::Zero { place } => self.body.locals_in(place, &mut |l| {
+                    if l.0 < all {
+                        bits |= 1 << l.0
+                    }
+                }),
+                OpKind::Call { args, dst, .. } => {
+                    let kept = match self.world.callees(self.func, id) {
+                        Some(Callees::One(f)) => self.world.summary(*f).map_or(0, |s| s.kept_arguments()),
+                        _ => 0,
+                    };
+                    for (i, &a) in self.body.call_args(args).iter().enumerate() {
+                        if i >= 64 || kept >> i & 1 == 0 {
+                            value(a, &mut bits);
+                        }
+                    }
+                    if let Some(l) = dst.filter(|l| l.0 < all) {
+                        bits |= 1 << l.0;
+                    }
+                }
+                OpKind::LoopNext { args, .. } | OpKind::GuardEnter { args, .. } | OpKind::GuardExit { args, .. } => {
+                    self.body.call_args(args).iter().for_each(|&a| value(a, &mut bits));
+                }
+                OpKind::Gap => return u64::MAX,
+                OpKind::Access { .. } | OpKind::Declare(_) => {}
+            }
+        }
+        bits
     }
 
     /// Whether a path has written a place relative to an argument.
@@ -113,7 +181,12 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             _ => return None,
         };
-        let l = self.body.loaded_local(*self.body.call_args(args).get(i as usize)?)?;
+        let mut flags = *self.body.call_args(args).get(i as usize)?;
+        // More flags beside the caller's own.
+        while let Expr::Bin(BinOp::Or, a, b) = self.body.expr(flags) {
+            flags = if matches!(self.body.expr(a), Expr::Int(_)) { b } else { a };
+        }
+        let l = self.body.loaded_local(flags)?;
         (l.0 < self.body.params.min(255)).then_some(l.0 as u8)
     }
 
@@ -153,17 +226,18 @@ impl<O: Observer> Run<'_, '_, O> {
         {
             summary.ret.computed = self.computed(first);
         }
+        summary.tests = self.tests;
         summary.ret.asks = self.only_asks();
         for e in &exits {
             let Some((why, from)) = e.null_from else { continue };
             match &mut summary.ret.null {
                 None => summary.ret.null = Some(NullReturn { loc: e.loc, why, from, condition: Condition::from_elem(e.guard.clone(), 1) }),
-                Some(null) => {
-                    if why > null.why {
-                        (null.why, null.from, null.loc) = (why, from, e.loc);
-                    }
-                    add_guard(&mut null.condition, e.guard.clone());
+                // Each reason has conditions of its own.
+                Some(null) if why > null.why => {
+                    *null = NullReturn { loc: e.loc, why, from, condition: Condition::from_elem(e.guard.clone(), 1) };
                 }
+                Some(null) if why == null.why => add_guard(&mut null.condition, e.guard.clone()),
+                Some(_) => {}
             }
         }
 
@@ -231,6 +305,12 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// The parameters, as bits, of which every way out knows what was written to where they point, and some way has written.
+    fn out_parameters(&self, exits: &[Exit]) -> u64 {
+        let written = exits.iter().flat_map(|e| &e.written).fold(0u64, |bits, w| bits | 1 << w.0);
+        if written == 0 { 0 } else { written & !self.leaked() }
+    }
+
     /// Ways of returning that differ in locks, context or frees; else those that say something of the arguments.
     fn outcomes(&self, exits: &[Exit], effects: &[Made]) -> Vec<Outcome> {
         let frees: Vec<SmallVec<[FreedOnReturn; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
@@ -238,7 +318,11 @@ impl<O: Observer> Run<'_, '_, O> {
             !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
         };
         if !exits.iter().zip(&frees).any(changes) {
-            return if self.body.ret_void || self.truncated { Vec::new() } else { answers(exits, self.body.ret_ptr) };
+            return if self.body.ret_void || self.truncated {
+                Vec::new()
+            } else {
+                answers(exits, self.body.ret_ptr, self.out_parameters(exits))
+            };
         }
         let mut outcomes: Vec<Outcome> = Vec::new();
         for (e, frees) in exits.iter().zip(frees) {
@@ -261,7 +345,15 @@ impl<O: Observer> Run<'_, '_, O> {
                     weaken(&mut o.guard, &e.guard);
                 }
                 None => {
-                    outcomes.push(Outcome { ret: e.ret, guard: e.guard.clone(), locks, ctx: e.ctx, doubtful: e.locks.doubtful, frees });
+                    outcomes.push(Outcome {
+                        ret: e.ret,
+                        guard: e.guard.clone(),
+                        locks,
+                        ctx: e.ctx,
+                        doubtful: e.locks.doubtful,
+                        frees,
+                        written: SmallVec::new(),
+                    });
                 }
             }
         }
@@ -291,7 +383,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let doubtful = outcomes.iter().any(|o| o.doubtful || o.locks != locks);
             outcomes.clear();
             if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() || doubtful {
-                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, doubtful, frees });
+                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, doubtful, frees, written: SmallVec::new() });
             }
         }
         outcomes
@@ -341,41 +433,58 @@ fn keep_common(frees: &mut SmallVec<[FreedOnReturn; 2]>, other: &[FreedOnReturn]
 }
 
 /// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a
-/// pointer is good. Empty if the results say nothing.
-fn answers(exits: &[Exit], pointer: bool) -> Vec<Outcome> {
+/// pointer is good, or one that leaves `*out` as it was when it fails. Empty if the results say nothing. `outs`: the parameters whose targets are known on
+/// every way.
+fn answers(exits: &[Exit], pointer: bool, outs: u64) -> Vec<Outcome> {
     // That nothing excludes NULL makes it no answer.
     if pointer && !exits.iter().any(|e| e.ret.is_zero()) {
         return Vec::new();
     }
+    type Written = SmallVec<[(u8, Option<Interval>); 1]>;
+    let written = |e: &Exit| -> Written {
+        let known = |p: u8| e.written.iter().find(|w| w.0 == p).map(|w| w.1);
+        (0..16u8).filter(|p| outs >> p & 1 == 1).map(|p| (p, known(p))).collect()
+    };
+    // Written on some ways and not on others is written with whatever was there.
+    let join = |a: &Written, b: &Written| -> Written {
+        let either = |x: Option<Interval>, y: Option<Interval>| match (x, y) {
+            (None, None) => None,
+            (Some(x), Some(y)) => Some(x.join(y)),
+            _ => Some(Interval::TOP),
+        };
+        a.iter().zip(b).map(|(x, y)| (x.0, either(x.1, y.1))).collect()
+    };
     // Zero, negative, positive; a result that may be several of them counts for each.
     let classes =
         [Interval::ZERO, Interval { hi: -1, not_zero: true, ..Interval::TOP }, Interval { lo: 1, not_zero: true, ..Interval::TOP }];
-    let mut groups: [Option<(Interval, u64)>; 3] = [None; 3];
+    let mut groups: [Option<(Interval, u64, Written)>; 3] = [const { None }; 3];
     for e in exits {
         for (group, class) in groups.iter_mut().zip(classes) {
             let Some(ret) = e.ret.meet(class) else { continue };
-            *group = Some(match *group {
-                None => (ret, e.checked_params),
-                Some((known, checked)) => (known.join(ret), checked & e.checked_params),
+            *group = Some(match group.take() {
+                None => (ret, e.checked_params, written(e)),
+                Some((known, checked, w)) => (known.join(ret), checked & e.checked_params, join(&w, &written(e))),
             });
         }
     }
     // What does not differ in what it says of the arguments is one way.
-    if let (Some((negative, a)), Some((positive, b))) = (groups[1], groups[2])
+    if let (Some((negative, a, v)), Some((positive, b, w))) = (&groups[1], &groups[2])
         && a == b
+        && v == w
     {
+        let both = Interval { not_zero: true, ..negative.join(*positive) };
+        groups[2] = Some((both, *a, v.clone()));
         groups[1] = None;
-        groups[2] = Some((Interval { not_zero: true, ..negative.join(positive) }, a));
     }
-    let present: SmallVec<[(Interval, u64); 3]> = groups.into_iter().flatten().collect();
-    if present.len() < 2 || present.iter().all(|g| g.1 == present[0].1) {
+    let present: SmallVec<[(Interval, u64, Written); 3]> = groups.into_iter().flatten().collect();
+    if present.len() < 2 || present.iter().all(|g| g.1 == present[0].1 && g.2 == present[0].2) {
         return Vec::new();
     }
     present
         .into_iter()
-        .map(|(ret, checked)| {
+        .map(|(ret, checked, written)| {
             let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (Subject::arg(p), Test::In(Interval::NON_ZERO))).collect();
-            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), doubtful: false, frees: SmallVec::new() }
+            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), doubtful: false, frees: SmallVec::new(), written }
         })
         .collect()
 }

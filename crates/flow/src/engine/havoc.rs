@@ -1,14 +1,19 @@
 //! What a call may have changed behind the path's back.
 
+use super::call::Call;
 use super::*;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL or to lead
     /// to something freed. Of an object whose member it gets, a function of the model changes no more than that; one that neither sleeps, nor takes
     /// or gives back locks, nor calls back, changes no object that it does not get.
-    pub(super) fn havoc(&mut self, args: &[ValueId], entry: Option<&Entry>, state: &mut State) {
+    /// `kept`: arguments of which it is known what is written through them.
+    pub(super) fn havoc(&mut self, args: &[ValueId], kept: u64, entry: Option<&Entry>, state: &mut State) {
         let modelled = entry.is_some();
-        for &a in args {
+        for (i, &a) in args.iter().enumerate() {
+            if i < 64 && kept >> i & 1 == 1 {
+                continue;
+            }
             if let Value::Addr(place) = self.values.get(a)
                 && self.values.local_of(place).is_some()
             {
@@ -108,6 +113,25 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// What a callee has written through its arguments on the way that it returned.
+    pub(super) fn leave_written(&mut self, call: &Call<'_>, written: &[(u8, Option<Interval>)], state: &mut State) {
+        for &(param, known) in written {
+            let (Some(known), Some(&arg)) = (known, call.values.get(param as usize)) else { continue };
+            let place = self.values.deref(arg);
+            if let Some(constant) = known.value() {
+                let v = self.values.int(constant);
+                state.write(self.values, place, v);
+                continue;
+            }
+            self.unknown(place, state);
+            if let Some(v) = state.written(place)
+                && known != Interval::TOP
+            {
+                state.learn(v, known);
+            }
+        }
+    }
+
     /// The place holds a value that nothing is known of.
     fn unknown(&mut self, place: ValueId, state: &mut State) {
         self.keep_copies(place, state);
@@ -151,7 +175,7 @@ impl<O: Observer> Run<'_, '_, O> {
 }
 
 /// Whether a function works on its arguments alone: allocators, and what neither sleeps nor lets anybody else run.
-fn is_local(entry: &Entry) -> bool {
+pub(super) fn is_local(entry: &Entry) -> bool {
     entry.allocates
         || entry.sleeps == Sleeps::Never
             && entry.acquires.is_empty()

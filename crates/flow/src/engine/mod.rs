@@ -70,6 +70,8 @@ struct Exit {
     objects: Objects,
     ctx: Ctx,
     checked_params: u64,
+    /// What was written to where parameters point.
+    written: SmallVec<[(u8, Interval); 1]>,
     null_from: Option<(NullWhy, Symbol)>,
 }
 
@@ -99,6 +101,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     /// For ways to sleep, by position in `made`: the conditions on objects' state that hold on all paths to it.
     given: Vec<(usize, given::Given)>,
     exits: Vec<Exit>,
+    /// Bit per parameter: compared with NULL or zero somewhere.
+    tests: u64,
 }
 
 impl Engine {
@@ -144,6 +148,7 @@ impl Engine {
             dereferenced: 0,
             given: Vec::new(),
             exits: Vec::new(),
+            tests: 0,
         };
         run.pending[0].push(state);
         run.go();

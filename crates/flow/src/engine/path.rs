@@ -6,6 +6,7 @@ use crate::program::World;
 use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
 use crate::value::{Interval, Value, ValueId, Values};
 use cuthere_base::{Loc, Symbol};
+use cuthere_ir::{BinOp, UnOp};
 
 /// A decision taken at a branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,10 @@ pub struct NullTest {
     /// It only chooses the value of an expression (`p ? p->x : 0`): such tests are made for safety's sake more often than those that choose what
     /// is done.
     pub chooses_value: bool,
+    /// It is a part of a larger condition (`p && n`), or asks for something else that the pointer follows from.
+    pub compound: bool,
+    /// Whatever was decided since concerns arguments as they were handed.
+    pub independent: bool,
 }
 
 /// One path at one moment.
@@ -63,6 +68,11 @@ impl<'p> Path<'p, '_> {
     pub fn null_test(&self, pointer: ValueId) -> Option<NullTest> {
         let mut decisions = self.decisions();
         let last = decisions.next()?;
+        // What a choice gave is NULL by the condition it was chosen by.
+        let pointer = match self.values.get(pointer) {
+            Value::Select(cond, ..) => self.values.pointer_root(self.values.tested(cond)),
+            _ => pointer,
+        };
         let step = std::iter::once(last).chain(decisions).find(|d| d.tested == Some(pointer))?;
         let block = self.body.block(step.block);
         let Term::Branch { cond, then, els } = block.term else { return None };
@@ -72,8 +82,76 @@ impl<'p> Path<'p, '_> {
             taken: step.taken,
             in_macro: !block.origin.is_empty(),
             fresh: last == step,
+            independent: self.decisions().take_while(|d| *d != step).all(|d| self.about_argument(d)),
             chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
+            compound: self.part_of_condition(step.block, [then, els]) || !self.asks_alone(cond),
         })
+    }
+
+    /// Whether a block ends in nothing but a test of one pointer.
+    pub fn tests_pointer(&self, block: BlockId) -> bool {
+        matches!(self.body.block(block).term, Term::Branch { cond, .. } if self.asks_alone(cond))
+    }
+
+    /// Whether a local is only ever NULL.
+    pub fn always_null(&self, local: LocalId) -> bool {
+        let own = |e: ExprId| matches!(self.body.expr(e), Expr::Local(l) if l == local);
+        let address = self.body.exprs.iter().any(|e| matches!(e, Expr::Addr(p) if own(*p)));
+        !address
+            && local.0 >= self.body.params
+            && self.body.ops.iter().all(|op| match op.kind {
+                OpKind::Store { place, value } => !own(place) || matches!(self.body.expr(value), Expr::Int(0)),
+                OpKind::Call { dst, .. } => dst != Some(local),
+                OpKind::LoopNext { args, .. } => !self.body.call_args(args).iter().any(|&a| self.body.mentions_local(a, local)),
+                _ => true,
+            })
+    }
+
+    /// Whether a condition is nothing but a test of one pointer.
+    fn asks_alone(&self, cond: ExprId) -> bool {
+        match self.body.expr(cond) {
+            Expr::Load(_, pointer) => pointer,
+            Expr::Un(UnOp::Not, a) => self.asks_alone(a),
+            Expr::Bin(BinOp::Eq | BinOp::Ne, a, b) => match (self.body.expr(a), self.body.expr(b)) {
+                (Expr::Int(0), _) => self.asks_alone(b),
+                (_, Expr::Int(0)) => self.asks_alone(a),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether a branch is one of several that decide between the same two blocks.
+    fn part_of_condition(&self, block: BlockId, to: [BlockId; 2]) -> bool {
+        let arms = |b: BlockId| match self.body.block(b).term {
+            Term::Branch { then, els, .. } => Some([then, els]),
+            _ => None,
+        };
+        let shares = |a: [BlockId; 2], b: [BlockId; 2]| a.iter().any(|x| b.contains(x));
+        let unnamed = |l: LocalId| self.body.local_name(l).is_empty();
+        let asks_only = |b: BlockId| {
+            self.body.block_ops(self.body.block(b)).iter().all(|op| match op.kind {
+                OpKind::Access { .. } => true,
+                OpKind::Call { dst, .. } => dst.is_some_and(unnamed),
+                OpKind::Store { place, .. } => matches!(self.body.expr(place), Expr::Local(l) if unnamed(l)),
+                _ => false,
+            })
+        };
+        let next = |t: BlockId| arms(t).filter(|_| asks_only(t));
+        to.iter().any(|&t| next(t).is_some_and(|next| shares(next, to)))
+            || asks_only(block)
+                && (0..self.body.blocks.len() as u32)
+                    .map(BlockId)
+                    .any(|b| b != block && arms(b).is_some_and(|before| before.contains(&block) && shares(before, to)))
+    }
+
+    /// Whether everything this path has decided concerns parameters as they were handed, so that a caller can have it so.
+    pub fn decided_by_arguments(&self) -> bool {
+        self.decisions().all(|d| self.about_argument(d))
+    }
+
+    fn about_argument(&self, decision: Decision) -> bool {
+        decision.tested.is_some_and(|v| self.values.param(v, self.body.params).is_some())
     }
 
     /// Whether a block does nothing more than give a value to something without a name.

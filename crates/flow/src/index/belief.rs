@@ -27,23 +27,33 @@ impl Belief {
         let all = tested + untested;
         let said = format!("{tested} of {all} uses of this result are tested for NULL");
         let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
-        let mut confidence = match self.why {
+        let confidence = match self.why {
             // The result is tested, and paths were merged since: the test and the use may belong together.
             _ if self.tested_here => Confidence::Low,
             // What hands on an allocator's failure, and hardly anybody tests, has been set up before by those who call it.
-            NullWhy::Allocation if matches!(self.giver, Giver::Function(_)) && all >= 8 && !most(50, 1) => Confidence::Medium,
+            NullWhy::Allocation if matches!(self.giver, Giver::Function(_)) && all >= 8 && !most(50, 1) => Confidence::Low,
             NullWhy::Allocation => Confidence::High,
-            _ if self.outside => Confidence::High,
-            // What a function of the tree finds in the tree's own data is most often there.
-            _ if self.lookup && most(85, 5) => Confidence::High,
-            _ if most(45, 1) => Confidence::Medium,
-            // Too few uses to speak of a habit: the model's word stands, a body's `return NULL` needs another reason.
-            NullWhy::Model if all < 6 => Confidence::Medium,
+            _ if self.outside && (all < 4 || most(60, 2)) => Confidence::High,
+            _ if self.outside => Confidence::Medium,
+            // What is looked up is most often there: it takes a habit that hardly anybody breaks with.
+            NullWhy::Literal if !self.lookup => {
+                if most(97, 20) {
+                    Confidence::Medium
+                } else {
+                    Confidence::Low
+                }
+            }
+            _ if most(97, 20) => Confidence::High,
+            _ if most(93, 15) => Confidence::Medium,
+            // Too few uses to speak of a habit: the model's word stands.
+            NullWhy::Model if all < 6 || all < 12 && most(80, 4) => Confidence::Medium,
             _ => Confidence::Low,
         };
-        if self.weak {
-            confidence = confidence.min(Confidence::Medium);
-        }
+        let confidence = match (self.weak, confidence) {
+            (true, Confidence::High) => Confidence::Medium,
+            (true, _) => Confidence::Low,
+            (false, sure) => sure,
+        };
         (confidence, (all > 1).then_some(said))
     }
 }

@@ -4,8 +4,8 @@
 //! when all are there.
 
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
-use crate::engine::event::{Access, Event, EventKind, NullCause};
-use crate::engine::{Observer, Path};
+use crate::engine::event::{Access, CallEvent, Event, EventKind, NullCause};
+use crate::engine::{Observer, Path, null_return};
 use crate::program::{Callees, World};
 use crate::summary::FuncId;
 use crate::value::Value;
@@ -42,11 +42,33 @@ pub struct MemberUse {
     pub left_null: bool,
 }
 
+/// What a caller hands to a static function for a parameter that the function tests.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Handed {
+    /// A pointer to an object, or a number other than zero.
+    Object,
+    /// The caller's own parameter of this number.
+    Own(u8),
+    /// Nothing is known of it.
+    Unknown,
+    /// NULL, or what may well be NULL.
+    MayBeNull,
+}
+
+/// One argument of the calls that one function makes to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ArgumentUse {
+    pub callee: FuncId,
+    pub param: u8,
+    pub handed: Handed,
+}
+
 /// A fact about a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Fact {
     Result(ResultUse),
     Member(MemberUse),
+    Argument(ArgumentUse),
 }
 
 /// Notes the facts of one function.
@@ -54,12 +76,14 @@ pub enum Fact {
 pub struct Recorder {
     pub results: Vec<ResultUse>,
     members: Vec<MemberUse>,
+    arguments: Vec<ArgumentUse>,
 }
 
 impl Recorder {
     /// Everything that was noted.
     pub fn facts(self) -> impl Iterator<Item = Fact> {
-        self.results.into_iter().map(Fact::Result).chain(self.members.into_iter().map(Fact::Member))
+        let members = self.members.into_iter().map(Fact::Member);
+        self.results.into_iter().map(Fact::Result).chain(members).chain(self.arguments.into_iter().map(Fact::Argument))
     }
 
     fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
@@ -82,6 +106,31 @@ impl Recorder {
         &mut self.members[at]
     }
 
+    /// What a call hands to a static function for the parameters that it tests.
+    fn arguments(&mut self, path: &Path<'_, '_>, call: &CallEvent<'_>) {
+        let &[callee] = call.callees else { return };
+        let world = path.world;
+        if !world.func(callee).is_static || world.entry_points.contains_key(&callee) {
+            return;
+        }
+        let Some(tests) = world.summary(callee).map(|s| s.tests).filter(|t| *t != 0) else { return };
+        for (param, &value) in call.args.iter().enumerate().take(64).filter(|(i, _)| tests >> i & 1 == 1) {
+            let known = path.known(value);
+            let handed = if !known.may_be_zero() {
+                Handed::Object
+            } else if known.is_zero() || path.values.call(value).is_some_and(|op| null_return(world, path.func, op).is_some()) {
+                Handed::MayBeNull
+            } else {
+                path.values.param(value, path.body.params).map_or(Handed::Unknown, |p| Handed::Own(p.min(255) as u8))
+            };
+            let param = param as u8;
+            match self.arguments.iter_mut().find(|a| a.callee == callee && a.param == param) {
+                Some(known) => known.handed = known.handed.max(handed),
+                None => self.arguments.push(ArgumentUse { callee, param, handed }),
+            }
+        }
+    }
+
     fn access(&mut self, path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) {
         match access.null {
             Some(NullCause::Call(call)) => self.result(path, call, false),
@@ -102,6 +151,7 @@ impl Observer for Recorder {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
+            EventKind::Call(call) => self.arguments(path, call),
             EventKind::Test { value, block, error } => {
                 if let Some(call) = path.values.call(*value) {
                     self.result(path, call, true);

@@ -1,11 +1,13 @@
 //! What the whole tree says, added up from facts about single functions.
 
+mod arguments;
 mod belief;
 mod calls;
 mod facts;
 mod results;
 
+pub use arguments::Arguments;
 pub use belief::Belief;
 pub use calls::{CallRecorder, CallState, Calls, LockAt};
-pub use facts::{Fact, Giver, MemberUse, Recorder, ResultUse};
+pub use facts::{ArgumentUse, Fact, Giver, Handed, MemberUse, Recorder, ResultUse};
 pub use results::{Habit, Habits, Members};

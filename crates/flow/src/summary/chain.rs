@@ -1,6 +1,6 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
-use super::{Effect, EffectKind, FuncId, Way};
+use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Way};
 use crate::body::{LocalId, OpKind, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
@@ -137,6 +137,11 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
                 _ => format!("loads or stores `{param}->{member}`"),
             }
         }
+        EffectKind::DerefMember { .. } if through => format!("calls {callee}()"),
+        EffectKind::DerefMember { place, member } => {
+            let text = place_text(world, func, place);
+            if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") }
+        }
         _ if through => format!("calls {callee}()"),
         EffectKind::Free { deferred: false, .. } => format!("frees it by {callee}()"),
         EffectKind::Free { deferred: true, .. } => format!("frees it after a grace period by {callee}()"),
@@ -144,4 +149,23 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
         EffectKind::Reference { op: RefOp::Put, .. } => format!("drops a reference by {callee}()"),
         EffectKind::Reference { .. } => format!("takes a reference by {callee}()"),
     }
+}
+
+/// A place reached from an argument, in the function's own words.
+fn place_text(world: &World<'_>, func: FuncId, place: &RelPlace) -> String {
+    let RelRoot::Param(param) = place.root else { return "…".to_owned() };
+    let mut text = world.func(func).local_name(LocalId(u32::from(param))).as_str().to_owned();
+    let mut pointer = true;
+    for step in &place.path {
+        match step {
+            RelStep::Field(name, _) => {
+                text += if pointer { "->" } else { "." };
+                text += name.as_str();
+                pointer = false;
+            }
+            RelStep::Deref => pointer = true,
+            RelStep::Around(..) => {}
+        }
+    }
+    text
 }

@@ -54,6 +54,8 @@ pub enum EffectKind {
     Sleep(Sleep),
     /// An argument is dereferenced; the member that is accessed, if any. `tested`: only where it is known not to be NULL.
     Deref { param: u8, member: Symbol, tested: bool },
+    /// A pointer in what an argument points to is dereferenced, untested and as the caller left it; the member that is accessed, if any.
+    DerefMember { place: Box<RelPlace>, member: Symbol },
     /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up, `counted`: the
     /// count of references had reached zero.
     Free { place: Box<RelPlace>, deferred: bool, last: bool, counted: bool },
@@ -72,6 +74,7 @@ impl EffectKind {
             EffectKind::Free { .. } => 2,
             EffectKind::Acquire { .. } => 3,
             EffectKind::Reference { .. } => 4,
+            EffectKind::DerefMember { .. } => 5,
         }
     }
 }

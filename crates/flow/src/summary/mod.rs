@@ -82,6 +82,8 @@ pub struct Summary {
     pub outcomes: Vec<Outcome>,
     pub ret: Ret,
     pub noreturn: bool,
+    /// Bit per parameter: compared with NULL or zero somewhere.
+    pub tests: u64,
     /// A cap was reached: what is said holds, but there may be more.
     pub truncated: bool,
 }
@@ -89,6 +91,20 @@ pub struct Summary {
 impl Summary {
     pub fn effect(&self, id: EffectId) -> Option<&Effect> {
         id.find(&self.effects)
+    }
+
+    /// The arguments, as bits, through which nothing is written but what the outcomes say.
+    pub fn kept_arguments(&self) -> u64 {
+        let of = |o: &Outcome| o.written.iter().fold(0, |bits, w| bits | 1u64 << w.0.min(63));
+        self.outcomes.iter().map(of).reduce(|a, b| a & b).unwrap_or(0)
+    }
+
+    /// Members of what arguments point to that are dereferenced untested.
+    pub fn member_derefs(&self) -> impl Iterator<Item = (EffectId, &RelPlace, Symbol, &Effect)> {
+        self.effects().filter_map(|(id, e)| match &e.kind {
+            EffectKind::DerefMember { place, member } => Some((id, &**place, *member, e)),
+            _ => None,
+        })
     }
 
     /// Effects with their ids.

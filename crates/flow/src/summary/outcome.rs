@@ -90,6 +90,8 @@ pub struct Outcome {
     pub doubtful: bool,
     /// The frees that have happened on this way, whatever path it took.
     pub frees: SmallVec<[FreedOnReturn; 2]>,
+    /// Arguments of which it is known what this way writes to where they point (`*out = 0`): `None`: nothing. Of others nothing is known.
+    pub written: SmallVec<[(u8, Option<Interval>); 1]>,
 }
 
 /// An object that is gone when a function returns.
