@@ -212,7 +212,21 @@ pub struct FunctionArgs {
     pub format: ReadFormat,
 }
 
+/// The words that a scenario has beyond C, for the help.
+const VOCABULARY: &str = "\
+The words of a scenario (docs/scenarios.md), after `#include <cuthere.h>`:
+  void scenario(void)                          builds the start state and starts the rest
+  cuthere_task(cpu, function, argument)        a task on that CPU, 0 to 3
+  cuthere_softirq(cpu, function, argument)     a softirq, whenever bottom halves are enabled there
+  cuthere_hardirq(cpu, function, argument)     an interrupt, whenever interrupts are enabled there
+  cuthere_finally(function, argument)          when all threads have ended
+  cuthere_assert(condition)                    must hold, anywhere
+  cuthere_choose(n)                            any of 0 to n - 1; all are explored
+  #include \"drivers/x.c\"                      joins a file of the tree: its static functions can be called
+A function that the scenario defines replaces the tree's. Exit status: 0 none, 1 fault, 2 unknown.";
+
 #[derive(Args, Debug)]
+#[command(after_help = VOCABULARY)]
 pub struct WitnessArgs {
     /// The scenario, or a C program with a main(); - is standard input
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
