@@ -110,7 +110,8 @@ fn model(files: &[PathBuf], rt: bool) -> Result<(Model, [u8; 32])> {
 
 /// The text of a file that an option names.
 pub fn text(path: &Path, option: &str) -> Result<String> {
-    String::from_utf8(bytes(path)?).map_err(|_| anyhow::anyhow!("{} is not UTF-8 text ({option})", path.display()))
+    String::from_utf8(bytes(path).with_context(|| option.to_owned())?)
+        .map_err(|_| anyhow::anyhow!("{} is not UTF-8 text ({option})", path.display()))
 }
 
 /// The crash reports in a file: a log, perhaps compressed, or a mail that hides them in an encoding, or a page in mark-up.

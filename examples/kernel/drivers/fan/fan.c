@@ -27,7 +27,7 @@ static void fan_forget(struct fan *fan)
 int fan_stop_bug(struct fan *fan)
 {
 	fan_forget(fan);
-	return fan->rpm; //~? use-after-free
+	return fan->rpm; //~ use-after-free
 }
 
 int fan_stop_ok(struct fan *fan)
@@ -42,7 +42,7 @@ void fan_replace_bug(struct fan *fan, void *curve)
 {
 	kfree(fan->curve);
 	if (!curve)
-		kfree(fan->curve); //~? double-free
+		kfree(fan->curve); //~ double-free
 	fan->curve = curve;
 }
 

@@ -12,7 +12,7 @@ int gate_open_bug(struct gate *gate)
 {
 	spin_lock(&gate->lock);
 	if (gate->open)
-		return -EBUSY; //~? lock-imbalance
+		return -EBUSY; //~ lock-imbalance
 	gate->open = 1;
 	spin_unlock(&gate->lock);
 	return 0;
@@ -47,7 +47,7 @@ int gate_close_bug(struct gate *gate)
 	int count;
 
 	spin_lock(&gate->lock);
-	count = gate_count(gate); //~? double-lock
+	count = gate_count(gate); //~ double-lock
 	gate->open = 0;
 	spin_unlock(&gate->lock);
 	return count;
