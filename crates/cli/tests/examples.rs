@@ -1,4 +1,5 @@
-//! The example tree: every `//~ check-id` mark is a finding on its line at medium confidence or above, and nothing else is found.
+//! The example tree: every `//~ check-id` mark is a finding on its line at medium confidence or above, and nothing else is found there;
+//! `//~ check-id low` marks one that is shown only to those who ask for low confidence.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,18 +32,22 @@ fn findings(args: &[&str]) -> Marks {
     found
 }
 
-/// The marks of every C file below `folder`.
-fn marks(folder: &Path, out: &mut Marks) {
+/// The marks of every C file below `folder`: those of low confidence, or the others.
+fn marks(folder: &Path, low: bool, out: &mut Marks) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            marks(&path, out);
+            marks(&path, low, out);
         } else if path.extension().is_some_and(|extension| extension == "c") {
             let file = path.strip_prefix(example()).expect("below").to_str().expect("UTF-8").to_owned();
             let text = std::fs::read_to_string(&path).expect("readable");
             for (line, text) in (1..).zip(text.lines()) {
-                if let Some((_, check)) = text.split_once("//~ ") {
-                    out.insert((file.clone(), line, check.trim().to_owned()));
+                if let Some((_, mark)) = text.split_once("//~ ") {
+                    let (check, marked_low) =
+                        mark.trim().split_once(' ').map_or((mark.trim(), false), |(check, level)| (check, level == "low"));
+                    if marked_low == low {
+                        out.insert((file.clone(), line, check.to_owned()));
+                    }
                 }
             }
         }
@@ -52,12 +57,21 @@ fn marks(folder: &Path, out: &mut Marks) {
 #[test]
 fn exactly_the_marked_lines_are_found() {
     let mut wanted = Marks::new();
-    marks(&example(), &mut wanted);
+    marks(&example(), false, &mut wanted);
     assert!(wanted.len() > 15, "the marks were read");
     let found = findings(&[]);
     let short = |marks: Vec<&(String, u64, String)>| -> Vec<(String, u64, String)> { marks.into_iter().cloned().collect() };
     assert_eq!(short(wanted.difference(&found).collect()), [], "marked lines that were not found");
     assert_eq!(short(found.difference(&wanted).collect()), [], "findings on lines without a mark");
+}
+
+#[test]
+fn what_is_marked_low_is_found_by_those_who_ask() {
+    let mut wanted = Marks::new();
+    marks(&example(), true, &mut wanted);
+    assert!(!wanted.is_empty(), "the marks were read");
+    let found = findings(&["--confidence", "low"]);
+    assert_eq!(wanted.difference(&found).collect::<Vec<_>>(), [] as [&(String, u64, String); 0], "marked lines that were not found");
 }
 
 #[test]

@@ -58,7 +58,7 @@ int domain_answer_bug(struct request *request)
 	cpus = domain_cpus(domain);
 	if (!cpus)
 		printk("no cpus\n");
-	ret = domain_fill(request, domain); //~ null-deref
+	ret = domain_fill(request, domain); //~ null-deref low
 	mutex_unlock(&domain_lock);
 	return ret;
 }

@@ -48,7 +48,7 @@ bool hose_loose_ok(struct hose *hose)
 
 u32 hose_spray_bug(struct hose *hose)
 {
-	return hose->nozzle->spray; //~ null-deref
+	return hose->nozzle->spray; //~ null-deref low
 }
 
 /* Its caller has looked. */

@@ -50,7 +50,7 @@ u32 tape_length_bug(struct tape *tape, u32 id)
 {
 	struct reel *reel = tape_find(tape, id);
 
-	return reel->length; //~ null-deref
+	return reel->length; //~ null-deref low
 }
 
 u32 tape_length_ok(struct tape *tape, u32 id)
@@ -84,7 +84,7 @@ u32 tape_verify_bug(struct tape *tape, u32 id)
 {
 	struct reel *reel = tape_find(tape, id);
 
-	return reel_checksum(reel); //~ null-deref
+	return reel_checksum(reel); //~ null-deref low
 }
 
 u32 tape_verify_ok(struct tape *tape, u32 id)

@@ -21,7 +21,7 @@ u32 mini_route_cost_bug(struct mini_priv *priv, u32 id)
 {
 	struct mini_peer *peer = mini_peer_find(priv, id);
 
-	return mini_peer_cost(peer); //~ null-deref
+	return mini_peer_cost(peer); //~ null-deref low
 }
 
 u32 mini_route_cost_ok(struct mini_priv *priv, u32 id)

@@ -44,7 +44,7 @@ int mini_queue(struct mini_priv *priv, struct sk_buff *skb)
 
 u32 mini_metric_bug(struct mini_priv *priv, u32 id)
 {
-	return mini_peer_find(priv, id)->metric; //~ null-deref
+	return mini_peer_find(priv, id)->metric; //~ null-deref low
 }
 
 u32 mini_metric_ok(struct mini_priv *priv, u32 id)
