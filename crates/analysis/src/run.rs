@@ -1,7 +1,7 @@
 //! The whole run: outlines, bodies, links, paths, findings.
 
 use crate::bodies::read;
-use crate::checker::{Check, Tree};
+use crate::checker::{Check, Maturity, Tree};
 use crate::claim::{Claim, Claims};
 use crate::learn::Learned;
 use crate::options::{IndexUse, Options, Outcome, Progress, Stats};
@@ -258,6 +258,10 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
             claim.assumes.push(format!("every caller of {}() hands an object", world.func(claim.at.0).name));
         }
         if cut_off(world, &claim) {
+            claim.confidence = claim.confidence.min(Confidence::Medium);
+        }
+        // High means that the check's precision was measured and is that good.
+        if check.info.maturity == Maturity::Trial {
             claim.confidence = claim.confidence.min(Confidence::Medium);
         }
         findings.push(claim.finding(world, check.info.id));

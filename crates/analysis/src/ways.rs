@@ -55,20 +55,6 @@ pub fn decided(path: &Path<'_, '_>, claim: Claim) -> Claim {
     }
 }
 
-/// Whether the last decision of a path is one that cannot be tied to an earlier one in ways that are not seen: it asks for variables alone, and no paths
-/// were merged.
-pub fn plain(path: &Path<'_, '_>) -> bool {
-    !path.state.merged && last_decision(path).is_none_or(|d| variables(path, d.0))
-}
-
-/// Whether a block's condition asks for variables alone.
-fn variables(path: &Path<'_, '_>, block: &Block) -> bool {
-    match block.term {
-        Term::Branch { cond, .. } => !["->", ".", "…", "(", "["].iter().any(|sign| path.body.text(cond).contains(sign)),
-        _ => false,
-    }
-}
-
 /// The blocks that decisions on this path passed by because of a variable that callees may write: what is done there, a callee may have said not
 /// to do.
 pub fn skipped(path: &Path<'_, '_>) -> Vec<BlockId> {

@@ -29,9 +29,11 @@
 //!
 //! ## Confidence
 //!
-//! * **high**: both frees are certain, on one path that was followed from its beginning.
-//! * **medium**: freed first with the last reference, or by a callee that looks at the object's state; one of them in a later round of a loop; a path that was merged with others.
-//! * **low**: a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: both frees are certain, on one path that was followed from its beginning.
+//! * **low**: what was wrong more often than right when it was looked up: freed first with the last reference, or by a callee that looks at the object's state; one of them in a later round of a loop; a path that was
+//!   merged with others; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
 //!
@@ -118,7 +120,8 @@ fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
     if words::is_test_code(path.world.path(path.func)) {
         Confidence::Low
     } else if before.put || before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty() {
-        Confidence::Medium
+        // Looked up, these were wrong far more often than right.
+        Confidence::Low
     } else {
         Confidence::High
     }

@@ -64,6 +64,10 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn lift_locks(&mut self, call: &Call<'_>, callee: FuncId, summary: &Summary, state: &State) {
         for (id, effect) in summary.effects() {
             let EffectKind::Acquire { lock, class, kind, mode, nested } = &effect.kind else { continue };
+            // A callee that gives the caller's lock back takes it again only afterwards.
+            if summary.outcomes.iter().any(|o| o.locks.iter().any(|l| !l.taken && l.class == *class)) {
+                continue;
+            }
             if effect.depth >= DEPTH_MAX {
                 continue;
             }
@@ -125,7 +129,13 @@ impl<O: Observer> Run<'_, '_, O> {
         state: &mut State,
     ) {
         let Some(effect) = summary.effect(freed.effect) else { return };
-        let EffectKind::Free { deferred, last, counted, .. } = effect.kind else { return };
+        let EffectKind::Free { ref place, deferred, last, counted, .. } = effect.kind else { return };
+        // Two files may each have a variable of this name.
+        if let RelRoot::Global(name) = place.root
+            && !self.world.shares(callee, self.func, name)
+        {
+            return;
+        }
         let by_state = effect.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.place().is_some()));
         if effect.depth >= DEPTH_MAX {
             return;
