@@ -3,7 +3,7 @@
 
 use cuthere_base::{FileId, MemorySource, Source};
 use cuthere_checks::{Options, Quiet, run, run_keeping};
-use cuthere_flow::keep::Keep;
+use cuthere_incremental::Keep;
 use cuthere_kernel::Model;
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;

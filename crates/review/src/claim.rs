@@ -1,7 +1,7 @@
 //! What a patch claims to mend: read from its subject, its `Fixes:` trailers and the crash reports in its text.
 //!
 //! Only words are looked at, and only to know which findings the claim can be held to; a patch that claims nothing is not held to
-//! anything. Which words speak of which sort of defect, and which checks find it, is the vocabulary of [`crate::defect`].
+//! anything. Which words speak of which sort of defect, and which checks find it, is the vocabulary of `defect.rs`.
 
 use crate::defect;
 use cuthere_mail::Patch;

@@ -1,6 +1,6 @@
 //! Contexts top-down: at which level each function is entered, what is disabled, and which locks are held, on every way in and on some.
 //!
-//! A fixpoint from the entry points down the call graph ([`super::ways`]) over what holds at each call ([`crate::index::Calls`]). What holds on
+//! A fixpoint from the entry points down the call graph (`ways`) over what holds at each call ([`crate::index::Calls`]). What holds on
 //! every way only shrinks, what holds on some only grows, and both are small, so the time is linear in the graph. Locks are told apart by class, as
 //! lockdep does it. Correlations between parts are not kept ("in softirq, or with the mutex held" says both of each).
 //!

@@ -14,7 +14,7 @@ pub enum Step {
     Truth,
 }
 
-/// A computation; well formed, and of at most [`Computed::STEPS_MAX`] steps.
+/// A computation; well formed, and of at most `STEPS_MAX` steps.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Computed(pub(crate) Box<[Step]>);
 
