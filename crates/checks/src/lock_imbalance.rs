@@ -33,9 +33,10 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a return that fails keeps a lock that every way to it takes, others give back the very lock, and no paths were merged.
-//! * **low**: what was wrong more often than right when it was looked up: locks given back that are not held (the conditions go together in ways that are not
-//!   seen), returns that do not fail (by contract), interrupts and preemption left off, annotations; a call on the way that may have given it back; tests.
+//! * **medium**: a return that fails keeps a lock that every way to it takes, others give back the very lock, and no paths were merged; a lock is given
+//!   back twice on one path.
+//! * **low**: what was wrong more often than right when it was looked up: locks given back that were not taken on this path (the conditions go together in ways
+//!   that are not seen), returns that do not fail (by contract), interrupts and preemption left off, annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -145,10 +146,14 @@ impl Checker for LockImbalance {
             if pairs.clone().any(|p| ways::asserted(world, body, p.0)) {
                 continue;
             }
-            // What is given back on some ways only goes with conditions that are not seen: looked up, most of these were wrong.
-            if stray.before || pairs.next().is_some() {
-                claims.add(stray.claim.clone().sure(Confidence::Low));
-            }
+            // What is given back twice is plain. What is given back untaken on some ways goes with conditions that are not seen: looked up, most of
+            // these were wrong.
+            let confidence = match (stray.before, pairs.next()) {
+                (true, _) => Confidence::High,
+                (_, Some(_)) => Confidence::Low,
+                _ => continue,
+            };
+            claims.add(stray.claim.clone().sure(confidence.min(stray.claim.confidence)));
         }
         self.contracts(body, claims);
     }
