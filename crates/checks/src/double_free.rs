@@ -117,14 +117,9 @@ fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
 }
 
 fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
-    if words::is_test_code(path.world.path(path.func)) {
-        Confidence::Low
-    } else if before.put || before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty() {
-        // Looked up, these were wrong far more often than right.
-        Confidence::Low
-    } else {
-        Confidence::High
-    }
+    // Looked up, these were wrong far more often than right.
+    let doubtful = before.put || before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty();
+    if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High }
 }
 
 /// The object as the reader knows it.

@@ -98,12 +98,8 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
         (Way::Callee(f, id), Some(_)) => path.world.summary(f).and_then(|s| s.effect(id)).is_none_or(|e| !e.always),
         _ => false,
     };
-    if freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func)) {
-        Confidence::Low
-    } else if freed.put || freed.by_state || path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty() {
-        // Looked up, these were wrong far more often than right.
-        Confidence::Low
-    } else {
-        Confidence::High
-    }
+    let open = freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func));
+    // Looked up, these were wrong far more often than right.
+    let doubtful = freed.put || freed.by_state || path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty();
+    if open || doubtful { Confidence::Low } else { Confidence::High }
 }
