@@ -32,5 +32,6 @@ mod typer;
 pub use body::{BodyReader, Lowered};
 pub use func::*;
 pub use globals::{ConstValue, GlobalInit, InitEntry, PathStep};
+pub use print::binary as operator_text;
 
 pub use lower::{LowerCx, LowerScratch, lower_function};

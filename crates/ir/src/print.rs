@@ -69,7 +69,8 @@ pub(crate) fn unary(op: UnOp) -> &'static str {
     }
 }
 
-pub(crate) fn binary(op: BinOp) -> &'static str {
+/// The operator as written.
+pub fn binary(op: BinOp) -> &'static str {
     match op {
         BinOp::Add => "+",
         BinOp::Sub => "-",

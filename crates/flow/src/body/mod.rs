@@ -12,7 +12,6 @@ mod visit;
 
 pub use ids::{BlockId, ExprId, LocalId, OpId, Record};
 pub use lower::BodyLowering;
-pub use text::binop_text;
 
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};

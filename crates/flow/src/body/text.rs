@@ -1,7 +1,7 @@
 //! Expressions as source text, for messages.
 
 use super::{Body, Expr, ExprId};
-use cuthere_ir::{BinOp, UnOp};
+use cuthere_ir::{UnOp, operator_text};
 
 impl Body {
     /// The expression as source text, shortened.
@@ -68,7 +68,7 @@ impl Body {
             }
             Expr::Bin(op, a, b) => {
                 self.write(a, out, depth + 1);
-                let _ = write!(out, " {} ", binop_text(op));
+                let _ = write!(out, " {} ", operator_text(op));
                 self.write(b, out, depth + 1);
             }
             Expr::Select(c, t, f) => {
@@ -85,29 +85,5 @@ impl Body {
             }
             Expr::Opaque(_) => out.push('…'),
         }
-    }
-}
-
-/// The operator as written.
-pub fn binop_text(op: BinOp) -> &'static str {
-    match op {
-        BinOp::Add => "+",
-        BinOp::Sub => "-",
-        BinOp::Mul => "*",
-        BinOp::Div => "/",
-        BinOp::Rem => "%",
-        BinOp::And => "&",
-        BinOp::Or => "|",
-        BinOp::Xor => "^",
-        BinOp::Shl => "<<",
-        BinOp::Shr => ">>",
-        BinOp::Lt => "<",
-        BinOp::Gt => ">",
-        BinOp::Le => "<=",
-        BinOp::Ge => ">=",
-        BinOp::Eq => "==",
-        BinOp::Ne => "!=",
-        BinOp::LogAnd => "&&",
-        BinOp::LogOr => "||",
     }
 }
