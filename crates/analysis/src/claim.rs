@@ -37,6 +37,8 @@ pub struct Claim {
     pub at: (FuncId, Loc),
     pub message: String,
     pub steps: Vec<At>,
+    /// Of findings with two sides: from which step on which thread acts.
+    pub threads: Vec<(usize, String)>,
     pub assumes: Vec<String>,
     pub locks: Vec<String>,
     pub context: String,
@@ -61,6 +63,7 @@ impl Claim {
             at,
             message,
             steps: Vec::new(),
+            threads: Vec::new(),
             assumes: Vec::new(),
             locks: Vec::new(),
             context: String::new(),
@@ -110,6 +113,12 @@ impl Claim {
     /// Adds a step in the function at hand.
     pub fn step(mut self, func: FuncId, loc: Loc, text: impl Into<String>) -> Claim {
         self.steps.push(At { func, loc, text: text.into() });
+        self
+    }
+
+    /// The steps that follow are done by this thread: `CPU 0: timer callback`.
+    pub fn thread(mut self, name: impl Into<String>) -> Claim {
+        self.threads.push((self.steps.len(), name.into()));
         self
     }
 
@@ -218,7 +227,8 @@ impl Claim {
         let (func, loc) = self.at;
         let file = world.path(func).to_owned();
         let function = world.func(func).name.as_str().to_owned();
-        let mut steps: Vec<Step> = self.steps.iter().map(|s| s.step(world)).collect();
+        let thread = |n: usize| self.threads.iter().rev().find(|t| t.0 <= n).map(|t| t.1.clone());
+        let mut steps: Vec<Step> = self.steps.iter().enumerate().map(|(n, s)| Step { thread: thread(n), ..s.step(world) }).collect();
         steps.dedup();
         let fingerprint = fingerprint(&[check, &file, &function, &self.identity]);
         Finding {
