@@ -4,6 +4,7 @@
 //! checks only through this file.
 
 use crate::claim::{Claim, Claims};
+use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{Arguments, Habits, Members};
 use cuthere_flow::program::World;
@@ -50,6 +51,11 @@ impl CheckInfo {
 pub trait Checker {
     /// Something happens on a path.
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims);
+
+    /// Whether it wants to be told of every access to memory. There are many: it must be quick to turn down most.
+    fn sees_memory(&self) -> bool {
+        false
+    }
 
     /// All paths were seen, and this is what callers are told of them.
     fn end(&mut self, _world: &World<'_>, _func: FuncId, _summary: &Summary, _claims: &mut Claims) {}
@@ -98,9 +104,14 @@ impl Checkers {
 
 impl cuthere_flow::engine::Observer for Checkers {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
-        for (n, checker) in &mut self.all {
+        let memory = matches!(event.kind, EventKind::Memory(_));
+        for (n, checker) in self.all.iter_mut().filter(|(_, c)| !memory || c.sees_memory()) {
             self.claims.check = *n;
             checker.event(path, event, &mut self.claims);
         }
+    }
+
+    fn sees_memory(&self) -> bool {
+        self.all.iter().any(|(_, c)| c.sees_memory())
     }
 }

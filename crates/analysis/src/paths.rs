@@ -197,4 +197,8 @@ impl Observer for Eyes {
         self.calls.event(path, event);
         self.checkers.event(path, event);
     }
+
+    fn sees_memory(&self) -> bool {
+        self.recorder.sees_memory() || self.checkers.sees_memory()
+    }
 }

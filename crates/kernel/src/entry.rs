@@ -187,6 +187,26 @@ pub enum FreeHow {
     Put,
 }
 
+/// Memory that a primitive reads or writes with one access, or as the one who may do so.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MemoryEffect {
+    pub argument: u8,
+    /// The argument names the place (`READ_ONCE(p->x)`); else it points to it (`smp_load_acquire(&p->x)`).
+    pub named: bool,
+    pub store: bool,
+    /// It is meant for memory that others access at the same time.
+    pub marked: bool,
+}
+
+/// Whose copy of a per-CPU variable a primitive reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PerCpu {
+    /// The copy of the CPU that it runs on.
+    This,
+    /// Any CPU's.
+    Any,
+}
+
 /// What an entry does with a callback object (timer, work, tasklet, irq, RCU head, kthread, notifier …).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CallbackOp {
@@ -329,6 +349,10 @@ pub struct Entry {
     pub outside: bool,
     pub frees: Vec<FreeEffect>,
     pub refs: Vec<(u8, RefOp)>,
+    /// Places in its arguments that it reads or writes.
+    pub accesses: Vec<MemoryEffect>,
+    /// Argument 0 is a per-CPU variable or a pointer to one; of which copy the result is the address, or which the call accesses.
+    pub percpu: Option<PerCpu>,
     /// The result holds a reference that the caller must drop.
     pub returns_ref: bool,
     pub callbacks: Vec<CallbackEffect>,

@@ -260,6 +260,8 @@ fn entry(row: EntryRow) -> Entry {
         unevaluated: row.unevaluated.clone(),
         frees: row.frees.into_iter().map(|word| word.0).collect(),
         refs: row.refs.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
+        accesses: row.accesses.into_iter().map(|word| word.0).collect(),
+        percpu: row.percpu.map(|word| word.0),
         returns_ref: row.returns_ref,
         callbacks: row.callback.into_iter().map(callback).collect(),
         derefs,

@@ -2,7 +2,9 @@
 //!
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
-use crate::entry::{Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, Returns, Sleeps, Test, When};
+use crate::entry::{
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, PerCpu, Returns, Sleeps, Test, When,
+};
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
 use serde::Deserialize;
@@ -69,6 +71,9 @@ pub(crate) struct EntryRow {
     pub frees: Vec<W<FreeEffect>>,
     #[serde(default)]
     pub refs: Vec<W<RefWord>>,
+    #[serde(default)]
+    pub accesses: Vec<W<MemoryEffect>>,
+    pub percpu: Option<W<PerCpu>>,
     #[serde(default)]
     pub returns_ref: bool,
     #[serde(default)]

@@ -4,8 +4,8 @@
 //! deserialiser adds those.
 
 use crate::entry::{
-    ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef, RefOp,
-    Returns, Sleeps, Success, Test, When,
+    ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
+    MemoryEffect, PerCpu, RefOp, Returns, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -257,6 +257,40 @@ impl Word for FreeEffect {
         };
         no_more(words)?;
         Ok(FreeEffect { argument: index, how })
+    }
+}
+
+impl Word for MemoryEffect {
+    const ALLOWED: &'static str =
+        "`read INDEX` or `write INDEX` (the argument names the place), `load INDEX` or `store INDEX` (it points to it), then perhaps plain";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let (named, store) = match words.next().unwrap_or("") {
+            "read" => (true, false),
+            "write" => (true, true),
+            "load" => (false, false),
+            "store" => (false, true),
+            word => return Err(unknown(word)),
+        };
+        let argument = argument(words.next())?;
+        let marked = match words.next() {
+            None => true,
+            Some("plain") => false,
+            Some(word) => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(MemoryEffect { argument, named, store, marked })
+    }
+}
+
+impl Word for PerCpu {
+    const ALLOWED: &'static str = "this or any";
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "this" => Ok(PerCpu::This),
+            "any" => Ok(PerCpu::Any),
+            _ => Err(unknown(text)),
+        }
     }
 }
 

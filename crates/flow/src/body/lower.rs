@@ -2,6 +2,7 @@
 
 use crate::body::*;
 use cuthere_base::Symbol;
+use cuthere_cfront::ast::Space;
 use cuthere_cfront::program::Program;
 use cuthere_cfront::types::{RecordId, Ty, TyKind, Types};
 use cuthere_ir::{self as ir, CallWhy, Callee, ExprKind, Func};
@@ -14,6 +15,7 @@ pub struct BodyLowering {
     map: FxHashMap<Expr, ExprId>,
     exprs: Vec<Expr>,
     of: Vec<ExprId>,
+    rcu: Vec<ExprId>,
     args: Vec<ExprId>,
     ops: Vec<Op>,
     blocks: Vec<Block>,
@@ -31,13 +33,22 @@ impl BodyLowering {
         self.map.clear();
         self.exprs.clear();
         self.of.clear();
+        self.rcu.clear();
         self.args.clear();
         self.ops.clear();
         self.blocks.clear();
         for (index, expr) in func.exprs.iter().enumerate() {
             let id = self.convert(index as u32, expr.kind, expr.ty, program);
             self.of.push(id);
+            // Of places that get their value on another way than by a load, casts may have taken the annotation away.
+            if matches!(self.exprs[id.index()], Expr::Field { .. } | Expr::Global(_) | Expr::Deref(_) | Expr::Index { .. })
+                && matches!(*types.kind(expr.ty), TyKind::Pointer { space: Space::Rcu, .. })
+            {
+                self.rcu.push(id);
+            }
         }
+        self.rcu.sort_unstable();
+        self.rcu.dedup();
         for block in &func.blocks {
             let start = self.ops.len() as u32;
             self.accessed.clear();
@@ -60,6 +71,7 @@ impl BodyLowering {
             annotations: func.annotations.clone().into_boxed_slice(),
             locals: func.locals.iter().map(|l| l.name).collect(),
             exprs: self.exprs.as_slice().into(),
+            rcu: self.rcu.as_slice().into(),
             args: self.args.as_slice().into(),
             ops: self.ops.as_slice().into(),
             blocks: std::mem::take(&mut self.blocks).into_boxed_slice(),

@@ -153,6 +153,8 @@ pub struct Body {
     /// Name of each local; empty for temporaries.
     pub locals: Box<[Symbol]>,
     pub exprs: Box<[Expr]>,
+    /// Of `exprs`, the places that hold pointers which are declared to be protected by RCU; sorted.
+    pub rcu: Box<[ExprId]>,
     pub args: Box<[ExprId]>,
     pub ops: Box<[Op]>,
     pub blocks: Box<[Block]>,
@@ -246,6 +248,11 @@ impl Body {
     /// Whether a block is reached from an operation.
     pub fn follows(&self, op: OpId, to: BlockId) -> bool {
         self.block_of(op).is_some_and(|block| self.reaches(block, to, None))
+    }
+
+    /// Whether a place holds a pointer that is declared to be protected by RCU (`__rcu`).
+    pub fn is_rcu(&self, place: ExprId) -> bool {
+        !self.rcu.is_empty() && self.rcu.binary_search(&place).is_ok()
     }
 
     /// The arguments of a call.

@@ -28,6 +28,7 @@ impl<O: Observer> Run<'_, '_, O> {
         out: &mut SmallVec<[Boxed; 4]>,
     ) {
         let world = self.world;
+        self.touched.clear();
         let values = self.arguments(args, &state);
         let callees = world.callees(self.func, index);
         let (name, entry) = match target {
@@ -49,6 +50,9 @@ impl<O: Observer> Run<'_, '_, O> {
             Target::Pointer(e) => Some(self.eval(e, &state)),
             Target::Name(_) => None,
         };
+        if self.watches {
+            self.show_called(&call, entry, &state);
+        }
         self.note_sleep(&call, entry, ops, pointer, &state);
 
         // Dereferences inside the callee.

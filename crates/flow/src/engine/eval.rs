@@ -42,6 +42,9 @@ impl<O: Observer> Run<'_, '_, O> {
         match self.body.expr(e) {
             Expr::Load(place, _) => {
                 let p = self.place(place, state);
+                if self.watches {
+                    self.touch(place, p);
+                }
                 state.read(self.values, p)
             }
             Expr::Addr(place) => {

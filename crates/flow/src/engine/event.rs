@@ -10,12 +10,17 @@ use crate::program::World;
 use crate::summary::{Condition, FuncId, Way};
 use crate::value::ValueId;
 use cuthere_base::{Loc, Symbol};
-use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, RefOp};
+use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, PerCpu, RefOp};
 
 /// Sees what happens on the paths of one function.
 pub trait Observer {
     /// Called for each event of each path, before the event changes the state.
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>);
+
+    /// Whether it wants to be told of every access to memory ([`EventKind::Memory`]), which are most of what happens.
+    fn sees_memory(&self) -> bool {
+        false
+    }
 }
 
 /// An observer of nothing.
@@ -57,6 +62,8 @@ pub enum EventKind<'e> {
     Context { part: CtxPart, enter: bool },
     /// A pointer is dereferenced.
     Access(Access<'e>),
+    /// Memory that is not a local variable's is read or written by this function's own code; told only to those who ask for it.
+    Memory(Memory),
     /// A call gave new memory.
     Allocate { object: ValueId },
     /// An object is freed; `before`: it had been freed already.
@@ -152,6 +159,21 @@ pub struct Access<'e> {
     pub argument: Option<u8>,
     /// Where the access is in a callee: its name.
     pub callee: Symbol,
+}
+
+/// One access to memory. [`Path::variable_at`] says of which variable.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub place: ValueId,
+    /// The place as written; `None`: what an argument of a primitive points to.
+    pub text: Option<ExprId>,
+    pub store: bool,
+    /// By a primitive that is made for memory which others access at the same time (`READ_ONCE`, `rcu_assign_pointer`).
+    pub marked: bool,
+    /// The place is declared to hold a pointer that RCU protects.
+    pub rcu: bool,
+    /// By a primitive that reaches this copy of a per-CPU variable.
+    pub percpu: Option<PerCpu>,
 }
 
 /// Why a pointer may be NULL.

@@ -4,7 +4,7 @@ use super::*;
 
 impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn exit(&mut self, block: BlockId, loc: Loc, value: Option<ExprId>, state: Boxed) {
-        let v = value.map(|e| self.eval(e, &state));
+        let v = value.map(|e| self.eval_end(e, block, &state));
         let b = self.body.block(block);
         let kind = EventKind::Exit { block, value: v };
         self.show(&state, Event { op: OpId(b.ops.1), loc, origin: b.origin, way: Way::Here, kind });

@@ -21,6 +21,7 @@ mod given;
 mod guard;
 mod havoc;
 mod lift;
+mod memory;
 mod ops;
 mod path;
 mod places;
@@ -28,7 +29,7 @@ mod sleeping;
 
 pub use access::null_return;
 pub use event::{Blind, Event, Observer};
-pub use path::{Decision, NullTest, Path};
+pub use path::{Decision, NullTest, Path, Variable, VariableOf};
 
 use crate::body::control::ControlFlow;
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
@@ -40,7 +41,8 @@ use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::{
-    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, RefOp, Returns, Sleeps, Success,
+    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, MemoryEffect, PlaceAccess, RefOp, Returns,
+    Sleeps, Success,
 };
 use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
 use given::is_mode;
@@ -58,6 +60,7 @@ pub struct Engine {
     trail: Vec<Decision>,
     pending: Vec<Vec<Boxed>>,
     kept: Kept,
+    touched: Vec<(ExprId, ValueId)>,
 }
 
 /// One way out, as long as the function is run.
@@ -91,6 +94,10 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     pending: &'r mut Vec<Vec<Boxed>>,
     kept: &'r mut Kept,
     observer: &'r mut O,
+    /// The observer wants to see accesses to memory.
+    watches: bool,
+    /// What was loaded since the operation at hand began.
+    touched: &'r mut Vec<(ExprId, ValueId)>,
     entry_ctx: Ctx,
     visits: u32,
     budget: u32,
@@ -139,6 +146,8 @@ impl Engine {
             trail: &mut self.trail,
             pending: &mut self.pending,
             kept: &mut self.kept,
+            watches: observer.sees_memory(),
+            touched: &mut self.touched,
             observer,
             entry_ctx: start.ctx,
             visits: 0,
@@ -375,7 +384,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         match &b.term {
             Term::Goto(to) => self.send(block, *to, state),
             Term::Branch { cond, then, els } => {
-                let value = self.eval(*cond, &state);
+                let value = self.eval_end(*cond, block, &state);
                 // A warning that changes nothing is an assertion: what follows is judged as if it held.
                 for (warns, other, truth) in [(*then, *els, false), (*els, *then, true)] {
                     if self.only_warns(warns) {
@@ -430,7 +439,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 a.min(self.send(block, exit, out))
             }
             Term::Switch { value, cases, default } => {
-                let v = self.eval(*value, &state);
+                let v = self.eval_end(*value, block, &state);
                 let mut lowest = usize::MAX;
                 let mut rest = Some(state.known(self.values, v));
                 let default = *default;

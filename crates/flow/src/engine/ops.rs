@@ -8,8 +8,12 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn op(&mut self, index: OpId, op: &Op, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
         match op.kind {
             OpKind::Store { place, value } => {
+                self.touched.clear();
                 let v = self.eval(value, &state);
                 let p = self.place(place, &state);
+                if self.watches {
+                    self.show_stored(index, op, place, p, &state);
+                }
                 // Whoever reads the pointer there may fill in what it points to.
                 if self.values.local_of(p).is_none() {
                     self.escape(v, false, &mut state);
@@ -19,7 +23,11 @@ impl<O: Observer> Run<'_, '_, O> {
                 out.push(state);
             }
             OpKind::Zero { place } => {
+                self.touched.clear();
                 let p = self.place(place, &state);
+                if self.watches {
+                    self.show_stored(index, op, place, p, &state);
+                }
                 let zero = self.values.int(0);
                 state.write(self.values, p, zero);
                 out.push(state);
@@ -83,8 +91,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let Some(guard) = self.world.model.guard(class) else { return };
         let name = if enter { guard.enter } else { guard.exit };
         let Some(entry) = self.world.entry(name, false) else { return };
+        self.touched.clear();
         let values = self.arguments(args, state);
         let call = Call { index, op, dst: None, args, values: &values, name };
+        if enter && self.watches {
+            self.show_touched(index, op.loc, op.origin, state);
+        }
         if enter {
             self.note_sleep(&call, Some(entry), None, None, state);
             let before = state.locks.held.len();

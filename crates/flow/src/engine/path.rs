@@ -7,6 +7,8 @@ use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
 use crate::value::{Interval, Value, ValueId, Values};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
+use cuthere_kernel::PerCpu;
+use serde::{Deserialize, Serialize};
 
 /// A decision taken at a branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +18,29 @@ pub struct Decision {
     pub taken: bool,
     /// What the condition asked about, as the pointer that it was computed from.
     pub tested: Option<ValueId>,
+}
+
+/// Memory that has a name of its own over the whole tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Variable {
+    pub of: VariableOf,
+    /// It lies in one of the copies of a per-CPU variable: in which.
+    pub percpu: Option<PerCpu>,
+}
+
+/// What names memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum VariableOf {
+    /// A member of a record, the innermost one that is known.
+    Member(Record, Symbol),
+    /// A variable at file level, as a whole or an element of it.
+    Global(Symbol),
+}
+
+impl From<(Record, Symbol)> for VariableOf {
+    fn from((record, member): (Record, Symbol)) -> VariableOf {
+        VariableOf::Member(record, member)
+    }
 }
 
 /// The decision by which a path knows a pointer to be NULL.
@@ -175,6 +200,47 @@ impl<'p> Path<'p, '_> {
             },
             _ => None,
         }
+    }
+
+    /// The variable that a place in memory belongs to; `None`: it is a local one, or not known.
+    pub fn variable_at(&self, place: ValueId) -> Option<Variable> {
+        let mut at = place;
+        let mut member = None;
+        loop {
+            at = match self.values.get(at) {
+                Value::PField(base, name, record) => {
+                    member = member.or_else(|| (!record.is_unknown()).then_some((record, name)));
+                    base
+                }
+                Value::PIndex(base, _) => base,
+                Value::PGlobal(name) => {
+                    return Some(Variable { of: member.map_or(VariableOf::Global(name), VariableOf::from), percpu: None });
+                }
+                Value::PDeref(v) => {
+                    let percpu = self.percpu(v);
+                    let of = member.map(VariableOf::from).or_else(|| percpu.and_then(|p| p.1));
+                    return of.map(|of| Variable { of, percpu: percpu.map(|p| p.0) });
+                }
+                _ => return None,
+            };
+        }
+    }
+
+    /// Of which per-CPU variable this value points to a copy.
+    fn percpu(&self, value: ValueId) -> Option<(PerCpu, Option<VariableOf>)> {
+        let OpKind::Call { target: Target::Name(name), args, .. } = self.body.op(self.values.call(value)?)?.kind else { return None };
+        let of = self.world.model.entry(name)?.percpu?;
+        let mut at = *self.body.call_args(args).first()?;
+        for _ in 0..8 {
+            at = match self.body.expr(at) {
+                Expr::Addr(inner) | Expr::Load(inner, _) | Expr::Deref(inner) | Expr::Index { base: inner, .. } => inner,
+                Expr::Global(name) => return Some((of, Some(VariableOf::Global(name)))),
+                Expr::Field { record, name, .. } if !record.is_unknown() => return Some((of, Some(VariableOf::Member(record, name)))),
+                Expr::Field { base, .. } => base,
+                _ => break,
+            };
+        }
+        Some((of, None))
     }
 
     /// The variable that holds a value.
