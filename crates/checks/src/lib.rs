@@ -6,6 +6,7 @@ mod double_free;
 mod double_lock;
 mod lock_imbalance;
 mod null_deref;
+mod rt_sleeping_lock;
 mod sleep_in_atomic;
 mod use_after_free;
 
@@ -17,8 +18,15 @@ use cuthere_incremental::Keep;
 use cuthere_kernel::Model;
 
 /// All checks, sorted by id.
-pub const CHECKS: &[Check] =
-    &[double_free::CHECK, double_lock::CHECK, lock_imbalance::CHECK, null_deref::CHECK, sleep_in_atomic::CHECK, use_after_free::CHECK];
+pub const CHECKS: &[Check] = &[
+    double_free::CHECK,
+    double_lock::CHECK,
+    lock_imbalance::CHECK,
+    null_deref::CHECK,
+    rt_sleeping_lock::CHECK,
+    sleep_in_atomic::CHECK,
+    use_after_free::CHECK,
+];
 
 /// All checks as users see them, sorted by id.
 pub fn registry() -> impl Iterator<Item = &'static CheckInfo> {

@@ -28,9 +28,8 @@
 //! that allows sleeping is reported wherever it is called. Operations whose documentation forbids sleeping (`led_classdev.brightness_set`) are
 //! held to that. Several calls in one critical section are one finding: the surest is shown, the others are named.
 //!
-//! On `--preempt rt` a `spinlock_t`, `rwlock_t` or `local_lock_t`, and any allocation, waits for a lock that sleeps. That is wrong under raw and
-//! bit spinlocks, with preemption or interrupts disabled by hand, and in hard interrupts; it is legal under each other, with bh
-//! disabled and in read-side sections (`Documentation/locking/locktypes.rst`). Mutexes and the like remain wrong in all of these.
+//! On `--preempt rt` a `spinlock_t`, `rwlock_t` or `local_lock_t`, and any allocation, waits for a lock that sleeps there alone: `rt-sleeping-lock` says where
+//! that is wrong. Mutexes and the like remain wrong under all of these, with bh disabled and in read-side sections.
 //!
 //! ## Confidence
 //!
@@ -63,20 +62,28 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("sleep_in_atomic.rs"),
         maturity: Maturity::Stable,
     },
-    start: |_, _| Box::new(SleepInAtomic),
+    start: |_, _| Box::new(ForbiddenWait(Wait::Sleep)),
     entered: true,
     tree: None,
 };
 
-struct SleepInAtomic;
+/// Finds waits of one kind where they are forbidden; those that only PREEMPT_RT makes are another check's.
+pub(crate) struct ForbiddenWait(pub Wait);
 
-impl Checker for SleepInAtomic {
+impl Checker for ForbiddenWait {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         let EventKind::MaySleep { call, ways } = &event.kind else { return };
-        let mut ways: Vec<&SleepWay> = ways.iter().filter(|way| !grounds(path, way).is_empty()).collect();
+        let forbidden = |wait| ways.iter().filter(move |way| way.wait == wait && !grounds(path, way).is_empty());
+        // What sleeps under every preemption model is said once.
+        if self.0 == Wait::Lock && (!path.world.preemption.rt || forbidden(Wait::Sleep).next().is_some()) {
+            return;
+        }
+        let mut ways: Vec<&SleepWay> = forbidden(self.0).collect();
         ways.sort_by_key(|w| (w.unlikely, open_conditions(w), w.indirect, w.modes.min(2), w.depth, w.wait));
         let Some(way) = ways.first() else {
-            if let Some(claim) = mask_ignored(path, event, call) {
+            if self.0 == Wait::Sleep
+                && let Some(claim) = mask_ignored(path, event, call)
+            {
                 claims.add(claim);
             }
             return;
