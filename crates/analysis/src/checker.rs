@@ -6,9 +6,11 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Members};
+use cuthere_flow::index::{Arguments, Habits, Lifetimes, Members};
 use cuthere_flow::program::World;
+use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
+use std::sync::OnceLock;
 
 /// How far a check can be relied on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +81,17 @@ pub struct Tree<'t> {
     pub habits: &'t Habits,
     pub members: &'t Members,
     pub arguments: &'t Arguments,
+    pub lifetimes: &'t Lifetimes,
+    /// What holds at calls, for [`Tree::contexts`].
+    pub(crate) calls: &'t CallTable,
+    pub(crate) contexts: &'t OnceLock<Contexts<'t>>,
+}
+
+impl<'t> Tree<'t> {
+    /// In which contexts functions are entered; found out when somebody asks.
+    pub fn contexts(&self) -> &'t Contexts<'t> {
+        self.contexts.get_or_init(|| Contexts::new(self.world, self.calls))
+    }
 }
 
 /// All selected checks at work on one function.

@@ -10,7 +10,7 @@ use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Giver, Habits, Members};
+use cuthere_flow::index::{Arguments, Giver, Habits, Lifetimes, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::{link, undefined};
@@ -191,6 +191,8 @@ fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
 fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options, outside: Option<&Outside>) -> Vec<Finding> {
     let program = world.program;
     let (mut habits, mut members, mut arguments) = (Habits::default(), Members::default(), Arguments::default());
+    let mut lifetimes = Lifetimes::default();
+    let mut calls = CallTable::default();
     let mut claims = Vec::<Claim>::new();
     for (func, list) in reports {
         for report in list {
@@ -200,15 +202,27 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     habits.add(&fact);
                     members.add(func, &fact);
                     arguments.add(func, &fact);
+                    lifetimes.add(func, &fact);
                 }
-                Report::Calls(_) => {}
+                Report::Calls(found) => {
+                    calls.insert(func, *found);
+                }
             }
         }
     }
     if let Some(outside) = outside {
         outside.habits(world, &mut habits);
     }
-    let tree = Tree { world, habits: &habits, members: &members, arguments: &arguments };
+    let contexts = OnceLock::new();
+    let tree = Tree {
+        world,
+        habits: &habits,
+        members: &members,
+        arguments: &arguments,
+        lifetimes: &lifetimes,
+        calls: &calls,
+        contexts: &contexts,
+    };
     for (n, check) in checks {
         if let Some(judge) = check.tree {
             let mut late = Claims::of(*n);

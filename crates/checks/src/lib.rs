@@ -8,6 +8,7 @@ mod lock_imbalance;
 mod null_deref;
 mod rt_sleeping_lock;
 mod sleep_in_atomic;
+mod teardown_race;
 mod use_after_free;
 
 pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
@@ -25,6 +26,7 @@ pub const CHECKS: &[Check] = &[
     null_deref::CHECK,
     rt_sleeping_lock::CHECK,
     sleep_in_atomic::CHECK,
+    teardown_race::CHECK,
     use_after_free::CHECK,
 ];
 

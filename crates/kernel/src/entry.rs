@@ -233,6 +233,10 @@ pub struct CallbackEffect {
     pub function: Option<u8>,
     /// Argument handed to the function, if any.
     pub data: Option<u8>,
+    /// Of a cancellation: arming the object has no effect from then on (`timer_shutdown_sync`).
+    pub for_good: bool,
+    /// The records whose members hold what may be called while this is armed (`net_device_ops`).
+    pub tables: Vec<Symbol>,
     /// The context in which the callback runs.
     pub context: Context,
     /// What has to hold of another argument.

@@ -298,6 +298,8 @@ fn callback(row: CallbackRow) -> CallbackEffect {
         object: row.object,
         function: row.function,
         data: row.data,
+        for_good: row.for_good,
+        tables: row.tables.map(|word| word.0.0).unwrap_or_default(),
         context,
         when: row.when.map(|word| word.0),
         kind: row.kind.0.0,

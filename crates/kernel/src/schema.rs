@@ -129,6 +129,9 @@ pub(crate) struct CallbackRow {
     pub object: Option<u8>,
     pub function: Option<u8>,
     pub data: Option<u8>,
+    #[serde(default)]
+    pub for_good: bool,
+    pub tables: Option<W<Names>>,
     pub context: Option<W<Context>>,
     pub when: Option<W<When>>,
 }

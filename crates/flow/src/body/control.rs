@@ -82,7 +82,8 @@ impl ControlFlow {
         self.reads(d);
         self.pointers.clear();
         for e in d.exprs.iter() {
-            if let Expr::Load(place, true) = *e
+            if let Expr::Load(place, pointee) = *e
+                && pointee.is_pointer()
                 && let Expr::Field { name, .. } | Expr::Global(name) = d.exprs[place.index()]
             {
                 self.pointers.insert(name);

@@ -66,6 +66,12 @@ impl Record {
         text.split_once('@').map_or(text, |(tag, _)| tag)
     }
 
+    /// Whether two may be one: their tags are one, and not two files define them. Where a record is only declared, no file is known.
+    pub fn may_be(self, other: Record) -> bool {
+        self == other
+            || !self.is_unknown() && self.tag() == other.tag() && !(self.0.as_str().contains('@') && other.0.as_str().contains('@'))
+    }
+
     /// The tag as a name; for look-ups in the model.
     pub fn tag_symbol(self) -> Symbol {
         if self.0.as_str().contains('@') { Symbol::intern(self.tag()) } else { self.0 }
@@ -75,6 +81,30 @@ impl Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.tag())
+    }
+}
+
+/// What a value points to, by its type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Pointee {
+    /// It is no pointer.
+    Nothing,
+    /// Something that is no record: memory of any kind, a number, another pointer.
+    Other,
+    Record(Record),
+}
+
+impl Pointee {
+    pub fn is_pointer(self) -> bool {
+        self != Pointee::Nothing
+    }
+
+    /// The record, if it is one that has a name.
+    pub fn record(self) -> Option<Record> {
+        match self {
+            Pointee::Record(record) if !record.is_unknown() => Some(record),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::body::*;
 use cuthere_base::Symbol;
 use cuthere_cfront::ast::Space;
 use cuthere_cfront::program::Program;
-use cuthere_cfront::types::{RecordId, Ty, TyKind, Types};
+use cuthere_cfront::types::{RecordId, Ty, TyKind};
 use cuthere_ir::{self as ir, CallWhy, Callee, ExprKind, Func};
 use cuthere_kernel::Model;
 use rustc_hash::FxHashMap;
@@ -22,7 +22,7 @@ pub struct BodyLowering {
     /// Pointers dereferenced since the last store or call in this block.
     accessed: Vec<ExprId>,
     pending: Vec<(ExprId, Symbol)>,
-    pointers: FxHashMap<Ty, bool>,
+    pointees: FxHashMap<Ty, Pointee>,
     records: FxHashMap<RecordId, Record>,
 }
 
@@ -92,8 +92,20 @@ impl BodyLowering {
         *self.records.entry(id).or_insert_with(|| Record::of(program, id))
     }
 
-    fn is_pointer(&mut self, ty: Ty, types: &Types) -> bool {
-        *self.pointers.entry(ty).or_insert_with(|| matches!(*types.kind(ty), TyKind::Pointer { .. }))
+    fn pointee(&mut self, ty: Ty, program: &Program<'_>) -> Pointee {
+        if let Some(known) = self.pointees.get(&ty) {
+            return *known;
+        }
+        let types = &program.types;
+        let pointee = match *types.kind(ty) {
+            TyKind::Pointer { to, .. } => match *types.kind(to) {
+                TyKind::Record(id) => Pointee::Record(self.record(id, program)),
+                _ => Pointee::Other,
+            },
+            _ => Pointee::Nothing,
+        };
+        self.pointees.insert(ty, pointee);
+        pointee
     }
 
     fn convert(&mut self, index: u32, kind: ExprKind, ty: Ty, program: &Program<'_>) -> ExprId {
@@ -112,8 +124,8 @@ impl BodyLowering {
             }
             ExprKind::Index { base, index } => Expr::Index { base: self.of[of(base)], index: self.of[of(index)] },
             ExprKind::Load(p) => {
-                let pointer = self.is_pointer(ty, types);
-                Expr::Load(self.of[of(p)], pointer)
+                let pointee = self.pointee(ty, program);
+                Expr::Load(self.of[of(p)], pointee)
             }
             ExprKind::Addr(p) => match self.exprs[self.of[of(p)].index()] {
                 Expr::Deref(value) => return value,

@@ -10,7 +10,7 @@ mod lower;
 mod text;
 mod visit;
 
-pub use ids::{BlockId, ExprId, LocalId, OpId, Record};
+pub use ids::{BlockId, ExprId, LocalId, OpId, Pointee, Record};
 pub use lower::BodyLowering;
 
 use cuthere_base::{FileId, Loc, Symbol};
@@ -40,8 +40,8 @@ pub enum Expr {
         base: ExprId,
         index: ExprId,
     },
-    /// The second part says whether the value is a pointer.
-    Load(ExprId, bool),
+    /// What a place holds, and what that points to.
+    Load(ExprId, Pointee),
     Addr(ExprId),
     Function(Symbol),
     Int(i64),
@@ -274,6 +274,23 @@ impl Body {
             },
             _ => None,
         }
+    }
+
+    /// The record that an expression points to, by its type.
+    pub fn pointee(&self, e: ExprId) -> Option<Record> {
+        match self.expr(e) {
+            Expr::Load(_, pointee) => pointee.record(),
+            Expr::ContainerOf { record, .. } if !record.is_unknown() => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The record that a local points to, by its type, if its value is ever used.
+    pub fn local_pointee(&self, local: LocalId) -> Option<Record> {
+        self.exprs.iter().find_map(|e| match *e {
+            Expr::Load(place, pointee) if self.expr(place) == Expr::Local(local) => Some(pointee.record()),
+            _ => None,
+        })?
     }
 
     /// The member at the end of the place that a called pointer was loaded from: `(record, field)` of `x->ops->field(…)`.

@@ -37,13 +37,13 @@ impl<O: Observer> Run<'_, '_, O> {
             let mut cause = NullCause::Known;
             if self.values.get(root) == Value::Int(0)
                 && let Some(e) = site.expr
-                && let Expr::Load(place, pointer) = self.body.expr(e)
+                && let Expr::Load(place, pointee) = self.body.expr(e)
             {
                 let p = self.place(place, state);
                 if state.written(p).is_none() {
                     // Zero as a part of something zeroed. What is not known to be a pointer may be an array, elements may have been
                     // written by another index, members of locals through a union.
-                    if !pointer || !self.member_of_new(p) {
+                    if !pointee.is_pointer() || !self.member_of_new(p) {
                         return true;
                     }
                     cause = NullCause::Zeroed;

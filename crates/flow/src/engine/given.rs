@@ -181,7 +181,7 @@ pub(super) fn is_mode(body: &Body, e: ExprId, depth: u32) -> bool {
     }
     match body.expr(e) {
         // A pointer's presence is no mode.
-        Expr::Load(place, pointer) => !pointer && !matches!(body.expr(place), Expr::Local(_)),
+        Expr::Load(place, pointee) => !pointee.is_pointer() && !matches!(body.expr(place), Expr::Local(_)),
         Expr::Un(_, a) => is_mode(body, a, depth + 1),
         Expr::Bin(_, a, b) => is_mode(body, a, depth + 1) || is_mode(body, b, depth + 1),
         _ => false,

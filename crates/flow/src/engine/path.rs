@@ -135,7 +135,7 @@ impl<'p> Path<'p, '_> {
     /// Whether a condition is nothing but a test of one pointer.
     fn asks_alone(&self, cond: ExprId) -> bool {
         match self.body.expr(cond) {
-            Expr::Load(_, pointer) => pointer,
+            Expr::Load(_, pointee) => pointee.is_pointer(),
             Expr::Un(UnOp::Not, a) => self.asks_alone(a),
             Expr::Bin(BinOp::Eq | BinOp::Ne, a, b) => match (self.body.expr(a), self.body.expr(b)) {
                 (Expr::Int(0), _) => self.asks_alone(b),

@@ -3,6 +3,7 @@
 //! A fact is a function of the paths of one function, so it is kept with its results from run to run. What facts add up to is found out
 //! when all are there.
 
+use super::life::{LifeRecorder, LifeUse};
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
 use crate::engine::event::{Access, CallEvent, Event, EventKind, NullCause};
 use crate::engine::{Observer, Path, null_return};
@@ -69,6 +70,7 @@ pub enum Fact {
     Result(ResultUse),
     Member(MemberUse),
     Argument(ArgumentUse),
+    Life(LifeUse),
 }
 
 /// Notes the facts of one function.
@@ -77,13 +79,15 @@ pub struct Recorder {
     pub results: Vec<ResultUse>,
     members: Vec<MemberUse>,
     arguments: Vec<ArgumentUse>,
+    life: LifeRecorder,
 }
 
 impl Recorder {
     /// Everything that was noted.
     pub fn facts(self) -> impl Iterator<Item = Fact> {
         let members = self.members.into_iter().map(Fact::Member);
-        self.results.into_iter().map(Fact::Result).chain(members).chain(self.arguments.into_iter().map(Fact::Argument))
+        let life = self.life.uses().map(Fact::Life);
+        self.results.into_iter().map(Fact::Result).chain(members).chain(self.arguments.into_iter().map(Fact::Argument)).chain(life)
     }
 
     fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
@@ -151,7 +155,10 @@ impl Observer for Recorder {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
-            EventKind::Call(call) => self.arguments(path, call),
+            EventKind::Call(call) => {
+                self.arguments(path, call);
+                self.life.call(path, event, call);
+            }
             EventKind::Test { value, block, error } => {
                 if let Some(call) = path.values.call(*value) {
                     self.result(path, call, true);

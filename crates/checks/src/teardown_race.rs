@@ -1,0 +1,87 @@
+//! # teardown-race
+//!
+//! An object is freed while something that can still reach it runs, or may be started: a timer, a work item or an interrupt that was not stopped or is armed again by what
+//! is still registered, an operation that is unregistered only later, a waiter that has just been woken, a callback that finds the object through a pointer kept elsewhere.
+//!
+//! ## Why it matters
+//!
+//! Teardown runs once in a while, and the window is small, so such defects survive testing; a user who can open, close and unplug at will finds the window. What is used then is
+//! freed memory, on another CPU, in a context that has nothing to do with the one that freed it.
+//!
+//! ## Example
+//!
+//! ```c
+//! static void cup_disconnect(struct usb_interface *intf)
+//! {
+//!         struct cup *c = usb_get_intfdata(intf);
+//!
+//!         del_timer(&c->refill);          /* the timer function may be running */
+//!         kfree(c);
+//! }
+//! ```
+//!
+//! Stop first what can start others, then the others, and wait for each (`timer_shutdown_sync()`, `cancel_work_sync()`, `free_irq()`); unregister before freeing; let the last
+//! user free what several users hold.
+//!
+//! ## How it decides
+//!
+//! For each function it is noted what it frees, arms, cancels, waits for and wakes: callback objects by the record and member that they are, objects by the type of the pointer.
+//! Releases are followed through the device's last reference, and records that lie in the memory of others (`netdev_priv()`, `p->priv = &p[1]`) go with them. Over the whole tree, for each
+//! record that is freed:
+//!
+//! * a timer or work item in it that somebody arms, and that nobody stops and waits for before the free, in the function, its callees or its callers;
+//! * one that is stopped, and that an interrupt, a timer, a work item or an operation can arm again which is stopped or unregistered only later;
+//! * memory freed before what uses it is unregistered;
+//! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
+//! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it.
+//!
+//! Not reported: objects that their own callback frees, references taken by who arms, error paths before anything was armed, objects that go with the owner of the pointer.
+//!
+//! ## Confidence
+//!
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: both sides are in the source, and nothing that was read keeps them apart.
+//! * **low**: a flag, a count or a lock may do so.
+//!
+//! ## What it assumes and misses
+//!
+//! Two objects of a type are one. What hardware still does after it was told to stop is not known. Registrations that the kernel model has no words for are not seen.
+
+mod armed;
+mod early;
+mod order;
+mod owner;
+mod parts;
+mod waiter;
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claims, Maturity, Tree};
+use cuthere_flow::engine::{Event, Path};
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "teardown-race",
+        summary: "an object is freed while a timer, work item, interrupt, operation or waiter can still reach it",
+        source: include_str!("teardown_race.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(Nothing),
+    entered: false,
+    tree: Some(judge),
+};
+
+/// Single paths show nothing of it.
+struct Nothing;
+
+impl Checker for Nothing {
+    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
+}
+
+fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    let all = parts::Teardown::new(tree);
+    waiter::judge(&all, claims);
+    armed::judge(&all, claims);
+    order::judge(&all, claims);
+    early::judge(&all, claims);
+    owner::judge(&all, claims);
+}

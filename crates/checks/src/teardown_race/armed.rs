@@ -1,0 +1,152 @@
+//! A timer or work item in an object is armed somewhere, and nobody waits for it before the object is freed.
+
+use super::parts::{Key, Teardown, Uses};
+use cuthere_analysis::{Claim, Claims};
+use cuthere_base::Confidence;
+use cuthere_flow::body::Record;
+use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
+use cuthere_flow::summary::FuncId;
+
+/// Callers that are looked at for what they have done before.
+const UP_MAX: u32 = 4;
+
+/// Kinds of callback objects that lie in the record and run by themselves.
+pub fn runs_by_itself(kind: &str) -> bool {
+    matches!(kind, "timer" | "hrtimer" | "tasklet" | "work" | "delayed-work" | "kthread-work" | "irq-work")
+}
+
+pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
+    // What is freed, by record.
+    let mut frees: Vec<(FuncId, LifeUse, Record)> = Vec::new();
+    for &f in &all.functions {
+        for life in all.lives.lifetimes.own(f).iter().filter(|u| u.deed == Deed::Free) {
+            let done = Done { at: life.op, life: *life, by: (f, life.op), sure: true };
+            let near = |part: Record| {
+                part == life.object
+                    || all.objects.iter().any(|(k, u)| k.owner == part && u.arms().any(|a| all.folder(a.0) == all.folder(f)))
+            };
+            frees.extend(all.ends(&done).into_iter().filter(|(r, _)| near(*r)).map(|(r, _)| (f, *life, r)));
+        }
+    }
+    for (key, uses) in &all.objects {
+        let Some((armer, arm)) = uses.arms().find(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
+        if kept_alive(all, *key, uses) {
+            continue;
+        }
+        for (f, free, _) in frees.iter().filter(|(.., r)| *r == key.owner) {
+            if let Some(claim) = unstopped(all, *key, uses, (*f, free), (*armer, arm)) {
+                claims.add(claim);
+            }
+        }
+    }
+}
+
+/// Whether the callback or who arms it keeps the object alive, or frees it itself, or somebody somewhere waits for it in a way that may do.
+fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
+    let work = uses.arms().any(|a| a.1.kind.as_str().contains("work"));
+    let ends = |f: FuncId| {
+        all.lives.inside(f).iter().any(|d| match d.life.deed {
+            Deed::Put | Deed::Free | Deed::FreeLater => all.concerns(&d.life, key.owner),
+            _ => false,
+        })
+    };
+    uses.callbacks().any(ends)
+        || uses.arms().any(|a| all.takes_reference(a.0, key.owner) || gives_up(all, a.0))
+        || uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some()
+        || work && uses.arms().any(|a| flushes_queue(all, a.0))
+}
+
+/// Whether a function is named for giving a reference up: what it arms is to free the object.
+fn gives_up(all: &Teardown<'_>, f: FuncId) -> bool {
+    all.name(f).split('_').any(|word| matches!(word, "put" | "release"))
+}
+
+/// Whether a work queue is flushed or destroyed, or all of them, by code of the same folder.
+fn flushes_queue(all: &Teardown<'_>, near: FuncId) -> bool {
+    let folder = all.folder(near);
+    all.functions.iter().filter(|f| all.folder(**f) == folder).any(|f| {
+        all.lives.lifetimes.own(*f).iter().any(|u| match u.deed {
+            Deed::Flush | Deed::CancelSync { .. } => {
+                u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work"
+            }
+            _ => false,
+        })
+    })
+}
+
+fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &LifeUse), (armer, arm): (FuncId, &LifeUse)) -> Option<Claim> {
+    // The callback's own frees are its own business.
+    if uses.callbacks().any(|g| g == f || all.lives.inside(g).iter().any(|d| d.by.0 == f)) {
+        return None;
+    }
+    let lives = &all.lives;
+    let before = lives.before(f, free.op);
+    let here = |d: &&Done| Key::of(d.life.spot) == Some(key);
+    let cancel = before.iter().filter(here).find(|d| d.life.deed == Deed::Cancel).copied();
+    let constructs = |g: FuncId| lives.inside(g).iter().any(|d| matches!(d.life.deed, Deed::Allocate { .. }) && d.life.object == key.owner);
+    let armed_here = before.iter().filter(here).any(|d| d.life.deed == Deed::Arm);
+    if constructs(f) && !armed_here {
+        return None;
+    }
+    let above = if cancel.is_some() { None } else { cancelled_above(all, key, f, 0) };
+    let anywhere = uses.of(|d| d == Deed::Cancel).next();
+    let (stop, sure) = match (cancel, above, anywhere) {
+        (Some(d), ..) => (Some((f, d)), Confidence::High),
+        (None, Some(at), _) => (Some(at), Confidence::High),
+        // Stopped by another function at another time: whether that comes before is not known.
+        (None, None, Some(_)) => return None,
+        (None, None, None) => (None, Confidence::High),
+    };
+    if stop.is_none() && !torn_down(all, f, key, 0) {
+        return None;
+    }
+    let runs = uses.callbacks().next();
+    let kind = arm.kind;
+    let what = match stop {
+        Some(_) => format!("`{}` is freed after the {kind} `{}` was cancelled without waiting for it", key.owner, key.text()),
+        None => format!("`{}` is freed and the {kind} `{}` in it is never cancelled", key.owner, key.text()),
+    };
+    let claim = Claim::new(free.op, (f, all.loc(f, free.op)), sure, what).thread(match runs {
+        Some(g) => all.thread(1, g),
+        None => format!("CPU 1: {kind} callback"),
+    });
+    let claim = claim.step(armer, all.loc(armer, arm.op), format!("{}() arms `{}`", all.name(armer), key.text()));
+    let claim = match runs {
+        Some(g) => claim.step(g, all.world.func(g).loc, format!("{}() runs", all.name(g))),
+        None => claim,
+    };
+    let claim = claim.thread(all.thread(0, f));
+    let claim = match stop {
+        Some((g, d)) => all.show(claim, g, &d, "cancels it, and does not wait until it has returned"),
+        None => claim,
+    };
+    let claim = claim.step(f, all.loc(f, free.op), format!("frees the object by {}()", free.kind));
+    Some(claim.assume("the callback may be pending or running when the object is freed").identity(format!(
+        "{} {}",
+        key.text(),
+        all.name(f)
+    )))
+}
+
+/// The cancellation without waiting that a caller makes before it comes here.
+fn cancelled_above(all: &Teardown<'_>, key: Key, f: FuncId, depth: u32) -> Option<(FuncId, Done)> {
+    if depth >= UP_MAX {
+        return None;
+    }
+    let callers: Vec<(FuncId, _, bool)> = all.lives.callers(f).collect();
+    callers.into_iter().find_map(|(caller, op, _)| {
+        let before = all.lives.before(caller, op);
+        let here = before.into_iter().find(|d| d.life.deed == Deed::Cancel && Key::of(d.life.spot) == Some(key));
+        here.map(|d| (caller, d)).or_else(|| cancelled_above(all, key, caller, depth + 1))
+    })
+}
+
+/// Whether a function is reached where an object of this record is at the end of its life: not only from where it was made.
+fn torn_down(all: &Teardown<'_>, f: FuncId, key: Key, depth: u32) -> bool {
+    let makes = |g: FuncId| all.lives.lifetimes.own(g).iter().any(|d| matches!(d.deed, Deed::Allocate { .. }) && d.object == key.owner);
+    if makes(f) {
+        return false;
+    }
+    let callers: Vec<(FuncId, _, bool)> = all.lives.callers(f).collect();
+    callers.is_empty() || depth >= UP_MAX || callers.iter().any(|(g, ..)| torn_down(all, *g, key, depth + 1))
+}

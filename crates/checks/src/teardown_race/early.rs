@@ -1,0 +1,81 @@
+//! Memory is freed before what uses it is unregistered.
+
+use super::order::{bound, tables};
+use super::parts::{Key, Teardown};
+use cuthere_analysis::{Claim, Claims};
+use cuthere_base::Confidence;
+use cuthere_flow::body::{Expr, Record};
+use cuthere_flow::index::{Deed, LifeUse};
+use cuthere_flow::summary::FuncId;
+
+pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
+    for &f in &all.functions {
+        let frees: Vec<LifeUse> = all.lives.lifetimes.own(f).iter().filter(|u| u.deed == Deed::Free).copied().collect();
+        for free in frees {
+            if let Some(claim) = freed_first(all, f, &free) {
+                claims.add(claim);
+                break;
+            }
+        }
+    }
+}
+
+fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
+    let member = Key::of(free.spot);
+    if member.is_none() && free.object.is_unknown() {
+        return None;
+    }
+    let inside = all.lives.inside(f);
+    let ends = |d: &cuthere_flow::index::Done| matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Cancel);
+    for later in inside.iter().filter(|d| ends(d) && all.lives.always_after(f, free.op, d.at)) {
+        let tables = tables(all, later);
+        let same = |d: &cuthere_flow::index::Done| ends(d) && d.life.kind == later.life.kind && all.lives.leads(f, d.at, free.op);
+        if tables.is_empty() || inside.iter().any(same) {
+            continue;
+        }
+        let users = tables.iter().flat_map(|t| bound(all, all.folder(f), *t));
+        for user in users {
+            if user == f || inside.iter().any(|d| d.by.0 == user) {
+                continue;
+            }
+            let uses = match member {
+                Some(key) => all.loads(user, key.record, key.member),
+                None => all.enters(user, free.object),
+            };
+            if uses {
+                return Some(claim(all, f, free, member, later, user));
+            }
+        }
+    }
+    None
+}
+
+fn claim(all: &Teardown<'_>, f: FuncId, free: &LifeUse, member: Option<Key>, later: &cuthere_flow::index::Done, user: FuncId) -> Claim {
+    let stop = all.called(later.by.0, later.by.1);
+    let what = member.map_or_else(|| free.object.to_string(), Key::text);
+    let message = format!("`{what}` is freed before `{stop}()` ends what uses it");
+    let claim = Claim::new(free.op, (f, all.loc(f, free.op)), Confidence::High, message)
+        .thread(all.thread(0, f))
+        .step(f, all.loc(f, free.op), format!("frees `{what}` by {}()", free.kind))
+        .thread(all.thread(1, user))
+        .step(user, all.world.func(user).loc, format!("{}() uses it", all.name(user)))
+        .thread(all.thread(0, f));
+    all.show(claim, f, later, &format!("{stop}() keeps it from being called from here on")).identity(format!("{what} {stop}"))
+}
+
+impl Teardown<'_> {
+    /// Whether a function or a callee loads a pointer from a member.
+    fn loads(&self, f: FuncId, record: Record, member: cuthere_base::Symbol) -> bool {
+        let body = self.world.func(f);
+        let is = |e: &Expr| matches!(*e, Expr::Load(place, _) if matches!(body.expr(place), Expr::Field { record: r, name, .. } if r == record && name == member));
+        body.exprs.iter().any(is)
+    }
+
+    /// Whether a function reaches into a record.
+    fn enters(&self, f: FuncId, record: Record) -> bool {
+        let body = self.world.func(f);
+        body.exprs
+            .iter()
+            .any(|e| matches!(*e, Expr::Field { base, record: r, .. } if r == record && matches!(body.expr(base), Expr::Deref(_))))
+    }
+}

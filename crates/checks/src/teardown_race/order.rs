@@ -1,0 +1,160 @@
+//! What was stopped is armed again by what is stopped later.
+
+use super::armed::runs_by_itself;
+use super::parts::{Key, Teardown, Uses};
+use cuthere_analysis::{Claim, Claims};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{Expr, OpId, OpKind, Record, Target};
+use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
+use cuthere_flow::summary::FuncId;
+
+pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
+    for (key, uses) in &all.objects {
+        for (f, cancel) in uses.of(|d| d == Deed::CancelSync { for_good: false }) {
+            if runs_by_itself(cancel.kind.as_str())
+                && uses.arms().next().is_some()
+                && let Some(claim) = armed_again(all, *key, uses, *f, cancel)
+            {
+                claims.add(claim);
+            }
+        }
+    }
+}
+
+/// What may still run until it is stopped by a deed, in this function's folder.
+fn sources(all: &Teardown<'_>, f: FuncId, done: &Done, not: Key) -> Vec<FuncId> {
+    let folder = all.folder(f);
+    if let Some(key) = Key::of(done.life.spot).filter(|_| runs_by_itself(done.life.kind.as_str())) {
+        let known = all.objects.iter().find(|(k, _)| *k == key && *k != not);
+        return known.map_or(Vec::new(), |(_, u)| u.callbacks().collect());
+    }
+    if done.life.kind.as_str() == "irq" {
+        let Spot::Object(data) = done.life.spot else { return Vec::new() };
+        let near = all.functions.iter().filter(|g| all.folder(**g) == folder);
+        let irq = |u: &&LifeUse| u.deed == Deed::Arm && u.kind.as_str().contains("irq") && u.object == data;
+        return near.flat_map(|g| all.lives.lifetimes.own(*g).iter().filter(irq).filter_map(|u| u.function)).collect();
+    }
+    tables(all, done).iter().flat_map(|table| bound(all, folder, *table)).collect()
+}
+
+/// The operations that a registration calls.
+pub fn tables(all: &Teardown<'_>, done: &Done) -> Vec<Symbol> {
+    let name = all.called(done.by.0, done.by.1);
+    let entry = all.world.model.entry(name);
+    entry.map_or(Vec::new(), |e| e.callbacks.iter().flat_map(|c| c.tables.iter().copied()).collect())
+}
+
+/// The functions that code of a folder binds to members of records with this tag.
+pub fn bound(all: &Teardown<'_>, folder: &str, table: Symbol) -> Vec<FuncId> {
+    let near = |f: FuncId| all.folder(f) == folder;
+    all.world.bound.iter().filter(|b| b.record.tag_symbol() == table && near(b.func)).map(|b| b.func).collect()
+}
+
+fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &LifeUse) -> Option<Claim> {
+    let lives = &all.lives;
+    let inside = lives.inside(f);
+    let stops = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Cancel && !tables(all, d).is_empty();
+    let mine = |d: &Done| Key::of(d.life.spot) == Some(key);
+    for later in inside.iter().filter(|d| stops(d) && !mine(d) && lives.leads(f, cancel.op, d.at)) {
+        let same = |d: &Done| d.life.kind == later.life.kind && d.life.spot == later.life.spot;
+        // Stopped before as well, or the object again afterwards.
+        if inside.iter().any(|d| stops(d) && (same(d) && lives.leads(f, d.at, cancel.op) || mine(d) && lives.leads(f, later.at, d.at))) {
+            continue;
+        }
+        let sources = sources(all, f, later, key);
+        // What stops it on the way out: the operations' own clean-up.
+        let cleans = |g: &FuncId| lives.inside(*g).iter().any(|d| mine(d) && matches!(d.life.deed, Deed::CancelSync { .. }));
+        if sources.iter().any(cleans) && !runs_by_itself(later.life.kind.as_str()) {
+            continue;
+        }
+        for g in sources {
+            let below = lives.inside(g);
+            let Some(arm) = below.iter().find(|d| mine(d) && d.life.deed == Deed::Arm) else { continue };
+            if uses.callbacks().any(|c| c == g) || told_to_stop(all, f, cancel.op, &[g, arm.by.0]) {
+                continue;
+            }
+            let end = freed_later(all, f, key.owner, later.at)?;
+            return Some(claim(all, key, (f, cancel), later, (g, arm), end));
+        }
+    }
+    None
+}
+
+/// Where the object is freed after the function, or by it: the function and operation, if it is seen.
+fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Option<Option<(FuncId, Done)>> {
+    let find = |g: FuncId, op: OpId| {
+        let inside = all.lives.inside(g);
+        inside.iter().find(|d| all.lives.leads(g, op, d.at) && all.ends(d).iter().any(|(r, _)| *r == owner)).map(|d| (g, *d))
+    };
+    if let Some(end) = find(f, after) {
+        return Some(Some(end));
+    }
+    let callers: Vec<_> = all.lives.callers(f).collect();
+    if let Some(end) = callers.into_iter().find_map(|(g, op, _)| find(g, op)) {
+        return Some(Some(end));
+    }
+    // Memory that the device core gives back when the driver is unbound.
+    let managed = |g: &FuncId| all.lives.lifetimes.own(*g).iter().any(|u| u.deed == Deed::Allocate { managed: true } && u.object == owner);
+    let ends =
+        |b: &cuthere_flow::program::link::BoundFunction| b.func == f && matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect");
+    (all.functions.iter().any(managed) && all.world.bound.iter().any(ends)).then_some(None)
+}
+
+/// Whether the function sets a flag before it stops something, and those who might arm it again read that.
+fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId]) -> bool {
+    let body = all.world.func(f);
+    let member = |e| match body.expr(e) {
+        Expr::Field { record, name, .. } => Some((record, name)),
+        _ => None,
+    };
+    let mut set: Vec<(Record, Symbol)> = Vec::new();
+    for (id, op) in body.all_ops() {
+        if id >= before && !all.lives.leads(f, id, before) {
+            continue;
+        }
+        match op.kind {
+            OpKind::Store { place, .. } => set.extend(member(place)),
+            OpKind::Call { target: Target::Name(name), args, .. } if sets_flag(name.as_str()) => {
+                let places = body.call_args(args).iter().filter_map(|&a| match body.expr(a) {
+                    Expr::Addr(place) | Expr::Load(place, _) => member(place),
+                    _ => None,
+                });
+                set.extend(places);
+            }
+            _ => {}
+        }
+    }
+    let reads = |g: &FuncId| {
+        let of = all.world.func(*g);
+        of.exprs.iter().any(|e| matches!(*e, Expr::Field { record, name, .. } if set.contains(&(record, name))))
+    };
+    !set.is_empty() && readers.iter().any(reads)
+}
+
+fn sets_flag(name: &str) -> bool {
+    ["set_bit", "clear_bit", "test_and", "atomic_", "WRITE_ONCE", "smp_store"].iter().any(|p| name.trim_start_matches('_').starts_with(p))
+}
+
+fn claim(
+    all: &Teardown<'_>,
+    key: Key,
+    (f, cancel): (FuncId, &LifeUse),
+    later: &Done,
+    (g, arm): (FuncId, &Done),
+    end: Option<(FuncId, Done)>,
+) -> Claim {
+    let stop = all.called(later.by.0, later.by.1);
+    let message = format!("`{}` is cancelled, and `{}()` may arm it again until `{stop}()` is called", key.text(), all.name(g));
+    let sure = if later.life.kind.as_str() == "irq" { Confidence::Medium } else { Confidence::High };
+    let claim = Claim::new(cancel.op, (f, all.loc(f, cancel.op)), sure, message)
+        .thread(all.thread(0, f))
+        .step(f, all.loc(f, cancel.op), format!("cancels `{}` and waits for it", key.text()))
+        .thread(all.thread(1, g));
+    let claim = all.show(claim, g, arm, "arms it again").thread(all.thread(0, f));
+    let claim = all.show(claim, f, later, &format!("only {stop}() ends that"));
+    let claim = match end {
+        Some((h, d)) => all.show(claim, h, &d, "frees the object, with the callback pending"),
+        None => claim.assume("the device core frees the object when this function has returned"),
+    };
+    claim.assume("the device still works at this point").identity(format!("{} {}", key.text(), all.name(g)))
+}

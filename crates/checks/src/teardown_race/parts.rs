@@ -1,0 +1,238 @@
+//! What the judgements share: who arms, stops and frees what, and how sides are shown.
+
+use cuthere_analysis::{Claim, Tree};
+use cuthere_base::{Loc, Symbol};
+use cuthere_flow::body::{OpId, OpKind, Record, Target};
+use cuthere_flow::index::{Deed, Done, LifeUse, Lives, Spot, spot_of};
+use cuthere_flow::program::World;
+use cuthere_flow::program::contexts::{Contexts, Part};
+use cuthere_flow::summary::FuncId;
+use cuthere_kernel::{CtxPart, Entry, LockKind, LockRef};
+use std::collections::BTreeMap;
+
+/// A callback object: the record that the way to it starts at, and the member that it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Key {
+    pub owner: Record,
+    pub record: Record,
+    pub member: Symbol,
+}
+
+impl Key {
+    pub fn of(spot: Spot) -> Option<Key> {
+        match spot {
+            Spot::Member { owner, record, member, .. } if !owner.is_unknown() => Some(Key { owner, record, member }),
+            _ => None,
+        }
+    }
+
+    /// In the source's words.
+    pub fn text(self) -> String {
+        if self.owner == self.record { format!("{}.{}", self.owner, self.member) } else { format!("{}…{}", self.owner, self.member) }
+    }
+
+    fn order(self) -> (&'static str, &'static str, &'static str) {
+        (self.owner.tag(), self.record.tag(), self.member.as_str())
+    }
+}
+
+/// What is done to one callback object, anywhere.
+#[derive(Default)]
+pub struct Uses {
+    pub all: Vec<(FuncId, LifeUse)>,
+}
+
+impl Uses {
+    pub fn of(&self, deed: impl Fn(Deed) -> bool) -> impl Iterator<Item = &(FuncId, LifeUse)> {
+        self.all.iter().filter(move |u| deed(u.1.deed))
+    }
+
+    pub fn arms(&self) -> impl Iterator<Item = &(FuncId, LifeUse)> {
+        self.of(|d| d == Deed::Arm)
+    }
+
+    /// The callbacks bound to it.
+    pub fn callbacks(&self) -> impl Iterator<Item = FuncId> + '_ {
+        self.of(|d| d == Deed::Setup || d == Deed::Arm).filter_map(|u| u.1.function)
+    }
+}
+
+pub struct Teardown<'t> {
+    pub world: &'t World<'t>,
+    pub lives: Lives<'t>,
+    pub contexts: &'t Contexts<'t>,
+    /// Functions that do anything, in order.
+    pub functions: Vec<FuncId>,
+    /// Callback objects in an order that does not change from run to run.
+    pub objects: Vec<(Key, Uses)>,
+}
+
+impl<'t> Teardown<'t> {
+    pub fn new(tree: &Tree<'t>) -> Teardown<'t> {
+        let lives = Lives::new(tree.world, tree.lifetimes);
+        let functions = tree.lifetimes.functions();
+        let mut objects: BTreeMap<(&str, &str, &str), (Key, Uses)> = BTreeMap::new();
+        let mut add = |key: Key, func: FuncId, life: LifeUse| {
+            objects.entry(key.order()).or_insert_with(|| (key, Uses::default())).1.all.push((func, life));
+        };
+        for &f in &functions {
+            for life in tree.lifetimes.own(f) {
+                if let Some(key) = Key::of(life.spot) {
+                    add(key, f, *life);
+                } else if let Spot::Param(_) = life.spot {
+                    for (caller, op, _) in lives.callers(f) {
+                        for d in lives.inside(caller).iter().filter(|d| d.at == op && d.by == (f, life.op)) {
+                            if let Some(key) = Key::of(d.life.spot) {
+                                add(key, caller, LifeUse { op, ..d.life });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Teardown { world: tree.world, lives, contexts: tree.contexts(), functions, objects: objects.into_values().collect() }
+    }
+
+    pub fn name(&self, f: FuncId) -> &'static str {
+        self.world.func(f).name.as_str()
+    }
+
+    pub fn loc(&self, f: FuncId, op: OpId) -> Loc {
+        self.world.func(f).op(op).map_or(self.world.func(f).loc, |o| o.loc)
+    }
+
+    /// The function that an operation calls, as written.
+    pub fn called(&self, f: FuncId, op: OpId) -> Symbol {
+        match self.world.func(f).op(op).map(|o| o.kind) {
+            Some(OpKind::Call { target: Target::Name(name), .. }) => name,
+            Some(OpKind::Call { target: Target::Pointer(e), .. }) => self.world.func(f).ops_field(e).map_or(Symbol::EMPTY, |m| m.1),
+            _ => Symbol::EMPTY,
+        }
+    }
+
+    /// The folder that a function is in.
+    pub fn folder(&self, f: FuncId) -> &str {
+        self.world.path(f).rsplit_once('/').map_or("", |p| p.0)
+    }
+
+    /// The records whose memory is given back by a deed, and the release callback that does it.
+    pub fn ends(&self, done: &Done) -> Vec<(Record, Option<(FuncId, OpId)>)> {
+        let mut out = Vec::new();
+        match done.life.deed {
+            Deed::Free | Deed::FreeLater if !done.life.object.is_unknown() => out.push((done.life.object, None)),
+            Deed::Put => {
+                if let Spot::Member { owner, through: false, .. } = done.life.spot
+                    && let Some(by) = self.release_of(owner)
+                {
+                    out.push((owner, Some(by)));
+                }
+            }
+            _ => {}
+        }
+        for (record, by) in out.clone() {
+            for u in self.lives.parts(record) {
+                out.push((*u, by));
+            }
+        }
+        out
+    }
+
+    /// The release callback of a device that frees the record around it.
+    fn release_of(&self, record: Record) -> Option<(FuncId, OpId)> {
+        let release = |field: &str| Symbol::find(field).map_or(&[][..], |f| self.lives.bound_to(f));
+        let all = release("release").iter().chain(release("dev_release"));
+        all.filter(|(_, of)| matches!(of.tag(), "device" | "device_type" | "class" | "kobj_type"))
+            .find_map(|&(f, _)| self.lives.inside(f).iter().find(|d| d.life.deed == Deed::Free && d.life.object == record).map(|d| d.by))
+    }
+
+    /// Whether a function takes a reference to a record, or to something in it.
+    pub fn takes_reference(&self, f: FuncId, record: Record) -> bool {
+        self.lives.inside(f).iter().any(|d| d.life.deed == Deed::Get && self.concerns(&d.life, record))
+    }
+
+    /// Whether a deed is done to a record.
+    pub fn concerns(&self, life: &LifeUse, record: Record) -> bool {
+        life.object == record || matches!(life.spot, Spot::Member { owner, .. } if owner == record) || life.spot == Spot::Object(record)
+    }
+
+    /// Adds the call that leads to a deed, and the deed.
+    pub fn show(&self, claim: Claim, f: FuncId, done: &Done, text: &str) -> Claim {
+        let loc = self.loc(f, done.at);
+        if done.by.0 == f {
+            return claim.step(f, loc, text);
+        }
+        let claim = claim.step(f, loc, format!("calls {}()", self.called(f, done.at)));
+        claim.step(done.by.0, self.loc(done.by.0, done.by.1), text)
+    }
+
+    /// How a function is entered, for the head of a thread.
+    pub fn thread(&self, cpu: u32, f: FuncId) -> String {
+        let how = self.world.entry_points.get(&f).and_then(|e| e.first()).map(|e| format!(" ({})", e.how));
+        format!("CPU {cpu}: {}(){}", self.name(f), how.unwrap_or_default())
+    }
+}
+
+impl Teardown<'_> {
+    /// Whether a function is in a read-side section of RCU or SRCU, its own or, on every way in, a caller's.
+    pub fn in_read_side(&self, f: FuncId) -> bool {
+        let own = self.world.func(f).ops.iter().any(|op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(reads),
+            OpKind::GuardEnter { class, .. } => {
+                self.world.model.guard(class).and_then(|g| self.world.model.entry(g.enter)).is_some_and(reads)
+            }
+            _ => false,
+        });
+        own || {
+            let on_entry = self.contexts.entered(f).best();
+            on_entry.part(Part::Rcu).0 || on_entry.locks.iter().any(|l| l.always && l.kind == LockKind::Srcu)
+        }
+    }
+
+    /// Whether two functions hold a lock of one class where they do something, that does not lie in the object itself.
+    pub fn common_lock(&self, (f, f_op): (FuncId, OpId), (g, g_op): (FuncId, OpId), object: Record) -> bool {
+        let (a, b) = (self.locks(f, f_op), self.locks(g, g_op));
+        a.iter().any(|class| b.contains(class) && !class.as_str().starts_with(&format!("{object}.")))
+    }
+
+    /// The locks held at an operation, by class: those of callers on every way in, and those that the function takes before.
+    fn locks(&self, f: FuncId, op: OpId) -> Vec<Symbol> {
+        let on_entry = self.contexts.entered(f).best();
+        let mut out: Vec<Symbol> = on_entry.locks.iter().filter(|l| l.always && l.kind != LockKind::Srcu).map(|l| l.class).collect();
+        let body = self.world.func(f);
+        for (id, o) in body.all_ops().filter(|(id, _)| *id < op) {
+            let (name, args) = match o.kind {
+                OpKind::Call { target: Target::Name(name), args, .. } => (name, args),
+                OpKind::GuardEnter { class, args, .. } => match self.world.model.guard(class) {
+                    Some(g) => (g.enter, args),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let Some(entry) = self.world.model.entry(name) else { continue };
+            for lock in &entry.acquires {
+                let class = match lock.lock {
+                    LockRef::Named(name) => name,
+                    LockRef::Arg(i) | LockRef::Through(i) => match body.call_args(args).get(i as usize).map(|&e| spot_of(body, e)) {
+                        Some(Spot::Member { record, member, .. }) => Symbol::intern(&format!("{record}.{member}")),
+                        Some(Spot::Global(name)) => name,
+                        _ => continue,
+                    },
+                    LockRef::Member(i, member) => match body.call_args(args).get(i as usize).and_then(|&e| body.pointee(e)) {
+                        Some(record) => Symbol::intern(&format!("{record}.{member}")),
+                        None => continue,
+                    },
+                };
+                if self.lives.leads(f, id, op) {
+                    out.push(class);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Whether a primitive begins a read-side section.
+fn reads(entry: &Entry) -> bool {
+    entry.context.iter().any(|c| c.enter && matches!(c.part, CtxPart::Rcu | CtxPart::RcuBh | CtxPart::RcuSched))
+        || entry.acquires.iter().any(|a| a.kind == LockKind::Srcu)
+}

@@ -1,0 +1,336 @@
+//! What functions do to the lives of objects, along calls: what has been done before an operation, what a call does, who calls.
+//!
+//! Facts are those of [`super::life`]; a callee's deeds to what its parameter points to are those of its caller to the argument. Nothing is said of paths:
+//! "before" means that a way through the function leads from the one to the other. Callees are followed a few calls down, and not where the model has words
+//! for the function.
+
+use super::facts::Fact;
+use super::life::{Deed, LifeUse, Spot};
+use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
+use crate::program::World;
+use crate::summary::FuncId;
+use cuthere_base::Symbol;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Calls that are followed down.
+const DEPTH_MAX: u8 = 4;
+/// Deeds of one function, its callees' included, that are kept.
+const DEEDS_MAX: usize = 256;
+/// Callers of one function that are looked at.
+const CALLERS_MAX: usize = 24;
+
+/// The deeds of all functions.
+#[derive(Default)]
+pub struct Lifetimes {
+    uses: FxHashMap<FuncId, Vec<LifeUse>>,
+}
+
+impl Lifetimes {
+    pub fn add(&mut self, func: FuncId, fact: &Fact) {
+        if let Fact::Life(life) = fact {
+            self.uses.entry(func).or_default().push(*life);
+        }
+    }
+
+    /// A function's own deeds.
+    pub fn own(&self, func: FuncId) -> &[LifeUse] {
+        self.uses.get(&func).map_or(&[], Vec::as_slice)
+    }
+
+    /// All functions that do anything, in order.
+    pub fn functions(&self) -> Vec<FuncId> {
+        let mut all: Vec<FuncId> = self.uses.keys().copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+/// A deed as one function sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Done {
+    /// The operation of that function that does it, or the call that leads to it.
+    pub at: OpId,
+    /// With the object as that function knows it.
+    pub life: LifeUse,
+    /// Who does it, by which operation of its own.
+    pub by: (FuncId, OpId),
+    /// The call that leads there has this one target.
+    pub sure: bool,
+}
+
+/// What functions do with so many calls followed down, as far as it was asked for.
+type Known = FxHashMap<(FuncId, u8), Rc<[Done]>>;
+
+/// Asks about lives.
+pub struct Lives<'w> {
+    pub world: &'w World<'w>,
+    pub lifetimes: &'w Lifetimes,
+    /// Callee, caller, call; sorted.
+    calls: Vec<(FuncId, FuncId, OpId)>,
+    inside: RefCell<Known>,
+    /// Members that lead to what lies behind the object in its own memory, by the records on both sides.
+    trailing: FxHashSet<(Record, Symbol)>,
+    /// The records that live inside of others, by these.
+    interior: FxHashMap<Record, Vec<Record>>,
+    /// Functions bound to members, by member.
+    bound: FxHashMap<Symbol, Vec<(FuncId, Record)>>,
+}
+
+impl<'w> Lives<'w> {
+    pub fn new(world: &'w World<'w>, lifetimes: &'w Lifetimes) -> Lives<'w> {
+        let mut calls = Vec::new();
+        for (caller, all) in world.callees.iter().enumerate() {
+            for (op, callees) in all.iter() {
+                calls.extend(callees.list().iter().map(|f| (*f, FuncId(caller as u32), *op)));
+            }
+        }
+        calls.sort_unstable();
+        let mut bound: FxHashMap<Symbol, Vec<(FuncId, Record)>> = FxHashMap::default();
+        for b in &world.bound {
+            bound.entry(b.field).or_default().push((b.func, b.record));
+        }
+        let mut lives = Lives {
+            world,
+            lifetimes,
+            calls,
+            inside: RefCell::default(),
+            trailing: FxHashSet::default(),
+            interior: FxHashMap::default(),
+            bound,
+        };
+        lives.find_parts();
+        lives
+    }
+
+    /// Which records are parts of the memory of others: behind it (`p->priv = &p[1]`), or by the model's word.
+    fn find_parts(&mut self) {
+        for body in &self.world.funcs {
+            for op in &body.ops {
+                if let OpKind::Store { place, value } = op.kind
+                    && let Expr::Field { base, record, name } = body.expr(place)
+                    && let Expr::Deref(owner) = body.expr(base)
+                    && behind(body, value, owner)
+                    && !record.is_unknown()
+                {
+                    self.trailing.insert((record, name));
+                }
+            }
+        }
+        let mut interior = FxHashSet::default();
+        for body in self.world.funcs.iter().filter(|_| !self.trailing.is_empty()) {
+            for op in &body.ops {
+                if let OpKind::Store { place, value } = op.kind
+                    && let Expr::Local(local) = body.expr(place)
+                    && let Expr::Load(from, _) = body.expr(value)
+                    && let Expr::Field { record, name, .. } = body.expr(from)
+                    && self.trailing.contains(&(record, name))
+                    && let Some(part) = body.local_pointee(local)
+                {
+                    interior.insert((record, part));
+                }
+            }
+        }
+        for uses in self.lifetimes.uses.values() {
+            for u in uses.iter().filter(|u| u.deed == Deed::Interior) {
+                if let Spot::Object(part) = u.spot
+                    && !u.object.is_unknown()
+                {
+                    interior.insert((u.object, part));
+                }
+            }
+        }
+        let mut interior: Vec<(Record, Record)> = interior.into_iter().collect();
+        interior.sort_by_key(|(whole, part)| (whole.tag(), part.tag()));
+        for (whole, part) in interior {
+            self.interior.entry(whole).or_default().push(part);
+        }
+    }
+
+    /// The records that lie in the memory of another.
+    pub fn parts(&self, whole: Record) -> &[Record] {
+        self.interior.get(&whole).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who calls a function: who, by which operation, and whether that call has no other target.
+    pub fn callers(&self, func: FuncId) -> impl Iterator<Item = (FuncId, OpId, bool)> + '_ {
+        let start = self.calls.partition_point(|c| c.0 < func);
+        let one = |f: FuncId, op: OpId| self.world.callees(f, op).is_some_and(|c| c.list().len() == 1);
+        self.calls[start..].iter().take_while(move |c| c.0 == func).take(CALLERS_MAX).map(move |c| (c.1, c.2, one(c.1, c.2)))
+    }
+
+    /// The functions bound to a member of this name, with the record.
+    pub fn bound_to(&self, field: Symbol) -> &[(FuncId, Record)] {
+        self.bound.get(&field).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a function does, its callees included, in the order of its operations.
+    pub fn inside(&self, func: FuncId) -> Rc<[Done]> {
+        self.down(func, DEPTH_MAX)
+    }
+
+    fn down(&self, func: FuncId, depth: u8) -> Rc<[Done]> {
+        if let Some(known) = self.inside.borrow().get(&(func, depth)) {
+            return Rc::clone(known);
+        }
+        // Whoever comes by again while this is found out finds nothing.
+        self.inside.borrow_mut().insert((func, depth), Rc::from([]));
+        let mut all: Vec<Done> = Vec::new();
+        let add = |all: &mut Vec<Done>, new: Done| {
+            let same = |d: &Done| {
+                d.at == new.at && d.life.deed == new.life.deed && d.life.spot == new.life.spot && d.life.object == new.life.object
+            };
+            if all.len() < DEEDS_MAX && !all.iter().any(same) {
+                all.push(new);
+            }
+        };
+        for life in self.lifetimes.own(func) {
+            add(&mut all, Done { at: life.op, life: *life, by: (func, life.op), sure: true });
+        }
+        let body = self.world.func(func);
+        let below = |callee: FuncId, op: OpId, sure: bool, all: &mut Vec<Done>| {
+            for d in self.down(callee, depth - 1).iter() {
+                let spot = match d.life.spot {
+                    Spot::Param(i) => argument(body, op, i),
+                    other => other,
+                };
+                let object = match d.life.spot {
+                    Spot::Param(i) if d.life.object.is_unknown() => argument_object(body, op, i),
+                    _ => d.life.object,
+                };
+                add(all, Done { at: op, life: LifeUse { spot, object, ..d.life }, by: d.by, sure: sure && d.sure });
+            }
+        };
+        if depth > 0 {
+            let called: Vec<(FuncId, OpId)> =
+                all.iter().filter(|d| d.life.deed == Deed::Call).filter_map(|d| d.life.function.map(|f| (f, d.at))).collect();
+            for (f, op) in called {
+                below(f, op, false, &mut all);
+            }
+            for (op, callees) in self.world.callees[func.index()].iter() {
+                let named = body.op(*op).and_then(|o| match o.kind {
+                    OpKind::Call { target: Target::Name(name), .. } => Some(name),
+                    _ => None,
+                });
+                if named.is_some_and(|name| self.told(name)) {
+                    continue;
+                }
+                let list = callees.list();
+                for &f in list.iter().take(8) {
+                    below(f, *op, list.len() == 1, &mut all);
+                }
+            }
+        }
+        all.sort_by_key(|d| (d.at, d.life.op));
+        let all: Rc<[Done]> = all.into();
+        self.inside.borrow_mut().insert((func, depth), Rc::clone(&all));
+        all
+    }
+
+    /// Whether the model's words say what a function of this name does to lives.
+    fn told(&self, name: Symbol) -> bool {
+        self.world.model.entry(name).is_some_and(|e| {
+            !e.callbacks.is_empty() || !e.frees.is_empty() || !e.refs.is_empty() || e.waits.is_some() || e.wakes.is_some() || e.grace_period
+        })
+    }
+
+    /// Whether a way through a function leads from one of its operations to another.
+    pub fn leads(&self, func: FuncId, from: OpId, to: OpId) -> bool {
+        let body = self.world.func(func);
+        let (Some(a), Some(b)) = (body.block_of(from), body.block_of(to)) else { return from < to };
+        if a == b { from < to } else { body.reaches(a, b, None) }
+    }
+
+    /// Whether every way from an operation to the end of the function passes another.
+    pub fn always_after(&self, func: FuncId, from: OpId, then: OpId) -> bool {
+        let body = self.world.func(func);
+        let (Some(a), Some(b)) = (body.block_of(from), body.block_of(then)) else { return false };
+        if a == b {
+            return from < then;
+        }
+        let mut seen = vec![false; body.blocks.len()];
+        let mut open = vec![a];
+        while let Some(at) = open.pop() {
+            if at == b || std::mem::replace(&mut seen[at.index()], true) {
+                continue;
+            }
+            let mut end = true;
+            body.block(at).term.successors(|s| {
+                end = false;
+                open.push(s);
+            });
+            if end {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What a function has done on some way to one of its operations.
+    pub fn before(&self, func: FuncId, op: OpId) -> Vec<Done> {
+        self.inside(func).iter().filter(|d| d.at != op && self.leads(func, d.at, op)).copied().collect()
+    }
+}
+
+/// Whether a value is the address right behind what a pointer points to.
+fn behind(body: &Body, value: ExprId, owner: ExprId) -> bool {
+    match body.expr(value) {
+        Expr::Addr(place) => match body.expr(place) {
+            Expr::Index { base, index } => {
+                body.expr(index) == Expr::Int(1) && matches!(body.expr(base), Expr::Deref(p) if p == owner) || {
+                    body.expr(index) == Expr::Int(1) && base == owner
+                }
+            }
+            _ => false,
+        },
+        Expr::Bin(cuthere_ir::BinOp::Add, p, n) => p == owner && body.expr(n) == Expr::Int(1),
+        _ => false,
+    }
+}
+
+/// What an argument of a call stands for, as far as its expression says.
+fn argument(body: &Body, op: OpId, i: u8) -> Spot {
+    let Some(OpKind::Call { args, .. }) = body.op(op).map(|o| o.kind) else { return Spot::Unknown };
+    body.call_args(args).get(i as usize).map_or(Spot::Unknown, |&e| spot_of(body, e))
+}
+
+fn argument_object(body: &Body, op: OpId, i: u8) -> Record {
+    let Some(OpKind::Call { args, .. }) = body.op(op).map(|o| o.kind) else { return Record::UNKNOWN };
+    body.call_args(args).get(i as usize).and_then(|&e| body.pointee(e)).unwrap_or_default()
+}
+
+/// What a pointer expression stands for.
+pub fn spot_of(body: &Body, e: ExprId) -> Spot {
+    match body.expr(e) {
+        Expr::Addr(place) => member_of(body, place, false),
+        Expr::Load(place, _) => match body.expr(place) {
+            Expr::Local(l) if l.0 < body.params => Spot::Param(l.0.min(255) as u8),
+            Expr::Local(_) => Spot::Unknown,
+            _ => member_of(body, place, true),
+        },
+        Expr::ContainerOf { record, .. } if !record.is_unknown() => Spot::Object(record),
+        _ => Spot::Unknown,
+    }
+}
+
+fn member_of(body: &Body, place: ExprId, through: bool) -> Spot {
+    let mut at = place;
+    let mut inner = None;
+    let mut owner = Record::UNKNOWN;
+    for _ in 0..12 {
+        match body.expr(at) {
+            Expr::Field { base, record, name } => {
+                if !record.is_unknown() {
+                    inner = inner.or(Some((record, name)));
+                    owner = record;
+                }
+                at = base;
+            }
+            Expr::Index { base, .. } => at = base,
+            Expr::Global(name) if inner.is_none() => return Spot::Global(name),
+            _ => break,
+        }
+    }
+    inner.map_or(Spot::Unknown, |(record, member)| Spot::Member { owner, record, member, through })
+}
