@@ -4,6 +4,7 @@
 //! addresses (see [`crate::memory`]). One instruction touches shared memory at most once, so that it can be one scheduling point.
 
 use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_cfront::types::Ty;
 use cuthere_ir::BinOp;
 
 /// A register of a frame.
@@ -82,6 +83,25 @@ pub struct Given {
     pub pointee: IntTy,
     /// How many bytes it lets a function write, 0 for none.
     pub output: u32,
+    /// As written, for messages; empty if that is long.
+    pub text: Symbol,
+}
+
+/// What an access is called in the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    pub pc: u32,
+    pub text: Symbol,
+    pub ty: Ty,
+}
+
+/// A variable of the source: its register, or its slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    pub place: u16,
+    pub in_memory: bool,
+    pub name: Symbol,
+    pub ty: Ty,
 }
 
 /// One instruction.
@@ -360,4 +380,9 @@ pub struct Code {
     pub notes: Vec<String>,
     /// Which instructions read or write an `_Atomic` object, ascending.
     pub atomic: Vec<u32>,
+    /// What accesses are called, ascending.
+    pub accesses: Vec<Named>,
+    pub variables: Vec<Variable>,
+    /// It stands in a header.
+    pub header: bool,
 }

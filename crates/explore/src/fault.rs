@@ -53,6 +53,10 @@ pub struct Wait {
     pub stack: Vec<Site>,
     /// The function that it waits in.
     pub call: String,
+    /// The lock that it waits for, by address, and as written.
+    pub lock: Option<(u64, String)>,
+    /// It could go on, if another let it have its CPU.
+    pub interrupted: bool,
     /// Who holds what it waits for, and where that was taken.
     pub holder: Option<Site>,
 }
@@ -71,8 +75,8 @@ pub struct Fault {
     pub addr: u64,
     /// The guess that it rests on, if it does; nought otherwise.
     pub guess: GuessId,
-    /// Locks held by the thread: address or name, and where taken.
-    pub held: Vec<(String, Site)>,
+    /// Locks held by the thread: address (0: none), name, and where taken.
+    pub held: Vec<(u64, String, Site)>,
     /// Of a deadlock: every thread in it.
     pub waits: Vec<Wait>,
     /// Functions from innermost to outermost with the place in each.

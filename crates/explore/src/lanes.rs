@@ -14,12 +14,14 @@ use crate::search::{Dpor, Every, Pct, Random, Strategy};
 use cuthere_cfront::program::Program;
 use cuthere_kernel::Model;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Turns that the first search does alone: most programs need no more.
 const ALONE: u64 = 10;
 /// Turns after which the search within a bound gives way to random priorities, and the same number later takes over again.
 const PATIENCE: u64 = 50;
+/// How long the shortest schedule is looked for when the time of the search is over.
+const SHORTENING: Duration = Duration::from_millis(200);
 /// Bytes of a search's stack: bodies are read where they are first called.
 const STACK: usize = 16 << 20;
 
@@ -93,8 +95,9 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
             Some(schedule) => first.follow(schedule, options),
             None if options.strategy == StrategyKind::Dpor => both(first, || lane(true).ok(), options, started),
             None => {
-                first.turn(options, u64::MAX, started + options.time);
-                first.finish(options)
+                let deadline = started + options.time;
+                first.turn(options, u64::MAX, deadline);
+                first.finish(options, deadline)
             }
         },
     }
@@ -107,12 +110,16 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
     let own = if first.run.is_plain() { deadline } else { started + options.time / 5 };
     let state = first.turn(options, ALONE * options.turn, own);
     if state.ended() {
-        return first.finish(options);
+        return first.finish(options, deadline);
     }
     if rayon::current_num_threads() < 2 {
-        let Some(mut lane) = second() else { return first.finish(options) };
+        let Some(mut lane) = second() else { return first.finish(options, deadline) };
         let mut here = Here { lane: &mut lane, options, deadline };
-        return if take_turns(&mut first, state, &mut here, options, own) { first.finish(options) } else { lane.finish(options) };
+        return if take_turns(&mut first, state, &mut here, options, own) {
+            first.finish(options, deadline)
+        } else {
+            lane.finish(options, deadline)
+        };
     }
     std::thread::scope(|scope| {
         let (orders, theirs) = sync_channel(1);
@@ -121,7 +128,7 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
         if std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).is_err() {
             // Without a second thread the first search is all there is.
             first.turn(options, u64::MAX, own);
-            return first.finish(options);
+            return first.finish(options, deadline);
         }
         if !take_turns(&mut first, state, &mut There { orders: &orders, answers: &answers }, options, own)
             && orders.send(Order::Finish).is_ok()
@@ -130,7 +137,7 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
             return *outcome;
         }
         drop(orders);
-        first.finish(options)
+        first.finish(options, deadline)
     })
 }
 
@@ -234,7 +241,7 @@ fn serve(lane: Option<Lane<'_>>, options: &Options, deadline: Instant, orders: &
         }
     }
     if let Ok(Order::Finish) = orders.recv() {
-        let _ = answers.send(Answer::Outcome(Box::new(lane.finish(options))));
+        let _ = answers.send(Answer::Outcome(Box::new(lane.finish(options, deadline))));
     }
 }
 
@@ -337,20 +344,26 @@ impl<'p> Lane<'p> {
     fn follow(mut self, schedule: &Schedule, options: &Options) -> Outcome {
         let how = self.run.replay(schedule);
         self.outcome.executions = 1;
-        let faults = std::mem::take(&mut self.run.machine.faults);
+        let faults = self.run.machine.faults.clone();
         self.run.collect(&mut self.outcome, faults, Some(schedule));
         self.outcome.replay = Some(how);
-        self.run.show(&mut self.outcome);
+        self.run.show(&mut self.outcome, schedule);
         self.run.conclude(&mut self.outcome, options);
         self.outcome
     }
 
-    /// Shows the gravest fault, and says what the search amounts to.
-    fn finish(mut self, options: &Options) -> Outcome {
+    /// Shows the gravest fault by the shortest schedule found, and says what the search amounts to.
+    fn finish(mut self, options: &Options, deadline: Instant) -> Outcome {
         if let Some(first) = self.outcome.faults.first() {
-            let schedule = first.schedule.clone();
+            // What happens while it is looked for is no part of the search.
+            let m = &self.run.machine;
+            let kept = (m.bounds.clone(), m.unknown_calls.clone(), m.unsupported.clone());
+            let found = first.schedule.clone();
+            let schedule = self.run.minimise(first, deadline.max(Instant::now() + SHORTENING)).unwrap_or(found);
             self.run.replay(&schedule);
-            self.run.show(&mut self.outcome);
+            self.run.show(&mut self.outcome, &schedule);
+            let m = &mut self.run.machine;
+            (m.bounds, m.unknown_calls, m.unsupported) = kept;
         }
         self.run.conclude(&mut self.outcome, options);
         self.outcome

@@ -16,6 +16,8 @@ mod lanes;
 mod link;
 mod machine;
 mod memory;
+mod minimise;
+mod naming;
 mod open;
 mod patience;
 mod primitives;
@@ -26,6 +28,7 @@ mod schedule;
 mod search;
 mod sizes;
 mod thread;
+mod told;
 pub mod witness;
 mod written_out;
 

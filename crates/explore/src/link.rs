@@ -66,6 +66,8 @@ pub struct Linker<'p> {
     /// The program uses the names of the verification suites.
     verified: bool,
     pub functions: Vec<FnInfo>,
+    /// Globals by the address of their first copy.
+    pub named_globals: FxHashMap<u64, (Symbol, Option<Ty>)>,
     /// By item and name: a macro may define several.
     by_item: FxHashMap<(ItemRef, Symbol), FnId>,
     /// Thread-local variables of a program, by the address of the first copy, and the copies by thread.
@@ -136,6 +138,7 @@ impl<'p> Linker<'p> {
             by_name: FxHashMap::default(),
             unnamed: FxHashMap::default(),
             globals: FxHashMap::default(),
+            named_globals: FxHashMap::default(),
             by_global: FxHashMap::default(),
             strings: FxHashMap::default(),
             statics: FxHashMap::default(),
@@ -363,6 +366,7 @@ impl<'p> Linker<'p> {
                     (0..if own { THREADS_MAX } else { 1 }).map(|_| self.mem.add_global(vec![0; size as usize])).collect();
                 let addr = copies.first().copied().unwrap_or(0);
                 self.by_global.insert(key, addr);
+                copies.iter().for_each(|&copy| self.name_global(copy, name, init.as_ref().map(|i| i.ty)));
                 // The linker's own symbols, and what is defined in files that nobody reads.
                 if !self.plain && init.as_ref().is_none_or(|i| i.is_extern) && !self.is_known(name) {
                     let id = self.guesses.about(name.as_str());

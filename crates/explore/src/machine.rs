@@ -9,9 +9,10 @@ mod calls;
 mod lazy;
 mod transfer;
 
+use lazy::Lazily;
 pub use lazy::Values;
+pub(crate) use lazy::fitted;
 pub(crate) use lazy::is_lazy;
-use lazy::{Lazily, fitted};
 pub(crate) use transfer::Filling;
 
 pub(crate) use arithmetic::converted;
@@ -68,14 +69,23 @@ impl Default for MachineOptions {
 }
 
 /// What a step of a witness shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Recorded {
     pub site: Site,
     pub depth: u16,
     /// The step is a decision of the search.
     pub visible: bool,
+    /// The function of the program's own that it is done for, where a header's does it.
+    pub outer: Option<Site>,
     pub addr: u64,
+    pub size: u8,
     pub write: bool,
+    /// What was read or written, or what a call gave.
+    pub value: Option<i64>,
+    /// What was there before, of an operation that reads and writes at once.
+    pub was: Option<i64>,
+    /// A call that the machine does itself.
+    pub call: bool,
     /// Part of building the start state.
     pub setup: bool,
 }
@@ -114,6 +124,8 @@ pub struct Machine<'p> {
     pub event: Event,
     pub events: u32,
     pub record: Option<Vec<Recorded>>,
+    /// Where objects were made and freed, while there is a record.
+    pub lives: crate::naming::Lives,
     /// Clocks, if data races are asked for.
     pub races: Option<crate::races::Races>,
     /// While replaying: stop the thread before its operation of this number.
@@ -163,6 +175,7 @@ impl<'p> Machine<'p> {
             event: Event::default(),
             events: 0,
             record: None,
+            lives: crate::naming::Lives::default(),
             races: None,
             stop_at: None,
             arrivals: None,
@@ -201,6 +214,7 @@ impl<'p> Machine<'p> {
         self.resting = Resting::default();
         if let Some(r) = &mut self.record {
             r.clear();
+            self.lives.clear();
         }
         let reuse = self.record.is_none() && self.races.is_none();
         if reuse && let Some(built) = &self.built {
@@ -328,16 +342,23 @@ impl<'p> Machine<'p> {
 
     /// The calls that a thread is in, innermost first.
     pub fn stack(&self, t: usize) -> Vec<Site> {
-        let frames = self.threads[t].frames.iter().rev();
-        frames.map(|f| Site { function: f.id.0, pc: f.pc, thread: t as u8, event: self.events }).collect()
+        let frames = self.threads[t].frames.iter().rev().enumerate();
+        // A caller stands behind its call already.
+        let site = |(n, f): (usize, &Frame)| Site {
+            function: f.id.0,
+            pc: f.pc.saturating_sub(u32::from(n > 0)),
+            thread: t as u8,
+            event: self.events,
+        };
+        frames.map(site).collect()
     }
 
     /// Records a fault; the thread does not go on.
     pub fn fault(&mut self, t: usize, kind: FaultKind, addr: u64, detail: impl Into<String>) {
         let object = self.link.mem.find(addr).filter(|o| o.kind == Kind::Heap || o.kind == Kind::Stack);
-        let mut held: Vec<(String, Site)> = self.threads[t].held.iter().map(|h| (h.name.as_str().to_owned(), h.site)).collect();
-        held.extend(self.threads[t].sections.iter().map(|(part, site)| (section_name(*part).to_owned(), *site)));
-        held.sort_by_key(|h| h.1.event);
+        let mut held = self.held_locks(t);
+        held.extend(self.threads[t].sections.iter().map(|(part, site)| (0, section_name(*part).to_owned(), *site)));
+        held.sort_by_key(|h| h.2.event);
         let fault = Fault {
             kind,
             site: self.site(t),
@@ -353,6 +374,11 @@ impl<'p> Machine<'p> {
         };
         self.faults.push(fault);
         self.threads[t].status = Status::Faulted;
+    }
+
+    /// The locks that a thread holds: address, name, and where taken.
+    pub(crate) fn held_locks(&self, t: usize) -> Vec<(u64, String, Site)> {
+        self.threads[t].held.iter().map(|h| (h.key, h.name.as_str().to_owned(), h.site)).collect()
     }
 
     /// The operation being done also touches this.

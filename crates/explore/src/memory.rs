@@ -528,6 +528,44 @@ impl Memory {
         ty.fit(raw as i64)
     }
 
+    /// The object at an address, as far as it has been used.
+    pub fn known(&self, addr: u64) -> Option<Object> {
+        let x = addr.wrapping_sub(BASE);
+        let space = self.spaces.get((x >> SPACE_BITS) as usize)?;
+        let object = *space.get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
+        match object.kind {
+            Kind::None if object.addr != 0 => space.get(((object.addr - BASE) >> SLOT_BITS & (SLOTS - 1)) as usize).copied(),
+            Kind::None => None,
+            _ => Some(object),
+        }
+    }
+
+    /// The global that an address belongs to: the address of its first copy, whose CPU's copy it is, and the offset in it.
+    pub fn global_at(&self, addr: u64) -> Option<(u64, u32, u64)> {
+        let x = addr.wrapping_sub(BASE);
+        let slot = x >> SLOT_BITS;
+        let (id, cpu) = (slot / GLOBAL_SLOTS, slot % GLOBAL_SLOTS / (GLOBAL_SLOTS / u64::from(CPUS)));
+        if x >> SPACE_BITS != 0 || id as usize >= self.images.len() {
+            return None;
+        }
+        let off = addr.wrapping_sub(global_addr(id, cpu));
+        (off < 1 << SLOT_BITS << 2).then_some((global_addr(id, 0), cpu as u32, off))
+    }
+
+    /// A number at an address that was used before, for messages.
+    pub fn peek_int(&self, addr: u64, size: u64) -> Option<i64> {
+        let object = self.known(addr)?;
+        let off = addr.wrapping_sub(object.addr);
+        if size == 0 || size > 8 || off.checked_add(size)? > u64::from(object.size) {
+            return None;
+        }
+        let start = object.start as usize + off as usize;
+        let bytes = self.bytes.get(start..start + size as usize)?;
+        let raw = bytes.iter().rev().fold(0u64, |v, b| v << 8 | u64::from(*b));
+        let shift = 64 - 8 * size as u32;
+        Some((raw << shift) as i64 >> shift)
+    }
+
     /// Writes an integer of a checked access.
     #[inline]
     pub fn write(&mut self, at: Ref, ty: IntTy, v: i64) {

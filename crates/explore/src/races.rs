@@ -144,7 +144,7 @@ impl Machine<'_> {
         let (lo, hi) = ((addr - granule) as u8, (addr - granule) as u8 + size as u8);
         let now = Use { thread: t as u8, time: 0, lo, hi, write, site };
         let Some(other) = self.races.as_mut().and_then(|r| r.plain(t, granule, now)) else { return };
-        let held = self.threads[t].held.iter().map(|h| (h.name.as_str().to_owned(), h.site)).collect();
+        let held = self.held_locks(t);
         self.faults.push(Fault {
             kind: FaultKind::DataRace,
             site,

@@ -2,16 +2,14 @@
 
 use crate::event::{Footprint, ThreadSet};
 use crate::fault::{Fault, FaultKind};
-use crate::machine::{Machine, Preemption, Recorded};
-use crate::memory::{GuessId, Site};
+use crate::machine::{Machine, Preemption};
+use crate::memory::GuessId;
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
-use crate::thread::{Level, Pending, Status};
-use cuthere_base::{FileId, Symbol};
-use cuthere_cfront::program::FileText;
+use crate::thread::{Pending, Status};
+use cuthere_base::Symbol;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,16 +79,27 @@ pub enum OutcomeKind {
 pub struct FoundFault {
     pub fault: Fault,
     pub schedule: Schedule,
+    /// Which threads made the schedule's choices, in order.
+    pub choosers: Vec<u8>,
     /// The fault in the words of places.
     pub place: Place,
     /// The calls it happened in, innermost first.
     pub stack: Vec<Place>,
     pub allocated: Option<(Place, String)>,
     pub freed: Option<(Place, String)>,
+    /// The calls in which that was done, innermost first, as far as the shown execution tells.
+    pub allocated_in: Vec<Place>,
+    pub freed_in: Vec<Place>,
+    /// What the object is called that it is about.
+    pub object: Option<String>,
+    /// What the fault's line works with: `x == 2`.
+    pub operands: Vec<String>,
     pub other: Option<Place>,
     /// Locks held, and where they were taken.
     pub held: Vec<(String, Place)>,
     pub thread: String,
+    /// Its number in the shown execution.
+    pub number: usize,
     pub cpu: u32,
     pub context: &'static str,
     /// What the explorer had to guess, and the fault rests on.
@@ -108,10 +117,14 @@ pub struct FoundWait {
     /// Its number in the shown execution.
     pub number: usize,
     pub call: String,
+    /// The lock that it waits for.
+    pub lock: Option<String>,
+    /// It could go on, if another let it have its CPU.
+    pub interrupted: bool,
     /// The calls it is in, innermost first.
     pub stack: Vec<Place>,
-    /// Who holds what it waits for, and where that was taken.
-    pub holder: Option<(String, Place)>,
+    /// Who holds what it waits for: its number, its name, and where that was taken.
+    pub holder: Option<(usize, String, Place)>,
 }
 
 /// A place in the source.
@@ -163,6 +176,8 @@ pub struct Outcome {
     pub replay: Option<Replay>,
     /// The steps of the gravest fault's execution.
     pub trace: Vec<TraceStep>,
+    /// The source around its steps, by file and line.
+    pub sources: BTreeMap<String, BTreeMap<u32, String>>,
     pub threads: Vec<ThreadInfo>,
 }
 
@@ -181,19 +196,23 @@ pub struct TraceStep {
     pub place: Place,
     pub depth: u16,
     pub text: String,
+    /// What it read or wrote: `x = 3`.
+    pub value: Option<String>,
     pub addr: u64,
     pub write: bool,
     pub visible: bool,
+    /// It gets hold of the object that the fault is about.
+    pub about: bool,
     pub event: u32,
-    /// The thread has come to this and waits for ever.
-    pub waits: bool,
+    /// The thread has come to this and waits for ever: for what.
+    pub waits: Option<String>,
 }
 
 /// One search's machine, and what it does in an execution.
 pub(crate) struct Run<'p> {
     pub machine: Machine<'p>,
     /// Thread, operations and choice of each event of the execution.
-    steps: Vec<(u8, u32, Option<u16>)>,
+    pub(crate) steps: Vec<(u8, u32, Option<u16>)>,
     /// Which threads have been seen, and whether one has run to its end.
     ended: FxHashMap<(Symbol, u32), bool>,
     /// A fault while the scenario's own start state was built.
@@ -374,7 +393,7 @@ impl<'p> Run<'p> {
         true
     }
 
-    fn step(&mut self, t: usize, choice: u16) {
+    pub(crate) fn step(&mut self, t: usize, choice: u16) {
         let before = self.machine.threads[t].ops;
         self.machine.step(t, choice);
         let choices = self.machine.event.choices;
@@ -383,7 +402,7 @@ impl<'p> Run<'p> {
     }
 
     /// All threads have stopped: a deadlock, or the end and what must hold there.
-    fn end(&mut self, blocked: &[(usize, Footprint)]) {
+    pub(crate) fn end(&mut self, blocked: &[(usize, Footprint)]) {
         let m = &mut self.machine;
         let stuck: Vec<usize> =
             blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
@@ -400,11 +419,13 @@ impl<'p> Run<'p> {
         // Told of one that waits for a lock, rather than of one that waits for that thread.
         let locked = stuck.iter().find(|&&t| m.waits(t).holder.is_some()).or(stuck.first());
         if let Some(&t) = locked {
-            let waits = stuck.len();
-            let detail =
-                if waits == 1 { "waits for what nobody will do".to_owned() } else { format!("{waits} threads wait for each other") };
+            let waits: Vec<_> = stuck.iter().map(|&t| m.waits(t)).collect();
+            let detail = if waits.len() == 1 {
+                "waits for what nobody will do".to_owned()
+            } else {
+                format!("{} threads wait for each other", waits.len())
+            };
             m.fault(t, FaultKind::Deadlock, 0, detail);
-            let waits = stuck.iter().map(|&t| m.waits(t)).collect();
             if let Some(fault) = m.faults.last_mut() {
                 fault.waits = waits;
             }
@@ -422,8 +443,13 @@ impl<'p> Run<'p> {
         }
     }
 
+    /// The threads that made the choices of the last execution up to an event, in order.
+    pub(crate) fn choosers(&self, event: u32) -> Vec<u8> {
+        self.steps.iter().take(event as usize).filter(|s| s.2.is_some()).map(|s| s.0).collect()
+    }
+
     /// The schedule of the last execution up to an event.
-    fn schedule(&self, event: u32) -> Schedule {
+    pub(crate) fn schedule(&self, event: u32) -> Schedule {
         let mut later = vec![0u64; self.machine.threads.len()];
         for step in &self.steps {
             if let Some(n) = later.get_mut(usize::from(step.0)) {
@@ -442,63 +468,6 @@ impl<'p> Run<'p> {
             }
         }
         schedule
-    }
-
-    pub fn collect(&mut self, outcome: &mut Outcome, faults: Vec<Fault>, schedule: Option<&Schedule>) {
-        for fault in faults {
-            let place = self.place(fault.site);
-            // One that rests on nothing is the better one.
-            let same = outcome.faults.iter().position(|f| f.fault.kind == fault.kind && f.place == place);
-            if same.is_some_and(|at| outcome.faults[at].guess.is_none() || fault.guess != 0) {
-                continue;
-            }
-            let schedule = match schedule {
-                Some(s) => s.clone(),
-                None => self.schedule(fault.site.event),
-            };
-            let found = self.describe(fault, schedule, place);
-            match same {
-                Some(at) => outcome.faults[at] = found,
-                None => outcome.faults.push(found),
-            }
-        }
-        let key = |f: &FoundFault| (f.guess.is_some(), f.fault.kind);
-        outcome.faults.sort_by(|a, b| (key(a), &a.place).cmp(&(key(b), &b.place)));
-    }
-
-    fn describe(&self, fault: Fault, schedule: Schedule, place: Place) -> FoundFault {
-        let by = |site: Site| (self.place(site), self.thread_name(usize::from(site.thread)));
-        let thread = usize::from(fault.site.thread);
-        FoundFault {
-            stack: fault.stack.iter().map(|&s| self.place(s)).collect(),
-            allocated: fault.allocated.filter(|s| s.function != u32::MAX).map(by),
-            freed: fault.freed.filter(|s| s.function != u32::MAX).map(by),
-            other: fault.other.map(|s| self.place(s)),
-            held: fault.held.iter().map(|(name, s)| (name.clone(), self.place(*s))).collect(),
-            thread: self.thread_name(thread),
-            cpu: self.machine.threads.get(thread).map_or(0, |t| t.cpu),
-            context: self.machine.threads.get(thread).map_or("task", |t| context_name(t.level)),
-            plain: self.machine.link.plain,
-            guess: self.machine.link.guesses.name(fault.guess).map(str::to_owned),
-            waits: fault
-                .waits
-                .iter()
-                .map(|wait| FoundWait {
-                    thread: wait.stack.first().map_or(String::new(), |s| self.thread_name(usize::from(s.thread))),
-                    number: wait.stack.first().map_or(0, |s| usize::from(s.thread)),
-                    call: wait.call.clone(),
-                    stack: wait.stack.iter().map(|&s| self.place(s)).collect(),
-                    holder: wait.holder.map(|s| (self.thread_name(usize::from(s.thread)), self.place(s))),
-                })
-                .collect(),
-            fault,
-            schedule,
-            place,
-        }
-    }
-
-    fn thread_name(&self, t: usize) -> String {
-        self.machine.threads.get(t).map_or(String::new(), |u| u.name.as_str().to_owned())
     }
 
     /// Follows a schedule, recording what happens.
@@ -553,57 +522,6 @@ impl<'p> Run<'p> {
         result
     }
 
-    fn place(&self, site: Site) -> Place {
-        place_of(&self.machine, site)
-    }
-
-    pub fn show(&mut self, outcome: &mut Outcome) {
-        let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
-        let mut lines = Lines::default();
-        for r in records {
-            if r.site.thread == 0 && r.setup {
-                continue;
-            }
-            let text = lines.text(&self.machine, r.site);
-            let place = self.place(r.site);
-            outcome.trace.push(TraceStep {
-                thread: usize::from(r.site.thread),
-                place,
-                depth: r.depth,
-                text,
-                addr: r.addr,
-                write: r.write,
-                visible: r.visible,
-                event: r.site.event,
-                waits: false,
-            });
-        }
-        let waits = self.waiting(outcome, &mut lines);
-        outcome.trace.extend(waits);
-        for thread in &self.machine.threads {
-            let context = context_name(thread.level);
-            outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
-        }
-    }
-
-    /// The lines at which threads of a deadlock wait.
-    fn waiting(&self, outcome: &Outcome, lines: &mut Lines) -> Vec<TraceStep> {
-        let Some(found) = outcome.faults.first() else { return Vec::new() };
-        let sites = found.fault.waits.iter().filter_map(|wait| Some((wait, *wait.stack.first()?)));
-        let step = |(wait, site): (&crate::fault::Wait, Site)| TraceStep {
-            thread: usize::from(site.thread),
-            place: self.place(site),
-            depth: wait.stack.len() as u16,
-            text: lines.text(&self.machine, site),
-            addr: 0,
-            write: false,
-            visible: true,
-            event: site.event,
-            waits: true,
-        };
-        sites.map(step).collect()
-    }
-
     pub fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
         let m = &self.machine;
         outcome.plain = m.link.plain;
@@ -654,51 +572,5 @@ impl<'p> Run<'p> {
         } else {
             OutcomeKind::Unknown
         };
-    }
-}
-
-fn context_name(level: Level) -> &'static str {
-    match level {
-        Level::Task => "task",
-        Level::Softirq => "softirq",
-        Level::Hardirq => "hardirq",
-    }
-}
-
-/// File, function and line of a site.
-pub(crate) fn place_of(m: &Machine<'_>, site: Site) -> Place {
-    match m.code_of(site) {
-        Some(code) => Place {
-            function: code.name.as_str().to_owned(),
-            file: m.link.program.source.path(code.file).to_owned(),
-            line: code.locs.get(site.pc as usize).map_or(0, |l| l.line),
-        },
-        None => Place { function: "callback".to_owned(), ..Place::default() },
-    }
-}
-
-/// Lines of files that a trace shows, each file read and divided once.
-#[derive(Default)]
-struct Lines {
-    files: FxHashMap<FileId, (FileText, Vec<usize>)>,
-}
-
-impl Lines {
-    fn text(&mut self, m: &Machine<'_>, site: Site) -> String {
-        let Some(code) = m.code_of(site) else { return String::new() };
-        let line = code.locs.get(site.pc as usize).map_or(0, |l| l.line);
-        let (text, starts) = match self.files.entry(code.file) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let Ok(text) = m.link.program.text(code.file) else { return String::new() };
-                let ends = text.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
-                let starts = std::iter::once(0).chain(ends).collect();
-                new.insert((text, starts))
-            }
-        };
-        let index = line.saturating_sub(1) as usize;
-        let Some(&start) = starts.get(index) else { return String::new() };
-        let end = starts.get(index + 1).map_or(text.bytes.len(), |next| next - 1);
-        String::from_utf8_lossy(text.bytes.get(start..end).unwrap_or(b"")).trim().to_owned()
     }
 }

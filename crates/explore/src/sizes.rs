@@ -99,3 +99,41 @@ pub fn field(program: &Program<'_>, record: RecordId, name: Symbol) -> Option<(u
     }
     Some((bits, found.bits))
 }
+
+/// The member at a distance from the beginning of a type, as it is written behind an expression: `.list.next`, `[3].name`. Without a size, the outermost
+/// member that begins there; with one, the innermost that is no larger.
+pub fn member_at(program: &Program<'_>, ty: Ty, off: u64, size: Option<u64>) -> (String, Ty) {
+    let mut out = String::new();
+    let (mut ty, mut off) = (ty, off);
+    for _ in 0..DEPTH_MAX {
+        if off == 0 && (size.is_none() && !out.is_empty() || size.is_some_and(|size| size_of(program, ty) <= size)) {
+            break;
+        }
+        match *program.types.kind(ty) {
+            TyKind::Array { of, .. } => {
+                let each = size_of(program, of).max(1);
+                out += &format!("[{}]", off / each);
+                (ty, off) = (of, off % each);
+            }
+            TyKind::Record(record) => {
+                let fields = &resolve::record(program, record).fields;
+                let start = |n: usize| match layout::layout(program, record).and_then(|l| l.bits.get(n).copied()) {
+                    Some(bits) => bits / 8,
+                    None => rough_layout(program, record, Some(n as u32), 0).0 / 8,
+                };
+                let inside = |n: &usize| start(*n) <= off && off < start(*n) + size_of(program, fields[*n].ty).max(1);
+                let Some(n) = (0..fields.len()).find(inside) else { break };
+                if !fields[n].name.is_empty() {
+                    out.push('.');
+                    out += fields[n].name.as_str();
+                }
+                (ty, off) = (fields[n].ty, off - start(n));
+            }
+            _ => break,
+        }
+    }
+    if off > 0 && !out.is_empty() {
+        out += &format!(" + {off}");
+    }
+    (out, ty)
+}

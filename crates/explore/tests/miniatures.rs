@@ -79,7 +79,7 @@ fn a_witness_is_told_in_three_forms() {
     assert_eq!((json["outcome"].as_str(), json["fault"].as_str()), (Some("fault"), Some("use-after-free")));
     assert!(json["steps"].as_array().is_some_and(|s| s.len() >= 2) && json["executions"].is_u64() && json["bounds"].is_object());
     let html = witness::html(&outcome, &options);
-    assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script") && html.contains("<table>"));
+    assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script") && html.contains("class=\"grid\""));
 }
 
 #[test]

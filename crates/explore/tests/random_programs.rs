@@ -162,6 +162,18 @@ fn faults(outcome: &Outcome) -> BTreeSet<(&'static str, u32)> {
 fn compare(name: &str, seed: u64, text: &str, run: &dyn Fn(&Options) -> Outcome) -> Result<(), String> {
     let options = Options { executions: 200_000, interrupts: 1, ..Options::default() };
     let reduced = run(&options);
+    // The shown schedule leads to the shown fault, after it was shortened as well.
+    if let Some(first) = reduced.faults.first() {
+        let again = run(&Options { replay: Some(first.schedule.clone()), ..options.clone() });
+        let same = again.faults.iter().any(|f| f.fault.kind == first.fault.kind && f.place == first.place);
+        if !same {
+            return Err(format!(
+                "{name} program of seed {seed}: the schedule of {:?} gives {:?}\n{text}",
+                faults(&reduced),
+                faults(&again)
+            ));
+        }
+    }
     if !reduced.complete || reduced.bounds.contains("faults") {
         return Ok(());
     }

@@ -12,7 +12,7 @@ impl Machine<'_> {
         }
         let what = if write { "write to" } else { "read of" };
         if addr.wrapping_sub(UNKNOWN_ADDRESS - (1 << 24)) < 1 << 25 {
-            let place = crate::run::place_of(self, self.site(t));
+            let place = crate::told::place_of(self, self.site(t));
             self.unsupported.insert(format!("{}:{}: a value that nothing is known about is used as an address", place.file, place.line));
             self.cut(t);
             return;
@@ -134,13 +134,31 @@ impl Machine<'_> {
     }
 
     pub(crate) fn note(&mut self, t: usize, addr: u64, write: bool) {
+        if self.record.is_some() {
+            self.record_step(t, Recorded { addr, write, visible: true, ..Recorded::default() });
+        }
+    }
+
+    /// Adds a step to the record, with where the thread is.
+    pub(crate) fn record_step(&mut self, t: usize, step: Recorded) {
         let site = self.site(t);
-        let depth = self.threads[t].frames.len() as u16;
-        let setup = !self.concurrent();
+        let frames = &self.threads[t].frames;
+        let inner = frames.last().is_some_and(|f| f.code.header);
+        let own = frames.iter().rev().find(|f| !f.code.header).filter(|_| inner);
+        let outer = own.map(|f| Site { function: f.id.0, pc: f.pc.saturating_sub(1), ..site });
+        let (depth, setup) = (frames.len() as u16, !self.concurrent());
         if let Some(record) = &mut self.record
             && record.len() < 200_000
         {
-            record.push(Recorded { site, depth, visible: true, addr, write, setup });
+            record.push(Recorded { site, outer, depth, setup, ..step });
+        }
+    }
+
+    /// Says what the step that was recorded last has read or written.
+    #[inline]
+    pub(super) fn note_value(&mut self, size: u8, v: i64) {
+        if let Some(step) = self.record.as_mut().and_then(|record| record.last_mut()) {
+            (step.size, step.value) = (size, Some(v));
         }
     }
 
@@ -222,6 +240,9 @@ impl Machine<'_> {
                     }
                 }
                 self.threads[t].regs[regs + usize::from(d)] = v;
+                if self.concurrent() {
+                    self.note_value(ty.size, v);
+                }
                 if self.resting.any || self.link.mem.has_guessed() || !self.world.locks.is_empty() && !self.link.plain {
                     let id = self.read_guess(addr, u64::from(ty.size));
                     self.set_guess(t, regs + usize::from(d), id);
@@ -232,6 +253,9 @@ impl Machine<'_> {
                 let v = r(self, s);
                 let at = go!(addr, u32::from(ty.size), true);
                 self.put(at, ty, v);
+                if self.concurrent() {
+                    self.note_value(ty.size, fitted(ty, v));
+                }
                 if self.resting.value != 0 && self.resting.any {
                     self.link.mem.mark_guessed(addr, u64::from(ty.size), self.resting.value);
                 }
@@ -245,6 +269,9 @@ impl Machine<'_> {
                 let raw = (word >> bit) << shift;
                 let v = if signed { (raw as i64) >> shift } else { (raw >> shift) as i64 };
                 self.threads[t].regs[regs + usize::from(d)] = v;
+                if self.concurrent() {
+                    self.note_value(size, v);
+                }
                 if self.resting.any || self.link.mem.has_guessed() {
                     let id = self.read_guess(addr, u64::from(size));
                     self.set_guess(t, regs + usize::from(d), id);
@@ -266,6 +293,9 @@ impl Machine<'_> {
                 let at = go!(addr, u32::from(size), true);
                 self.threads[t].copied = 0;
                 let word = u64::from_le_bytes(self.threads[t].carried);
+                if self.concurrent() {
+                    self.note_value(size, v as i64);
+                }
                 let before = if self.resting.value != 0 { self.resting.value } else { self.read_guess(addr, u64::from(size)) };
                 self.link.mem.write(at, ty, (word & !mask | (v << bit) & mask) as i64);
                 if before != 0 && self.resting.any {

@@ -237,14 +237,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn note_call(&mut self, t: usize) {
-        let site = self.site(t);
-        let depth = self.threads[t].frames.len() as u16;
-        let setup = !self.concurrent();
-        if let Some(record) = &mut self.record
-            && record.len() < 200_000
-        {
-            record.push(Recorded { site, depth, visible: false, addr: 0, write: false, setup });
-        }
+        self.record_step(t, Recorded::default());
     }
 
     /// The frame below goes on behind the call.

@@ -28,7 +28,7 @@ pub(crate) fn is_lazy(v: i64) -> bool {
 
 /// What a register of this type holds of a value; a stand-in was made to fit before.
 #[inline]
-pub(super) fn fitted(ty: IntTy, v: i64) -> i64 {
+pub(crate) fn fitted(ty: IntTy, v: i64) -> i64 {
     if is_lazy(v) { v } else { ty.fit(v) }
 }
 

@@ -227,6 +227,14 @@ impl Machine<'_> {
         let before = self.link.mem.peek(addr & !7);
         let id = if prim == Prim::StoreTo { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
+        if self.concurrent()
+            && let Some(step) = self.record.as_mut().and_then(|record| record.last_mut())
+        {
+            let now = self.link.mem.open_in(addr, u64::from(ty.size)).map_or_else(|| self.link.mem.read(at, ty), |cell| cell.value);
+            let both = write && !matches!(prim, Prim::StoreTo | Prim::Atomic(AtomicOp { change: Change::Set, .. }));
+            (step.addr, step.size, step.write, step.call) = (addr, ty.size, write, false);
+            (step.value, step.was) = (Some(now), both.then_some(old));
+        }
         if id != 0 {
             (self.resting.any, self.resting.operand) = (true, id);
             self.link.mem.mark_guessed(addr, u64::from(ty.size), id);

@@ -61,7 +61,12 @@ impl Machine<'_> {
             return Flow::Dead;
         }
         match self.link.mem.allocate(t as u8, size, fill.unwrap_or(POISON), Kind::Heap, here) {
-            Some(addr) => Flow::Next(addr as i64),
+            Some(addr) => {
+                if self.record.is_some() {
+                    self.lives.births.push((addr, self.stack(t)));
+                }
+                Flow::Next(addr as i64)
+            }
             None => {
                 self.bounds.insert("memory");
                 Flow::Next(0)
@@ -122,6 +127,13 @@ impl Machine<'_> {
                     return;
                 }
                 self.link.mem.release(at, t as u8, State::Freed, site);
+                if self.record.is_some() {
+                    let stack = self.stack(t);
+                    if !stack.is_empty() {
+                        let at = self.record.as_ref().map_or(0, Vec::len);
+                        self.lives.deaths.push((addr, at, stack));
+                    }
+                }
             }
             Err(bad) => self.wrong_access(t, Prim::Free(0), bad, addr, true),
         }

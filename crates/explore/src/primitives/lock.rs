@@ -143,18 +143,22 @@ impl Machine<'_> {
     /// What a thread waits in, and who holds the lock that it waits for.
     pub(crate) fn waits(&self, t: usize) -> Wait {
         let stack = self.stack(t);
+        let interrupted = self.ready(t) && !self.cpu_allows(t);
         let frame = self.threads[t].frames.last().filter(|_| self.threads[t].pending == Pending::Call);
         let site = frame.and_then(|frame| match frame.code.ins.get(frame.pc as usize) {
             Some(&Ins::Call { site }) => frame.code.sites.get(site as usize),
             _ => None,
         });
-        let Some(site) = site else { return Wait { stack, call: String::new(), holder: None } };
-        let key = match self.prim_of(t, site) {
-            Some(Prim::Lock(op)) => op.take.map(|take| self.lock_key(t, take.lock, site).0),
+        let Some(site) = site else { return Wait { stack, call: String::new(), lock: None, interrupted, holder: None } };
+        let lock = match self.prim_of(t, site) {
+            Some(Prim::Lock(op)) => {
+                op.take.map(|take| (self.lock_key(t, take.lock, site).0, lock_name(take.lock, site).as_str().to_owned()))
+            }
             _ => None,
         };
         let held = |key: u64| self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site);
-        Wait { stack, call: site.name.as_str().to_owned(), holder: key.and_then(held) }
+        let holder = lock.as_ref().and_then(|lock| held(lock.0));
+        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, holder }
     }
 
     /// The lock that a thread's next operation only tries to take, and will not get.
@@ -341,9 +345,11 @@ impl Machine<'_> {
     }
 }
 
+/// The lock as the call names it, else the function that takes it.
 fn lock_name(lock: LockRef, site: &CallSite) -> Symbol {
+    let written = |n: u8| site.given.get(usize::from(n)).map(|given| given.text).filter(|text| !text.is_empty());
     match lock {
         LockRef::Named(name) => name,
-        _ => site.name,
+        LockRef::Arg(n) | LockRef::Through(n) | LockRef::Member(n, _) => written(n).unwrap_or(site.name),
     }
 }

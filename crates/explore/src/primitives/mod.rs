@@ -23,7 +23,7 @@ pub use lock::LockOp;
 use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
-use crate::machine::{Filling, Flow, Machine};
+use crate::machine::{Filling, Flow, Machine, Recorded, fitted};
 use crate::memory::Bad;
 use crate::thread::{Level, Pending, Status};
 use cuthere_kernel::Sleeps;
@@ -296,7 +296,7 @@ impl Machine<'_> {
             return self.move_memory(t, prim, site, granted);
         }
         if prim == Prim::Choose && !self.link.plain && !self.concurrent() {
-            let place = crate::run::place_of(self, self.site(t));
+            let place = crate::told::place_of(self, self.site(t));
             self.unsupported
                 .insert(format!("{}:{}: cuthere_choose() belongs into a thread, not into the start state", place.file, place.line));
             self.cut(t);
@@ -332,13 +332,21 @@ impl Machine<'_> {
             self.threads[t].effects += u32::from(!self.only_reads(prim));
             if self.record.is_some() {
                 let addr = self.arg(t, site, 0) as u64;
-                self.note(t, addr, true);
+                self.record_step(t, Recorded { addr, write: true, visible: true, call: true, ..Recorded::default() });
             }
         } else if !self.ready_call(t, prim, site) {
             self.fault(t, FaultKind::Deadlock, 0, "the start state waits for something that nobody does");
             return Flow::Dead;
         }
+        let recorded = self.record.as_ref().map(Vec::len);
         let flow = self.perform(t, prim, site);
+        if let (Some(n), Flow::Next(v), Some(_)) = (recorded, flow, site.dst)
+            && let Some(step) = self.record.as_mut().and_then(|record| record.get_mut(n.wrapping_sub(1)))
+            && step.call
+            && step.value.is_none()
+        {
+            step.value = Some(fitted(site.dst_ty, v));
+        }
         if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
     }
 
@@ -799,7 +807,7 @@ impl Machine<'_> {
             Prim::Thread(level) => {
                 let (cpu, function, data) = (a(self, 0) as u32, a(self, 1) as u64, a(self, 2));
                 if cpu >= crate::memory::CPUS {
-                    let place = crate::run::place_of(self, self.site(t));
+                    let place = crate::told::place_of(self, self.site(t));
                     let last = crate::memory::CPUS - 1;
                     self.unsupported.insert(format!("{}:{}: there is no CPU {}, only 0 to {last}", place.file, place.line, cpu as i32));
                     self.cut(t);
@@ -825,7 +833,9 @@ impl Machine<'_> {
             }
             Prim::Assert => {
                 if a(self, 0) == 0 {
-                    self.fault(t, FaultKind::Assertion, 0, "what must hold does not");
+                    let what = site.given.first().map(|given| given.text).filter(|text| !text.is_empty());
+                    let what = what.map_or("what must hold does not".to_owned(), |text| format!("`{text}` does not hold"));
+                    self.fault(t, FaultKind::Assertion, 0, what);
                     return Flow::Dead;
                 }
                 Flow::Next(0)

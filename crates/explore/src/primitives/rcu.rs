@@ -140,6 +140,9 @@ impl Machine<'_> {
                     self.free_now(t, addr);
                     return Flow::Next(0);
                 }
+                if self.record.is_some() {
+                    self.lives.deaths.push((addr, usize::MAX, self.stack(t)));
+                }
                 self.after_grace(t, 0, FnId(u32::MAX), addr as i64, site);
                 Flow::Next(0)
             }

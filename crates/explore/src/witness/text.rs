@@ -1,0 +1,138 @@
+//! For a terminal and for mail: the picture, then a report as the kernel prints it.
+
+use super::diagram::diagram;
+use super::{at, bounds_text, headline};
+use crate::fault::FaultKind;
+use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Replay};
+use std::fmt::Write;
+
+const WIDTH: usize = 100;
+/// The same in a mail.
+const MAIL_WIDTH: usize = 74;
+
+/// The outcome for a terminal.
+pub fn text(outcome: &Outcome, options: &Options) -> String {
+    text_within(outcome, options, WIDTH)
+}
+
+/// The outcome for a mail: the picture is narrow enough to be quoted.
+pub fn mail(outcome: &Outcome, options: &Options) -> String {
+    text_within(outcome, options, MAIL_WIDTH)
+}
+
+fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
+    let mut out = String::new();
+    let rest = |out: &mut String| {
+        for place in &outcome.unsupported {
+            let _ = writeln!(out, "  not executable: {place}");
+        }
+        if !outcome.unknown_calls.is_empty() {
+            let _ = writeln!(out, "  calls of unknown functions, taken to return 0: {}", outcome.unknown_calls.join(", "));
+        }
+        for what in outcome.guesses.iter().filter(|what| !outcome.unknown_calls.contains(what)) {
+            let _ = writeln!(out, "  rests on a guess: {what}");
+        }
+        for hint in &outcome.hints {
+            let _ = writeln!(out, "  {hint}");
+        }
+        if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
+            let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
+        }
+    };
+    if let Some(Replay::Diverged(run, why)) = &outcome.replay {
+        let _ = writeln!(out, "the replay diverges at run {}: {why}\n", run + 1);
+    }
+    match outcome.faults.first() {
+        Some(found) => {
+            if outcome.kind == OutcomeKind::Unknown {
+                let _ = writeln!(out, "unknown: what follows rests on guesses, named at the end\n");
+            }
+            let _ = writeln!(out, "{}\n", headline(found));
+            diagram(outcome, width, &mut out);
+            out.push('\n');
+            splat(found, &mut out);
+            let _ = writeln!(out, "\nreplay: {}", found.schedule.encode());
+            if outcome.faults.len() > 1 {
+                let _ = writeln!(out, "\nalso:");
+                for other in &outcome.faults[1..] {
+                    let _ = writeln!(out, "  {}", headline(other));
+                }
+            }
+        }
+        None if outcome.kind == OutcomeKind::None => {
+            let within = if outcome.bounds.is_empty() { "" } else { " within the bounds below" };
+            let _ = writeln!(out, "none{within}: {} executions, every thread ran to its end", outcome.executions);
+        }
+        None if !outcome.complete && outcome.bounds.is_empty() && outcome.unsupported.is_empty() && outcome.unknown_calls.is_empty() => {
+            let _ = writeln!(
+                out,
+                "unknown: {} executions without a fault; not all interleavings could be explored in the time",
+                outcome.executions
+            );
+        }
+        None => {
+            let _ = writeln!(out, "unknown: {} executions without a fault, but something was in the way", outcome.executions);
+        }
+    }
+    let _ = writeln!(out, "\n{} executions; {}", outcome.executions, bounds_text(outcome, options));
+    rest(&mut out);
+    // Names of files and words of assertions come from the program too.
+    out.split('\n').map(cuthere_base::escape).collect::<Vec<_>>().join("\n")
+}
+
+/// A thread as reports name it.
+fn label(plain: bool, number: usize, name: &str) -> String {
+    if plain { format!("thread {number}: {name}()") } else { format!("{name}()") }
+}
+
+/// The fault as the kernel would print it.
+pub(super) fn splat(found: &FoundFault, out: &mut String) {
+    let _ = writeln!(out, "------------[ cut here ]------------");
+    let _ = writeln!(out, "BUG: cuthere: {} in {}", found.fault.kind.id(), found.place.function);
+    let object = found.object.as_ref().map_or(String::new(), |object| format!(" ({object})"));
+    match found.plain {
+        true => writeln!(out, "{}{object} by thread {}: {}()", found.fault.detail, found.number, found.thread),
+        false => writeln!(out, "{}{object} by {} {}() on CPU {}", found.fault.detail, found.context, found.thread, found.cpu),
+    }
+    .unwrap_or(());
+    if !found.operands.is_empty() {
+        let _ = writeln!(out, "with {}", found.operands.join(", "));
+    }
+    if !found.held.is_empty() {
+        let _ = writeln!(out, "{} lock{} held:", found.held.len(), if found.held.len() == 1 { "" } else { "s" });
+        for (n, (name, place)) in found.held.iter().enumerate() {
+            let _ = writeln!(out, " #{n}: {name}, taken in {}", at(place));
+        }
+    }
+    let _ = writeln!(out, "Call Trace:");
+    for place in &found.stack {
+        let _ = writeln!(out, " {}", at(place));
+    }
+    for (what, site, calls) in [("Allocated", &found.allocated, &found.allocated_in), ("Freed", &found.freed, &found.freed_in)] {
+        if let Some((place, thread)) = site {
+            let by = if thread == "scenario" { "while the start state was built".to_owned() } else { format!("by {thread}()") };
+            let _ = writeln!(out, "{what} {by}:");
+            for place in if calls.is_empty() { std::slice::from_ref(place) } else { calls } {
+                let _ = writeln!(out, " {}", at(place));
+            }
+        }
+    }
+    for wait in &found.waits {
+        let place = wait.stack.first().map_or(String::new(), at);
+        let call = if wait.call.is_empty() || wait.interrupted { String::new() } else { format!(" in {}()", wait.call) };
+        let lock = wait.lock.as_ref().map_or(String::new(), |lock| format!(" for {lock}"));
+        let how = if wait.interrupted { "is interrupted" } else { "waits" };
+        let _ = writeln!(out, "{} {how}{call}{lock} in {place}", label(found.plain, wait.number, &wait.thread));
+        for place in wait.stack.iter().skip(1) {
+            let _ = writeln!(out, "  called by {}", at(place));
+        }
+        if let Some((number, thread, taken)) = &wait.holder {
+            let _ = writeln!(out, "  held by {}, taken in {}", label(found.plain, *number, thread), at(taken));
+        }
+    }
+    if let Some(place) = &found.other {
+        let what = if found.fault.kind == FaultKind::DataRace { "The other access is in" } else { "Taken in" };
+        let _ = writeln!(out, "{what} {}", at(place));
+    }
+    let _ = writeln!(out, "---[ end trace ]---");
+}

@@ -1,0 +1,97 @@
+//! What a witness shows: few switches, the steps that matter with their values, and who waits for whom.
+
+mod common;
+
+use common::{explore_text, explore_tree};
+use cuthere_explore::{Options, Outcome, Replay, witness};
+
+fn program(globals: &str, threads: &[&str]) -> String {
+    let mut text = format!("#include <pthread.h>\n#include <stdlib.h>\n#include <assert.h>\n{globals}\n");
+    for (n, body) in threads.iter().enumerate() {
+        text += &format!("void *t{n}(void *arg)\n{{\n{body}\n\treturn 0;\n}}\n");
+    }
+    text += "int main(void)\n{\n\tpthread_t id;\n\tinit();\n";
+    (0..threads.len()).for_each(|n| text += &format!("\tpthread_create(&id, 0, t{n}, 0);\n"));
+    text + "\treturn 0;\n}\n"
+}
+
+/// Explores, and checks that the shown schedule leads to the shown fault.
+fn explored(text: &str) -> (Outcome, String) {
+    let outcome = explore_text("witness.c", text, &Options::default());
+    let first = outcome.faults.first().unwrap_or_else(|| panic!("no fault: {:?}", outcome.unsupported));
+    let again = explore_text("witness.c", text, &Options { replay: Some(first.schedule.clone()), ..Options::default() });
+    assert_eq!(again.replay, Some(Replay::Same));
+    assert_eq!(again.faults.first().map(|f| (f.fault.kind, &f.place)), Some((first.fault.kind, &first.place)));
+    let told = witness::text(&outcome, &Options::default());
+    (outcome, told)
+}
+
+#[test]
+fn threads_and_operations_that_do_not_matter_are_left_out() {
+    let busy = "\tfor (int i = 0; i < 3; i++)\n\t\tb = i;";
+    let globals = "int a, b;\nstatic void init(void) {}";
+    let (outcome, told) = explored(&program(globals, &[busy, "\ta = 1;\n\ta = 2;", "\tassert(a != 1);", busy]));
+    let runs = &outcome.faults[0].schedule.runs;
+    let threads: Vec<u8> = runs.iter().map(|r| r.0).collect();
+    assert!(runs.len() <= 3 && threads.ends_with(&[2, 3]), "{runs:?}\n{told}");
+    assert!(!told.contains("b = i"), "{told}");
+}
+
+#[test]
+fn values_are_told_with_the_names_of_objects() {
+    let globals = "struct node { struct node *next; int v; };\nstruct node *head;\nint seen;\nstatic void init(void)\n{\n\tstruct node *first = malloc(sizeof(*first));\n\tfirst->next = 0;\n\thead = first;\n}";
+    let reader = "\tstruct node *n = head;\n\tif (n)\n\t\tseen = n->v;";
+    let writer = "\tstruct node *old = head;\n\thead = 0;\n\tfree(old);";
+    let (outcome, told) = explored(&program(globals, &[reader, writer]));
+    assert_eq!(outcome.faults[0].fault.kind.id(), "use-after-free");
+    for part in
+        ["head == first", "head = NULL", "n == first (freed)", "(first->v)", "<-- use-after-free", "Allocated by main()", "init() at"]
+    {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+}
+
+#[test]
+fn an_assertion_is_told_with_its_operands() {
+    let globals = "int limit = 3, a;\nstatic void init(void) {}";
+    let (_, told) = explored(&program(globals, &["\ta = 7;", "\tint seen = a;\n\tassert(seen < limit);"]));
+    for part in ["seen == 7", "limit == 3", "`seen < limit` does not hold"] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+}
+
+#[test]
+fn every_waiting_thread_of_a_deadlock_is_marked() {
+    let take = |x: &str, y: &str| {
+        format!("\tpthread_mutex_lock(&{x});\n\tpthread_mutex_lock(&{y});\n\tpthread_mutex_unlock(&{y});\n\tpthread_mutex_unlock(&{x});")
+    };
+    let globals = "pthread_mutex_t a, b, c;\nstatic void init(void) {}";
+    let (outcome, told) = explored(&program(globals, &[&take("a", "b"), &take("b", "c"), &take("c", "a")]));
+    assert_eq!(outcome.faults[0].waits.len(), 3);
+    let folded: String = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for lock in ["a", "b", "c"] {
+        assert!(folded.contains(&format!("pthread_mutex_lock() for &{lock} in")), "{told}");
+    }
+    assert_eq!(folded.matches("<-- waits").count(), 3, "{told}");
+    assert_eq!(told.matches("  held by thread").count(), 3, "{told}");
+    let page = witness::html(&outcome, &Options::default());
+    assert!(page.contains("grid-column:3") && page.contains("class=\"hit\"") && page.contains("prefers-color-scheme"), "{page}");
+}
+
+#[test]
+fn what_an_interrupt_stops_is_not_said_to_wait() {
+    let text = "#include <linux/spinlock.h>\nstatic spinlock_t lock;\nstatic int n;\nstatic void work(void *u)\n{\n\tspin_lock(&lock);\n\tn++;\n\tspin_unlock(&lock);\n}\n\
+                void scenario(void)\n{\n\tcuthere_task(0, work, (void *)0);\n\tcuthere_hardirq(0, work, (void *)0);\n}\n";
+    let header = "typedef struct { int a; } spinlock_t;\nvoid spin_lock(spinlock_t *l);\nvoid spin_unlock(spinlock_t *l);\n";
+    let outcome = explore_tree(&[("include/linux/spinlock.h", header)], text, &Options::default());
+    let told = witness::text(&outcome, &Options::default());
+    assert!(told.contains("<-- interrupted") && told.contains("for &lock, held by work()"), "{told}");
+}
+
+#[test]
+fn what_is_too_much_is_cut_with_a_mark() {
+    let globals = "int a[80], bad;\nstatic void init(void) {}";
+    let steps = |what: &str| (0..80).map(|n| format!("\ta[{n}] = {what};")).collect::<Vec<_>>().join("\n");
+    let (_, told) = explored(&program(globals, &[&format!("{}\n\tbad = 1;", steps("1")), &format!("{}\n\tassert(!bad);", steps("2"))]));
+    assert!(told.contains("steps that are not shown") && told.contains("bad = 1") && told.lines().count() < 200, "{told}");
+}
