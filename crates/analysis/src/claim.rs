@@ -278,6 +278,11 @@ impl Claims {
         }
     }
 
+    /// Adds claims.
+    pub fn extend(&mut self, claims: impl IntoIterator<Item = Claim>) {
+        claims.into_iter().for_each(|claim| self.add(claim));
+    }
+
     /// Everything that was claimed; of claims with one cause the first in the source, or the surest if they are one defect.
     pub(crate) fn take(&mut self) -> Vec<Claim> {
         let mut list = std::mem::take(&mut self.list);

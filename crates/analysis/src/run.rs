@@ -156,6 +156,7 @@ fn with_reports<R>(
         summaries,
         drafts: Default::default(),
         entry_points: links.entry_points,
+        releases: links.releases,
         bound: links.bound,
         gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
         gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),

@@ -69,7 +69,7 @@ fn words(path: &Path<'_, '_>, event: &Event<'_>) -> Option<String> {
         EventKind::Access(Access { pointer, freed: Some(freed), .. }) => format!("uses {} after {}()", name(*pointer), freed.by),
         EventKind::Allocate { object } => format!("allocates {}", name(*object)),
         EventKind::Free { object, before, .. } => format!("frees {}{}", name(*object), if before.is_some() { " again" } else { "" }),
-        EventKind::Reference { object, op } => format!("{op:?} {}", name(*object)),
+        EventKind::Reference { object, op, .. } => format!("{op:?} {}", name(*object)),
         EventKind::Callback { op, kind, .. } => format!("{op:?} of a {kind}"),
         EventKind::Test { value, .. } => format!("tests {}", name(*value)),
         EventKind::Exit { .. } => format!("returns with {} lock(s)", path.state.locks.held.len()),
@@ -137,7 +137,7 @@ fn effect(e: &Effect) -> String {
         EffectKind::DerefMember { .. } => "dereferences a member".to_owned(),
         EffectKind::Free { place: p, .. } => format!("frees {}", place(p)),
         EffectKind::Acquire { lock, class, .. } => format!("takes {class} at {}", place(lock)),
-        EffectKind::Reference { place: p, op } => format!("{op:?} {}", place(p)),
+        EffectKind::Reference { place: p, op, .. } => format!("{op:?} {}", place(p)),
     };
     let when: Vec<String> = e.condition.iter().filter(|g| !g.is_empty()).map(|g| guard(g)).collect();
     format!("effect: {what}{}{}", if when.is_empty() { "" } else { " if " }, when.join(", or "))

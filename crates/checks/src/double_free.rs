@@ -25,6 +25,8 @@
 //! of returning that callers can tell apart. Freeing NULL or an error pointer is nothing. An object to which the path took a
 //! reference (`skb_get()`) is freed by the second call only. Memory of `devm_kzalloc()` and its kin is freed by the device core, so that any other free is one too many.
 //!
+//! What a release function frees when a reference is given up is freed twice if it is freed directly afterwards: if that reference was not the last one, the count frees it later.
+//!
 //! One finding for one first free; none where a use of the freed object in between is reported as use-after-free.
 //!
 //! ## Confidence
@@ -32,12 +34,12 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: both frees are certain, on one path that was followed from its beginning.
-//! * **low**: what was wrong more often than right when it was looked up: freed first with the last reference, or by a callee that looks at the object's state; one of them in a later round of a loop; a path that was
+//! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that looks at the object's state; one of them in a later round of a loop; a path that was
 //!   merged with others; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
 //!
-//! Frees that depend on the state of objects (a counter, a flag), release callbacks, and other threads. A member that a function frees and leaves dangling for
+//! Frees that depend on the state of objects (a counter, a flag), and other threads. A member that a function frees and leaves dangling for
 //! a later call of another function is not followed beyond the callers that make both calls.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
@@ -65,9 +67,10 @@ struct DoubleFree;
 
 impl Checker for DoubleFree {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
-        let EventKind::Free { object, freed, before } = &event.kind else { return };
+        let EventKind::Free { object, freed, before, .. } = &event.kind else { return };
         let claim = match before {
-            Some(before) if before.told && !before.deferred => None,
+            // A use in between was told of; that a count did not decide alone is more than that.
+            Some(before) if before.told && !before.deferred && (!before.put || freed.put) => None,
             Some(before) => Some(again(path, event, *object, freed, before)),
             None => managed(path, event, *object, freed),
         };
@@ -85,7 +88,9 @@ fn again(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed,
     } else {
         format!("`{name}` is freed by `{}()` after `{}()` freed it", freed.by, before.by)
     };
-    let sure = if path.assumes_free(before) { Confidence::Low } else { confidence(path, before) };
+    // Whether or not a reference was the last one: what a count frees is not freed beside it. Two puts are another matter.
+    let counted = before.put && !(before.sole || before.released && !freed.put);
+    let sure = if path.assumes_free(before) || counted || freed.put { Confidence::Low } else { confidence(path, before) };
     let claim = Claim::here(path, event, sure, message).freed(path, before).freed(path, freed);
     let claim = if before.put { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
     claim.identity(format!("{} {name} {}", before.by, freed.by)).cause(before.op)
@@ -118,7 +123,7 @@ fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
 
 fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
     // Looked up, these were wrong far more often than right.
-    let doubtful = before.put || before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty();
+    let doubtful = before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty();
     if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High }
 }
 

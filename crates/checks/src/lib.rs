@@ -6,6 +6,7 @@ mod double_free;
 mod double_lock;
 mod lock_imbalance;
 mod null_deref;
+mod refcount_imbalance;
 mod rt_sleeping_lock;
 mod sleep_in_atomic;
 mod teardown_race;
@@ -24,6 +25,7 @@ pub const CHECKS: &[Check] = &[
     double_lock::CHECK,
     lock_imbalance::CHECK,
     null_deref::CHECK,
+    refcount_imbalance::CHECK,
     rt_sleeping_lock::CHECK,
     sleep_in_atomic::CHECK,
     teardown_race::CHECK,

@@ -26,6 +26,10 @@
 //! A pointer in memory that a call may have replaced is another pointer afterwards; one kept in a variable is not. Loops over lists whose step reads the
 //! element at hand count as a use at the end of each round. Comparing, printing and measuring (`sizeof`) a freed pointer is no use.
 //!
+//! Giving up a reference (`put_device(&c->dev)`, `kref_put(&c->ref, release)`) frees what the release function frees on all its paths: it is found by what the call
+//! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
+//! function made itself, and gave to nobody else. An object that is freed while it is on a list, on which this path put it, is used by whoever walks the list.
+//!
 //! One finding for one free: the first use in the source.
 //!
 //! ## Confidence
@@ -33,21 +37,23 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning.
-//! * **low**: what was wrong more often than right when it was looked up: freed with the last reference, or by a callee that looks at the object's state first; free or use in a later round of a loop; a use in a callee
+//! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that looks at the object's state first; free or use in a later round of a loop; a use in a callee
 //!   that happens on some of its paths only; a path that was merged with others; freed by a callee on some of its ways of returning, and nobody asks which
 //!   it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!
 //! ## What it assumes and misses
 //!
-//! Frees in release callbacks of reference counts, frees that depend on the state of objects, and other threads: whoever looks the object up while it is
+//! Frees that depend on the state of objects, and other threads: whoever looks the object up while it is
 //! being freed is another matter. Two pointers that are loaded from different places are taken for two objects.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::Confidence;
+use cuthere_flow::body::OpId;
 use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::{Access, EventKind};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::summary::Way;
+use cuthere_flow::value::ValueId;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -65,10 +71,12 @@ struct UseAfterFree;
 
 impl Checker for UseAfterFree {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
-        if let EventKind::Access(access) = &event.kind
-            && let Some(freed) = access.freed
-        {
-            claims.add(used(path, event, access, freed));
+        match &event.kind {
+            EventKind::Access(access) if let Some(freed) = access.freed => claims.add(used(path, event, access, freed)),
+            EventKind::Free { object, freed, linked: Some(linked), before: None } => {
+                claims.extend(on_list(path, event, *object, freed, *linked))
+            }
+            _ => {}
         }
     }
 }
@@ -88,9 +96,21 @@ fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Fre
         (Way::Model(by), None) => claim.step(path.func, event.loc, format!("`{by}` reads the next element from `{name}`")),
         _ => claim.access(path, event, access, &name),
     };
-    let claim = if freed.put { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
+    let claim = if freed.put && !freed.sole { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
     let claim = if freed.deferred { claim.assume("no read-side section is open here, and none of a caller's") } else { claim };
     claim.identity(format!("{} {name} {}", freed.by, access.member)).cause(freed.op)
+}
+
+/// Freed while it is on a list: whoever walks the list comes to it.
+fn on_list(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed, linked: OpId) -> Option<Claim> {
+    let by = path.called(linked)?;
+    let name = path.freed_text(freed).or_else(|| path.describe(object)).unwrap_or_else(|| "the object".to_owned());
+    let doubtful = freed.put || freed.last || freed.by_state || path.state.merged || freed.later_round || !path.state.rounds.is_empty();
+    let sure = if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High };
+    let message = format!("`{name}` is freed by `{}()` while it is on the list that `{by}()` put it on", freed.by);
+    let claim = Claim::here(path, event, sure, message).step_at(path, Some(linked), format!("puts `{name}` on a list by {by}()"));
+    let claim = claim.freed(path, freed).assume("the list outlives it");
+    Some(claim.identity(format!("{by} {name} {}", freed.by)).cause(linked))
 }
 
 fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Freed) -> Confidence {
@@ -100,6 +120,11 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
     };
     let open = freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func));
     // Looked up, these were wrong far more often than right.
-    let doubtful = freed.put || freed.by_state || path.state.merged || sometimes || freed.later_round || !path.state.rounds.is_empty();
+    let doubtful = freed.put && !(freed.released && freed.sole)
+        || freed.by_state
+        || path.state.merged
+        || sometimes
+        || freed.later_round
+        || !path.state.rounds.is_empty();
     if open || doubtful { Confidence::Low } else { Confidence::High }
 }

@@ -111,6 +111,15 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
                     }
                 }
             }
+            for release in world.releases.get(f).into_iter().flatten() {
+                input.update(release.member.as_str().as_bytes()).update(&self.idents[release.func.index()]);
+                if !inside.contains(&release.func)
+                    && let Some(done) = self.done[release.func.index()].get()
+                {
+                    input.update(&done.result);
+                    deep.update(&done.deep);
+                }
+            }
         }
         let input = finish(&input);
         let deep = finish(deep.update(&input));

@@ -160,6 +160,19 @@ pub enum RefOp {
     Put,
     /// Adds one unless it was zero; succeeds if it returns non-zero.
     GetUnlessZero,
+    /// Adds one if it returns no error.
+    GetUnlessError,
+    /// The count starts at one, and the caller has that reference.
+    Init,
+}
+
+/// What becomes of the references to an argument's object.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RefEffect {
+    pub argument: u8,
+    pub op: RefOp,
+    /// Which of an object's counts it is, where it has one beside that of its references (`pm`: the users of a device that has to stay awake).
+    pub counter: Symbol,
 }
 
 /// An argument that is freed.
@@ -352,7 +365,7 @@ pub struct Entry {
     /// The result was chosen by somebody outside the kernel (a netlink attribute, a user's argument, a device's answer).
     pub outside: bool,
     pub frees: Vec<FreeEffect>,
-    pub refs: Vec<(u8, RefOp)>,
+    pub refs: Vec<RefEffect>,
     /// Places in its arguments that it reads or writes.
     pub accesses: Vec<MemoryEffect>,
     /// Argument 0 is a per-CPU variable or a pointer to one; of which copy the result is the address, or which the call accesses.
@@ -375,6 +388,9 @@ pub struct Entry {
     /// The result points into the object in this argument and lives as long as it (`netdev_priv`).
     pub interior: Option<u8>,
     pub asserts: Vec<Assert>,
+    /// The member in this argument is put on a list, or taken off it.
+    pub links: Option<u8>,
+    pub unlinks: Option<u8>,
     /// Waits for a wake-up on the object in this argument; wakes the waiters on it.
     pub waits: Option<u8>,
     pub wakes: Option<u8>,

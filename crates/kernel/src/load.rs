@@ -22,6 +22,8 @@ pub(crate) struct Rows {
     pub entries: Vec<Entry>,
     pub ops: Vec<OpsField>,
     pub guards: Vec<GuardClass>,
+    /// Record and member.
+    pub releases: Vec<(Symbol, Symbol)>,
     pub frees: Vec<FreeClass>,
     pub loops: Vec<LoopMacro>,
     pub containers: Vec<(Symbol, ContainerMacro)>,
@@ -41,6 +43,14 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     let mut loader = Loader { file, text, rows: Rows::default(), seen: FxHashSet::default() };
     loader.entries(parsed.entry, parsed.learned)?;
     loader.rest(parsed.ops, parsed.guard, parsed.loops, parsed.container, parsed.condition)?;
+    for row in parsed.release {
+        for record in &row.record.get_ref().0.0 {
+            for field in &row.field.get_ref().0.0 {
+                loader.once("release", *record, *field, &row.field.span())?;
+                loader.rows.releases.push((*record, *field));
+            }
+        }
+    }
     for (name, calls) in parsed.free {
         let offset = calls.span().start;
         let name = Symbol::read(&name).map_err(|reason| loader.error(offset, reason))?;
@@ -146,7 +156,7 @@ impl Loader<'_> {
                 .chain(&row.interior)
                 .chain(&row.length)
                 .chain(&row.waits);
-            for index in plain.chain(&row.wakes).chain(&row.publishes) {
+            for index in plain.chain(&row.wakes).chain(&row.publishes).chain(&row.links).chain(&row.unlinks) {
                 self.argument(*index, span.start)?;
             }
             for callback in &row.callback {
@@ -259,7 +269,7 @@ fn entry(row: EntryRow) -> Entry {
         outside: row.outside,
         unevaluated: row.unevaluated.clone(),
         frees: row.frees.into_iter().map(|word| word.0).collect(),
-        refs: row.refs.into_iter().map(|word| (word.0.0, word.0.1)).collect(),
+        refs: row.refs.into_iter().map(|word| word.0.0).collect(),
         accesses: row.accesses.into_iter().map(|word| word.0).collect(),
         percpu: row.percpu.map(|word| word.0),
         returns_ref: row.returns_ref,
@@ -272,6 +282,8 @@ fn entry(row: EntryRow) -> Entry {
         assigns: row.assigns,
         interior: row.interior,
         asserts: row.asserts.into_iter().map(|word| word.0).collect(),
+        links: row.links,
+        unlinks: row.unlinks,
         waits: row.waits,
         wakes: row.wakes,
         noreturn: row.noreturn,

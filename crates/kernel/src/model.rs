@@ -41,6 +41,7 @@ struct Data {
     /// By record, field and preemption model.
     ops: FxHashMap<(Symbol, Symbol, Option<bool>), OpsField>,
     guards: FxHashMap<Symbol, GuardClass>,
+    releases: rustc_hash::FxHashSet<(Symbol, Symbol)>,
     frees: FxHashMap<Symbol, FreeClass>,
     loops: FxHashMap<Symbol, LoopMacro>,
     containers: FxHashMap<Symbol, ContainerMacro>,
@@ -104,6 +105,11 @@ impl Model {
     pub fn ops_field(&self, record: Symbol, field: Symbol) -> Option<&OpsField> {
         let data = &*self.data;
         data.ops.get(&(record, field, Some(data.rt))).or_else(|| data.ops.get(&(record, field, None)))
+    }
+
+    /// Whether a member of a record holds the function that frees an object when the last reference is gone, or leads to it.
+    pub fn is_release(&self, record: Symbol, field: Symbol) -> bool {
+        self.data.releases.contains(&(record, field))
     }
 
     /// What `guard(class)` calls.
@@ -202,6 +208,7 @@ impl Data {
             self.ops.retain(|key, _| !fresh.contains(&(key.0, key.1)));
         }
         self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field, ops.rt), ops)));
+        self.releases.extend(rows.releases);
         self.guards.extend(rows.guards.into_iter().map(|guard| (guard.class, guard)));
         self.frees.extend(rows.frees.into_iter().map(|free| (free.name, free)));
         self.loops.extend(rows.loops.into_iter().map(|each| (each.name, each)));

@@ -25,6 +25,8 @@ pub(crate) struct File {
     pub guard: Vec<GuardRow>,
     /// `__free(NAME)` = the function called.
     pub free: BTreeMap<String, Spanned<W<Symbol>>>,
+    /// Members that hold the function which frees an object, or lead to it.
+    pub release: Vec<ReleaseRow>,
     /// Loop macros.
     #[serde(rename = "loop")]
     pub loops: Vec<LoopRow>,
@@ -96,6 +98,8 @@ pub(crate) struct EntryRow {
     pub interior: Option<u8>,
     #[serde(default)]
     pub asserts: Vec<W<Assert>>,
+    pub links: Option<u8>,
+    pub unlinks: Option<u8>,
     pub waits: Option<u8>,
     pub wakes: Option<u8>,
     #[serde(default)]
@@ -169,6 +173,13 @@ pub(crate) struct OpsRow {
     pub context: W<Context>,
     pub may_sleep: Option<bool>,
     pub rt: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReleaseRow {
+    pub record: Spanned<W<Names>>,
+    pub field: Spanned<W<Names>>,
 }
 
 #[derive(Deserialize)]

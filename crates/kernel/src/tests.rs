@@ -46,7 +46,7 @@ fn argument_indices_are_sane() {
         for entry in Model::builtin().for_preempt(rt).entries() {
             let mut indices: Vec<u8> = entry.derefs.iter().chain(&entry.null_ok).chain(&entry.assigns).copied().collect();
             indices.extend(entry.frees.iter().map(|free| free.argument));
-            indices.extend(entry.refs.iter().map(|(index, _)| *index));
+            indices.extend(entry.refs.iter().map(|r| r.argument));
             indices.extend(entry.callbacks.iter().flat_map(|callback| [callback.object, callback.function, callback.data]).flatten());
             assert!(indices.iter().all(|index| *index < 9), "{}: {indices:?}", entry.name);
             let both = entry.derefs.iter().find(|index| entry.null_ok.contains(index));

@@ -5,7 +5,7 @@
 
 use crate::entry::{
     ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
-    MemoryEffect, PerCpu, RefOp, Returns, Sleeps, Success, Test, When,
+    MemoryEffect, PerCpu, RefEffect, RefOp, Returns, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -296,21 +296,24 @@ impl Word for PerCpu {
 
 /// A reference operation on an argument.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RefWord(pub u8, pub RefOp);
+pub(crate) struct RefWord(pub RefEffect);
 
 impl Word for RefWord {
-    const ALLOWED: &'static str = "`get INDEX`, `put INDEX` or `get-unless-zero INDEX`";
+    const ALLOWED: &'static str = "OP INDEX [COUNTER], where OP is get, put, get-unless-zero, get-unless-error or init, and COUNTER lower-case letters, digits and `-`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let op = match words.next().unwrap_or("") {
             "get" => RefOp::Get,
             "put" => RefOp::Put,
             "get-unless-zero" => RefOp::GetUnlessZero,
+            "get-unless-error" => RefOp::GetUnlessError,
+            "init" => RefOp::Init,
             word => return Err(unknown(word)),
         };
-        let index = argument(words.next())?;
+        let argument = argument(words.next())?;
+        let counter = words.next().map_or(Ok(Symbol::EMPTY), |word| Tag::read(word).map(|tag| tag.0))?;
         no_more(words)?;
-        Ok(RefWord(index, op))
+        Ok(RefWord(RefEffect { argument, op, counter }))
     }
 }
 

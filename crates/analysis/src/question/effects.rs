@@ -38,7 +38,7 @@ pub(super) fn add(world: &World<'_>, f: FuncId, answer: &mut FunctionAnswer) {
                 let shared = if *mode == LockMode::Shared { ", shared" } else { "" };
                 answer.locks.push(done(format!("{class} ({}{shared}) at {}", lock_kind(*kind), place(body, p, false))));
             }
-            EffectKind::Reference { place: p, op } => {
+            EffectKind::Reference { place: p, op, .. } => {
                 let how = match op {
                     RefOp::Put => "drops a reference to",
                     _ => "takes a reference to",

@@ -3,10 +3,12 @@
 mod context;
 mod locks;
 mod objects;
+mod references;
 
 pub use context::{Ground, Preemption, Wait};
 pub use locks::{Held, Locks, Past};
 pub use objects::{Freed, Objects};
+pub use references::{Dropped, References, Source, Taken};
 
 use crate::body::{BlockId, OpId};
 use crate::summary::Ctx;
@@ -290,7 +292,8 @@ impl State {
         let constant = |v| matches!(values.get(v), Value::Int(_));
         let arguments = |a: ValueId, b: ValueId| if constant(a) || constant(b) { 8 } else { 2 };
         let zeros = |a: Interval, b: Interval| if a.is_zero() != b.is_zero() { 7 } else { 1 };
-        let sum = differ(&self.facts, &other.facts, 1, zeros, 0, bound);
+        let references = if self.objects.same_references(&other.objects) { 0 } else { 5 };
+        let sum = differ(&self.facts, &other.facts, 1, zeros, references, bound);
         let sum = if sum < bound { differ(&self.env, &other.env, 2, arguments, sum, bound) } else { sum };
         (sum < bound).then_some(sum)
     }

@@ -1,9 +1,10 @@
-//! What happened to the objects that a path knows by pointer: that they were freed, and that references to them were taken.
+//! What happened to the objects that a path knows by pointer: that they were freed, put on lists, and that references to them were taken.
 //!
 //! An object is known by the pointer value that everything in it is reached through ([`crate::value::Values::pointer_root`]), so that copies of the
 //! pointer are one object. Kept only for objects to which something happened. A freed object stays freed; what changes is what places hold, which the
 //! engine makes unknown where a call may have put another pointer there.
 
+use super::references::References;
 use crate::body::{ExprId, OpId};
 use crate::summary::Way;
 use crate::value::ValueId;
@@ -25,6 +26,10 @@ pub struct Freed {
     pub last: bool,
     /// It is gone only if the reference that was given up was the last one.
     pub put: bool,
+    /// Of such: the code that frees it when the count is zero is known.
+    pub released: bool,
+    /// Of such: the path made the object, and nobody else was given a reference.
+    pub sole: bool,
     /// A callee frees it depending on what it finds in memory.
     pub by_state: bool,
     /// What the pointer stands for is gone, not what it points to (`struct page`).
@@ -42,9 +47,23 @@ pub struct Freed {
 impl Freed {
     /// Freed by what the call at an operation calls, at once.
     pub fn by(op: OpId, by: Symbol) -> Freed {
-        let (written, result) = (None, None);
-        let (deferred, last, put, by_state, handle, later_round, told, replaced) = (false, false, false, false, false, false, false, false);
-        Freed { op, way: Way::Model(by), by, written, result, deferred, last, put, by_state, handle, later_round, told, replaced }
+        Freed {
+            op,
+            way: Way::Model(by),
+            by,
+            written: None,
+            deferred: false,
+            last: false,
+            put: false,
+            released: false,
+            sole: false,
+            by_state: false,
+            handle: false,
+            result: None,
+            later_round: false,
+            told: false,
+            replaced: false,
+        }
     }
 }
 
@@ -52,23 +71,22 @@ impl Freed {
 #[derive(Debug, Default)]
 pub struct Objects {
     freed: SmallVec<[(ValueId, Freed); 1]>,
-    /// References taken on this path and not given back, for objects of which that is known.
-    taken: SmallVec<[(ValueId, u8); 1]>,
-    /// Objects of which a reference that was not taken on this path was given up.
-    dropped: SmallVec<[ValueId; 1]>,
+    pub references: References,
+    /// Objects that this path has put on a list and not taken off again, and where.
+    linked: SmallVec<[(ValueId, OpId); 1]>,
     /// A call that may have changed any memory was made.
     pub disturbed: bool,
 }
 
 /// More freed objects than this are not kept; the oldest are forgotten, which loses findings only.
 const FREED_MAX: usize = 12;
-/// More objects with references than this are not kept; the newest are left out.
-const TAKEN_MAX: usize = 12;
+/// More objects on lists than this are not kept; the newest are left out.
+const LINKED_MAX: usize = 6;
 
 impl Clone for Objects {
     fn clone(&self) -> Objects {
-        let (freed, taken) = (SmallVec::from_slice(&self.freed), SmallVec::from_slice(&self.taken));
-        Objects { freed, taken, dropped: SmallVec::from_slice(&self.dropped), disturbed: self.disturbed }
+        let (freed, linked) = (SmallVec::from_slice(&self.freed), SmallVec::from_slice(&self.linked));
+        Objects { freed, references: self.references.clone(), linked, disturbed: self.disturbed }
     }
 }
 
@@ -105,35 +123,31 @@ impl Objects {
         self.freed.push((object, freed));
     }
 
-    /// A reference to an object is taken.
-    pub fn take(&mut self, object: ValueId) {
-        if let Some(t) = self.taken.iter_mut().find(|t| t.0 == object) {
-            t.1 = t.1.saturating_add(1);
-        } else if self.taken.len() < TAKEN_MAX {
-            self.taken.push((object, 1));
+    /// A member of an object is put on a list.
+    pub fn link(&mut self, object: ValueId, op: OpId) {
+        if self.linked.len() < LINKED_MAX && self.linked(object).is_none() {
+            self.linked.push((object, op));
         }
     }
 
-    /// A reference is given back; false: none of those taken on this path.
-    pub fn give_back(&mut self, object: ValueId) -> bool {
-        let Some(at) = self.taken.iter().position(|t| t.0 == object) else { return false };
-        self.taken[at].1 -= 1;
-        if self.taken[at].1 == 0 {
-            self.taken.remove(at);
-        }
-        true
+    /// Whether an object is on a list, and since when.
+    pub fn linked(&self, object: ValueId) -> Option<OpId> {
+        self.linked.iter().find(|l| l.0 == object).map(|l| l.1)
     }
 
-    /// A reference that the path did not take itself is given up.
-    pub fn drop_reference(&mut self, object: ValueId) {
-        if self.dropped.len() < TAKEN_MAX && !self.dropped.contains(&object) {
-            self.dropped.push(object);
-        }
+    /// An object may have been taken off its lists.
+    pub fn unlink(&mut self, object: ValueId) {
+        self.linked.retain(|l| l.0 != object);
     }
 
-    /// Whether one was.
-    pub fn dropped_reference(&self, object: ValueId) -> bool {
-        self.dropped.contains(&object)
+    /// Any object may have been.
+    pub fn unlink_all(&mut self) {
+        self.linked.clear();
+    }
+
+    /// Whether any object is known to be on a list.
+    pub fn any_linked(&self) -> bool {
+        !self.linked.is_empty()
     }
 
     /// Nothing is known of an object any more.
@@ -149,15 +163,15 @@ impl Objects {
     /// Another value stands for an object from now on.
     pub fn rename(&mut self, from: ValueId, to: ValueId) {
         self.freed.iter_mut().filter(|f| f.0 == from).for_each(|f| f.0 = to);
-        self.taken.iter_mut().filter(|t| t.0 == from).for_each(|t| t.0 = to);
-        self.dropped.iter_mut().filter(|t| **t == from).for_each(|t| *t = to);
+        self.linked.iter_mut().filter(|l| l.0 == from).for_each(|l| l.0 = to);
+        self.references.rename(from, to);
     }
 
     /// Another value stands for objects that go by a value that is made anew: nothing is known of the new one.
     pub fn renew(&mut self, object: ValueId) {
         self.forget(object);
-        self.taken.retain(|t| t.0 != object);
-        self.dropped.retain(|t| *t != object);
+        self.unlink(object);
+        self.references.forget(object);
     }
 
     /// Whether two paths know the same objects to be gone.
@@ -165,20 +179,16 @@ impl Objects {
         self.freed.len() == other.freed.len() && self.freed.iter().all(|f| other.freed(f.0).is_some())
     }
 
-    /// Whether two paths hold the same references.
+    /// Whether two paths hold the same references, and have put the same objects on lists.
     pub fn same_references(&self, other: &Objects) -> bool {
-        self.taken.len() == other.taken.len() && self.taken.iter().all(|t| other.taken.contains(t))
+        let linked = |l: &(ValueId, OpId)| other.linked(l.0).is_some();
+        self.references.same(&other.references) && self.linked.len() == other.linked.len() && self.linked.iter().all(linked)
     }
 
-    /// Takes in a path that knows the same objects to be gone: a reference that one of them took counts as taken.
+    /// Takes in a path that knows the same objects to be gone: what only one of them has put on a list counts for neither.
     pub fn join(&mut self, other: &Objects) {
         self.disturbed |= other.disturbed;
-        other.dropped.iter().for_each(|&object| self.drop_reference(object));
-        for &(object, count) in &other.taken {
-            match self.taken.iter_mut().find(|t| t.0 == object) {
-                Some(t) => t.1 = t.1.max(count),
-                None => self.taken.push((object, count)),
-            }
-        }
+        self.references.join(&other.references);
+        self.linked.retain(|l| other.linked(l.0).is_some());
     }
 }

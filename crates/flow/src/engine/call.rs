@@ -1,7 +1,11 @@
 //! Calls: of names the model knows, and of functions with a summary.
 
+use super::references::decided_by_result;
 use super::*;
 use crate::body::ArgRange;
+
+/// What effects of a callee are about, as its caller knows that before the call.
+type Objects<'o> = &'o [(EffectId, ValueId)];
 
 /// A call as it is run.
 #[derive(Clone, Copy)]
@@ -57,6 +61,7 @@ impl<O: Observer> Run<'_, '_, O> {
 
         // Dereferences inside the callee.
         let mut gone = SmallVec::new();
+        let mut referenced = SmallVec::new();
         if let Some(entry) = entry {
             let looks = entry.length.and_then(|i| values.get(i as usize)).is_none_or(|&n| !state.known(self.values, n).is_zero());
             // Of what it frees once more, that is what there is to say.
@@ -95,6 +100,8 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             self.lift_locks(&call, *f, summary, &state);
             gone = self.freed_by(summary, &values, &state);
+            let result = self.values.result(index);
+            referenced = self.referenced_by(summary, &values, result, &state);
         }
         // Whoever drops the last reference may give back what is held (`kref_put(&x->ref, release_locked)`).
         let releases = |v: &ValueId| matches!(self.values.get(*v), Value::Function(_));
@@ -103,6 +110,8 @@ impl<O: Observer> Run<'_, '_, O> {
             (None, Some(Callees::One(f))) => world.summary(*f).map_or(0, |s| s.kept_arguments()),
             _ => 0,
         };
+        self.share_arguments(&call, entry, &mut state);
+        self.note_lists(&call, entry, &mut state);
         self.havoc(&values, kept, entry, &mut state);
         self.assigned(args, entry, &mut state);
 
@@ -119,7 +128,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     if never_null(world, name) {
                         state.learn(result, Interval::NON_ZERO);
                     }
-                    self.tree_call(&call, *f, summary, &gone, result, state, out);
+                    self.tree_call(&call, *f, summary, (&gone, &referenced), result, state, out);
                 }
                 None => {
                     self.assign(dst, result, &mut state);
@@ -253,6 +262,25 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             state.learn(result, Interval::ZERO);
         }
+        if call.dst.is_some()
+            && let Some(effect) = entry.refs.iter().find(|effect| decided_by_result(effect))
+        {
+            let (ok, failed) = match effect.op {
+                RefOp::GetUnlessError => (Interval::range(0, i64::MAX), Interval::range(MIN_ERR, -1)),
+                _ => (Interval::NON_ZERO, Interval::ZERO),
+            };
+            let mut taken = state.clone();
+            if taken.learn(result, ok) {
+                self.note_refs(call, entry, result, true, &mut taken);
+                self.assign(call.dst, value, &mut taken);
+                out.push(taken);
+            }
+            if state.learn(result, failed) {
+                self.assign(call.dst, value, &mut state);
+                out.push(state);
+            }
+            return;
+        }
         let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
         match conditional {
             Some(success) if call.dst.is_some() => {
@@ -294,7 +322,7 @@ impl<O: Observer> Run<'_, '_, O> {
         call: &Call<'_>,
         callee: FuncId,
         summary: &Summary,
-        gone: &[(EffectId, ValueId)],
+        (gone, referenced): (Objects<'_>, Objects<'_>),
         result: ValueId,
         mut state: Boxed,
         out: &mut SmallVec<[Boxed; 4]>,
@@ -328,7 +356,12 @@ impl<O: Observer> Run<'_, '_, O> {
                 state.learn(result, Interval::NON_ZERO);
             }
         }
+        // What the model says of references outweighs the body, which may count in ways that are not followed.
+        let modelled = self.world.model.entry(call.name).filter(|e| !e.learned && (!e.refs.is_empty() || e.returns_ref));
         if summary.outcomes.is_empty() {
+            if let Some(entry) = modelled {
+                self.note_refs(call, entry, result, false, &mut state);
+            }
             state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && !state.locks.held.is_empty();
             self.assign(call.dst, value, &mut state);
             out.push(state);
@@ -363,11 +396,25 @@ impl<O: Observer> Run<'_, '_, O> {
             any = true;
             s.locks.doubtful |= outcome.doubtful || doubtful;
             self.leave_written(call, &outcome.written, &mut s);
+            let (covered, sole) = match modelled {
+                Some(entry) => {
+                    self.note_refs(call, entry, result, false, &mut s);
+                    if s.known(self.values, result).truth() == Some(true) {
+                        self.note_refs(call, entry, result, true, &mut s);
+                    }
+                    Default::default()
+                }
+                None => self.lift_refs(call, callee, summary, &outcome.refs, referenced, &mut s),
+            };
             for &freed in &outcome.frees {
-                if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
-                    self.lift_free(call, callee, summary, freed, value, &mut s);
+                let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) else { continue };
+                let object = self.values.pointer_root(value);
+                let counted = matches!(summary.effect(freed.effect).map(|e| &e.kind), Some(EffectKind::Free { counted: true, .. }));
+                if !counted || !covered.contains(&object) {
+                    self.lift_free(call, callee, summary, freed, value, sole.contains(&object).then_some(true), &mut s);
                 }
             }
+            self.free_sole(call, callee, summary, &sole, &mut s);
             for delta in &outcome.locks {
                 let place = self.absolute(&delta.place, values, result, &s);
                 let (place, class) = match place {

@@ -31,29 +31,7 @@ impl<O: Observer> Run<'_, '_, O> {
         for free in entry.frees.iter().filter(|free| !matches!(free.how, FreeHow::IfPointer | FreeHow::Put)) {
             self.free_argument(call, free, state);
         }
-        for &(i, op) in &entry.refs {
-            if let Some(v) = arg(i) {
-                let object = self.values.pointer_root(v);
-                self.show_call(call, EventKind::Reference { object, op }, state);
-                match op {
-                    RefOp::Get | RefOp::GetUnlessZero => state.objects.take(object),
-                    RefOp::Put => {
-                        let free = entry.frees.iter().find(|free| free.how == FreeHow::Put && free.argument == i);
-                        if !state.objects.give_back(object) {
-                            state.objects.drop_reference(object);
-                            if let Some(free) = free
-                                && self.made_here(object)
-                            {
-                                self.free_argument(call, free, state);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        if entry.returns_ref {
-            self.show_call(call, EventKind::Reference { object: result, op: cuthere_kernel::RefOp::Get }, state);
-        }
+        self.note_refs(call, entry, result, false, state);
         if entry.rcu_read {
             self.show_call(call, EventKind::RcuPointer { value: result }, state);
         }
@@ -83,7 +61,7 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// Whether this function has allocated an object itself, for nobody else to give back.
-    fn made_here(&self, object: ValueId) -> bool {
+    pub(super) fn made_here(&self, object: ValueId) -> bool {
         let Some(op) = self.values.call(object).and_then(|op| self.body.op(op)) else { return false };
         match op.kind {
             OpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(|e| e.allocates && !e.managed),

@@ -5,7 +5,7 @@
 
 use super::Path;
 use crate::body::{BlockId, ExprId, OpId, Record};
-use crate::domain::{Freed, Held, Wait};
+use crate::domain::{Freed, Held, Taken, Wait};
 use crate::program::World;
 use crate::summary::{Condition, FuncId, Way};
 use crate::value::ValueId;
@@ -67,9 +67,20 @@ pub enum EventKind<'e> {
     /// A call gave new memory.
     Allocate { object: ValueId },
     /// An object is freed; `before`: it had been freed already.
-    Free { object: ValueId, freed: &'e Freed, before: Option<&'e Freed> },
+    /// `linked`: the operation that put it on a list that it was not taken off on this path.
+    Free { object: ValueId, freed: &'e Freed, before: Option<&'e Freed>, linked: Option<OpId> },
     /// A reference to an object is taken or dropped.
-    Reference { object: ValueId, op: RefOp },
+    Reference {
+        object: ValueId,
+        /// What it is taken through, which may be a member of the object.
+        pointer: ValueId,
+        op: RefOp,
+        counter: Symbol,
+        /// Of one given back: how this path had taken it.
+        taken: Option<&'e Taken>,
+        /// Of one given back that this path has not, or no more: the one that it had given back before.
+        spent: Option<&'e Taken>,
+    },
     /// Something is done with a callback object.
     Callback { object: Option<ValueId>, function: Option<ValueId>, op: CallbackOp, kind: Symbol },
     /// The call waits for a wake-up on an object, or for readers to be done.

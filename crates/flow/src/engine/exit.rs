@@ -52,6 +52,20 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
         self.note_replaced(&mut state);
+        if !state.objects.references.is_empty() {
+            let references = std::mem::take(&mut state.objects.references);
+            let none: SmallVec<[ValueId; 2]> = references
+                .taken()
+                .iter()
+                .map(|t| t.object)
+                .filter(|&object| {
+                    let known = state.known(self.values, object);
+                    known.is_zero() || known.is_err() == Some(true)
+                })
+                .collect();
+            state.objects.references = references;
+            state.objects.references.retain(|object| !none.contains(&object));
+        }
         self.exits.push(Exit {
             ret,
             value: v,
@@ -202,7 +216,8 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut summary = Summary { truncated: self.truncated, ..Summary::default() };
         summary.noreturn = self.exits.is_empty() && !self.truncated && self.body.complete;
 
-        let exits = std::mem::take(&mut self.exits);
+        let mut exits = std::mem::take(&mut self.exits);
+        self.reference_effects(&mut exits);
         let effects = self.effects_by_certainty(&exits);
 
         // The result.
@@ -227,6 +242,8 @@ impl<O: Observer> Run<'_, '_, O> {
             summary.ret.computed = self.computed(first);
         }
         summary.tests = self.tests;
+        summary.keeps = self.keeps;
+        summary.unlinks = self.unlinks;
         summary.ret.asks = self.only_asks();
         for e in &exits {
             let Some((why, from)) = e.null_from else { continue };
@@ -314,18 +331,30 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Ways of returning that differ in locks, context or frees; else those that say something of the arguments.
     fn outcomes(&self, exits: &[Exit], effects: &[Made]) -> Vec<Outcome> {
         let frees: Vec<SmallVec<[FreedOnReturn; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
+        let refs: Vec<SmallVec<[RefDelta; 1]>> = exits.iter().map(|e| self.refs_of(e, effects)).collect();
         let changes = |(e, frees): (&Exit, &SmallVec<[FreedOnReturn; 2]>)| {
             !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
         };
-        if !exits.iter().zip(&frees).any(changes) {
-            return if self.body.ret_void || self.truncated {
+        let only_refs = !exits.iter().zip(&frees).any(changes);
+        if only_refs && refs.windows(2).all(|pair| pair[0] == pair[1]) {
+            let mut outcomes = if self.body.ret_void || self.truncated {
                 Vec::new()
             } else {
                 answers(exits, self.body.ret_ptr, self.out_parameters(exits))
             };
+            if let Some(refs) = refs.into_iter().next()
+                && !refs.is_empty()
+            {
+                if outcomes.is_empty() {
+                    let ret = exits.iter().map(|e| e.ret).reduce(Interval::join).unwrap_or(Interval::TOP);
+                    outcomes.push(Outcome::plain(ret));
+                }
+                outcomes.iter_mut().for_each(|o| o.refs = refs.clone());
+            }
+            return outcomes;
         }
         let mut outcomes: Vec<Outcome> = Vec::new();
-        for (e, frees) in exits.iter().zip(frees) {
+        for ((e, frees), refs) in exits.iter().zip(frees).zip(refs) {
             let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
             for (held, taken) in e.locks.held.iter().map(|l| (l, true)).chain(e.locks.released.iter().map(|l| (l, false))) {
                 let place = self.relative(held.place, e.value).unwrap_or_else(RelPlace::unknown);
@@ -335,6 +364,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let key = |o: &Outcome| {
                 o.ctx == e.ctx
                     && o.frees == frees
+                    && o.refs == refs
                     && o.locks.len() == locks.len()
                     && o.locks.iter().zip(&locks).all(|(a, b)| a.place == b.place && a.taken == b.taken && a.kind == b.kind)
             };
@@ -352,6 +382,7 @@ impl<O: Observer> Run<'_, '_, O> {
                         ctx: e.ctx,
                         doubtful: e.locks.doubtful,
                         frees,
+                        refs,
                         written: SmallVec::new(),
                     });
                 }
@@ -365,7 +396,18 @@ impl<O: Observer> Run<'_, '_, O> {
         };
         if !told_apart(&outcomes) {
             // Objects first: what is freed on some ways only is taken for kept.
+            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs);
+        }
+        if !told_apart(&outcomes) {
+            // Then references: what only some ways take or give up counts for none.
             merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks);
+        }
+        if only_refs && outcomes.iter().all(|o| o.refs.is_empty()) {
+            return if self.body.ret_void || self.truncated {
+                Vec::new()
+            } else {
+                answers(exits, self.body.ret_ptr, self.out_parameters(exits))
+            };
         }
         if !told_apart(&outcomes) {
             // What some way gives back is taken for given back, what only some way takes for not taken: callers are left with less to hold.
@@ -383,7 +425,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let doubtful = outcomes.iter().any(|o| o.doubtful || o.locks != locks);
             outcomes.clear();
             if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() || doubtful {
-                outcomes.push(Outcome { ret: Interval::TOP, guard: Guard::new(), locks, ctx, doubtful, frees, written: SmallVec::new() });
+                outcomes.push(Outcome { locks, ctx, doubtful, frees, ..Outcome::plain(Interval::TOP) });
             }
         }
         outcomes
@@ -405,6 +447,7 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
                 m.doubtful |= o.doubtful;
                 weaken(&mut m.guard, &o.guard);
                 keep_common(&mut m.frees, &o.frees);
+                m.refs.retain(|r| o.refs.contains(r));
             }
             None => merged.push(o),
         }
@@ -484,7 +527,7 @@ fn answers(exits: &[Exit], pointer: bool, outs: u64) -> Vec<Outcome> {
         .into_iter()
         .map(|(ret, checked, written)| {
             let guard = (0..16u8).filter(|p| checked >> p & 1 == 1).map(|p| (Subject::arg(p), Test::In(Interval::NON_ZERO))).collect();
-            Outcome { ret, guard, locks: SmallVec::new(), ctx: Ctx::default(), doubtful: false, frees: SmallVec::new(), written }
+            Outcome { guard, written, ..Outcome::plain(ret) }
         })
         .collect()
 }

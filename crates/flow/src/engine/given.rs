@@ -44,7 +44,7 @@ impl<O: Observer> Run<'_, '_, O> {
         self.world
             .model
             .entry(*name)
-            .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::GetUnlessZero))
+            .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.op == cuthere_kernel::RefOp::GetUnlessZero))
     }
 
     /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).
@@ -77,7 +77,7 @@ impl<O: Observer> Run<'_, '_, O> {
                         at = inner;
                         continue;
                     }
-                    let last = !entry.refs.is_empty() && entry.refs.iter().all(|r| r.1 == cuthere_kernel::RefOp::Put);
+                    let last = !entry.refs.is_empty() && entry.refs.iter().all(|r| r.op == cuthere_kernel::RefOp::Put);
                     return truth && (entry.tests == Some(cuthere_kernel::Test::Warning) || last);
                 }
                 _ => return false,

@@ -118,7 +118,8 @@ impl<O: Observer> Run<'_, '_, O> {
         out
     }
 
-    /// An object that a callee has freed on the way it returned.
+    /// An object that a callee has freed on the way it returned. `put`: it is freed with its last reference; whether the path knows that this was it.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn lift_free(
         &mut self,
         call: &Call<'_>,
@@ -126,6 +127,7 @@ impl<O: Observer> Run<'_, '_, O> {
         summary: &Summary,
         freed: FreedOnReturn,
         value: ValueId,
+        put: Option<bool>,
         state: &mut State,
     ) {
         let Some(effect) = summary.effect(freed.effect) else { return };
@@ -143,7 +145,9 @@ impl<O: Observer> Run<'_, '_, O> {
         let Some(condition) = self.lift(effect, call.values, state) else { return };
         let way = Way::Callee(callee, freed.effect);
         let effect = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-        let freed_here = Freed { way, deferred, last, put: counted, by_state, ..Freed::by(call.index, call.name) };
+        let counted = counted || put.is_some();
+        let sole = put == Some(true);
+        let freed_here = Freed { way, deferred, last, put: counted, released: counted, sole, by_state, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed_here, effect, state);
         if freed.replaced {
             let object = self.values.pointer_root(value);
@@ -158,15 +162,20 @@ impl<O: Observer> Run<'_, '_, O> {
         if known.is_zero() || known.is_err() == Some(true) || matches!(self.values.get(value), Value::Addr(_)) {
             return;
         }
-        if freed.last && state.objects.give_back(object) {
+        if freed.last && self.gives_back_another(object, state) {
             return;
         }
         let before = state.objects.freed(object).copied();
         let freed = Freed { later_round: !state.rounds.is_empty(), told: before.is_some(), ..freed };
-        let kind = EventKind::Free { object, freed: &freed, before: before.as_ref() };
+        let linked = state.objects.linked(object);
+        let kind = EventKind::Free { object, freed: &freed, before: before.as_ref(), linked };
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: freed.way, kind });
         let place = self.values.deref(value);
-        let counted = freed.put || state.objects.dropped_reference(object);
+        let counted = freed.put || state.objects.references.gave_up(object);
+        state.objects.unlink(object);
+        if !freed.put {
+            state.objects.references.forget(object);
+        }
         // What frees only the handle is told to no caller: it says nothing of the object itself.
         if !freed.handle
             && let Some(place) = self.relative(place, None)

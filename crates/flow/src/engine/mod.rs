@@ -25,6 +25,7 @@ mod memory;
 mod ops;
 mod path;
 mod places;
+mod references;
 mod sleeping;
 
 pub use access::null_return;
@@ -110,6 +111,10 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     exits: Vec<Exit>,
     /// Bit per parameter: compared with NULL or zero somewhere.
     tests: u64,
+    /// Bit per parameter: others may have got to know it.
+    keeps: u64,
+    /// Something may have been taken off a list.
+    unlinks: bool,
 }
 
 impl Engine {
@@ -158,6 +163,8 @@ impl Engine {
             given: Vec::new(),
             exits: Vec::new(),
             tests: 0,
+            keeps: 0,
+            unlinks: false,
         };
         run.pending[0].push(state);
         run.go();
@@ -313,6 +320,9 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                     None => true,
                 };
                 let (old_lock, new_lock) = (self.values.deref(before), self.values.deref(value));
+                if !state.objects.references.is_empty() {
+                    state.objects.references.rename(before, value);
+                }
                 for lock in state.locks.held.iter_mut().filter(|l| l.place == old_lock) {
                     lock.place = new_lock;
                 }
@@ -336,11 +346,22 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
 
     /// A round of a loop ends: a loop macro reads the way to the next element, and others may have changed memory.
     fn next_round(&mut self, head: BlockId, state: &mut State) {
-        if state.objects.is_empty() {
+        if state.objects.is_empty() && state.objects.references.is_empty() {
             return;
         }
         let body = self.body;
         let block = body.block(head);
+        if let Term::LoopBranch { name, args, .. } = block.term
+            && let Some(l) = self.world.model.loop_macro(name)
+            && l.holds_ref
+            && let Some(&cursor) = body.call_args(args).get(l.cursor as usize)
+        {
+            let value = self.eval(cursor, state);
+            state.objects.references.give_back(value, value, Symbol::EMPTY);
+        }
+        if state.objects.is_empty() {
+            return;
+        }
         if let Term::LoopBranch { name, args, .. } = block.term
             && let Some(l) = self.world.model.loop_macro(name)
             && l.reads_cursor

@@ -1,8 +1,10 @@
 //! Runs single operations.
 
 use super::call::Call;
+use super::references::Change;
 use super::*;
 use crate::body::ArgRange;
+use crate::domain::Source;
 
 impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn op(&mut self, index: OpId, op: &Op, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
@@ -17,6 +19,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 // Whoever reads the pointer there may fill in what it points to.
                 if self.values.local_of(p).is_none() {
                     self.escape(v, false, &mut state);
+                    self.share(v, true, &mut state);
                 }
                 self.unzero(p, &mut state);
                 state.write(self.values, p, v);
@@ -65,7 +68,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.renew(v, &mut state);
                     state.learn(v, Interval::OBJECT);
                     state.write(self.values, p, v);
-                    self.note_cursor(index, op, name, v, &state);
+                    self.note_cursor(index, op, name, args, v, &mut state);
                 }
                 out.push(state);
             }
@@ -117,15 +120,16 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// What a loop macro's next element is: referenced for the round, protected by RCU.
-    fn note_cursor(&mut self, index: OpId, op: &Op, name: Symbol, value: ValueId, state: &State) {
+    fn note_cursor(&mut self, index: OpId, op: &Op, name: Symbol, args: ArgRange, value: ValueId, state: &mut State) {
         let Some(l) = self.world.model.loop_macro(name) else { return };
         let (holds_ref, rcu_read) = (l.holds_ref, l.rcu_read);
-        let mut show = |kind| self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
         if holds_ref {
-            show(EventKind::Reference { object: value, op: cuthere_kernel::RefOp::Get });
+            let call = Call { index, op, dst: None, args, values: &[], name };
+            self.take(&call, Change::new(value, RefOp::Get, Source::Cursor, Way::Model(name)), state);
         }
         if rcu_read {
-            show(EventKind::RcuPointer { value });
+            let kind = EventKind::RcuPointer { value };
+            self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
         }
     }
 

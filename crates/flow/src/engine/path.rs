@@ -4,7 +4,7 @@ use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Ta
 use crate::domain::{Freed, State};
 use crate::program::World;
 use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
-use crate::value::{Interval, Value, ValueId, Values};
+use crate::value::{Interval, Origin, Value, ValueId, Values};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::PerCpu;
@@ -259,6 +259,11 @@ impl<'p> Path<'p, '_> {
         match self.values.get(value) {
             Value::Entry(place) => self.describe_place(place, 0),
             Value::Addr(place) => self.describe_place(place, 0).map(|text| format!("&{text}")),
+            Value::Fresh(Origin::Cursor(op, _)) => {
+                let OpKind::LoopNext { name, args } = self.body.op(op)?.kind else { return None };
+                let cursor = self.world.model.loop_macro(name)?.cursor;
+                self.body.call_args(args).get(cursor as usize).map(|&e| self.body.text(e))
+            }
             Value::Fresh(_) => match self.body.op(self.values.call(value)?)?.kind {
                 OpKind::Call { dst: Some(l), .. } if !self.body.local_name(l).is_empty() => {
                     Some(self.body.local_name(l).as_str().to_owned())
@@ -361,6 +366,15 @@ impl<'p> Path<'p, '_> {
             }
         }
         Some(text)
+    }
+
+    /// What the operation calls, or the loop macro that it steps.
+    pub fn called(&self, op: OpId) -> Option<Symbol> {
+        match self.body.op(op)?.kind {
+            OpKind::Call { target: Target::Name(name), .. } | OpKind::LoopNext { name, .. } => Some(name),
+            OpKind::Call { target: Target::Pointer(e), .. } => self.body.ops_field(e).map(|f| f.1),
+            _ => None,
+        }
     }
 
     /// An argument of the call at an operation, as written.

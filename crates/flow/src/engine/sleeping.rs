@@ -155,7 +155,7 @@ impl<O: Observer> Run<'_, '_, O> {
             Sleeps::Unknown | Sleeps::Never => false,
         };
         let wait = self.world.preemption.waits(entry.sleeps).unwrap_or(Wait::Sleep);
-        let last = entry.sleeps == Sleeps::Sometimes && entry.refs.iter().any(|r| r.1 == cuthere_kernel::RefOp::Put);
+        let last = entry.sleeps == Sleeps::Sometimes && entry.refs.iter().any(|r| r.op == cuthere_kernel::RefOp::Put);
         let way = |condition, wait| SleepWay {
             way: Way::Model(entry.name),
             condition: Condition::from_elem(condition, 1),

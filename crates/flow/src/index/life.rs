@@ -132,9 +132,9 @@ impl LifeRecorder {
             };
             self.add(with(deed, spot(free.argument), object(free.argument), call.name));
         }
-        for &(i, how) in &entry.refs {
-            let deed = if how == RefOp::Put { Deed::Put } else { Deed::Get };
-            self.add(with(deed, spot(i), object(i), call.name));
+        for r in entry.refs.iter().filter(|r| r.op != RefOp::Init && r.counter.is_empty()) {
+            let deed = if r.op == RefOp::Put { Deed::Put } else { Deed::Get };
+            self.add(with(deed, spot(r.argument), object(r.argument), call.name));
         }
         if let Some(i) = entry.waits {
             self.add(with(Deed::Wait, spot(i), object(i), call.name));

@@ -24,7 +24,10 @@ pub fn levels_by_name(world: &World<'_>, members: &[FuncId]) -> Vec<Vec<FuncId>>
 /// Whether the functions of a component call each other, or one itself.
 pub fn recursive(world: &World<'_>, component: &[FuncId]) -> bool {
     match component {
-        [one] => world.callees[one.index()].iter().any(|(_, c)| c.list().contains(one)),
+        [one] => {
+            world.callees[one.index()].iter().any(|(_, c)| c.list().contains(one))
+                || world.releases.get(one).is_some_and(|list| list.iter().any(|r| r.func == *one))
+        }
         _ => true,
     }
 }
@@ -57,6 +60,10 @@ impl<'m> Graph<'m> {
                 }
                 let known = |f: &FuncId| if position.is_empty() { f.0 } else { position[f.index()] };
                 edges.extend(callees.list().iter().map(known).filter(|p| *p != u32::MAX));
+            }
+            // What a put comes to is done before it, but is no reason to call distant functions a circle.
+            if !direct {
+                edges.extend(world.releases.get(f).into_iter().flatten().map(|r| r.func.0));
             }
         }
         starts.push(edges.len());

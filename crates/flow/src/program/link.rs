@@ -7,7 +7,7 @@ use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
-use crate::program::{Callees, EntryPoint};
+use crate::program::{Callees, EntryPoint, Release, releases};
 use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::include_graph::arch_of;
@@ -47,6 +47,7 @@ pub struct Links {
     pub bound: Vec<BoundFunction>,
     pub callees: Vec<Box<[(OpId, Callees)]>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
+    pub releases: FxHashMap<FuncId, Box<[Release]>>,
 }
 
 /// Functions of which nothing but a summary is at hand, by name, with their files.
@@ -216,6 +217,7 @@ pub fn link(
         program.resolve_call(funcs[from.index()].file, name).and_then(|r| program.function_number(r)).map(FuncId)
     };
     let parameters = Parameters::find(funcs, &direct, resolve);
+    let releases = releases::find(model, funcs, &stored, resolve);
     let callees = direct
         .par_iter()
         .map(|(id, direct)| {
@@ -239,7 +241,7 @@ pub fn link(
             all.into_boxed_slice()
         })
         .collect();
-    Links { bound: stored, callees, entry_points }
+    Links { bound: stored, callees, entry_points, releases }
 }
 
 fn bound(

@@ -8,9 +8,11 @@ pub mod link;
 pub mod naming;
 pub mod packed;
 mod parameters;
+mod releases;
 mod ways;
 
 pub use entry_point::{EntryPoint, start_state, strictest};
+pub use releases::Release;
 pub use ways::{Hub, Taken};
 
 use crate::body::{Body, OpId};
@@ -34,6 +36,8 @@ pub struct World<'a> {
     /// First approximations for functions that call each other in a circle.
     pub drafts: FxHashMap<FuncId, OnceLock<Summary>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
+    /// Per function that gives up references: what frees the objects.
+    pub releases: FxHashMap<FuncId, Box<[Release]>>,
     /// The members that functions are bound to, sorted by function.
     pub bound: Vec<link::BoundFunction>,
     /// Mask of the GFP bit that allows direct reclaim.

@@ -61,8 +61,8 @@ pub enum EffectKind {
     Free { place: Box<RelPlace>, deferred: bool, last: bool, counted: bool },
     /// A lock is taken, whether or not it is given back before the return.
     Acquire { lock: Box<RelPlace>, class: Symbol, kind: LockKind, mode: LockMode, nested: bool },
-    /// A reference to the object at a place is taken or dropped.
-    Reference { place: Box<RelPlace>, op: RefOp },
+    /// A reference to the object at a place is taken or dropped; `counter`: see [`cuthere_kernel::RefEffect`].
+    Reference { place: Box<RelPlace>, op: RefOp, counter: Symbol },
 }
 
 impl EffectKind {

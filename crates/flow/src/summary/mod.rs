@@ -13,7 +13,7 @@ pub use computed::{Computed, Step};
 pub use effect::{Around, Effect, EffectId, EffectKind, Sleep, Way};
 pub use guard::{Condition, Guard, Subject, Test, contradict};
 pub(crate) use guard::{add_guard, weaken};
-pub use outcome::{Ctx, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, Ret};
+pub use outcome::{Ctx, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, RefDelta, Ret};
 
 use crate::body::Record;
 use cuthere_base::Symbol;
@@ -84,6 +84,10 @@ pub struct Summary {
     pub noreturn: bool,
     /// Bit per parameter: compared with NULL or zero somewhere.
     pub tests: u64,
+    /// Bit per parameter: it is stored in memory, or handed to code that may store it.
+    pub keeps: u64,
+    /// Something may be taken off a list.
+    pub unlinks: bool,
     /// A cap was reached: what is said holds, but there may be more.
     pub truncated: bool,
 }

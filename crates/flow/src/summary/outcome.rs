@@ -90,8 +90,26 @@ pub struct Outcome {
     pub doubtful: bool,
     /// The frees that have happened on this way, whatever path it took.
     pub frees: SmallVec<[FreedOnReturn; 2]>,
+    /// The references that this way has taken and given up.
+    pub refs: SmallVec<[RefDelta; 1]>,
     /// Arguments of which it is known what this way writes to where they point (`*out = 0`): `None`: nothing. Of others nothing is known.
     pub written: SmallVec<[(u8, Option<Interval>); 1]>,
+}
+
+impl Outcome {
+    /// A way of returning of which nothing is said but the result.
+    pub(crate) fn plain(ret: Interval) -> Outcome {
+        Outcome {
+            ret,
+            guard: Guard::new(),
+            locks: SmallVec::new(),
+            ctx: Ctx::default(),
+            doubtful: false,
+            frees: SmallVec::new(),
+            refs: SmallVec::new(),
+            written: SmallVec::new(),
+        }
+    }
 }
 
 /// An object that is gone when a function returns.
@@ -101,6 +119,14 @@ pub struct FreedOnReturn {
     pub effect: EffectId,
     /// The place in memory that led to it holds something else now.
     pub replaced: bool,
+}
+
+/// References taken (positive) or given up when a function returns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct RefDelta {
+    /// The effect that takes or gives up the first.
+    pub effect: EffectId,
+    pub count: i8,
 }
 
 /// Why a result may be NULL.

@@ -150,6 +150,14 @@ impl Values {
         }
     }
 
+    /// The place a pointer value refers to, if it was made before.
+    pub fn find_deref(&self, value: ValueId) -> Option<ValueId> {
+        match self.get(value) {
+            Value::Addr(place) => Some(place),
+            _ => self.find(Value::PDeref(value)),
+        }
+    }
+
     /// The address of a place.
     pub fn addr(&mut self, place: ValueId) -> ValueId {
         match self.get(place) {

@@ -1,0 +1,219 @@
+//! # refcount-imbalance
+//!
+//! A reference to an object is taken and not given back on a way out of the function, or given back more often than it was taken.
+//!
+//! ## Why it matters
+//!
+//! A reference that is lost keeps the object, and what it holds in turn, for ever: a module that cannot be unloaded, a device that does not go
+//! away, memory that a user can use up. One given back too often frees the object under those who still use it.
+//!
+//! ## Example
+//!
+//! ```c
+//! np = of_get_child_by_name(parent, "cup");
+//! if (!np)
+//!         return -ENODEV;
+//! err = of_property_read_u32(np, "size", &size);
+//! if (err)
+//!         return err;           /* of_node_put(np) first */
+//! of_node_put(np);
+//! ```
+//!
+//! Give it back on every way out, or let the scope do it (`__free(device_node)`). A loop that holds a reference for its cursor (`for_each_child_of_node()`) gives it
+//! back with the next round: who leaves earlier has to do it.
+//!
+//! ## How it decides
+//!
+//! What takes and gives back is known from the kernel model, and from the bodies of callees for each way of returning that callers can tell apart: wrappers,
+//! look-ups whose result comes with a reference, functions that take one only if they succeed. Paths on which the pointer is NULL or an error hold nothing. Who
+//! returns the object hands the reference on, and who stores it, or hands it to code that keeps it, may have done so.
+//!
+//! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
+//! loop's reference that nobody else knows of is lost on every way out that keeps it.
+//!
+//! ## Confidence
+//!
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: taken for certain, kept on a path that was followed from its beginning, and given back on others, or known to nobody else.
+//! * **low**: paths that were merged; a loop's later rounds; a success that keeps what other ways give back; test code.
+//!
+//! ## What it assumes and misses
+//!
+//! References that are kept in one function and given back in another; counts that are plain integers; what is handed to a function that was not read counts as handed over.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::OpId;
+use cuthere_flow::domain::{Source, Taken};
+use cuthere_flow::engine::event::EventKind;
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Summary, Way};
+use cuthere_flow::value::ValueId;
+use cuthere_kernel::RefOp;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "refcount-imbalance",
+        summary: "a reference that a way out keeps, or that is given back more often than taken",
+        source: include_str!("refcount_imbalance.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::<RefcountImbalance>::default(),
+    entered: false,
+    tree: None,
+};
+
+/// A way out with a reference.
+struct Kept {
+    fails: bool,
+    shared: bool,
+    lent: bool,
+    claim: Claim,
+}
+
+/// What becomes of the references that an operation takes.
+struct Get {
+    op: OpId,
+    counter: Symbol,
+    source: Source,
+    kept: Vec<Kept>,
+    /// Given back on some way out; on a failing one.
+    given: bool,
+    given_on_failure: bool,
+    /// Handed on: returned, or shared on some way out.
+    handed: bool,
+}
+
+#[derive(Default)]
+struct RefcountImbalance {
+    gets: Vec<Get>,
+}
+
+/// Ways out that are remembered for one operation.
+const KEPT_MAX: usize = 12;
+
+impl Checker for RefcountImbalance {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        match &event.kind {
+            EventKind::Reference { op: RefOp::Put, taken: None, spent: Some(before), object, .. } => {
+                claims.extend(twice(path, event, before, *object))
+            }
+            EventKind::Exit { value, .. } => {
+                let references = &path.state.objects.references;
+                for taken in references.taken().iter().filter(|t| t.source != Source::Initial) {
+                    self.exit(path, event, taken, *value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+        for get in &self.gets {
+            for kept in &get.kept {
+                if let Some(most) = get.judge(kept) {
+                    claims.add(kept.claim.clone().sure(most.min(kept.claim.confidence)).cause(get.op));
+                }
+            }
+        }
+    }
+}
+
+impl RefcountImbalance {
+    fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, taken: &Taken, value: Option<ValueId>) {
+        let known = path.known(taken.object);
+        let at = self.gets.iter().position(|g| g.op == taken.op && g.counter == taken.counter).unwrap_or_else(|| {
+            let (op, counter, source) = (taken.op, taken.counter, taken.source);
+            self.gets.push(Get { op, counter, source, kept: Vec::new(), given: false, given_on_failure: false, handed: false });
+            self.gets.len() - 1
+        });
+        let get = &mut self.gets[at];
+        let answer = value.map_or(ways::Answer::Nothing, |v| ways::Answer::of(path.known(v), path.body.ret_ptr));
+        let fails = matches!(answer, ways::Answer::Failure | ways::Answer::NotZero);
+        if known.is_zero() || known.is_err() == Some(true) {
+            return;
+        }
+        if taken.count == 0 {
+            get.given |= !taken.doubtful;
+            get.given_on_failure |= fails;
+            return;
+        }
+        if value.is_some_and(|v| path.values.pointer_root(v) == taken.object) {
+            get.handed = true;
+            return;
+        }
+        get.handed |= taken.shared;
+        if taken.doubtful || get.kept.len() >= KEPT_MAX {
+            return;
+        }
+        let name = path.describe(taken.object).unwrap_or_else(|| "the object".to_owned());
+        let what = if taken.counter.is_empty() { "a reference to".to_owned() } else { format!("a `{}` count of", taken.counter) };
+        let message = format!("`{}` returns with {what} `{name}` that {} took", path.body.name, by(path, taken));
+        let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
+        let claim = took(path, Claim::here(path, event, sure, message), taken, &name);
+        let claim = ways::decided(path, claim).step(path.func, event.loc, "returns without giving it back");
+        get.kept.push(Kept {
+            fails,
+            shared: taken.shared,
+            lent: taken.lent,
+            claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
+        });
+    }
+}
+
+impl Get {
+    /// How sure it is that a way out keeps what it should not.
+    fn judge(&self, kept: &Kept) -> Option<Confidence> {
+        let alone = matches!(self.source, Source::Result | Source::Cursor);
+        match (kept.shared, kept.fails) {
+            // Whoever knows the object may give the reference back, but not if another failure has to do it here.
+            (true, true) if self.given_on_failure => Some(Confidence::High),
+            (true, _) => None,
+            (false, true) if self.given => Some(Confidence::High),
+            (false, _) if alone && !self.handed && (self.given || !kept.lent || self.source == Source::Cursor) => Some(Confidence::High),
+            _ => None,
+        }
+    }
+}
+
+/// Given back once more.
+fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId) -> Option<Claim> {
+    let name = path.describe(object)?;
+    let put = path.called(event.op)?;
+    let message = format!("`{put}()` gives back a reference to `{name}` that was given back before");
+    // An object that was at hand may have had a reference of its own to give back.
+    let sure = if doubtful(path) || before.shared || before.doubtful || before.source == Source::Added {
+        Confidence::Low
+    } else {
+        Confidence::High
+    };
+    let claim = took(path, Claim::here(path, event, sure, message), before, &name);
+    let claim =
+        ways::decided(path, claim).step(path.func, event.loc, format!("gives it back again by {put}()")).down(path.world, event.way);
+    Some(claim.identity(format!("twice {name} {put}")))
+}
+
+/// Adds the step that took a reference.
+fn took(path: &Path<'_, '_>, claim: Claim, taken: &Taken, name: &str) -> Claim {
+    let text = match taken.source {
+        Source::Result => format!("`{name}` comes with a reference from {}", by(path, taken)),
+        Source::Cursor => format!("{} holds a reference to `{name}`", by(path, taken)),
+        _ => format!("takes a reference to `{name}` by {}", by(path, taken)),
+    };
+    claim.step_at(path, Some(taken.op), text).down(path.world, taken.way)
+}
+
+/// What took a reference, as called here.
+fn by(path: &Path<'_, '_>, taken: &Taken) -> String {
+    let name = path.called(taken.op).unwrap_or_default();
+    match taken.way {
+        Way::Model(_) if taken.source == Source::Cursor => format!("{name}"),
+        _ => format!("{name}()"),
+    }
+}
+
+fn doubtful(path: &Path<'_, '_>) -> bool {
+    path.state.merged || !path.state.rounds.is_empty() || words::is_test_code(path.world.path(path.func))
+}

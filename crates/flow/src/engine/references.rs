@@ -1,0 +1,392 @@
+//! References: taken and given back by primitives, by loops and by callees; what a release function frees with the last one; who else gets to know an object.
+//!
+//! A path knows that a reference is the last one only if it made the object itself, and nothing that was called since may have taken another. Else the
+//! object counts as freed by a put only if the function that frees it is known, and what rests on that says so.
+
+use super::call::Call;
+use super::*;
+use crate::body::Record;
+use crate::domain::{Dropped, Source, Taken};
+use cuthere_kernel::{CallbackOp, RefEffect};
+
+/// References that callers are told of, on one way of returning.
+const DELTAS_MAX: usize = 4;
+
+/// A reference that is taken or given up.
+#[derive(Clone, Copy)]
+pub(super) struct Change {
+    pub(super) pointer: ValueId,
+    pub(super) counter: Symbol,
+    pub(super) op: RefOp,
+    pub(super) count: u8,
+    pub(super) source: Source,
+    pub(super) way: Way,
+}
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// What a primitive, or a function that the model knows, does with references to its arguments. `conditional`: those that its result decides.
+    pub(super) fn note_refs(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, conditional: bool, state: &mut State) {
+        for effect in &entry.refs {
+            let Some(&pointer) = call.values.get(effect.argument as usize) else { continue };
+            if call.dst.is_some() && decided_by_result(effect) != conditional {
+                continue;
+            }
+            self.change(call, entry, effect, pointer, state);
+        }
+        if entry.returns_ref && !conditional {
+            self.take(call, Change::new(result, RefOp::Get, Source::Result, Way::Model(call.name)), state);
+        }
+    }
+
+    fn change(&mut self, call: &Call<'_>, entry: &Entry, effect: &RefEffect, pointer: ValueId, state: &mut State) {
+        let source = if effect.op == RefOp::Init { Source::Initial } else { Source::Added };
+        let change = Change { counter: effect.counter, ..Change::new(pointer, effect.op, source, Way::Model(call.name)) };
+        if effect.op != RefOp::Put {
+            self.take(call, change, state);
+            return;
+        }
+        // What gives up a packet is told of by the free.
+        let frees = |how: FreeHow| entry.frees.iter().find(|free| free.how == how && free.argument == effect.argument);
+        if frees(FreeHow::Last).is_some() {
+            return;
+        }
+        let left = self.give_up(call, change, state);
+        let object = self.values.pointer_root(pointer);
+        let sole = match left {
+            Some(t) if t.source == Source::Initial && t.count == 0 && !t.doubtful => !t.shared && !t.lent,
+            Some(_) => return,
+            None => false,
+        };
+        match self.release_of(call, pointer) {
+            Some(release) => self.lift_release(call, release, pointer, sole, state),
+            None if self.made_here(object) => {
+                if let Some(free) = frees(FreeHow::Put) {
+                    self.free_argument(call, free, state);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A reference is taken.
+    pub(super) fn take(&mut self, call: &Call<'_>, change: Change, state: &mut State) {
+        let Change { pointer, counter, op, count, source, way } = change;
+        let object = self.values.pointer_root(pointer);
+        if matches!(self.values.get(object), Value::Int(_) | Value::Addr(_)) || state.known(self.values, object).is_zero() {
+            return;
+        }
+        self.show_reference(call, &change, object, None, None, state);
+        if op == RefOp::Init {
+            state.objects.references.forget(object);
+        }
+        let taken = Taken { pointer, object, counter, count, source, op: call.index, way, shared: false, lent: false, doubtful: false };
+        state.objects.references.take(taken);
+    }
+
+    /// A reference is given up: one that the path took, of which it is said what is left; or the caller's, or another's.
+    fn give_up(&mut self, call: &Call<'_>, change: Change, state: &mut State) -> Option<Taken> {
+        let Change { pointer, counter, way, .. } = change;
+        let object = self.values.pointer_root(pointer);
+        let known = state.known(self.values, object);
+        if known.is_zero() || known.is_err() == Some(true) {
+            return None;
+        }
+        let taken = state.objects.references.find(pointer, object, counter).copied();
+        let spent = state.objects.references.spent(pointer, object, counter).copied().filter(|_| taken.is_none());
+        self.show_reference(call, &change, object, taken.as_ref(), spent.as_ref(), state);
+        let left = state.objects.references.give_back(pointer, object, counter);
+        if left.is_none() {
+            state.objects.references.drop_one(Dropped { pointer, object, counter, count: 1, op: call.index, way });
+        }
+        left
+    }
+
+    fn show_reference(
+        &mut self,
+        call: &Call<'_>,
+        change: &Change,
+        object: ValueId,
+        taken: Option<&Taken>,
+        spent: Option<&Taken>,
+        state: &State,
+    ) {
+        let kind = EventKind::Reference { object, pointer: change.pointer, op: change.op, counter: change.counter, taken, spent };
+        self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: change.way, kind });
+    }
+
+    /// A packet, or what is handled so, is given up: whether the path had another reference to it.
+    pub(super) fn gives_back_another(&mut self, object: ValueId, state: &mut State) -> bool {
+        state.objects.references.give_back(object, object, Symbol::EMPTY).is_some()
+    }
+
+    /// The function that frees what a pointer leads to when its last reference is given up at a call.
+    fn release_of(&self, call: &Call<'_>, pointer: ValueId) -> Option<FuncId> {
+        let releases = self.world.releases.get(&self.func)?;
+        let handed = call.values.iter().find_map(|&v| match self.values.get(v) {
+            Value::Function(name) => Some((Record::UNKNOWN, name)),
+            _ => None,
+        });
+        let key = match (handed, self.values.get(pointer)) {
+            (Some(key), _) => key,
+            (None, Value::Addr(place)) => match self.values.get(place) {
+                Value::PField(_, member, record) => (record, member),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        releases.iter().find(|r| (r.record, r.member) == key).map(|r| r.func)
+    }
+
+    /// The last reference was given up, perhaps: what the release function frees on all its paths is gone then.
+    fn lift_release(&mut self, call: &Call<'_>, release: FuncId, pointer: ValueId, sole: bool, state: &mut State) {
+        let Some(summary) = self.world.summary(release) else { return };
+        let Some(first) = summary.outcomes.first() else { return };
+        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
+        if self.not_yet_set(call.index) {
+            return;
+        }
+        let values = [pointer];
+        let inner = Call { values: &values, ..*call };
+        let gone = self.freed_by(summary, &values, state);
+        for freed in first.frees.iter().filter(|f| always(f)) {
+            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
+            }
+        }
+    }
+
+    /// Whether the function stores what leads to a release function only later: until then nothing is freed.
+    fn not_yet_set(&self, put: OpId) -> bool {
+        let body = self.body;
+        let (mut any, mut done) = (false, false);
+        for (id, op) in body.all_ops() {
+            if let OpKind::Store { place, .. } = op.kind
+                && let Expr::Field { record, name, .. } = body.expr(place)
+                && self.world.model.is_release(record.tag_symbol(), name)
+            {
+                any = true;
+                done |= id < put && body.block_of(put).is_some_and(|block| body.follows(id, block));
+            }
+        }
+        any && !done
+    }
+
+    /// What a callee did with references on the way it returned, as its caller knows the objects: `known` was found before the call. The objects of which
+    /// a reference of this path's was given back, so that they are not gone, and those of which the last one was.
+    pub(super) fn lift_refs(
+        &mut self,
+        call: &Call<'_>,
+        callee: FuncId,
+        summary: &Summary,
+        deltas: &[RefDelta],
+        known: &[(EffectId, ValueId)],
+        state: &mut State,
+    ) -> (SmallVec<[ValueId; 2]>, SmallVec<[ValueId; 2]>) {
+        let (mut covered, mut sole) = (SmallVec::new(), SmallVec::new());
+        for delta in deltas {
+            let Some(&(_, pointer)) = known.iter().find(|k| k.0 == delta.effect) else { continue };
+            let Some(Effect { kind: EffectKind::Reference { place, op, counter }, .. }) = summary.effect(delta.effect) else { continue };
+            let source = match (op, &place.root) {
+                (RefOp::Init, _) => Source::Initial,
+                (_, RelRoot::Result) => Source::Result,
+                _ => Source::Added,
+            };
+            let change = Change {
+                counter: *counter,
+                count: delta.count.unsigned_abs(),
+                ..Change::new(pointer, *op, source, Way::Callee(callee, delta.effect))
+            };
+            if delta.count > 0 {
+                self.take(call, change, state);
+                continue;
+            }
+            for _ in 0..change.count {
+                if let Some(left) = self.give_up(call, change, state) {
+                    if left.source == Source::Initial && left.count == 0 && !left.doubtful {
+                        if !left.shared && !left.lent {
+                            sole.push(left.object);
+                        }
+                    } else {
+                        covered.push(left.object);
+                    }
+                }
+            }
+        }
+        (covered, sole)
+    }
+
+    /// A callee gave up the last references to these objects, and frees them where it finds that: on all its ways of returning they are gone.
+    pub(super) fn free_sole(&mut self, call: &Call<'_>, callee: FuncId, summary: &Summary, sole: &[ValueId], state: &mut State) {
+        for &object in sole {
+            if state.objects.freed(object).is_some() {
+                continue;
+            }
+            for (id, effect) in summary.effects() {
+                let EffectKind::Free { place, counted: true, .. } = &effect.kind else { continue };
+                let Some(&first) = call.values.first() else { continue };
+                let Some(place) = self.absolute(place, call.values, first, state) else { continue };
+                let value = self.values.addr(place);
+                if self.values.pointer_root(value) == object {
+                    let freed = FreedOnReturn { effect: id, replaced: false };
+                    self.lift_free(call, callee, summary, freed, value, Some(true), state);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The pointers that a callee's references are taken through, as its caller knows them before the call.
+    pub(super) fn referenced_by(
+        &mut self,
+        summary: &Summary,
+        args: &[ValueId],
+        result: ValueId,
+        state: &State,
+    ) -> SmallVec<[(EffectId, ValueId); 2]> {
+        let mut out: SmallVec<[(EffectId, ValueId); 2]> = SmallVec::new();
+        for delta in summary.outcomes.iter().flat_map(|o| &o.refs) {
+            let Some(Effect { kind: EffectKind::Reference { place, .. }, .. }) = summary.effect(delta.effect) else { continue };
+            if out.iter().all(|o| o.0 != delta.effect)
+                && let Some(place) = self.absolute(place, args, result, state)
+            {
+                let value = self.values.addr(place);
+                out.push((delta.effect, value));
+            }
+        }
+        out
+    }
+
+    /// A pointer becomes known to others: it is stored in memory, or handed to code that keeps it, or may.
+    pub(super) fn share(&mut self, value: ValueId, certain: bool, state: &mut State) {
+        let object = self.values.pointer_root(value);
+        if let Some(param) = self.values.param(object, self.body.params.min(64)) {
+            self.keeps |= 1 << param;
+        }
+        if !state.objects.references.is_empty() {
+            state.objects.references.share(object, certain);
+        }
+    }
+
+    /// What a call may keep of its arguments.
+    pub(super) fn share_arguments(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
+        let world = self.world;
+        let callees = world.callees(self.func, call.index);
+        let keeps: u64 = match (entry, callees) {
+            (Some(entry), _) => {
+                let stored = entry
+                    .callbacks
+                    .iter()
+                    .filter(|c| c.op != CallbackOp::CallNow)
+                    .flat_map(|c| [c.object, c.data])
+                    .chain([entry.publishes, entry.links]);
+                stored.flatten().fold(0, |bits, i| bits | 1 << i)
+            }
+            (None, Some(callees)) => callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX, |s| s.keeps)),
+            (None, None) => u64::MAX,
+        };
+        for (_, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
+            self.share(v, entry.is_some() || callees.is_some(), state);
+        }
+    }
+
+    /// Members are put on lists and taken off by primitives; what is not followed may take them off.
+    pub(super) fn note_lists(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
+        let known = self.world.model.entry(call.name).filter(|e| e.links.is_some() || e.unlinks.is_some());
+        let Some(known) = known else {
+            if entry.is_none() {
+                let callees = self.world.callees(self.func, call.index);
+                let unlinks = callees.is_none_or(|c| c.list().iter().any(|f| self.world.summary(*f).is_none_or(|s| s.unlinks)));
+                self.unlinks |= unlinks;
+                if unlinks {
+                    state.objects.unlink_all();
+                }
+            }
+            return;
+        };
+        let arg = |i: Option<u8>| i.and_then(|i| call.values.get(i as usize)).copied();
+        if let Some(member) = arg(known.unlinks) {
+            self.unlinks = true;
+            let object = self.values.pointer_root(member);
+            state.objects.unlink(object);
+        }
+        let Some(member) = arg(known.links) else { return };
+        let object = self.values.pointer_root(member);
+        // A list whose head is a variable of this function, or lies in an object that it has made or in this one, goes with it.
+        let own = |v: ValueId| {
+            let root = self.values.pointer_root(v);
+            let local = matches!(self.values.get(v), Value::Addr(place) if self.values.local_of(place).is_some());
+            local || root == object || self.values.call(root).is_some()
+        };
+        let inside = matches!(self.values.get(member), Value::Addr(_)) && object != member;
+        if inside && !call.values.iter().any(|&v| v != member && own(v)) {
+            state.objects.link(object, call.index);
+        }
+    }
+
+    /// The references that a way out has taken and given up, as callers are told of them.
+    fn deltas(&self, e: &Exit) -> SmallVec<[(EffectKind, i8, OpId, Way); 2]> {
+        let references = &e.objects.references;
+        let taken = references.taken().iter().filter(|t| t.count > 0 && !t.doubtful);
+        let taken = taken.map(|t| {
+            let op = if t.source == Source::Initial { RefOp::Init } else { RefOp::Get };
+            (t.pointer, t.counter, op, t.count as i8, t.op, t.way)
+        });
+        let dropped = references.dropped().iter().map(|d| (d.pointer, d.counter, RefOp::Put, -(d.count as i8), d.op, d.way));
+        let told = |(pointer, counter, what, count, op, way)| {
+            let target = self.values.find_deref(pointer)?;
+            let place = self.relative(target, None).or_else(|| self.relative(target, e.value))?;
+            Some((EffectKind::Reference { place: Box::new(place), op: what, counter }, count, op, way))
+        };
+        taken.chain(dropped).filter_map(told).take(DELTAS_MAX).collect()
+    }
+
+    /// Adds the references that ways out have taken and given up to the effects.
+    pub(super) fn reference_effects(&mut self, exits: &mut [Exit]) {
+        for e in exits.iter().filter(|e| !e.objects.references.nothing()) {
+            for t in e.objects.references.pointers() {
+                self.values.deref(t);
+            }
+        }
+        let mut known = 0;
+        for e in exits.iter().filter(|e| !e.objects.references.nothing()) {
+            for (kind, _, op, way) in self.deltas(e) {
+                let depth = match way {
+                    Way::Callee(f, id) => self.world.summary(f).and_then(|s| s.effect(id)).map_or(0, |d| d.depth + 1),
+                    _ => 0,
+                };
+                let Some(loc) = self.body.op(op).map(|op| op.loc) else { continue };
+                if known < 2 * DELTAS_MAX && depth < 8 && !self.made.iter().any(|m| m.effect.kind == kind) {
+                    known += 1;
+                    let condition = Condition::from_elem(Guard::new(), 1);
+                    self.made.push(Made { op, effect: Effect { kind, loc, way, condition, depth, indirect: 0, modes: 0, always: false } });
+                }
+            }
+        }
+    }
+
+    /// The references among the effects that a way out has certainly taken or given up.
+    pub(super) fn refs_of(&self, exit: &Exit, effects: &[Made]) -> SmallVec<[RefDelta; 1]> {
+        let mut out: SmallVec<[RefDelta; 1]> = SmallVec::new();
+        if exit.objects.references.nothing() {
+            return out;
+        }
+        for (kind, count, ..) in self.deltas(exit) {
+            if let Some(i) = effects.iter().position(|m| m.effect.kind == kind) {
+                out.push(RefDelta { effect: EffectId::new(i, &effects[i].effect), count });
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+}
+
+impl Change {
+    pub(super) fn new(pointer: ValueId, op: RefOp, source: Source, way: Way) -> Change {
+        Change { pointer, counter: Symbol::EMPTY, op, count: 1, source, way }
+    }
+}
+
+/// Whether a reference is only taken if the call's result says so.
+pub(super) fn decided_by_result(effect: &RefEffect) -> bool {
+    matches!(effect.op, RefOp::GetUnlessZero | RefOp::GetUnlessError)
+}
