@@ -6,7 +6,7 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Lifetimes, Members};
+use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -82,15 +82,25 @@ pub struct Tree<'t> {
     pub members: &'t Members,
     pub arguments: &'t Arguments,
     pub lifetimes: &'t Lifetimes,
+    /// What each function does with locks, sorted by function.
+    pub locks: &'t [(FuncId, Box<LockFacts>)],
+    /// Everything was read: who calls a function is known.
+    pub whole: bool,
     /// What holds at calls, for [`Tree::contexts`].
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,
+    pub(crate) graph: &'t OnceLock<LockGraph<'t>>,
 }
 
 impl<'t> Tree<'t> {
     /// In which contexts functions are entered; found out when somebody asks.
     pub fn contexts(&self) -> &'t Contexts<'t> {
         self.contexts.get_or_init(|| Contexts::new(self.world, self.calls))
+    }
+
+    /// Which lock is taken while which is held; found out when somebody asks.
+    pub fn lock_graph(&self) -> &'t LockGraph<'t> {
+        self.graph.get_or_init(|| LockGraph::new(self.world, self.locks, self.calls))
     }
 }
 

@@ -7,6 +7,7 @@ mod checker;
 mod claim;
 mod dump;
 mod learn;
+pub mod lock_steps;
 mod options;
 mod paths;
 mod question;

@@ -11,7 +11,7 @@
 use crate::checker::{Check, Checkers};
 use crate::claim::Claim;
 use cuthere_flow::engine::{Blind, Engine, Event, Observer, Path, StartState};
-use cuthere_flow::index::{CallRecorder, Calls, Fact, Recorder};
+use cuthere_flow::index::{CallRecorder, Calls, Fact, LockFacts, LockRecorder, Recorder};
 use cuthere_flow::program::components::{RECURSION_MAX, levels, levels_by_name, recursive};
 use cuthere_flow::program::{World, start_state, strictest};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -27,6 +27,7 @@ pub(crate) enum Report {
     Claim(Box<Claim>),
     Fact(Fact),
     Calls(Box<Calls>),
+    Locks(Box<LockFacts>),
 }
 
 /// Reports by function.
@@ -156,10 +157,14 @@ impl Runner<'_, '_> {
     /// The run of a function that counts, and the one in its context.
     fn function(&self, f: FuncId) -> (Summary, Vec<Report>) {
         let world = self.world;
-        let mut eyes =
-            Eyes { recorder: Recorder::default(), calls: CallRecorder::default(), checkers: Checkers::start(self.checks, world, f) };
+        let mut eyes = Eyes {
+            recorder: Recorder::default(),
+            calls: CallRecorder::default(),
+            locks: LockRecorder::default(),
+            checkers: Checkers::start(self.checks, world, f),
+        };
         let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut eyes));
-        let Eyes { recorder, calls, checkers } = eyes;
+        let Eyes { recorder, calls, locks, checkers } = eyes;
         let calls = calls.finish(world.func(f), summary.truncated, |op| world.callees(f, op).is_some());
         let mut claims = checkers.end(world, f, &summary);
         for c in claims.iter_mut().filter(|c| c.merged) {
@@ -180,6 +185,9 @@ impl Runner<'_, '_> {
         if !calls.is_empty() {
             out.push(Report::Calls(Box::new(calls)));
         }
+        if let Some(locks) = locks.finish(world, f, &summary) {
+            out.push(Report::Locks(Box::new(locks)));
+        }
         (summary, out)
     }
 }
@@ -188,6 +196,7 @@ impl Runner<'_, '_> {
 struct Eyes {
     recorder: Recorder,
     calls: CallRecorder,
+    locks: LockRecorder,
     checkers: Checkers,
 }
 
@@ -195,6 +204,7 @@ impl Observer for Eyes {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         self.recorder.event(path, event);
         self.calls.event(path, event);
+        self.locks.event(path, event);
         self.checkers.event(path, event);
     }
 

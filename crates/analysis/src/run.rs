@@ -195,6 +195,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     let mut lifetimes = Lifetimes::default();
     let mut calls = CallTable::default();
     let mut claims = Vec::<Claim>::new();
+    let mut locks = Vec::new();
     for (func, list) in reports {
         for report in list {
             match report {
@@ -208,21 +209,25 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 Report::Calls(found) => {
                     calls.insert(func, *found);
                 }
+                Report::Locks(known) => locks.push((func, known)),
             }
         }
     }
     if let Some(outside) = outside {
         outside.habits(world, &mut habits);
     }
-    let contexts = OnceLock::new();
+    let (contexts, graph) = (OnceLock::new(), OnceLock::new());
     let tree = Tree {
         world,
         habits: &habits,
         members: &members,
         arguments: &arguments,
         lifetimes: &lifetimes,
+        locks: &locks,
+        whole: options.paths.iter().all(String::is_empty),
         calls: &calls,
         contexts: &contexts,
+        graph: &graph,
     };
     for (n, check) in checks {
         if let Some(judge) = check.tree {

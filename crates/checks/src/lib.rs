@@ -2,9 +2,12 @@
 //!
 //! Checks read events and the facts of the tree, never one another; their order does not matter.
 
+mod assert_held;
 mod double_free;
 mod double_lock;
+mod irq_unsafe_lock;
 mod lock_imbalance;
+mod lock_order;
 mod null_deref;
 mod refcount_imbalance;
 mod rt_sleeping_lock;
@@ -21,9 +24,12 @@ use cuthere_kernel::Model;
 
 /// All checks, sorted by id.
 pub const CHECKS: &[Check] = &[
+    assert_held::CHECK,
     double_free::CHECK,
     double_lock::CHECK,
+    irq_unsafe_lock::CHECK,
     lock_imbalance::CHECK,
+    lock_order::CHECK,
     null_deref::CHECK,
     refcount_imbalance::CHECK,
     rt_sleeping_lock::CHECK,

@@ -27,6 +27,7 @@ fn part(part: Part) -> &'static str {
         Part::Irq => "irqs disabled",
         Part::Rcu => "RCU read-side section",
         Part::Pagefault => "page faults disabled",
+        Part::Softirq => "softirqs kept away",
     }
 }
 

@@ -60,6 +60,11 @@ impl Record {
         self.0.is_empty()
     }
 
+    /// Whether it is one of the whole kernel's, not a file's or a folder's own.
+    pub fn is_common(self) -> bool {
+        !self.0.as_str().contains('@')
+    }
+
     /// The tag alone, as messages and the kernel model write it.
     pub fn tag(self) -> &'static str {
         let text = self.0.as_str();

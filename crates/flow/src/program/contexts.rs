@@ -8,7 +8,7 @@
 //! only. A way through a pointer that may hold several functions, or from a function that nobody is seen to call (task context with nothing
 //! held is assumed there), may not be one: what holds on every certain way is said, with the ways that may break it beside.
 
-use crate::body::OpId;
+use crate::body::{OpId, Record};
 use crate::index::{CallState, Calls};
 use crate::program::ways::{Edge, NO_INNER, NO_OP, Node, Ways};
 use crate::program::{EntryPoint, Hub, Taken, World};
@@ -39,10 +39,14 @@ pub enum Part {
     Irq,
     Rcu,
     Pagefault,
+    /// No softirq runs: bh or interrupts are disabled, one or the other.
+    Softirq,
 }
 
-/// All of them.
+/// All that are entered and left by themselves.
 pub const PARTS: [Part; 5] = [Part::Preempt, Part::Bh, Part::Irq, Part::Rcu, Part::Pagefault];
+/// All that are followed.
+const FOLLOWED: [Part; 6] = [Part::Preempt, Part::Bh, Part::Irq, Part::Rcu, Part::Pagefault, Part::Softirq];
 /// All levels, lowest first.
 pub const LEVELS: [Level; 4] = [Level::Task, Level::Softirq, Level::Hardirq, Level::Nmi];
 
@@ -58,6 +62,8 @@ impl Part {
             Part::Irq => ctx.irq,
             Part::Rcu => ctx.rcu,
             Part::Pagefault => ctx.pagefault,
+            // What enables the one leaves the other as it was.
+            Part::Softirq => ctx.bh.max(ctx.irq),
         }
     }
 }
@@ -147,7 +153,7 @@ impl OnEntry {
     fn through(&self, call: Option<&CallState>) -> OnEntry {
         let mut out = self.clone();
         let Some(call) = call else { return out };
-        for part in PARTS {
+        for part in FOLLOWED {
             let (least, most) = (part.of(call.least), part.of(call.most));
             let bit = part.bit();
             if least != 0 {
@@ -179,22 +185,18 @@ impl OnEntry {
         OnEntry { reached: true, levels: level_bit(Level::Task), ..OnEntry::default() }
     }
 
-    /// The way in that the model or an entry point describes.
+    /// The way in that the model or an entry point describes. That some callers do otherwise is a way that may not be one.
     fn described(entry: &EntryPoint) -> OnEntry {
         let c = &entry.context;
         let mut parts = 0;
-        for (part, set) in [(Part::Preempt, c.preempt_off), (Part::Bh, c.bh_off), (Part::Irq, c.irq_off), (Part::Rcu, c.rcu)] {
+        let softirqs = c.bh_off || c.irq_off || c.level != Level::Task && c.level != Level::Inherit;
+        let parts_off =
+            [(Part::Preempt, c.preempt_off), (Part::Bh, c.bh_off), (Part::Irq, c.irq_off), (Part::Rcu, c.rcu), (Part::Softirq, softirqs)];
+        for (part, set) in parts_off {
             parts |= if set { part.bit() } else { 0 };
         }
-        let locks = c.locks.iter().map(|(class, kind)| HeldOnEntry { class: *class, kind: *kind, always: !c.sometimes }).collect();
-        OnEntry {
-            reached: true,
-            levels: level_bit(c.level) | u8::from(c.sometimes),
-            all: if c.sometimes { 0 } else { parts },
-            some: parts,
-            locks,
-            ..OnEntry::default()
-        }
+        let locks = c.locks.iter().map(|(class, kind)| HeldOnEntry { class: *class, kind: *kind, always: true }).collect();
+        OnEntry { reached: true, levels: level_bit(c.level), all: parts, some: parts, locks, ..OnEntry::default() }
     }
 }
 
@@ -293,6 +295,9 @@ impl<'w> Contexts<'w> {
             let mut new = false;
             for entry in self.entry_points(f) {
                 new |= self.entered[node.index()].certain.join(&OnEntry::described(entry));
+                if entry.context.sometimes {
+                    new |= self.entered[node.index()].perhaps.join(&OnEntry::task());
+                }
             }
             if system_call(self.world.func(f).name) {
                 new |= self.entered[node.index()].certain.join(&OnEntry::task());
@@ -403,9 +408,14 @@ impl<'w> Contexts<'w> {
         let from = world.bound.partition_point(|b| b.func < f);
         let member = move |e: &EntryPoint| {
             let mut bound = world.bound[from..].iter().take_while(|b| b.func == f);
-            bound.any(|b| Some((b.at.0, b.at.1.line)) == e.bound)
+            bound.find(|b| Some((b.at.0, b.at.1.line)) == e.bound)
         };
-        let says = move |e: &&EntryPoint| e.context.level != Level::Inherit && !(e.context == Context::default() && member(e));
+        // What may sleep is called in a task with nothing disabled.
+        let free =
+            move |record: Record, field| world.model.ops_field(record.tag_symbol(), field).is_some_and(|o| o.may_sleep == Some(true));
+        let says = move |e: &&EntryPoint| {
+            e.context.level != Level::Inherit && (e.context != Context::default() || member(e).is_none_or(|b| free(b.record, b.field)))
+        };
         world.entry_points.get(&f).into_iter().flatten().filter(says)
     }
 
@@ -521,6 +531,9 @@ impl<'w> Contexts<'w> {
         };
         if let Some(entry) = self.entry_points(f).find(|e| holds(&OnEntry::described(e))) {
             return Some(Hop::Entry(f, entry));
+        }
+        if !certain && holds(&OnEntry::task()) && self.entry_points(f).any(|e| e.context.sometimes) {
+            return Some(Hop::Assumed(f));
         }
         let assumed = self.entered(f).assumed && !certain || system_call(self.world.func(f).name);
         (assumed && holds(&OnEntry::task())).then_some(Hop::Assumed(f))

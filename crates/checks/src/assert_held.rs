@@ -1,0 +1,147 @@
+//! # assert-held
+//!
+//! A function says that its caller holds a lock, and a caller calls it on a way on which nobody does.
+//!
+//! ## Why it matters
+//!
+//! `lockdep_assert_held()`, `ASSERT_RTNL()` and their kin say under which lock a function changes what it changes. Without it two callers change it at once. The
+//! assertion warns, if lockdep is on and the path happens to run; without lockdep nothing says a word.
+//!
+//! ## Example
+//!
+//! ```c
+//! static void unit_stop(struct unit *u)
+//! {
+//!     lockdep_assert_held(&u->lock);
+//!     ...
+//! }
+//!
+//! static void unit_remove(struct unit *u)
+//! {
+//!     unit_stop(u);               /* u->lock is not held */
+//! ```
+//!
+//! ## How it decides
+//!
+//! Only what is asserted before anything is decided counts. Which locks are held on the ways into each function, and at each call, is followed
+//! from the entry points. A call breaks the assertion if the lock's class is held there on no path, and on no way into the caller. Another call of the same
+//! function must hold it: else the tree most likely calls the lock by another name.
+//!
+//! ## Confidence
+//!
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: every way into the caller is known.
+//! * **low**: somebody may call the caller whom nobody sees, a way goes through a pointer with several targets, boot code, tests.
+//!
+//! ## What it assumes and misses
+//!
+//! Locks are told apart by class. That a lock is needed for some states of the object only, or not before the object is known to others, is not seen:
+//! lockdep warns all the same.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::OpId;
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::index::{CallState, LockAsserted, LockPlace};
+use cuthere_flow::program::contexts::{Hop, OnEntry, Sought};
+use cuthere_flow::summary::FuncId;
+use cuthere_kernel::LockKind;
+use std::collections::HashSet;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "assert-held",
+        summary: "a function is called without the lock that it says its caller holds",
+        source: include_str!("assert_held.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(AssertHeld),
+    entered: false,
+    tree: Some(judge),
+};
+
+struct AssertHeld;
+
+impl Checker for AssertHeld {
+    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
+}
+
+fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    // What is never taken under this name has another one.
+    let taken: HashSet<Symbol> = tree.locks.iter().flat_map(|(_, f)| &f.uses).map(|u| u.class).collect();
+    for (f, facts) in tree.locks {
+        for a in facts.asserted.iter().filter(|a| a.first && !a.own && taken.contains(&a.class)) {
+            if matches!(a.place, LockPlace::Member { .. } | LockPlace::Global(_)) {
+                broken(tree, *f, a, claims);
+            }
+        }
+    }
+}
+
+/// Claims of the calls of one function that break what it asserts.
+fn broken(tree: &Tree<'_>, f: FuncId, a: &LockAsserted, claims: &mut Claims) {
+    let contexts = tree.contexts();
+    let mut calls: Vec<(FuncId, OpId, bool)> = contexts.callers(f).filter(|c| c.0.index() < tree.world.funcs.len()).collect();
+    calls.dedup();
+    let (mut held, mut without) = (0, Vec::new());
+    for (caller, op, certain) in calls {
+        let state = contexts.calls(caller).and_then(|c| c.at(op));
+        if contexts.calls(caller).is_some_and(|c| !c.reached(op)) {
+            continue;
+        }
+        let ins = contexts.entered(caller);
+        let layers = [&ins.certain, &ins.perhaps].into_iter().filter(|l| l.reached());
+        let holds: Vec<(bool, bool)> = layers.map(|l| holding(l, state, a.class)).collect();
+        let asserts = tree.lock_graph().facts(caller).is_some_and(|facts| facts.asserted.iter().any(|b| b.class == a.class));
+        if asserts || holds.iter().any(|h| h.0) {
+            held += 1;
+        } else if certain && !holds.is_empty() && holds.iter().all(|h| !h.1) {
+            let known = !ins.assumed && ins.certain.reached() && contexts.unknown(caller).is_empty();
+            without.push((caller, op, known && !by_table(tree, caller, a.class)));
+        }
+    }
+    if held == 0 {
+        return;
+    }
+    for (caller, op, known) in without {
+        claims.add(claim(tree, (caller, op), f, a, known));
+    }
+}
+
+/// Whether a lock is held at a call on every way, and on some.
+fn holding(entry: &OnEntry, state: Option<&CallState>, class: Symbol) -> (bool, bool) {
+    let here = state.and_then(|s| s.held.iter().find(|l| l.class == class)).map(|l| l.always);
+    let given_back = state.is_some_and(|s| s.released.contains(&(class, true)));
+    let before = entry.locks.iter().find(|l| l.class == class && !given_back);
+    (here == Some(true) || before.is_some_and(|l| l.always), here.is_some() || before.is_some() || entry.truncated)
+}
+
+/// Whether a way on which nobody holds the lock begins with an operation that others call: what these hold is theirs to say.
+fn by_table(tree: &Tree<'_>, caller: FuncId, class: Symbol) -> bool {
+    let own = tree.lock_graph().facts(caller).is_some_and(|facts| facts.uses.iter().any(|u| u.class == class));
+    let hops = tree.contexts().example(caller, Sought::WithoutLock(class, LockKind::SleepingOther), true);
+    let origin = hops.first().and_then(|hop| match hop {
+        Hop::Entry(_, entry) => Some(entry),
+        _ => None,
+    });
+    !own && origin.is_none_or(|entry| !entry.how.ends_with(" callback"))
+}
+
+fn claim(tree: &Tree<'_>, (caller, op): (FuncId, OpId), f: FuncId, a: &LockAsserted, known: bool) -> Claim {
+    let world = tree.world;
+    let (body, callee) = (world.func(caller), world.func(f));
+    let loc = body.op(op).map_or(body.loc, |o| o.loc);
+    let name = a.place.text();
+    let seen = known && (tree.whole || body.is_static);
+    let sure = seen && !words::is_boot_code(body) && !words::is_test_code(world.path(caller));
+    let confidence = if sure { Confidence::Medium } else { Confidence::Low };
+    let message = format!("`{}()` says that its caller holds `{name}`, which nobody does here", callee.name);
+    let asserted = callee.op(a.op).map_or(callee.loc, |o| o.loc);
+    let claim = Claim::new(op, (caller, loc), confidence, message)
+        .step(caller, loc, format!("calls {}() without `{name}`", callee.name))
+        .step(f, asserted, format!("says that `{name}` is held"))
+        .identity(format!("asserted {name} {}", callee.name));
+    let unknown = (!seen).then(|| format!("whoever else calls `{}()` does not hold it either", body.name));
+    claim.assume_all(unknown)
+}

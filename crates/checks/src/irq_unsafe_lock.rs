@@ -1,0 +1,246 @@
+//! # irq-unsafe-lock
+//!
+//! A lock is taken in interrupt or softirq context, and elsewhere with that context enabled.
+//!
+//! ## Why it matters
+//!
+//! The interrupt may come while its CPU holds the lock. The handler then waits for the lock, and whoever would give it back waits for the handler: the CPU hangs.
+//! Lockdep says "inconsistent lock state". The rules are in `Documentation/locking/spinlocks.rst` and `Documentation/kernel-hacking/locking.rst`:
+//! a lock that a handler takes is taken by `spin_lock_irqsave()` or `spin_lock_irq()` everywhere else, one that a softirq takes by `spin_lock_bh()`.
+//!
+//! ## Example
+//!
+//! ```c
+//! static irqreturn_t unit_irq(int irq, void *data)
+//! {
+//!     spin_lock(&u->lock);
+//!     ...
+//! }
+//!
+//! static int unit_ioctl(struct unit *u)
+//! {
+//!     spin_lock(&u->lock);        /* unit_irq() may come now */
+//! ```
+//!
+//! ## How it decides
+//!
+//! How functions are entered is followed from the entry points (handlers, timers, tasklets, operations tables) down the call graph: at which level, and what is disabled on every
+//! way in. A class is used in a context if a function takes it there, other than by a trylock, and it is used with that context enabled if
+//! a way leads to a place that takes it on which nothing disables the context. Handlers that run in threads are tasks. Readers on both sides do not wait
+//! for each other. It is told at the surest of the places that do not disable, with the others beside.
+//!
+//! ## Confidence
+//!
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: both ways are certain (calls by name, or members that hold one function), and no way to the place disables the context; or the place has slept before, or holds
+//!   what only a task can hold.
+//! * **low**: the place's callers are not known, some of them disable the context, the function disables the interrupt itself or asks for its
+//!   context, it runs at boot, or the lock's object has just been made.
+//!
+//! ## What it assumes and misses
+//!
+//! Two objects of a class are taken for one, as lockdep takes them. That the interrupt is not requested yet, or is masked in the device, is not seen.
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, lock_steps, words};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{OpKind, Target};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::index::{LockClass, LockUse};
+use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
+use cuthere_flow::summary::{FuncId, Way};
+use cuthere_kernel::{CallbackOp, Level, LockMode};
+use std::collections::BTreeMap;
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "irq-unsafe-lock",
+        summary: "a lock is taken in interrupt or softirq context, and elsewhere with that context enabled",
+        source: include_str!("irq_unsafe_lock.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(IrqUnsafeLock),
+    entered: false,
+    tree: Some(judge),
+};
+
+struct IrqUnsafeLock;
+
+impl Checker for IrqUnsafeLock {
+    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
+}
+
+/// A place that takes a class.
+#[derive(Clone, Copy)]
+struct Place<'u> {
+    func: FuncId,
+    used: &'u LockUse,
+    certain: bool,
+}
+
+/// A place that takes a class with the context enabled.
+struct Unsafe<'u> {
+    func: FuncId,
+    used: &'u LockUse,
+    hops: Vec<Hop<'u>>,
+    comes: Vec<Hop<'u>>,
+    sure: bool,
+    assumes: Vec<String>,
+}
+
+/// Other places that are shown.
+const OTHERS_MAX: usize = 4;
+
+/// A context that interrupts others, and what keeps it away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Interrupt {
+    level: Level,
+    part: Part,
+    name: &'static str,
+    cure: &'static str,
+}
+
+const INTERRUPTS: [Interrupt; 2] = [
+    Interrupt { level: Level::Hardirq, part: Part::Irq, name: "hard interrupt", cure: "interrupts" },
+    Interrupt { level: Level::Softirq, part: Part::Softirq, name: "softirq", cure: "bottom halves" },
+];
+
+fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    let graph = tree.lock_graph();
+    let mut classes: BTreeMap<LockClass, Vec<(FuncId, &LockUse)>> = BTreeMap::new();
+    for (func, u, class) in graph.uses() {
+        if matches!(u.way, Way::Model(_)) && u.kind.spins() && !u.callback && !u.private {
+            classes.entry(class).or_default().push((func, u));
+        }
+    }
+    for (class, uses) in classes {
+        for interrupt in INTERRUPTS {
+            let inside: Vec<Place<'_>> = uses.iter().filter_map(|&(f, u)| taken_inside(tree, interrupt, f, u)).collect();
+            let readers = inside.iter().all(|p| p.used.mode == LockMode::Shared);
+            let Some(handler) = inside.iter().max_by_key(|p| (p.certain, p.used.mode != LockMode::Shared, std::cmp::Reverse(p.func)))
+            else {
+                continue;
+            };
+            let places = uses.iter().filter(|(_, u)| u.mode != LockMode::Shared || !readers);
+            let mut found: Vec<Unsafe<'_>> =
+                places.filter_map(|&(f, u)| unsafe_place(tree, class, interrupt, handler, (f, u), &uses)).collect();
+            // One lock and one context are one defect: the surest place is told, with the others beside.
+            found.sort_by_key(|p| (!p.sure, p.assumes.len(), p.func, p.used.op));
+            if !found.is_empty() {
+                claims.add(claim(tree, class, interrupt, handler, &found));
+            }
+        }
+    }
+}
+
+/// Whether a class is taken in the context.
+fn taken_inside<'u>(tree: &Tree<'_>, interrupt: Interrupt, func: FuncId, used: &'u LockUse) -> Option<Place<'u>> {
+    let ins = tree.contexts().entered(func);
+    if used.nested || words::is_test_code(tree.world.path(func)) {
+        return None;
+    }
+    let certain = ins.certain.reached() && ins.certain.level(interrupt.level);
+    (certain || ins.perhaps.reached() && ins.perhaps.level(interrupt.level)).then_some(Place { func, used, certain })
+}
+
+/// Whether a disabled context is on all, and on some, of the paths to a use.
+fn disabled(part: Part, u: &LockUse) -> (bool, bool) {
+    match part {
+        Part::Irq => (u.least.irq > 0, u.most.irq > 0),
+        _ => (u.least.irq > 0 || u.least.bh > 0, u.most.irq > 0 || u.most.bh > 0),
+    }
+}
+
+fn unsafe_place<'u>(
+    tree: &'u Tree<'_>,
+    class: LockClass,
+    interrupt: Interrupt,
+    handler: &Place<'_>,
+    (f, u): (FuncId, &'u LockUse),
+    uses: &[(FuncId, &LockUse)],
+) -> Option<Unsafe<'u>> {
+    let (world, contexts) = (tree.world, tree.contexts());
+    let ins = contexts.entered(f);
+    if disabled(interrupt.part, u).0 {
+        return None;
+    }
+    // A way in on which nothing disables it; the certain ones say most.
+    let open = |layer: &OnEntry| {
+        let below = layer.level(Level::Task) || interrupt.level == Level::Hardirq && layer.level(Level::Softirq);
+        layer.reached() && below && !layer.part(interrupt.part).0
+    };
+    let (certain, perhaps) = (open(&ins.certain), open(&ins.perhaps));
+    if !certain && !perhaps {
+        return None;
+    }
+    let body = world.func(f);
+    let layer = if certain { &ins.certain } else { &ins.perhaps };
+    let mixed = layer.part(interrupt.part).1 || disabled(interrupt.part, u).1;
+    // Whoever takes it in both ways knows where he is.
+    let both = uses.iter().any(|(g, other)| *g == f && disabled(interrupt.part, other).0);
+    let mut sure = handler.certain && (certain && !ins.assumed || u.slept) && !both;
+    let mut assumes = Vec::new();
+    if mixed {
+        assumes.push(format!("some ways in disable {}, this one does not", interrupt.cure));
+    }
+    if u.asked {
+        return None;
+    }
+    let masks = masks_interrupts(tree, f);
+    if masks {
+        assumes.push(format!("what `{}()` disables is another interrupt", body.name));
+    }
+    if !certain {
+        assumes.push(format!("`{}()` is entered in a task with nothing disabled", body.name));
+    }
+    sure &= !masks && !words::is_boot_code(body) && !words::is_test_code(world.path(f));
+    sure &= !tree.lock_graph().classes.info(class).pointer;
+    let hops = contexts.example(f, Sought::WithoutPart(interrupt.part), certain);
+    let comes = contexts.example(handler.func, Sought::Level(interrupt.level), handler.certain);
+    if tree.lock_graph().classes.info(class).common && !lock_steps::one_driver(world, (f, &hops), (handler.func, &comes)) {
+        sure = false;
+        assumes.push("the drivers that lead there share the object".to_owned());
+    }
+    Some(Unsafe { func: f, used: u, hops, comes, sure, assumes })
+}
+
+fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, handler: &Place<'_>, found: &[Unsafe<'_>]) -> Claim {
+    let world = tree.world;
+    let first = &found[0];
+    let (f, u) = (first.func, first.used);
+    let body = world.func(f);
+    let place = |p: &Unsafe<'_>| world.func(p.func).op(p.used.op).map_or(world.func(p.func).loc, |op| op.loc);
+    let name = &tree.lock_graph().classes.info(class).name;
+    let handles = world.func(handler.func).name;
+    let message = format!("`{name}` is taken with {} enabled, and in {} context by `{handles}()`", interrupt.cure, interrupt.name);
+    let confidence = if first.sure { Confidence::Medium } else { Confidence::Low };
+    let mut claim = Claim::new(u.op, (f, place(first)), confidence, message).identity(format!("unsafe {name} {}", interrupt.name));
+    claim.locks = vec![words::lock(Symbol::intern(name), u.kind)];
+    claim = claim.thread(format!("CPU 0: {}()", body.name));
+    claim = lock_steps::way_in(claim, world, f, &first.hops);
+    claim = lock_steps::used(claim, world, f, u);
+    claim = claim.thread(format!("CPU 0: {}, interrupting it", interrupt.name));
+    claim = lock_steps::way_in(claim, world, handler.func, &first.comes);
+    claim = lock_steps::used(claim, world, handler.func, handler.used);
+    // Those of which something else has to be assumed are for a reader of this one to judge.
+    let others: Vec<&Unsafe<'_>> = found[1..].iter().filter(|p| p.sure == first.sure).collect();
+    if !others.is_empty() {
+        claim = claim.thread("elsewhere");
+    }
+    for (n, other) in others.iter().take(OTHERS_MAX).enumerate() {
+        let more = others.len() - n - 1;
+        let rest = if n + 1 == OTHERS_MAX && more > 0 { format!(", and at {more} more places") } else { String::new() };
+        claim = claim.step(other.func, place(other), format!("takes `{name}` in the same way{rest}"));
+    }
+    claim.assume_all(first.assumes.iter().cloned()).assume("the objects meet: locks of one class are taken for one")
+}
+
+/// Whether a function keeps an interrupt from coming by its number.
+fn masks_interrupts(tree: &Tree<'_>, f: FuncId) -> bool {
+    tree.world.func(f).all_ops().any(|(_, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => tree.world.model.entry(name).is_some_and(|e| {
+            e.callbacks.iter().any(|c| c.kind.as_str() == "irq" && matches!(c.op, CallbackOp::Flush | CallbackOp::CancelSync))
+        }),
+        _ => false,
+    })
+}

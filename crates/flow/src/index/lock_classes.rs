@@ -1,0 +1,162 @@
+//! Lock classes of the whole tree, by number.
+//!
+//! What a function calls a lock is made a class here: a variable belongs to the file if it is private to it, and a record that is embedded in several others
+//! stands for as many classes as there are embeddings; a pointer to such a record has no class, since nothing says which it is.
+
+use super::lock_facts::{LockFacts, LockUse};
+use super::lock_place::LockPlace;
+use crate::body::Record;
+use crate::program::World;
+use crate::summary::{EffectKind, FuncId, RelRoot, Way};
+use cuthere_base::{FileId, Symbol};
+use cuthere_cfront::outline::ItemKind;
+use cuthere_cfront::program::NameSpace;
+use cuthere_kernel::LockKind;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A class of locks, or what the callbacks of one kind of object run in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LockClass(pub u32);
+
+impl LockClass {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What identifies a class.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    place: LockPlace,
+    /// The file that it is private to.
+    file: Option<FileId>,
+    callback: bool,
+}
+
+/// What is known of a class.
+#[derive(Clone, Debug)]
+pub struct ClassInfo {
+    /// As findings name it.
+    pub name: String,
+    pub kind: LockKind,
+    /// It is what callbacks of an object run in, not a lock.
+    pub callback: bool,
+    /// It is known by a pointer only: two of them may be one lock, and one may be several.
+    pub pointer: bool,
+    /// It is a member of a record of the whole kernel, which drivers share that have nothing to do with each other.
+    pub common: bool,
+    /// Nothing is known of it but the file that uses it.
+    pub in_file: bool,
+}
+
+/// Embeddings of a record in different others from which on it is one of those that each embedder initialises.
+const EMBEDDED_MIN: usize = 3;
+
+/// Frames of a way down that are followed; functions that call each other in a circle have ways without end.
+const WAY_MAX: usize = 16;
+
+/// All classes.
+#[derive(Default)]
+pub struct LockClasses {
+    numbers: FxHashMap<Key, LockClass>,
+    pub infos: Vec<ClassInfo>,
+    /// Members of records that each embedder initialises.
+    parts: FxHashSet<(Record, Symbol)>,
+    files: FxHashMap<(FileId, Symbol), Option<FileId>>,
+}
+
+impl LockClasses {
+    pub(super) fn new(facts: &[(FuncId, Box<LockFacts>)]) -> LockClasses {
+        let mut embedded: FxHashMap<(Record, Symbol), Vec<(Record, Symbol)>> = FxHashMap::default();
+        let mut note = |place: &LockPlace| {
+            if let LockPlace::Member { outer, record, member } = *place
+                && !outer.0.is_unknown()
+            {
+                let all = embedded.entry((record, member)).or_default();
+                if !all.contains(&outer) {
+                    all.push(outer);
+                }
+            }
+        };
+        for u in facts.iter().flat_map(|(_, f)| &f.uses) {
+            note(&u.place);
+            u.held.iter().for_each(|h| note(&h.place));
+        }
+        let twice = |all: &[(Record, Symbol)]| all.iter().enumerate().any(|(i, a)| all[..i].iter().any(|b| a.0 == b.0));
+        let parts = embedded.into_iter().filter(|(_, all)| all.len() >= EMBEDDED_MIN || twice(all)).map(|(inner, _)| inner).collect();
+        LockClasses { parts, ..LockClasses::default() }
+    }
+
+    /// The class of what a function uses: a variable is that of the function that names it, which may be a callee.
+    pub fn used(&mut self, world: &World<'_>, func: FuncId, u: &LockUse) -> Option<LockClass> {
+        let mut owner = func;
+        if let LockPlace::Global(name) = u.place {
+            let mut way = u.way;
+            for _ in 0..WAY_MAX {
+                let Way::Callee(f, id) = way else { break };
+                let Some(effect) = world.summary(f).and_then(|s| s.effect(id)) else { break };
+                if !matches!(&effect.kind, EffectKind::Acquire { lock, .. } if lock.root == RelRoot::Global(name)) {
+                    break;
+                }
+                (owner, way) = (f, effect.way);
+            }
+        }
+        self.of(world, owner, u.place, u.callback, u.kind)
+    }
+
+    /// The class of a place in a function; `None`: it has none.
+    pub fn of(&mut self, world: &World<'_>, func: FuncId, place: LockPlace, callback: bool, kind: LockKind) -> Option<LockClass> {
+        let own = world.func(func).file;
+        let none = (Record::UNKNOWN, Symbol::EMPTY);
+        let (place, file) = match place {
+            // Only a name that tells something can stand for a record that is not known.
+            LockPlace::Member { record, member, .. } if record.is_unknown() => {
+                if !member.as_str().contains('_') {
+                    return None;
+                }
+                (LockPlace::Member { outer: none, record, member }, None)
+            }
+            LockPlace::Member { outer, record, member } if self.parts.contains(&(record, member)) => {
+                if outer.0.is_unknown() {
+                    return None;
+                }
+                (LockPlace::Member { outer, record, member }, None)
+            }
+            LockPlace::Member { record, member, .. } => (LockPlace::Member { outer: none, record, member }, None),
+            LockPlace::Global(name) => (place, self.file_of(world, own, name)),
+            LockPlace::Through(record, name) if record.is_unknown() => (place, self.file_of(world, own, name)),
+            LockPlace::Through(..) => (place, None),
+            LockPlace::Given(_) => return None,
+            LockPlace::InFile => (place, Some(own)),
+        };
+        let key = Key { place, file, callback };
+        if let Some(&known) = self.numbers.get(&key) {
+            return Some(known);
+        }
+        let new = LockClass(self.infos.len() as u32);
+        let name = match place {
+            LockPlace::Member { outer, record, member } if !outer.0.is_unknown() && !record.is_unknown() => {
+                format!("{}.{}.{member}", outer.0, outer.1)
+            }
+            _ => place.text(),
+        };
+        let pointer = matches!(place, LockPlace::Through(..)) && !callback;
+        let common = matches!(place, LockPlace::Member { record, .. } if record.is_common());
+        self.infos.push(ClassInfo { name, kind, callback, pointer, common, in_file: place == LockPlace::InFile });
+        self.numbers.insert(key, new);
+        Some(new)
+    }
+
+    pub fn info(&self, class: LockClass) -> &ClassInfo {
+        &self.infos[class.index()]
+    }
+
+    /// The file that a variable is private to, as seen from a file.
+    fn file_of(&mut self, world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
+        *self.files.entry((from, name)).or_insert_with(|| {
+            let item = world.program.lookup(from, NameSpace::Ordinary, name)?;
+            let found = world.program.item(item);
+            (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
+        })
+    }
+}

@@ -1,0 +1,464 @@
+//! The graph of locks of the whole tree: which class is taken while which is held, with examples.
+//!
+//! What a function takes while it holds something comes from its facts ([`LockFacts`]), what callees take that their callers cannot name is found
+//! by following the calls upwards, shortest way first. A callback object stands for what its callbacks run in: waiting for the callback takes
+//! it, and whatever the callback takes is taken inside it. So "cancels the work under the mutex that the work takes" is a cycle like any other.
+//!
+//! After lockdep (`Documentation/locking/lockdep-design.rst`) and RacerX (Engler and Ashcraft, SOSP 2003), from which it departs in that callees'
+//! conditions on arguments are decided by the engine, not forgotten.
+
+use super::calls::Calls;
+use super::lock_classes::{LockClass, LockClasses};
+use super::lock_facts::{HeldThen, LockFacts, LockUse};
+use super::lock_place::LockPlace;
+use crate::body::OpId;
+use crate::program::contexts::CallTable;
+use crate::program::{Callees, World};
+use crate::summary::FuncId;
+use cuthere_base::Symbol;
+use cuthere_cfront::program::NameSpace;
+use cuthere_kernel::{LockKind, LockMode};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Calls between the function that holds and the one that takes.
+const DEPTH_MAX: u16 = 8;
+/// What a doubt weighs against a call more on the way.
+const DOUBT: u16 = 16;
+/// Classes taken below one function that are told apart.
+const REACH_MAX: usize = 64;
+/// Targets of a call through a pointer that are followed.
+const TARGETS_MAX: usize = 4;
+/// Examples that are kept of one order.
+const EXAMPLES_MAX: usize = 6;
+
+/// How the first lock of an order came to be held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Since {
+    /// The function took it.
+    Taken(OpId),
+    /// It says that its caller holds it.
+    Asserted,
+    /// It is entered so: it is the callback, or the operation is called with it held.
+    Entered,
+}
+
+/// What speaks against an example.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Doubts {
+    /// Conditions on arguments or on the state of objects are left open.
+    pub open: bool,
+    /// A call on the way may mean several functions.
+    pub perhaps: bool,
+    /// One of the locks is known by a pointer only.
+    pub pointer: bool,
+}
+
+impl Doubts {
+    fn count(self) -> u16 {
+        u16::from(self.open) + u16::from(self.perhaps) + u16::from(self.pointer)
+    }
+}
+
+/// An example of a class that is taken while another is held.
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub func: FuncId,
+    pub since: Since,
+    pub held_mode: LockMode,
+    /// Where it is taken, or what is called that takes it.
+    pub op: OpId,
+    pub taken_mode: LockMode,
+    /// The calls that lead from `op` to the use, innermost last; empty: the use is at `op`.
+    pub calls: CallList,
+    /// The function that uses it, and which of its uses it is.
+    pub end: (FuncId, u32),
+    /// Other locks that are held on every path there, taken by the function itself or said to be its caller's.
+    pub beside: SmallVec<[Symbol; 2]>,
+    pub doubts: Doubts,
+    pub cost: u16,
+}
+
+/// Calls, innermost last.
+type CallList = SmallVec<[(FuncId, OpId); 2]>;
+
+/// A use, and how a function comes to it.
+struct Down {
+    op: OpId,
+    calls: CallList,
+    end: (FuncId, u32),
+    open: bool,
+    perhaps: bool,
+}
+
+impl Down {
+    /// A use that the function makes itself, or is told of.
+    fn own(f: FuncId, n: usize, u: &LockUse) -> Down {
+        Down { op: u.op, calls: CallList::new(), end: (f, n as u32), open: u.open || u.modes > 0, perhaps: false }
+    }
+}
+
+/// What is taken below a function.
+#[derive(Clone, Copy)]
+struct Reach {
+    class: LockClass,
+    cost: u16,
+    open: bool,
+    perhaps: bool,
+    /// The call by which, and the function that it calls; the function itself: its own use of this number.
+    op: OpId,
+    next: FuncId,
+    used: u32,
+}
+
+/// The graph.
+pub struct LockGraph<'t> {
+    pub classes: LockClasses,
+    facts: &'t [(FuncId, Box<LockFacts>)],
+    calls: &'t CallTable,
+    edges: FxHashMap<(LockClass, LockClass), Vec<Example>>,
+    /// The class of each use, in order of functions and uses.
+    used: Vec<Vec<Option<LockClass>>>,
+    /// The functions that run as callbacks of a class.
+    pub callbacks: FxHashMap<LockClass, Vec<FuncId>>,
+}
+
+/// A heap of what is still to be told upwards: the cheapest way first.
+type Queue = BinaryHeap<Reverse<(u16, FuncId, LockClass)>>;
+
+impl<'t> LockGraph<'t> {
+    pub fn new(world: &World<'_>, facts: &'t [(FuncId, Box<LockFacts>)], calls: &'t CallTable) -> LockGraph<'t> {
+        let mut classes = LockClasses::new(facts);
+        let used = facts.iter().map(|(f, all)| all.uses.iter().map(|u| classes.used(world, *f, u)).collect()).collect();
+        let mut graph = LockGraph { classes, facts, calls, edges: FxHashMap::default(), used, callbacks: FxHashMap::default() };
+        let reach = graph.reach(world);
+        graph.own_edges(world);
+        graph.call_edges(world, &reach);
+        graph.entered_edges(world, &reach);
+        for examples in graph.edges.values_mut() {
+            examples.sort_by_key(|e| (e.cost, e.func, e.op));
+            examples.dedup_by_key(|e| (e.func, e.op));
+            examples.truncate(EXAMPLES_MAX);
+        }
+        graph
+    }
+
+    /// All orders, sorted by class.
+    pub fn edges(&self) -> Vec<(LockClass, LockClass, &[Example])> {
+        let mut out: Vec<_> = self.edges.iter().map(|((a, b), all)| (*a, *b, all.as_slice())).collect();
+        out.sort_by_key(|e| (e.0, e.1));
+        out
+    }
+
+    /// The examples of one order.
+    pub fn examples(&self, held: LockClass, taken: LockClass) -> &[Example] {
+        self.edges.get(&(held, taken)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The facts of a function.
+    pub fn facts(&self, f: FuncId) -> Option<&'t LockFacts> {
+        self.position(f).map(|i| &*self.facts[i].1)
+    }
+
+    /// The use that an example ends with.
+    pub fn end(&self, example: &Example) -> Option<&'t LockUse> {
+        self.facts(example.end.0)?.uses.get(example.end.1 as usize)
+    }
+
+    /// All uses with their functions and classes.
+    pub fn uses(&self) -> impl Iterator<Item = (FuncId, &'t LockUse, LockClass)> + '_ {
+        let facts = self.facts.iter().zip(&self.used);
+        facts.flat_map(|((f, all), used)| all.uses.iter().zip(used).filter_map(|(u, class)| Some((*f, u, (*class)?))))
+    }
+
+    fn position(&self, f: FuncId) -> Option<usize> {
+        self.facts.binary_search_by_key(&f, |e| e.0).ok()
+    }
+
+    /// What is taken below each function that its callers are not told of.
+    fn reach(&self, world: &World<'_>) -> FxHashMap<FuncId, Vec<Reach>> {
+        let callers = callers(world);
+        let mut out: FxHashMap<FuncId, Vec<Reach>> = FxHashMap::default();
+        let mut queue = Queue::new();
+        for (i, (f, all)) in self.facts.iter().enumerate() {
+            for (n, u) in all.uses.iter().enumerate() {
+                let Some(class) = self.used[i][n].filter(|_| !u.told && !u.nested && !u.private) else { continue };
+                let open = u.open || u.modes > 0;
+                let new = Reach { class, cost: u16::from(open) * DOUBT, open, perhaps: false, op: u.op, next: *f, used: n as u32 };
+                add(&mut out, &mut queue, *f, new);
+            }
+        }
+        while let Some(Reverse((cost, f, class))) = queue.pop() {
+            let Some(&known) = out.get(&f).and_then(|all| all.iter().find(|r| r.class == class)) else { continue };
+            if known.cost != cost || cost % DOUBT >= DEPTH_MAX {
+                continue;
+            }
+            for &(caller, op, certain) in callers.of(f) {
+                if self.calls.get(&caller).is_some_and(|c| !c.reached(op)) {
+                    continue;
+                }
+                let cost = cost + 1 + u16::from(!certain) * DOUBT;
+                let new = Reach { cost, perhaps: known.perhaps || !certain, op, next: f, ..known };
+                add(&mut out, &mut queue, caller, new);
+            }
+        }
+        out
+    }
+
+    /// What functions take while they hold something, by their own code or in callees that they are told of.
+    fn own_edges(&mut self, world: &World<'_>) {
+        for (i, (f, all)) in self.facts.iter().enumerate() {
+            for (n, u) in all.uses.iter().enumerate() {
+                let Some(taken) = self.used[i][n].filter(|_| !u.nested && !u.private) else { continue };
+                let down = Down::own(*f, n, u);
+                for h in &u.held {
+                    self.edge(world, *f, h, &u.held, taken, &down);
+                }
+            }
+        }
+    }
+
+    /// What callees take that they do not tell, while the caller holds something.
+    fn call_edges(&mut self, world: &World<'_>, reach: &FxHashMap<FuncId, Vec<Reach>>) {
+        let mut funcs: Vec<(&FuncId, &Calls)> = self.calls.iter().filter(|(_, c)| c.states.iter().any(|s| !s.held.is_empty())).collect();
+        funcs.sort_by_key(|c| *c.0);
+        for (&f, calls) in funcs {
+            let Some(own) = self.facts(f) else { continue };
+            for state in calls.states.iter().filter(|s| !s.held.is_empty()) {
+                let Some(callees) = world.callees(f, state.op) else { continue };
+                let held: SmallVec<[HeldThen; 4]> = state.held.iter().filter_map(|l| holder(own, l)).collect();
+                let certain = matches!(callees, Callees::One(_));
+                for &callee in callees.list().iter().take(TARGETS_MAX) {
+                    for r in reach.get(&callee).map_or(&[][..], Vec::as_slice) {
+                        let Some((way, end)) = self.follow(callee, r, reach) else { continue };
+                        let Some(u) = self.facts(end.0).and_then(|all| all.uses.get(end.1 as usize)) else { continue };
+                        let down = Down { op: state.op, calls: way, end, open: r.open, perhaps: r.perhaps || !certain };
+                        for h in &held {
+                            let given_back = u.released.contains(&h.class)
+                                || down.calls.iter().any(|(g, op)| {
+                                    let at = self.calls.get(g).and_then(|c| c.at(*op));
+                                    at.is_some_and(|s| s.released.contains(&(h.class, true)))
+                                });
+                            if !given_back {
+                                self.edge(world, f, h, &held, r.class, &down);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What callbacks take, and what operations take that are called with a lock held.
+    fn entered_edges(&mut self, world: &World<'_>, reach: &FxHashMap<FuncId, Vec<Reach>>) {
+        let mut entered: Vec<(FuncId, HeldThen, LockClass)> = Vec::new();
+        for (object, f) in self.bound(world) {
+            let kind = LockKind::SleepingOther;
+            let text = Symbol::intern(&self.classes.info(object).name);
+            let place = LockPlace::InFile;
+            entered.push((f, HeldThen { place, class: text, kind, mode: LockMode::Exclusive, taken: None, always: true }, object));
+            self.callbacks.entry(object).or_default().push(f);
+        }
+        let mut points: Vec<_> = world.entry_points.iter().collect();
+        points.sort_by_key(|p| *p.0);
+        for (&f, points) in points {
+            for (name, kind) in points.iter().filter(|p| !p.context.sometimes).flat_map(|p| &p.context.locks) {
+                // Only locks of the whole kernel can be named without an object.
+                let place = LockPlace::Global(*name);
+                if let Some(class) = self.classes.of(world, f, place, false, *kind) {
+                    let held = HeldThen { place, class: *name, kind: *kind, mode: LockMode::Exclusive, taken: None, always: true };
+                    entered.push((f, held, class));
+                }
+            }
+        }
+        for (f, h, class) in entered {
+            let mut ends: Vec<(LockClass, Down)> = Vec::new();
+            if let Some(i) = self.position(f) {
+                for (n, u) in self.facts[i].1.uses.iter().enumerate().filter(|(_, u)| !u.nested && !u.private) {
+                    if let Some(taken) = self.used[i][n] {
+                        ends.push((taken, Down::own(f, n, u)));
+                    }
+                }
+            }
+            for r in reach.get(&f).map_or(&[][..], Vec::as_slice).iter().filter(|r| r.next != f) {
+                if let Some((way, end)) = self.follow(f, r, reach) {
+                    let calls = way.into_iter().skip(1).collect();
+                    ends.push((r.class, Down { op: r.op, calls, end, open: r.open, perhaps: r.perhaps }));
+                }
+            }
+            for (taken, down) in ends {
+                let Some(u) = self.facts(down.end.0).and_then(|all| all.uses.get(down.end.1 as usize)) else { continue };
+                let doubts = Doubts { open: down.open, perhaps: down.perhaps, pointer: self.classes.info(taken).pointer };
+                let example = Example {
+                    func: f,
+                    since: Since::Entered,
+                    held_mode: h.mode,
+                    op: down.op,
+                    taken_mode: u.mode,
+                    calls: down.calls,
+                    end: down.end,
+                    beside: SmallVec::new(),
+                    doubts,
+                    cost: 0,
+                };
+                self.keep(class, taken, example);
+            }
+        }
+    }
+
+    /// Adds an order that a function shows. `all`: everything that is held there.
+    fn edge(&mut self, world: &World<'_>, f: FuncId, h: &HeldThen, all: &[HeldThen], taken: LockClass, down: &Down) {
+        let own = self.position(f).map(|i| (&*self.facts[i].1, i));
+        let (classes, used) = (&mut self.classes, &self.used);
+        // The use by which it was taken knows best what it is.
+        let mut class = |h: &HeldThen| {
+            let by = own.and_then(|(facts, i)| {
+                let at = facts.uses.iter().position(|u| Some(u.op) == h.taken && u.place == h.place && !u.callback)?;
+                used[i][at]
+            });
+            by.or_else(|| classes.of(world, f, h.place, false, h.kind))
+        };
+        let Some(held) = class(h) else { return };
+        // Whoever holds one of the class already orders objects, not classes.
+        if all.iter().any(|other| class(other) == Some(taken)) {
+            return;
+        }
+        let beside = all.iter().filter(|o| o.always && o.place != h.place && o.mode == LockMode::Exclusive).map(|o| o.class).collect();
+        let pointer = self.classes.info(held).pointer || self.classes.info(taken).pointer;
+        let since = h.taken.map_or(Since::Asserted, Since::Taken);
+        let Some(u) = self.facts(down.end.0).and_then(|all| all.uses.get(down.end.1 as usize)) else { return };
+        let example = Example {
+            func: f,
+            since,
+            held_mode: h.mode,
+            op: down.op,
+            taken_mode: u.mode,
+            calls: down.calls.clone(),
+            end: down.end,
+            beside,
+            doubts: Doubts { open: down.open, perhaps: down.perhaps, pointer },
+            cost: 0,
+        };
+        self.keep(held, taken, example);
+    }
+
+    fn keep(&mut self, held: LockClass, taken: LockClass, mut example: Example) {
+        if held == taken && !self.classes.info(held).callback {
+            return;
+        }
+        example.cost = example.calls.len() as u16 + example.doubts.count() * DOUBT;
+        let all = self.edges.entry((held, taken)).or_default();
+        if all.len() < 8 * EXAMPLES_MAX {
+            all.push(example);
+        }
+    }
+
+    /// The calls from a function down to a use, and the use.
+    fn follow(&self, f: FuncId, first: &Reach, reach: &FxHashMap<FuncId, Vec<Reach>>) -> Option<(CallList, (FuncId, u32))> {
+        let mut way = SmallVec::new();
+        let (mut at, mut r) = (f, *first);
+        for _ in 0..=2 * DEPTH_MAX {
+            way.push((at, r.op));
+            if r.next == at {
+                return Some((way, (at, r.used)));
+            }
+            at = r.next;
+            r = *reach.get(&at)?.iter().find(|n| n.class == r.class)?;
+        }
+        None
+    }
+
+    /// The functions that callback objects are given, for objects that somebody waits for.
+    fn bound(&mut self, world: &World<'_>) -> Vec<(LockClass, FuncId)> {
+        let waited = self.classes.infos.len();
+        let mut out = Vec::new();
+        for (f, all) in self.facts {
+            for b in &all.callbacks {
+                let known = self.classes.of(world, *f, b.object, true, LockKind::SleepingOther).filter(|c| c.index() < waited);
+                let resolved =
+                    || world.program.resolve_call(world.func(*f).file, b.function).and_then(|r| world.program.function_number(r));
+                if let Some(class) = known
+                    && let Some(callback) = resolved()
+                {
+                    out.push((class, FuncId(callback)));
+                }
+            }
+        }
+        // Objects that are set up where they are defined: `DECLARE_WORK(name, function)`.
+        for (f, all) in self.facts {
+            for u in all.uses.iter().filter(|u| u.callback) {
+                let LockPlace::Global(name) = u.place else { continue };
+                let Some(item) = world.program.lookup(world.func(*f).file, NameSpace::Ordinary, name) else { continue };
+                let lines = {
+                    let found = world.program.item(item);
+                    found.loc.line..=found.end_line.max(found.loc.line)
+                };
+                let Some(class) = self.classes.of(world, *f, u.place, true, u.kind) else { continue };
+                for b in world.bound.iter().filter(|b| b.at.0 == item.file && lines.contains(&b.at.1.line)) {
+                    out.push((class, b.func));
+                }
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+}
+
+/// A lock that is held at a call, as the function's facts know it.
+fn holder(own: &LockFacts, lock: &super::calls::LockAt) -> Option<HeldThen> {
+    let used = own.uses.iter().find(|u| u.op == lock.taken && u.class == lock.class && !u.callback);
+    let place = match used {
+        Some(u) if u.private => return None,
+        Some(u) => u.place,
+        None => own.uses.iter().flat_map(|u| &u.held).find(|h| h.class == lock.class && h.taken == Some(lock.taken))?.place,
+    };
+    Some(HeldThen { place, class: lock.class, kind: lock.kind, mode: lock.mode, taken: Some(lock.taken), always: lock.always })
+}
+
+/// Adds what is taken below a function, unless a way as cheap is known.
+fn add(out: &mut FxHashMap<FuncId, Vec<Reach>>, queue: &mut Queue, f: FuncId, new: Reach) {
+    let all = out.entry(f).or_default();
+    match all.iter().position(|r| r.class == new.class) {
+        Some(i) if all[i].cost <= new.cost => return,
+        Some(i) => all[i] = new,
+        None if all.len() < REACH_MAX => all.push(new),
+        None => return,
+    }
+    queue.push(Reverse((new.cost, f, new.class)));
+}
+
+/// Who calls whom, upwards.
+struct Callers {
+    starts: Vec<u32>,
+    edges: Vec<(FuncId, OpId, bool)>,
+}
+
+impl Callers {
+    fn of(&self, f: FuncId) -> &[(FuncId, OpId, bool)] {
+        &self.edges[self.starts[f.index()] as usize..self.starts[f.index() + 1] as usize]
+    }
+}
+
+fn callers(world: &World<'_>) -> Callers {
+    let mut starts = vec![0u32; world.funcs.len() + 1];
+    let followed = |c: &Callees| c.list().len() <= TARGETS_MAX;
+    let all = || world.callees.iter().enumerate().flat_map(|(n, list)| list.iter().map(move |(op, c)| (FuncId(n as u32), *op, c)));
+    for (_, _, c) in all().filter(|e| followed(e.2)) {
+        c.list().iter().for_each(|f| starts[f.index() + 1] += 1);
+    }
+    for n in 0..world.funcs.len() {
+        starts[n + 1] += starts[n];
+    }
+    let mut at = starts.clone();
+    let mut edges = vec![(FuncId(0), OpId(0), false); starts[world.funcs.len()] as usize];
+    for (from, op, c) in all().filter(|e| followed(e.2)) {
+        for f in c.list() {
+            edges[at[f.index()] as usize] = (from, op, matches!(c, Callees::One(_)));
+            at[f.index()] += 1;
+        }
+    }
+    Callers { starts, edges }
+}
