@@ -78,6 +78,8 @@ struct Get {
     op: OpId,
     counter: Symbol,
     source: Source,
+    /// The model says that it is taken.
+    modelled: bool,
     kept: Vec<Kept>,
     /// Given back on some way out; on a failing one.
     given: bool,
@@ -126,7 +128,8 @@ impl RefcountImbalance {
         let known = path.known(taken.object);
         let at = self.gets.iter().position(|g| g.op == taken.op && g.counter == taken.counter).unwrap_or_else(|| {
             let (op, counter, source) = (taken.op, taken.counter, taken.source);
-            self.gets.push(Get { op, counter, source, kept: Vec::new(), given: false, given_on_failure: false, handed: false });
+            let modelled = matches!(taken.way, Way::Model(_));
+            self.gets.push(Get { op, counter, source, modelled, kept: Vec::new(), given: false, given_on_failure: false, handed: false });
             self.gets.len() - 1
         });
         let get = &mut self.gets[at];
@@ -140,7 +143,12 @@ impl RefcountImbalance {
             get.given_on_failure |= fails;
             return;
         }
-        if value.is_some_and(|v| path.values.pointer_root(v) == taken.object) {
+        let handed = |v: ValueId| {
+            let root = path.values.pointer_root(v);
+            let made = path.values.get(root);
+            root == taken.object || path.values.rests_on(taken.object, &|v| v == made)
+        };
+        if value.is_some_and(handed) {
             get.handed = true;
             return;
         }
@@ -172,7 +180,9 @@ impl Get {
             (true, true) if self.given_on_failure => Some(Confidence::High),
             (true, _) => None,
             (false, true) if self.given => Some(Confidence::High),
-            (false, _) if alone && !self.handed && (self.given || !kept.lent || self.source == Source::Cursor) => Some(Confidence::High),
+            (false, _) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
+                Some(Confidence::High)
+            }
             _ => None,
         }
     }
@@ -183,12 +193,13 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId
     let name = path.describe(object)?;
     let put = path.called(event.op)?;
     let message = format!("`{put}()` gives back a reference to `{name}` that was given back before");
-    // An object that was at hand may have had a reference of its own to give back.
-    let sure = if doubtful(path) || before.shared || before.doubtful || before.source == Source::Added {
-        Confidence::Low
-    } else {
-        Confidence::High
-    };
+    // An object that was at hand, or that the tree's own tables hold, may have had a reference of its own to give back.
+    let sure =
+        if doubtful(path) || before.shared || before.doubtful || before.source == Source::Added || matches!(before.way, Way::Callee(..)) {
+            Confidence::Low
+        } else {
+            Confidence::High
+        };
     let claim = took(path, Claim::here(path, event, sure, message), before, &name);
     let claim =
         ways::decided(path, claim).step(path.func, event.loc, format!("gives it back again by {put}()")).down(path.world, event.way);

@@ -152,8 +152,8 @@ impl References {
     }
 
     /// Somebody else knows an object from now on, or may.
-    pub fn share(&mut self, object: ValueId, certain: bool) {
-        for t in self.taken.iter_mut().filter(|t| t.object == object) {
+    pub fn share(&mut self, meant: impl Fn(ValueId) -> bool, certain: bool) {
+        for t in self.taken.iter_mut().filter(|t| meant(t.object)) {
             t.shared |= certain;
             t.lent |= !certain;
         }

@@ -2,7 +2,7 @@
 
 use super::references::decided_by_result;
 use super::*;
-use crate::body::ArgRange;
+use crate::body::{ArgRange, Record};
 
 /// What effects of a callee are about, as its caller knows that before the call.
 type Objects<'o> = &'o [(EffectId, ValueId)];
@@ -243,6 +243,14 @@ impl<O: Observer> Run<'_, '_, O> {
                 state.learn(result, if never_fails { Interval::OBJECT } else { Interval { not_err: true, ..Interval::TOP } });
             }
             _ => {}
+        }
+        // The private part of an object is a part of it.
+        if let Some(&whole) = entry.interior.and_then(|i| values.get(i as usize))
+            && call.dst.is_some()
+        {
+            let base = self.values.deref(whole);
+            let part = self.values.field(base, Symbol::intern("private"), Record::UNKNOWN);
+            value = self.values.addr(part);
         }
         if entry.asks.is_some() {
             value = self.values.make(Value::ContextQuery(Query::Primitive(entry.name)));

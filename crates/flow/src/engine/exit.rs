@@ -52,20 +52,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
         self.note_replaced(&mut state);
-        if !state.objects.references.is_empty() {
-            let references = std::mem::take(&mut state.objects.references);
-            let none: SmallVec<[ValueId; 2]> = references
-                .taken()
-                .iter()
-                .map(|t| t.object)
-                .filter(|&object| {
-                    let known = state.known(self.values, object);
-                    known.is_zero() || known.is_err() == Some(true)
-                })
-                .collect();
-            state.objects.references = references;
-            state.objects.references.retain(|object| !none.contains(&object));
-        }
+        self.settle_references(&mut state);
         self.exits.push(Exit {
             ret,
             value: v,

@@ -224,6 +224,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         // What tells paths of different typestate apart is what callers, or a later test of the same flag, can tell them apart by.
         let differ = states.iter().any(|s| !s.same_typestate(&states[0]));
         for s in states.iter_mut() {
+            self.settle_references(s);
             let control = self.control;
             let values = &*self.values;
             s.env.retain(|e| match values.get(e.0) {
@@ -327,6 +328,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                     lock.place = new_lock;
                 }
             }
+            self.settle_references(&mut state);
             let values = &*self.values;
             if !state.facts.is_empty() {
                 let held = self.kept.mark(values, &state.env);

@@ -256,6 +256,19 @@ impl<O: Observer> Run<'_, '_, O> {
         out
     }
 
+    /// No reference is held to what is known to be NULL or an error: that is known of the path now, and not kept for ever.
+    pub(super) fn settle_references(&self, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        let mut references = std::mem::take(&mut state.objects.references);
+        references.retain(|object| {
+            let known = state.known(self.values, object);
+            !known.is_zero() && known.is_err() != Some(true)
+        });
+        state.objects.references = references;
+    }
+
     /// A pointer becomes known to others: it is stored in memory, or handed to code that keeps it, or may.
     pub(super) fn share(&mut self, value: ValueId, certain: bool, state: &mut State) {
         let object = self.values.pointer_root(value);
@@ -263,7 +276,10 @@ impl<O: Observer> Run<'_, '_, O> {
             self.keeps |= 1 << param;
         }
         if !state.objects.references.is_empty() {
-            state.objects.references.share(object, certain);
+            // Who knows an object comes to what it leads to.
+            let values = &*self.values;
+            let made = values.get(object);
+            state.objects.references.share(|o| o == object || values.rests_on(o, &|v| v == made), certain);
         }
     }
 
@@ -291,6 +307,11 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Members are put on lists and taken off by primitives; what is not followed may take them off.
     pub(super) fn note_lists(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
+        // Whoever is waited for may take it off.
+        if entry.is_some_and(|e| e.waits.is_some() || e.sleeps == Sleeps::Always && !e.allocates) {
+            self.unlinks = true;
+            state.objects.unlink_all();
+        }
         let known = self.world.model.entry(call.name).filter(|e| e.links.is_some() || e.unlinks.is_some());
         let Some(known) = known else {
             if entry.is_none() {
