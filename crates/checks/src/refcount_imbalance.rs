@@ -29,7 +29,8 @@
 //! returns the object hands the reference on, and who stores it, or hands it to code that keeps it, may have done so.
 //!
 //! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
-//! loop's reference that nobody else knows of is lost on every way out that keeps it.
+//! loop's reference that nobody else knows of is lost on every way out that keeps it. A failing way out must not give up what a member of an argument held before and holds afterwards, if
+//! the others do not, and nothing was called before.
 //!
 //! ## Confidence
 //!
@@ -44,13 +45,13 @@
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::OpId;
-use cuthere_flow::domain::{Source, Taken};
+use cuthere_flow::body::{Op, OpId, OpKind, Target};
+use cuthere_flow::domain::{Dropped, Source, Taken};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary, Way};
-use cuthere_flow::value::ValueId;
+use cuthere_flow::value::{Value, ValueId};
 use cuthere_kernel::RefOp;
 
 pub(crate) const CHECK: Check = Check {
@@ -88,9 +89,21 @@ struct Get {
     handed: bool,
 }
 
+/// A reference given up that memory goes on to hold.
+struct Borrowed {
+    pointer: ValueId,
+    fails: bool,
+    claim: Option<Claim>,
+}
+
 #[derive(Default)]
 struct RefcountImbalance {
     gets: Vec<Get>,
+    borrowed: Vec<Borrowed>,
+    /// What references were taken through, on any path.
+    taken: Vec<ValueId>,
+    /// Some way out does not fail.
+    succeeds: bool,
 }
 
 /// Ways out that are remembered for one operation.
@@ -102,10 +115,22 @@ impl Checker for RefcountImbalance {
             EventKind::Reference { op: RefOp::Put, taken: None, spent: Some(before), object, .. } => {
                 claims.extend(twice(path, event, before, *object))
             }
+            EventKind::Reference { op: RefOp::Get | RefOp::GetUnlessZero | RefOp::GetUnlessError, pointer, .. } => {
+                self.taken.push(*pointer)
+            }
             EventKind::Exit { value, .. } => {
                 let references = &path.state.objects.references;
                 for taken in references.taken().iter().filter(|t| t.source != Source::Initial) {
                     self.exit(path, event, taken, *value);
+                }
+                let fails = fails(path, *value);
+                self.succeeds |= !fails;
+                for dropped in references.dropped() {
+                    if self.borrowed.len() >= 2 * KEPT_MAX {
+                        break;
+                    }
+                    let claim = if fails { borrowed(path, dropped) } else { None };
+                    self.borrowed.push(Borrowed { pointer: dropped.pointer, fails, claim });
                 }
             }
             _ => {}
@@ -113,6 +138,11 @@ impl Checker for RefcountImbalance {
     }
 
     fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+        for b in self.borrowed.iter().filter(|b| self.succeeds && !self.taken.contains(&b.pointer)) {
+            if !self.borrowed.iter().any(|other| other.pointer == b.pointer && !other.fails) {
+                claims.extend(b.claim.clone());
+            }
+        }
         for get in &self.gets {
             for kept in &get.kept {
                 if let Some(most) = get.judge(kept) {
@@ -133,8 +163,7 @@ impl RefcountImbalance {
             self.gets.len() - 1
         });
         let get = &mut self.gets[at];
-        let answer = value.map_or(ways::Answer::Nothing, |v| ways::Answer::of(path.known(v), path.body.ret_ptr));
-        let fails = matches!(answer, ways::Answer::Failure | ways::Answer::NotZero);
+        let fails = fails(path, value);
         if known.is_zero() || known.is_err() == Some(true) {
             return;
         }
@@ -180,12 +209,49 @@ impl Get {
             (true, true) if self.given_on_failure => Some(Confidence::High),
             (true, _) => None,
             (false, true) if self.given => Some(Confidence::High),
+            // What a success keeps a failure has no use for; but the caller may clean up after both.
+            (false, true) if !alone && !self.handed && self.kept.iter().any(|k| !k.fails) => {
+                Some(if self.counter.is_empty() { Confidence::Low } else { Confidence::High })
+            }
             (false, _) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
                 Some(Confidence::High)
             }
             _ => None,
         }
     }
+}
+
+/// Whether a way out fails.
+fn fails(path: &Path<'_, '_>, value: Option<ValueId>) -> bool {
+    let answer = value.map_or(ways::Answer::Nothing, |v| ways::Answer::of(path.known(v), path.body.ret_ptr));
+    matches!(answer, ways::Answer::Failure | ways::Answer::NotZero)
+}
+
+/// A failure gives up a reference that a member of an argument held when the function was entered, and leaves the pointer there.
+fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> {
+    let Value::Entry(place) = path.values.get(dropped.object) else { return None };
+    let member = matches!(path.values.get(place), Value::PField(..));
+    // What was called before may have stored the pointer for this very case.
+    let first = |op: &Op| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => path.world.model.entry(name).is_some(),
+        OpKind::Call { .. } => false,
+        _ => true,
+    };
+    if !member
+        || path.state.written(place).is_some_and(|v| v != dropped.object)
+        || !path.body.all_ops().take_while(|(id, _)| *id < dropped.op).all(|(_, op)| first(op))
+    {
+        return None;
+    }
+    let loc = path.body.op(dropped.op)?.loc;
+    let (name, put) = (path.describe(dropped.object)?, path.called(dropped.op)?);
+    let message = format!("`{put}()` gives up the reference that `{name}` holds, when `{}` fails", path.body.name);
+    let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
+    let claim = Claim::new(dropped.op, (path.func, loc), sure, message);
+    let claim = ways::decided(path, claim)
+        .step(path.func, loc, format!("gives up a reference to `{name}`, which was not taken here"))
+        .down(path.world, dropped.way);
+    Some(claim.identity(format!("borrowed {name} {put}")).cause(dropped.op))
 }
 
 /// Given back once more.

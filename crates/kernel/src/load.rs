@@ -24,6 +24,7 @@ pub(crate) struct Rows {
     pub guards: Vec<GuardClass>,
     /// Record and member.
     pub releases: Vec<(Symbol, Symbol)>,
+    pub counts: Vec<Symbol>,
     pub frees: Vec<FreeClass>,
     pub loops: Vec<LoopMacro>,
     pub containers: Vec<(Symbol, ContainerMacro)>,
@@ -43,6 +44,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     let mut loader = Loader { file, text, rows: Rows::default(), seen: FxHashSet::default() };
     loader.entries(parsed.entry, parsed.learned)?;
     loader.rest(parsed.ops, parsed.guard, parsed.loops, parsed.container, parsed.condition)?;
+    loader.rows.counts.extend(list(parsed.counts.member));
     for row in parsed.release {
         for record in &row.record.get_ref().0.0 {
             for field in &row.field.get_ref().0.0 {

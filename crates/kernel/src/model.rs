@@ -42,6 +42,7 @@ struct Data {
     ops: FxHashMap<(Symbol, Symbol, Option<bool>), OpsField>,
     guards: FxHashMap<Symbol, GuardClass>,
     releases: rustc_hash::FxHashSet<(Symbol, Symbol)>,
+    counts: rustc_hash::FxHashSet<Symbol>,
     frees: FxHashMap<Symbol, FreeClass>,
     loops: FxHashMap<Symbol, LoopMacro>,
     containers: FxHashMap<Symbol, ContainerMacro>,
@@ -110,6 +111,11 @@ impl Model {
     /// Whether a member of a record holds the function that frees an object when the last reference is gone, or leads to it.
     pub fn is_release(&self, record: Symbol, field: Symbol) -> bool {
         self.data.releases.contains(&(record, field))
+    }
+
+    /// Whether a member of this name counts references, if it is a plain integer.
+    pub fn counts_references(&self, member: Symbol) -> bool {
+        self.data.counts.contains(&member)
     }
 
     /// What `guard(class)` calls.
@@ -209,6 +215,7 @@ impl Data {
         }
         self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field, ops.rt), ops)));
         self.releases.extend(rows.releases);
+        self.counts.extend(rows.counts);
         self.guards.extend(rows.guards.into_iter().map(|guard| (guard.class, guard)));
         self.frees.extend(rows.frees.into_iter().map(|free| (free.name, free)));
         self.loops.extend(rows.loops.into_iter().map(|each| (each.name, each)));

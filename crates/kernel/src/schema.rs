@@ -27,6 +27,8 @@ pub(crate) struct File {
     pub free: BTreeMap<String, Spanned<W<Symbol>>>,
     /// Members that hold the function which frees an object, or lead to it.
     pub release: Vec<ReleaseRow>,
+    /// Plain integers that count references.
+    pub counts: CountsRow,
     /// Loop macros.
     #[serde(rename = "loop")]
     pub loops: Vec<LoopRow>,
@@ -173,6 +175,13 @@ pub(crate) struct OpsRow {
     pub context: W<Context>,
     pub may_sleep: Option<bool>,
     pub rt: Option<bool>,
+}
+
+/// `[counts]`: members of these names count references, whatever their type.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountsRow {
+    pub member: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

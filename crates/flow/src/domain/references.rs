@@ -159,6 +159,11 @@ impl References {
         }
     }
 
+    /// An object is gone, and what was held of it.
+    pub fn end(&mut self, object: ValueId) {
+        self.taken.retain(|t| t.object != object);
+    }
+
     /// Nothing is known of an object any more.
     pub fn forget(&mut self, object: ValueId) {
         self.taken.retain(|t| t.object != object);

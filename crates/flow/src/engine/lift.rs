@@ -174,7 +174,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let counted = freed.put || state.objects.references.gave_up(object);
         state.objects.unlink(object);
         if !freed.put {
-            state.objects.references.forget(object);
+            state.objects.references.end(object);
         }
         // What frees only the handle is told to no caller: it says nothing of the object itself.
         if !freed.handle

@@ -9,6 +9,9 @@ use crate::body::Record;
 use crate::domain::{Dropped, Source, Taken};
 use cuthere_kernel::{CallbackOp, RefEffect};
 
+/// The counter of what only counts references if its name says so.
+const COUNTED: &str = "counted";
+
 /// References that callers are told of, on one way of returning.
 const DELTAS_MAX: usize = 4;
 
@@ -31,10 +34,27 @@ impl<O: Observer> Run<'_, '_, O> {
             if call.dst.is_some() && decided_by_result(effect) != conditional {
                 continue;
             }
-            self.change(call, entry, effect, pointer, state);
+            let mut effect = *effect;
+            if effect.counter.as_str() == COUNTED {
+                if !self.is_count(pointer) {
+                    continue;
+                }
+                effect.counter = Symbol::EMPTY;
+            }
+            self.change(call, entry, &effect, pointer, state);
         }
         if entry.returns_ref && !conditional {
             self.take(call, Change::new(result, RefOp::Get, Source::Result, Way::Model(call.name)), state);
+        }
+    }
+
+    /// Whether a pointer is that of a member which counts references by its name.
+    fn is_count(&self, pointer: ValueId) -> bool {
+        match self.values.get(pointer) {
+            Value::Addr(place) => {
+                matches!(self.values.get(place), Value::PField(_, member, _) if self.world.model.counts_references(member))
+            }
+            _ => false,
         }
     }
 
