@@ -59,8 +59,9 @@ impl Clocks {
         self.cells.resize(rows * self.width, 0);
     }
 
-    pub fn clear(&mut self) {
-        self.cells.clear();
+    /// Keeps this many rows.
+    pub fn truncate(&mut self, rows: usize) {
+        self.cells.truncate(rows * self.width);
     }
 }
 

@@ -20,6 +20,7 @@ mod minimise;
 mod naming;
 mod open;
 mod patience;
+mod prefix;
 mod primitives;
 mod races;
 mod run;

@@ -7,12 +7,14 @@ mod access;
 mod arithmetic;
 mod calls;
 mod lazy;
+mod snapshot;
 mod transfer;
 
 use lazy::Lazily;
 pub use lazy::Values;
 pub(crate) use lazy::fitted;
 pub(crate) use lazy::is_lazy;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use transfer::Filling;
 
 pub(crate) use arithmetic::converted;

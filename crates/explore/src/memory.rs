@@ -214,15 +214,26 @@ pub struct MemoryCopy {
 }
 
 impl Memory {
+    /// Bytes of a copy.
+    pub fn copy_size(&self) -> usize {
+        let objects: usize = self.spaces.iter().map(Vec::len).sum();
+        self.bytes.len() + self.touched.len() * size_of::<Touch>() + objects * size_of::<Object>()
+    }
+
+    /// Remembers all contents in a copy that there is already.
+    pub fn copy_to(&self, copy: &mut MemoryCopy) {
+        copy.bytes.clone_from(&self.bytes);
+        copy.touched.clone_from(&self.touched);
+        copy.spaces.clone_from(&self.spaces);
+        copy.open.clone_from(&self.open);
+        copy.guessed.clone_from(&self.guessed);
+    }
+
     /// Remembers all contents.
     pub fn copy_out(&self) -> MemoryCopy {
-        MemoryCopy {
-            bytes: self.bytes.clone(),
-            touched: self.touched.clone(),
-            spaces: self.spaces.clone(),
-            open: self.open.clone(),
-            guessed: self.guessed.clone(),
-        }
+        let mut copy = MemoryCopy::default();
+        self.copy_to(&mut copy);
+        copy
     }
 
     /// Goes back to remembered contents.

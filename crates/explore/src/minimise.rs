@@ -95,7 +95,11 @@ impl Run<'_> {
         let first = plan_of(&found.schedule, &found.choosers);
         let mut left = OPERATIONS;
         let mut best: Option<Attempt> = None;
-        for plan in std::iter::once(first).chain(self.orders(found)) {
+        // What a thread did when it came into being is done at the beginning, or with its first run.
+        let mut early = first.clone();
+        let arrived = found.schedule.arrivals.iter().enumerate().skip(1).filter(|a| *a.1 > 0).map(|(t, &n)| (t as u8, n));
+        early.runs.splice(0..0, arrived);
+        for plan in [first, early].into_iter().chain(self.orders(found)) {
             self.try_plan(&plan, &goal, &mut best, &mut left);
         }
         while best.is_some() && self.improve(&goal, &mut best, &mut left) {}
@@ -109,7 +113,8 @@ impl Run<'_> {
     /// Each thread to its end, in all orders.
     fn orders(&self, found: &FoundFault) -> Vec<Plan> {
         let first = u8::from(!self.is_plain());
-        let mut threads: Vec<u8> = found.schedule.runs.iter().map(|r| r.0).filter(|t| *t >= first).collect();
+        let arrived = found.schedule.arrivals.iter().enumerate().filter(|a| *a.1 > 0).map(|a| a.0 as u8);
+        let mut threads: Vec<u8> = found.schedule.runs.iter().map(|r| r.0).chain(arrived).filter(|t| *t >= first).collect();
         threads.sort_unstable();
         threads.dedup();
         if threads.len() > PERMUTED {

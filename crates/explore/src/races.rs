@@ -32,7 +32,7 @@ struct Use {
 }
 
 /// Clocks of one execution.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Races {
     threads: Vec<Clock>,
     locations: FxHashMap<u64, Clock>,

@@ -41,6 +41,8 @@ pub struct Options {
     pub replay: Option<Schedule>,
     /// Go on after the first fault, to list all.
     pub all_faults: bool,
+    /// Executions begin anew each time, not where they part: what going back is checked against.
+    pub anew: bool,
     /// Operations of a turn, where two searches take turns.
     pub turn: u64,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             seed: 1,
             replay: None,
             all_faults: true,
+            anew: false,
             turn: 100_000,
         }
     }
@@ -223,6 +226,8 @@ pub(crate) struct Run<'p> {
     first_fault: Option<u64>,
     /// Guesses that have decided a branch in some execution.
     deciders: BTreeSet<GuessId>,
+    /// States that executions may begin from.
+    prefixes: crate::prefix::Prefixes,
     /// How often something was learned that makes decisions different ones.
     pub learned: u32,
 }
@@ -263,6 +268,7 @@ impl<'p> Run<'p> {
             starts: false,
             first_fault: None,
             deciders: BTreeSet::new(),
+            prefixes: crate::prefix::Prefixes::default(),
             learned: 0,
         }
     }
@@ -277,7 +283,7 @@ impl<'p> Run<'p> {
         let mut blocked: Vec<(usize, Footprint)> = Vec::new();
         self.machine.patience.until(Some(deadline));
         while outcome.events < until {
-            let complete = self.execution(strategy, &mut blocked, outcome);
+            let complete = self.execution(strategy, &mut blocked, options.anew, outcome);
             if self.machine.patience.is_over() {
                 // What it came to so far is a part of an execution, and stands for nothing.
                 self.machine.bounds.retain(|bound| *bound == "memory");
@@ -302,6 +308,7 @@ impl<'p> Run<'p> {
                 self.learned += 1;
                 strategy.restart();
                 self.machine.forget();
+                self.prefixes.clear();
                 self.machine.bounds.clear();
                 self.deciders.clear();
                 outcome.executions = 0;
@@ -340,13 +347,18 @@ impl<'p> Run<'p> {
     }
 
     /// One execution. `false`: given up as equivalent to an earlier one.
-    fn execution(&mut self, strategy: &mut dyn Strategy, blocked: &mut Vec<(usize, Footprint)>, outcome: &mut Outcome) -> bool {
+    fn execution(&mut self, strategy: &mut dyn Strategy, blocked: &mut Vec<(usize, Footprint)>, anew: bool, outcome: &mut Outcome) -> bool {
         blocked.clear();
-        self.steps.clear();
-        self.machine.reset();
-        if !self.machine.faults.is_empty() && !self.machine.concurrent() {
-            self.unbuilt = true;
-            return true;
+        let shared = strategy.shared().filter(|_| !anew && self.machine.may_go_back());
+        let begun = shared.and_then(|shared| self.prefixes.resume(&mut self.machine, shared));
+        self.steps.truncate(begun.unwrap_or(0));
+        strategy.begin(begun.unwrap_or(0));
+        if begun.is_none() {
+            self.machine.reset();
+            if !self.machine.faults.is_empty() && !self.machine.concurrent() {
+                self.unbuilt = true;
+                return true;
+            }
         }
         self.starts |= self.machine.threads.len() > 1 || !self.machine.finally.is_empty();
         loop {
@@ -357,6 +369,9 @@ impl<'p> Run<'p> {
             let enabled = m.enabled();
             if enabled == 0 {
                 break;
+            }
+            if shared.is_some() {
+                self.prefixes.remember(m, self.steps.len());
             }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
             let view = View { enabled, allowed, threads: &m.threads };
@@ -470,6 +485,14 @@ impl<'p> Run<'p> {
         schedule
     }
 
+    /// A thread that has only its end left, if all that can go on are such threads.
+    fn ending(&self) -> Option<usize> {
+        let enabled = self.machine.enabled();
+        let mut going = self.machine.threads.iter().enumerate().filter(|(t, _)| enabled & 1 << t != 0);
+        let first = going.clone().next().map(|(t, _)| t);
+        first.filter(|_| going.all(|(_, u)| u.pending == Pending::End))
+    }
+
     /// Follows a schedule, recording what happens.
     pub fn replay(&mut self, schedule: &Schedule) -> Replay {
         let m = &mut self.machine;
@@ -507,6 +530,11 @@ impl<'p> Run<'p> {
                 }
                 self.machine.event = event;
             }
+        }
+        // Ends of handlers count only where a search has seen them matter.
+        while let Some(t) = self.ending() {
+            self.machine.stop_at = Some(u64::MAX);
+            self.machine.step(t, 0);
         }
         self.machine.stop_at = None;
         self.machine.arrivals = None;

@@ -219,3 +219,15 @@ fn what_makes_no_scenario_is_said() {
     told(&format!("{task}void scenario(void)\n{{\n\t*(int *)NULL = 1;\n\tcuthere_task(0, task, NULL);\n}}\n"), "start state");
     told(&format!("{task}void scenario(void)\n{{\n\tif (cuthere_choose(2))\n\t\tcuthere_task(0, task, NULL);\n}}\n"), "cuthere_choose");
 }
+
+#[test]
+fn a_callback_of_the_same_cpu_comes_before_what_ran_before_its_creator() {
+    let text = "#include <all.h>\nstatic struct o *p;\nstatic void done(struct rcu_head *r)\n{\n\tkfree((char *)r - 8);\n}\n\
+                static void reader(void *u)\n{\n\tstruct o *q = READ_ONCE(p);\n\tif (q)\n\t\tq->n = 1;\n}\n\
+                static void remover(void *u)\n{\n\tstruct o *q = xchg(&p, (void *)0);\n\tif (q)\n\t\tcall_rcu(&q->r, done);\n}\n\
+                void scenario(void)\n{\n\tp = kzalloc(sizeof(*p), 0);\n\tcuthere_task(0, reader, (void *)0);\n\tcuthere_task(0, remover, (void *)0);\n}\n";
+    let header =
+        "struct rcu_head { void *next; };\nstruct o { int n; struct rcu_head r; };\nvoid *kzalloc(unsigned long size, int flags);\n";
+    let outcome = explore_tree(&[("include/all.h", header)], text, &Options::default());
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("use-after-free"), "{:?}", outcome.unsupported);
+}

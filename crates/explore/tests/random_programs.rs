@@ -177,7 +177,15 @@ fn compare(name: &str, seed: u64, text: &str, run: &dyn Fn(&Options) -> Outcome)
     if !reduced.complete || reduced.bounds.contains("faults") {
         return Ok(());
     }
-    let every = run(&Options { strategy: StrategyKind::Every, executions: EVERY, ..options.clone() });
+    // Going back to a state remembered is as good as coming to it.
+    let anew = run(&Options { anew: true, ..options.clone() });
+    if (anew.executions, faults(&anew)) != (reduced.executions, faults(&reduced)) {
+        let (mine, theirs) = ((reduced.executions, faults(&reduced)), (anew.executions, faults(&anew)));
+        return Err(format!(
+            "{name} program of seed {seed}: from the beginning each time {theirs:?}, from states remembered {mine:?}\n{text}"
+        ));
+    }
+    let every = run(&Options { strategy: StrategyKind::Every, executions: EVERY, anew: true, ..options.clone() });
     let told = |what: &str, other: &Outcome| {
         let (mine, theirs) = (faults(&reduced), faults(other));
         Err(format!("{name} program of seed {seed}: {what} finds {theirs:?}, the reducing search {mine:?}\n{text}"))

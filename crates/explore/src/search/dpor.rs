@@ -3,7 +3,7 @@
 //!
 //! Departures. Races are looked for when the later operation is done, and at the end for operations that could not be done. A release
 //! followed by an acquisition is ordered but no race; the search looks on behind it for the acquisition that the two really compete
-//! for. For the rules of a CPU the later thread must have been allowed to run before the earlier operation. With a preemption bound there
+//! for. For the rules of a CPU the later thread must have been allowed to run before the earlier operation, or not have existed. With a preemption bound there
 //! are no sleep sets, and each race also adds a point at the start of the earlier thread's run, where switching costs nothing (Coons,
 //! Musuvathi, McKinley: "Bounded partial-order reduction", OOPSLA 2013).
 
@@ -25,6 +25,8 @@ struct Node {
     preemptions: u16,
     /// The thread that ran before, and could go on.
     previous: u8,
+    /// Threads that came into being by it.
+    spawned: ThreadSet,
 }
 
 /// See the module.
@@ -40,7 +42,10 @@ pub struct Dpor {
     threads: Clocks,
     locations: FxHashMap<Location, u32>,
     history: Vec<Vec<(u32, Mode, u8)>>,
+    /// The locations of all uses, in the order of their events.
     used: Vec<u32>,
+    /// How many events of this execution lie before or at each thread's creation.
+    born: Vec<u32>,
     bound: Option<u16>,
     cut_by_bound: bool,
     diverged: bool,
@@ -63,6 +68,7 @@ impl Dpor {
             locations: FxHashMap::default(),
             history: Vec::new(),
             used: Vec::new(),
+            born: Vec::new(),
             bound,
             cut_by_bound: false,
             diverged: false,
@@ -134,7 +140,7 @@ impl Dpor {
                     if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
-                } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.nodes[event as usize].allowed & (1 << thread) != 0) {
+                } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.may_run(event, thread)) {
                     if !self.race(event as usize, thread, position, &joined) {
                         continue;
                     }
@@ -147,6 +153,11 @@ impl Dpor {
         }
         self.threads.row_mut(thread).copy_from_slice(&joined);
         (self.joined, self.cover) = (joined, cover);
+    }
+
+    /// Whether the rules of the CPUs could have let a thread run before an event. One that did not exist then, its creator could have made before.
+    fn may_run(&self, event: u32, thread: usize) -> bool {
+        self.nodes[event as usize].allowed & (1 << thread) != 0 || self.born.get(thread).is_some_and(|born| *born > event)
     }
 
     /// The events between, and the operation of `thread` itself, can be run before `event`: let one that can begin do so. `false`: the
@@ -215,17 +226,6 @@ impl Dpor {
         }
         false
     }
-
-    fn rewind(&mut self) {
-        self.depth = 0;
-        self.sleep = 0;
-        self.clocks.clear();
-        self.threads.restart(self.threads.width());
-        for &id in &self.used {
-            self.history[id as usize].clear();
-        }
-        self.used.clear();
-    }
 }
 
 fn is_cpu(at: Location) -> bool {
@@ -254,6 +254,7 @@ impl Strategy for Dpor {
             sleep: if self.bound.is_some() { 0 } else { self.sleep },
             preemptions,
             previous,
+            spawned: 0,
         };
         let candidates = view.enabled & !node.sleep;
         if candidates == 0 {
@@ -285,18 +286,21 @@ impl Strategy for Dpor {
             let child = spawned.trailing_zeros() as usize;
             spawned &= spawned - 1;
             join(self.threads.row_mut(child), &clock);
+            if self.born.len() <= child {
+                self.born.resize(child + 1, 0);
+            }
+            self.born[child] = position as u32 + 1;
         }
         self.joined = clock;
         for access in &event.footprint {
             let id = self.location(access.at);
-            if self.history[id].is_empty() {
-                self.used.push(id as u32);
-            }
+            self.used.push(id as u32);
             self.history[id].push((position as u32, access.mode, access.bytes));
         }
         let last = position + 1 == self.nodes.len();
         let node = &mut self.nodes[position];
         node.choices = event.choices;
+        node.spawned = event.spawned;
         node.backtrack |= event.killed & node.enabled;
         if last {
             let mut sleep = node.sleep & !(1 << t);
@@ -346,18 +350,44 @@ impl Strategy for Dpor {
             }
             self.nodes.push(node);
             self.fresh = self.nodes.len() - 1;
-            self.rewind();
             return true;
         }
         self.fresh = 0;
-        self.rewind();
         false
+    }
+
+    fn shared(&self) -> Option<usize> {
+        Some(self.nodes.len().saturating_sub(1))
+    }
+
+    fn begin(&mut self, decisions: usize) {
+        self.depth = decisions;
+        self.sleep = 0;
+        self.clocks.truncate(decisions);
+        while let Some(&id) = self.used.last() {
+            let history = &mut self.history[id as usize];
+            if history.last().is_some_and(|last| (last.0 as usize) < decisions) {
+                break;
+            }
+            history.pop();
+            self.used.pop();
+        }
+        self.threads.restart(self.threads.width());
+        for (k, node) in self.nodes.iter().take(decisions).enumerate() {
+            let clock = self.clocks.row(k);
+            self.threads.row_mut(usize::from(node.thread)).copy_from_slice(clock);
+            let mut spawned = node.spawned;
+            while spawned != 0 {
+                join(self.threads.row_mut(spawned.trailing_zeros() as usize), clock);
+                spawned &= spawned - 1;
+            }
+        }
     }
 
     fn restart(&mut self) {
         self.nodes.clear();
         self.fresh = 0;
-        self.rewind();
+        self.begin(0);
         self.cut_by_bound = false;
     }
 

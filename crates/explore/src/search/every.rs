@@ -36,7 +36,6 @@ impl Strategy for Every {
 
     fn end(&mut self, _: &[(usize, Footprint)]) -> bool {
         self.nodes.truncate(self.depth);
-        self.depth = 0;
         while let Some(node) = self.nodes.last_mut() {
             if node.choice + 1 < node.choices {
                 node.choice += 1;
@@ -51,6 +50,14 @@ impl Strategy for Every {
             self.nodes.pop();
         }
         false
+    }
+
+    fn shared(&self) -> Option<usize> {
+        Some(self.nodes.len().saturating_sub(1))
+    }
+
+    fn begin(&mut self, decisions: usize) {
+        self.depth = decisions;
     }
 
     fn restart(&mut self) {

@@ -30,6 +30,12 @@ pub trait Strategy {
     fn executed(&mut self, event: &Event, view: &View<'_>);
     /// The execution is over; these threads could not go on. `false`: there is nothing left to explore.
     fn end(&mut self, blocked: &[(usize, Footprint)]) -> bool;
+    /// How many decisions the next execution shares with the last one. `None`: executions have nothing to do with each other.
+    fn shared(&self) -> Option<usize> {
+        None
+    }
+    /// An execution begins, after so many decisions that it shares with the last one.
+    fn begin(&mut self, _decisions: usize) {}
     /// Forgets everything: the programs's scheduling points have changed.
     fn restart(&mut self);
     /// Whether some execution was left out because of a bound.

@@ -1,0 +1,59 @@
+//! States of the last execution that the next one may begin from: executions that follow one another mostly share their beginning.
+//!
+//! States are kept at distances, so that at most a few operations are done again, and only as many as there is room for. Without any, everything is
+//! as if executions began anew each time.
+
+use crate::machine::{Machine, Snapshot};
+
+/// Decisions between two states.
+const DISTANCE: usize = 10;
+/// Bytes that all states together take.
+const ROOM: usize = 64 << 20;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Prefixes {
+    /// By the number of decisions before them.
+    states: Vec<(usize, Snapshot, usize)>,
+    spare: Vec<Snapshot>,
+    size: usize,
+}
+
+impl Prefixes {
+    /// Nothing that is remembered holds any more.
+    pub fn clear(&mut self) {
+        *self = Prefixes::default();
+    }
+
+    /// Puts the machine at a state with at most so many decisions before it. `None`: there is no such state.
+    pub fn resume(&mut self, m: &mut Machine<'_>, shared: usize) -> Option<usize> {
+        while self.states.last().is_some_and(|s| s.0 > shared) {
+            if let Some((_, state, size)) = self.states.pop() {
+                self.size -= size;
+                self.spare.push(state);
+            }
+        }
+        let (depth, state, _) = self.states.last()?;
+        m.go_back(state);
+        Some(*depth)
+    }
+
+    /// Remembers the state after so many decisions, if it is time to.
+    #[inline]
+    pub fn remember(&mut self, m: &Machine<'_>, depth: usize) {
+        if self.states.last().is_none_or(|s| s.0 + DISTANCE <= depth) {
+            self.push(m, depth);
+        }
+    }
+
+    fn push(&mut self, m: &Machine<'_>, depth: usize) {
+        let size = m.snapshot_size();
+        if self.size + size > ROOM {
+            return;
+        }
+        let mut state = self.spare.pop().unwrap_or_default();
+        m.take_snapshot(&mut state);
+        self.size += size;
+        self.states.push((depth, state, size));
+    }
+}
