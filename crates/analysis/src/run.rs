@@ -10,7 +10,7 @@ use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Giver, Habits, Lifetimes, Members};
+use cuthere_flow::index::{Arguments, Giver, Habits, Lifetimes, Locked, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::{link, undefined};
@@ -193,6 +193,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     let program = world.program;
     let (mut habits, mut members, mut arguments) = (Habits::default(), Members::default(), Arguments::default());
     let mut lifetimes = Lifetimes::default();
+    let mut locked = Locked::default();
     let mut calls = CallTable::default();
     let mut claims = Vec::<Claim>::new();
     let mut locks = Vec::new();
@@ -205,6 +206,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     members.add(func, &fact);
                     arguments.add(func, &fact);
                     lifetimes.add(func, &fact);
+                    locked.add(func, &fact);
                 }
                 Report::Calls(found) => {
                     calls.insert(func, *found);
@@ -225,6 +227,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         lifetimes: &lifetimes,
         locks: &locks,
         whole: options.paths.iter().all(String::is_empty),
+        locked: &locked,
         calls: &calls,
         contexts: &contexts,
         graph: &graph,

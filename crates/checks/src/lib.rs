@@ -5,6 +5,8 @@
 mod assert_held;
 mod double_free;
 mod double_lock;
+mod dump_restart;
+mod inconsistent_locking;
 mod irq_unsafe_lock;
 mod lock_imbalance;
 mod lock_order;
@@ -27,6 +29,8 @@ pub const CHECKS: &[Check] = &[
     assert_held::CHECK,
     double_free::CHECK,
     double_lock::CHECK,
+    dump_restart::CHECK,
+    inconsistent_locking::CHECK,
     irq_unsafe_lock::CHECK,
     lock_imbalance::CHECK,
     lock_order::CHECK,

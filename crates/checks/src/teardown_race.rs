@@ -33,6 +33,7 @@
 //! * one that is stopped, and that an interrupt, a timer, a work item or an operation can arm again which is stopped or unregistered only later;
 //! * memory freed before what uses it is unregistered;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
+//! * a timer or work item that is a variable of a module, armed in its file and not stopped by the function that unloads it;
 //! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it.
 //!
 //! Not reported: objects that their own callback frees, references taken by who arms, error paths before anything was armed, objects that go with the owner of the pointer.
@@ -53,6 +54,7 @@ mod early;
 mod order;
 mod owner;
 mod parts;
+mod unload;
 mod waiter;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claims, Maturity, Tree};
@@ -84,4 +86,5 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     order::judge(&all, claims);
     early::judge(&all, claims);
     owner::judge(&all, claims);
+    unload::judge(&all, claims);
 }

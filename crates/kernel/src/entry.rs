@@ -465,6 +465,8 @@ pub struct GuardClass {
 pub struct LoopMacro {
     pub name: Symbol,
     pub cursor: u8,
+    /// The list that is walked.
+    pub head: Option<u8>,
     /// After the loop ran to its end the cursor is NULL (`hlist_for_each_entry`) rather than an address of the head.
     pub null_after: bool,
     /// The cursor holds a reference inside the body, dropped by the next round (`for_each_child_of_node`): leaving early must drop it.

@@ -210,6 +210,7 @@ impl Loader<'_> {
                 self.rows.loops.push(LoopMacro {
                     name: *name,
                     cursor: row.cursor,
+                    head: row.head,
                     null_after: row.null_after,
                     holds_ref: row.holds_ref,
                     rcu_read: row.rcu_read,

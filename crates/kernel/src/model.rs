@@ -18,7 +18,7 @@ macro_rules! tables {
     };
 }
 tables! {
-    "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "ops.toml",
+    "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "lists.toml", "ops.toml",
     "lookups.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "types.toml",
     // Last: what was learned gives way to everything before it.
     "learned.toml",

@@ -204,6 +204,7 @@ pub(crate) struct GuardRow {
 pub(crate) struct LoopRow {
     pub name: Spanned<W<Names>>,
     pub cursor: u8,
+    pub head: Option<u8>,
     #[serde(default)]
     pub null_after: bool,
     #[serde(default)]

@@ -5,7 +5,7 @@ use super::parts::{Key, Teardown};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
 use cuthere_flow::body::{Expr, Record};
-use cuthere_flow::index::{Deed, LifeUse};
+use cuthere_flow::index::{Deed, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
 
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
@@ -34,7 +34,7 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
             continue;
         }
         let users = tables.iter().flat_map(|t| bound(all, all.folder(f), *t));
-        for user in users {
+        for user in users.clone() {
             if user == f || inside.iter().any(|d| d.by.0 == user) {
                 continue;
             }
@@ -46,8 +46,27 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
                 return Some(claim(all, f, free, member, later, user));
             }
         }
+        // Operations that macros of the tree write are not seen; others who hold the device are seen even less.
+        let inside_device = |key: Key| matches!(later.life.spot, Spot::Member { owner, through: false, .. } if owner == key.owner);
+        if member.is_some_and(inside_device) && later.life.deed == (Deed::CancelSync { for_good: true }) && users.count() == 0 {
+            return Some(unseen(all, f, free, member?, later));
+        }
     }
     None
+}
+
+/// Freed while the device in the object is still registered.
+fn unseen(all: &Teardown<'_>, f: FuncId, free: &LifeUse, key: Key, later: &cuthere_flow::index::Done) -> Claim {
+    let (stop, what) = (all.called(later.by.0, later.by.1), key.text());
+    let message = format!("`{what}` is freed while the device in the object is still registered");
+    let claim = Claim::new(free.op, (f, all.loc(f, free.op)), Confidence::Low, message)
+        .thread(all.thread(0, f))
+        .step(f, all.loc(f, free.op), format!("frees `{what}` by {}()", free.kind))
+        .thread("CPU 1: an operation of the device, or somebody who holds a reference to it");
+    let claim = claim.step(f, all.loc(f, free.op), format!("uses `{what}`")).thread(all.thread(0, f));
+    all.show(claim, f, later, &format!("{stop}() unregisters the device"))
+        .assume("some operation of the device uses it")
+        .identity(format!("{what} {stop}"))
 }
 
 fn claim(all: &Teardown<'_>, f: FuncId, free: &LifeUse, member: Option<Key>, later: &cuthere_flow::index::Done, user: FuncId) -> Claim {

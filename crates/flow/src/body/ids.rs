@@ -71,6 +71,11 @@ impl Record {
         text.split_once('@').map_or(text, |(tag, _)| tag)
     }
 
+    /// The file that defines it, if it is not the whole kernel's.
+    pub fn file(self) -> &'static str {
+        self.0.as_str().split_once('@').map_or("", |(_, file)| file)
+    }
+
     /// Whether two may be one: their tags are one, and not two files define them. Where a record is only declared, no file is known.
     pub fn may_be(self, other: Record) -> bool {
         self == other

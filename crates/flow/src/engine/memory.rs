@@ -46,6 +46,16 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// The next element of a list is looked up: the list is read.
+    pub(super) fn show_walked(&mut self, index: OpId, op: &Op, name: Symbol, args: crate::body::ArgRange, state: &State) {
+        let Some(head) = self.world.model.loop_macro(name).and_then(|l| l.head) else { return };
+        let Some(&e) = self.body.call_args(args).get(head as usize) else { return };
+        let Expr::Addr(text) = self.body.expr(e) else { return };
+        let place = self.place(text, state);
+        let memory = Memory { place, text: Some(text), store: false, marked: false, rcu: false, percpu: None };
+        self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind: EventKind::Memory(memory) });
+    }
+
     /// The arguments of a call were computed, and it may be a primitive that accesses memory.
     pub(super) fn show_called(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &State) {
         let place_macro = match entry {

@@ -63,6 +63,9 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             OpKind::LoopNext { name, args } => {
                 let cursor = self.world.model.loop_macro(name).map_or(0, |l| l.cursor);
+                if self.watches {
+                    self.show_walked(index, op, name, args, &state);
+                }
                 if let Some(p) = self.cursor(args, cursor, &state) {
                     let v = self.values.fresh(Origin::Cursor(index, state.rounds.len() as u32));
                     self.renew(v, &mut state);

@@ -4,6 +4,7 @@
 //! when all are there.
 
 use super::life::{LifeRecorder, LifeUse};
+use super::locked::{LockedRecorder, LockedUse};
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
 use crate::engine::event::{Access, CallEvent, Event, EventKind, NullCause};
 use crate::engine::{Observer, Path, null_return};
@@ -71,6 +72,7 @@ pub enum Fact {
     Member(MemberUse),
     Argument(ArgumentUse),
     Life(LifeUse),
+    Locked(LockedUse),
 }
 
 /// Notes the facts of one function.
@@ -80,6 +82,7 @@ pub struct Recorder {
     members: Vec<MemberUse>,
     arguments: Vec<ArgumentUse>,
     life: LifeRecorder,
+    locked: LockedRecorder,
 }
 
 impl Recorder {
@@ -87,7 +90,14 @@ impl Recorder {
     pub fn facts(self) -> impl Iterator<Item = Fact> {
         let members = self.members.into_iter().map(Fact::Member);
         let life = self.life.uses().map(Fact::Life);
-        self.results.into_iter().map(Fact::Result).chain(members).chain(self.arguments.into_iter().map(Fact::Argument)).chain(life)
+        let locked = self.locked.uses().map(Fact::Locked);
+        self.results
+            .into_iter()
+            .map(Fact::Result)
+            .chain(members)
+            .chain(self.arguments.into_iter().map(Fact::Argument))
+            .chain(life)
+            .chain(locked)
     }
 
     fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
@@ -152,7 +162,12 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    fn sees_memory(&self) -> bool {
+        true
+    }
+
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
+        self.locked.event(path, event);
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
             EventKind::Call(call) => {

@@ -11,6 +11,7 @@ mod lock_cycles;
 mod lock_facts;
 mod lock_graph;
 mod lock_place;
+mod locked;
 mod results;
 
 pub use arguments::Arguments;
@@ -24,4 +25,5 @@ pub use lock_cycles::Cycle;
 pub use lock_facts::{CallbackBound, HeldThen, LockAsserted, LockFacts, LockRecorder, LockUse};
 pub use lock_graph::{Doubts, Example, LockGraph, Since};
 pub use lock_place::LockPlace;
+pub use locked::{Locked, LockedUse, MemberAccess, accesses};
 pub use results::{Habit, Habits, Members};

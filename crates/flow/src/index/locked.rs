@@ -1,0 +1,279 @@
+//! Under which locks members of records are accessed.
+//!
+//! Noted are the accesses under a lock, with every lock that is held on all paths to them: taken here, or asserted to be held. Who accesses the same member without one is looked
+//! for when all is there ([`accesses`]), only for members of which that matters. Accesses by marked primitives, and to objects that the function has just made, do not
+//! count.
+
+use super::facts::Fact;
+use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target, Term};
+use crate::engine::event::{CallEvent, Event, EventKind, Memory};
+use crate::engine::{Path, VariableOf};
+use crate::summary::FuncId;
+use crate::value::{Value, ValueId};
+use cuthere_base::Symbol;
+use cuthere_kernel::{Assert, Model};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// Locks that are told apart at one access.
+const LOCKS_MAX: usize = 4;
+/// Accesses of one function that are kept.
+const ACCESSES_MAX: usize = 400;
+
+/// A member of a record.
+pub type Member = (Record, Symbol);
+
+/// An access to a member under a lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LockedUse {
+    pub op: OpId,
+    pub record: Record,
+    pub member: Symbol,
+    /// The lock's class.
+    pub lock: Symbol,
+    pub store: bool,
+}
+
+/// An access as long as the function is run.
+struct Seen {
+    op: OpId,
+    member: Member,
+    store: bool,
+    locks: SmallVec<[Symbol; 2]>,
+}
+
+/// Notes the accesses of one function.
+#[derive(Default)]
+pub struct LockedRecorder {
+    seen: Vec<Seen>,
+    asserted: SmallVec<[Symbol; 1]>,
+    /// Operations that accessed memory with no lock held, a bit each.
+    bare: Vec<u64>,
+}
+
+impl LockedRecorder {
+    pub fn uses(self) -> impl Iterator<Item = LockedUse> {
+        let bare = self.bare;
+        let locked = move |s: &Seen| bare.get(s.op.index() / 64).is_none_or(|bits| bits >> (s.op.index() % 64) & 1 == 0);
+        self.seen.into_iter().filter(locked).flat_map(|s| {
+            let (op, (record, member), store) = (s.op, s.member, s.store);
+            s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store })
+        })
+    }
+
+    pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
+        match &event.kind {
+            EventKind::Memory(memory) => self.memory(path, event.op, memory),
+            EventKind::Call(call) if call.entry.is_none() => self.call(path, event.op, call),
+            EventKind::Assert { claim: Assert::Held(_), lock: Some(place) } => {
+                if let Some(VariableOf::Member(record, member)) = path.variable_at(*place).map(|v| v.of) {
+                    let class = Symbol::intern(&format!("{record}.{member}"));
+                    if !self.asserted.contains(&class) && self.asserted.len() < LOCKS_MAX {
+                        self.asserted.push(class);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Functions whose bodies are at hand, and of which the model says more plainly what they access.
+    fn call(&mut self, path: &Path<'_, '_>, op: OpId, call: &CallEvent<'_>) {
+        let Some(entry) = path.world.model.entry(call.name) else { return };
+        for effect in entry.accesses.iter().filter(|e| !e.marked) {
+            let Some(&value) = call.args.get(effect.argument as usize) else { continue };
+            if let Value::Addr(place) = path.values.get(value) {
+                self.note(path, op, place, effect.store);
+            }
+        }
+    }
+
+    fn memory(&mut self, path: &Path<'_, '_>, op: OpId, memory: &Memory) {
+        if !memory.marked && memory.percpu.is_none() {
+            self.note(path, op, memory.place, memory.store);
+        }
+    }
+
+    fn note(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool) {
+        let held = &path.state.locks.held;
+        if held.is_empty() && self.asserted.is_empty() {
+            let (word, bit) = (op.index() / 64, op.index() % 64);
+            if self.bare.len() <= word {
+                self.bare.resize(word + 1, 0);
+            }
+            self.bare[word] |= 1 << bit;
+            return;
+        }
+        let Some(VariableOf::Member(record, member)) = path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) else { return };
+        let has = |class: Symbol| held.iter().any(|l| l.class == class) || self.asserted.contains(&class);
+        if let Some(seen) = self.seen.iter_mut().find(|s| s.op == op && s.member == (record, member) && s.store == store) {
+            seen.locks.retain(|class| has(*class));
+            return;
+        }
+        if self.seen.len() >= ACCESSES_MAX {
+            return;
+        }
+        let mut locks: SmallVec<[Symbol; 2]> = SmallVec::new();
+        for class in held.iter().map(|l| l.class).chain(self.asserted.iter().copied()) {
+            if locks.len() < LOCKS_MAX && !locks.contains(&class) {
+                locks.push(class);
+            }
+        }
+        self.seen.push(Seen { op, member: (record, member), store, locks });
+    }
+}
+
+/// Who accesses a member under a lock, by which operation, and whether it stores.
+pub type Access = (FuncId, OpId, bool);
+
+/// Accesses under locks, by member and lock.
+#[derive(Default)]
+pub struct Locked {
+    by: FxHashMap<(Member, Symbol), Vec<Access>>,
+}
+
+impl Locked {
+    pub fn add(&mut self, func: FuncId, fact: &Fact) {
+        if let Fact::Locked(u) = fact {
+            self.by.entry(((u.record, u.member), u.lock)).or_default().push((func, u.op, u.store));
+        }
+    }
+
+    /// Members with the locks that they are accessed under, and by whom; in no order.
+    pub fn all(&self) -> impl Iterator<Item = (Member, Symbol, &[Access])> {
+        self.by.iter().map(|((member, lock), uses)| (*member, *lock, uses.as_slice()))
+    }
+
+    /// Whether an access is made under a lock of this class.
+    pub fn holds(&self, member: Member, lock: Symbol, func: FuncId, op: OpId) -> bool {
+        self.by.get(&(member, lock)).is_some_and(|all| all.iter().any(|u| u.0 == func && u.1 == op))
+    }
+}
+
+/// One access in a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemberAccess {
+    pub op: OpId,
+    pub member: Member,
+    pub store: bool,
+    /// By a function that links or unlinks elements, or by walking a list.
+    pub list: bool,
+}
+
+/// The accesses of a body to members that are wanted, outside of locals, by operation.
+pub fn accesses(body: &Body, model: &Model, wanted: impl Fn(Member) -> bool) -> Vec<MemberAccess> {
+    let mut out = Vec::new();
+    let mut walk = Walk { body, wanted: &wanted, out: &mut out };
+    for (id, block) in body.blocks() {
+        for (op, o) in body.numbered_ops(block) {
+            match o.kind {
+                OpKind::Store { place, value } => {
+                    walk.loads(op, value, 0);
+                    walk.place(op, place, true, false);
+                }
+                OpKind::Zero { place } => walk.place(op, place, true, false),
+                OpKind::Call { target, args, .. } => {
+                    let entry = match target {
+                        Target::Name(name) if model.place_macro(name).is_some() => continue,
+                        Target::Name(name) => model.entry(name),
+                        Target::Pointer(_) => None,
+                    };
+                    for (i, &a) in body.call_args(args).iter().enumerate() {
+                        let effect = entry.and_then(|e| e.accesses.iter().find(|x| x.argument as usize == i));
+                        match (body.expr(a), effect) {
+                            (Expr::Addr(place), Some(x)) if !x.marked => walk.place(op, place, x.store, true),
+                            (_, Some(x)) if x.named => {}
+                            _ => walk.loads(op, a, 0),
+                        }
+                    }
+                }
+                OpKind::LoopNext { name, args } => {
+                    let head = model.loop_macro(name).and_then(|l| l.head);
+                    if let Some(&e) = head.and_then(|i| body.call_args(args).get(i as usize))
+                        && let Expr::Addr(place) = body.expr(e)
+                    {
+                        walk.place(op, place, false, true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let end = OpId(body.block(id).ops.1);
+        match &block.term {
+            Term::Branch { cond, .. } => walk.loads(end, *cond, 0),
+            Term::Switch { value, .. } => walk.loads(end, *value, 0),
+            Term::Return(Some(value)) => walk.loads(end, *value, 0),
+            _ => {}
+        }
+    }
+    out
+}
+
+struct Walk<'w, W> {
+    body: &'w Body,
+    wanted: &'w W,
+    out: &'w mut Vec<MemberAccess>,
+}
+
+impl<W: Fn(Member) -> bool> Walk<'_, W> {
+    /// The loads that evaluating an expression makes.
+    fn loads(&mut self, op: OpId, e: ExprId, depth: u32) {
+        if depth > 24 {
+            return;
+        }
+        match self.body.expr(e) {
+            Expr::Load(place, _) => {
+                self.place(op, place, false, false);
+                self.inner(op, place, depth + 1);
+            }
+            Expr::Addr(place) => self.inner(op, place, depth + 1),
+            Expr::Un(_, a) | Expr::ContainerOf { ptr: a, .. } => self.loads(op, a, depth + 1),
+            Expr::Bin(_, a, b) => {
+                self.loads(op, a, depth + 1);
+                self.loads(op, b, depth + 1);
+            }
+            Expr::Select(a, b, c) => {
+                self.loads(op, a, depth + 1);
+                self.loads(op, b, depth + 1);
+                self.loads(op, c, depth + 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// The loads on the way to a place.
+    fn inner(&mut self, op: OpId, place: ExprId, depth: u32) {
+        match self.body.expr(place) {
+            Expr::Deref(value) => self.loads(op, value, depth + 1),
+            Expr::Field { base, .. } if depth < 24 => self.inner(op, base, depth + 1),
+            Expr::Index { base, index } if depth < 24 => {
+                self.loads(op, index, depth + 1);
+                self.inner(op, base, depth + 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn place(&mut self, op: OpId, place: ExprId, store: bool, list: bool) {
+        let mut at = place;
+        let mut member = None;
+        for _ in 0..12 {
+            at = match self.body.expr(at) {
+                Expr::Field { base, record, name } => {
+                    member = member.or_else(|| (!record.is_unknown()).then_some((record, name)));
+                    base
+                }
+                Expr::Index { base, .. } => base,
+                Expr::Local(_) => return,
+                _ => break,
+            };
+        }
+        if let Some(member) = member.filter(|m| (self.wanted)(*m)) {
+            let new = MemberAccess { op, member, store, list };
+            if !self.out.contains(&new) {
+                self.out.push(new);
+            }
+        }
+    }
+}
