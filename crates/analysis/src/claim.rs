@@ -1,7 +1,7 @@
 //! Claims: what a check says of one function, and how it is built from the point it is made at.
 
 use crate::words;
-use cuthere_base::{Confidence, Finding, Loc, Step};
+use cuthere_base::{Confidence, Finding, Loc, Step, Symbol};
 use cuthere_flow::body::OpId;
 use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::Access;
@@ -48,6 +48,18 @@ pub struct Claim {
     pub belief: Option<Belief>,
     /// For claims that an argument may be NULL: they fall if every caller hands an object.
     pub handed: Option<u8>,
+    /// For claims about what a function leaves of a lock.
+    pub left: Option<Left>,
+}
+
+/// What a function leaves of a lock, which is right if somebody does the other half.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Left {
+    pub class: Symbol,
+    /// It is kept; else it is given back without having been taken.
+    pub kept: bool,
+    /// The claim rests on nobody's doing it; else it is less sure.
+    pub falls: bool,
 }
 
 impl Claim {
@@ -70,6 +82,7 @@ impl Claim {
             identity: String::new(),
             belief: None,
             handed: None,
+            left: None,
         }
     }
 
@@ -204,6 +217,12 @@ impl Claim {
     /// Lets it fall if every caller hands an object for this parameter.
     pub fn unless_handed(mut self, param: Option<u32>) -> Claim {
         self.handed = param.and_then(|p| u8::try_from(p).ok());
+        self
+    }
+
+    /// Weighs it by who does the other half of what is left of a lock.
+    pub fn unless_completed(mut self, left: Left) -> Claim {
+        self.left = Some(left);
         self
     }
 

@@ -18,7 +18,7 @@ pub mod words;
 
 pub use bodies::{lower_tables, noreturn, read};
 pub use checker::{Check, CheckInfo, Checker, Maturity, Tree};
-pub use claim::{Claim, Claims};
+pub use claim::{Claim, Claims, Left};
 pub use dump::dump_ir;
 pub use learn::{Learned, LearnedSleep};
 pub use options::{Gap, IndexUse, Options, Outcome, Progress, Quiet, Stats};

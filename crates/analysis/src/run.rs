@@ -10,7 +10,7 @@ use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Giver, Habits, Lifetimes, Locked, Members};
+use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::{link, undefined};
@@ -195,6 +195,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     let mut lifetimes = Lifetimes::default();
     let mut locked = Locked::default();
     let mut calls = CallTable::default();
+    let mut handovers = Handovers::default();
     let mut claims = Vec::<Claim>::new();
     let mut locks = Vec::new();
     for (func, list) in reports {
@@ -207,6 +208,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     arguments.add(func, &fact);
                     lifetimes.add(func, &fact);
                     locked.add(func, &fact);
+                    handovers.add(func, &fact);
                 }
                 Report::Calls(found) => {
                     calls.insert(func, *found);
@@ -247,6 +249,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 .any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
     };
     let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
+    let mut callers: Option<Callers> = None;
     let mut findings = Vec::new();
     for mut claim in claims {
         let Some((_, check)) = checks.iter().find(|(n, _)| *n == claim.check) else { continue };
@@ -279,6 +282,19 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         {
             claim.confidence = Confidence::Low;
             claim.assumes.push(format!("every caller of {}() hands an object", world.func(claim.at.0).name));
+        }
+        if let Some(left) = claim.left {
+            let callers = callers.get_or_insert_with(|| Callers::new(world));
+            if let Some(by) = handovers.other_half(world, callers, claim.at.0, left.class, left.kept) {
+                if left.falls {
+                    continue;
+                }
+                claim.confidence = Confidence::Low;
+                claim.assumes.push(format!("{}() does not do the other half", world.func(by).name));
+            } else if !options.paths.is_empty() && !world.func(claim.at.0).is_static && callers.of(claim.at.0).is_empty() {
+                claim.confidence = Confidence::Low;
+                claim.assumes.push(format!("callers of {}() were not read", world.func(claim.at.0).name));
+            }
         }
         if cut_off(world, &claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);

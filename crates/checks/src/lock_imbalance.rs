@@ -44,7 +44,7 @@
 //! thread are seen as kept. All locks of an array, taken in a loop, are left alone.
 
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{BlockId, Body, OpId};
 use cuthere_flow::domain::Held;
@@ -93,6 +93,8 @@ struct Stray {
     op: OpId,
     /// Where it was given back before, on this path.
     before: bool,
+    /// On a path that was followed from its beginning, in the first round of each loop.
+    plain: bool,
     claim: Claim,
 }
 
@@ -135,8 +137,14 @@ impl Checker for LockImbalance {
         let body = world.func(func);
         for exit in &self.exits {
             for kept in &exit.kept {
-                if let Some(confidence) = self.judge(body, exit, kept) {
-                    claims.add(kept.2.clone().sure(confidence.min(kept.2.confidence)).cause(kept.0));
+                let forgotten = self.forgotten(body, kept);
+                let judged = if forgotten { Some(Confidence::Medium) } else { self.judge(body, exit, kept) };
+                if let Some(confidence) = judged {
+                    let mut claim = kept.2.clone().sure(confidence.min(kept.2.confidence)).cause(kept.0);
+                    if let Some(left) = &mut claim.left {
+                        left.falls = forgotten;
+                    }
+                    claims.add(claim);
                 }
             }
         }
@@ -150,6 +158,7 @@ impl Checker for LockImbalance {
             // these were wrong.
             let confidence = match (stray.before, pairs.next()) {
                 (true, _) => Confidence::High,
+                (_, Some(_)) if stray.plain => Confidence::Medium,
                 (_, Some(_)) => Confidence::Low,
                 _ => continue,
             };
@@ -187,7 +196,9 @@ impl LockImbalance {
         let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
         let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
-        self.strays.push(Stray { op: event.op, before: past.is_some(), claim: claim.identity(format!("stray {}", lock.class)) });
+        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false });
+        let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
+        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
     }
 
     fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, block: BlockId, value: Option<ValueId>) {
@@ -218,7 +229,8 @@ impl LockImbalance {
                     _ => Confidence::High,
                 };
                 let most = most.min(claim.confidence);
-                exit.kept.push((op, name, claim.sure(most).identity(format!("keeps {}", lock.class))));
+                let left = Left { class: lock.class, kept: true, falls: false };
+                exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
             }
         }
         for (i, part) in PARTS.iter().enumerate().filter(|(i, _)| parts(path)[*i] > 0) {
@@ -233,6 +245,17 @@ impl LockImbalance {
             exit.claim = Some(decided(path, claim).step(path.func, event.loc, "returns"));
         }
         self.exits.push(exit);
+    }
+
+    /// Whether a lock is taken here and no way out gives it back.
+    fn forgotten(&self, body: &Body, (taken, name, claim): &(OpId, String, Claim)) -> bool {
+        let one = claim.left.is_some_and(|l| l.class.as_str().contains('.'));
+        let told = body.annotations.iter().any(|a| a.as_str().contains('('));
+        one && !name.is_empty()
+            && !told
+            && !self.collects.contains(taken)
+            && self.pairs.iter().all(|p| p.0 != *taken)
+            && !names_lock(body.name)
     }
 
     /// How sure it is that a way out keeps what it should not.
@@ -271,12 +294,12 @@ impl LockImbalance {
         // The ways meet again where the function ends: what is skipped may have its reason.
         let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
         let sure = always && !joined && exit.answer != Answer::Open && given.iter().any(|p| p.2 == Match::Exact);
-        if !fails && (locker || body.ret_ptr) {
-            return Some(Confidence::Low);
-        }
-        // A return that does not fail may keep the lock by contract, and a part of the context has its other half elsewhere (single-stepping):
-        // looked up, most of these were wrong.
-        Some(if sure && fails && !name.is_empty() { Confidence::High } else { Confidence::Low })
+        // A part of the context has its other half elsewhere (single-stepping).
+        Some(match sure && !name.is_empty() {
+            true if fails => Confidence::High,
+            true if !locker => Confidence::Medium,
+            _ => Confidence::Low,
+        })
     }
 }
 

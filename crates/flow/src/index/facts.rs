@@ -3,6 +3,7 @@
 //! A fact is a function of the paths of one function, so it is kept with its results from run to run. What facts add up to is found out
 //! when all are there.
 
+use super::handover::{HalfRecorder, LockHalf};
 use super::life::{LifeRecorder, LifeUse};
 use super::locked::{LockedRecorder, LockedUse};
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
@@ -73,6 +74,7 @@ pub enum Fact {
     Argument(ArgumentUse),
     Life(LifeUse),
     Locked(LockedUse),
+    Half(LockHalf),
 }
 
 /// Notes the facts of one function.
@@ -83,6 +85,7 @@ pub struct Recorder {
     arguments: Vec<ArgumentUse>,
     life: LifeRecorder,
     locked: LockedRecorder,
+    halves: HalfRecorder,
 }
 
 impl Recorder {
@@ -91,13 +94,9 @@ impl Recorder {
         let members = self.members.into_iter().map(Fact::Member);
         let life = self.life.uses().map(Fact::Life);
         let locked = self.locked.uses().map(Fact::Locked);
-        self.results
-            .into_iter()
-            .map(Fact::Result)
-            .chain(members)
-            .chain(self.arguments.into_iter().map(Fact::Argument))
-            .chain(life)
-            .chain(locked)
+        let arguments = self.arguments.into_iter().map(Fact::Argument);
+        let halves = self.halves.facts();
+        self.results.into_iter().map(Fact::Result).chain(members).chain(arguments).chain(life).chain(locked).chain(halves)
     }
 
     fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
@@ -168,6 +167,7 @@ impl Observer for Recorder {
 
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         self.locked.event(path, event);
+        self.halves.event(path, event);
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
             EventKind::Call(call) => {
