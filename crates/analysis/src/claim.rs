@@ -60,6 +60,8 @@ pub struct Left {
     pub kept: bool,
     /// The claim rests on nobody's doing it; else it is less sure.
     pub falls: bool,
+    /// The callee that took it, if one did: what it leaves is claimed there, unless somebody else does the other half.
+    pub by: Option<FuncId>,
 }
 
 impl Claim {

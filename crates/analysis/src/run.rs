@@ -284,6 +284,9 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
             claim.assumes.push(format!("every caller of {}() hands an object", world.func(claim.at.0).name));
         }
         if let Some(left) = claim.left {
+            if left.falls && left.by.is_some_and(|by| !handovers.is_completed(by)) {
+                continue;
+            }
             let callers = callers.get_or_insert_with(|| Callers::new(world));
             if let Some(by) = handovers.other_half(world, callers, claim.at.0, left.class, left.kept) {
                 if left.falls {

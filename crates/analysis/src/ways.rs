@@ -84,6 +84,31 @@ pub fn asserted(world: &World<'_>, body: &Body, call: OpId) -> bool {
     })
 }
 
+/// Whether two operations happen under the same condition, as it is written: what is known of its value may be lost in between.
+pub fn same_condition(body: &Body, a: OpId, b: OpId) -> bool {
+    let (Some(a), Some(b)) = (body.block_of(a), body.block_of(b)) else { return false };
+    let start = BlockId(0);
+    let arms = |to: BlockId| {
+        let arms = body.blocks().flat_map(|(_, block)| match block.term {
+            Term::Branch { cond, then, els } if then != els => vec![(cond, true, then), (cond, false, els)],
+            _ => Vec::new(),
+        });
+        arms.filter(move |(_, _, arm)| *arm == to || !body.reaches(start, to, Some(*arm))).map(|(cond, taken, _)| (cond, taken))
+    };
+    let first: Vec<_> = arms(a).collect();
+    !first.is_empty() && arms(b).any(|arm| first.contains(&arm))
+}
+
+/// Whether a function that was not read got the object that a lock, by its name, is in: it may have given the lock back.
+pub fn handed_on(path: &Path<'_, '_>, since: OpId, lock: &str) -> bool {
+    let owner =
+        |text: &str| lock.trim_start_matches('&').strip_prefix(text.trim_start_matches('&')).is_some_and(|r| r.starts_with(['-', '.']));
+    path.state.unread.iter().filter(|op| **op > since).any(|op| match path.body.op(*op).map(|op| op.kind) {
+        Some(OpKind::Call { args, .. }) => path.body.call_args(args).iter().any(|a| owner(&path.body.text(*a))),
+        _ => false,
+    })
+}
+
 /// A lock in the source's words; `None`: it has no name here.
 pub fn lock_name(path: &Path<'_, '_>, lock: &Held) -> Option<String> {
     // A callee's lock that could not be named stands for itself by the name of its class.

@@ -107,6 +107,8 @@ struct LockImbalance {
     /// Takes one lock after the other.
     collects: Vec<OpId>,
     strays: Vec<Stray>,
+    /// Classes of locks that were given back and then taken again.
+    retaken: Vec<Symbol>,
     /// Arguments that are returned as they are: numbers, not flags.
     returned: Vec<u32>,
 }
@@ -115,6 +117,8 @@ impl Checker for LockImbalance {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, _: &mut Claims) {
         let locks = &path.state.locks;
         match &event.kind {
+            // The caller's lock was given back for a while.
+            EventKind::Acquire(a) if locks.released.iter().any(|r| r.class == a.lock.class) => self.retaken.push(a.lock.class),
             EventKind::Acquire(a) if locks.held.iter().any(|h| h.op == Some(event.op) && h.place != a.lock.place) => {
                 self.collects.push(event.op);
             }
@@ -148,17 +152,18 @@ impl Checker for LockImbalance {
                 }
             }
         }
-        for stray in &self.strays {
+        for stray in self.strays.iter().filter(|s| s.claim.left.is_none_or(|l| !self.retaken.contains(&l.class))) {
             let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
-            if pairs.clone().any(|p| ways::asserted(world, body, p.0)) {
+            if pairs.clone().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
                 continue;
             }
             // What is given back twice is plain. What is given back untaken on some ways goes with conditions that are not seen: looked up, most of
             // these were wrong.
             let confidence = match (stray.before, pairs.next()) {
                 (true, _) => Confidence::High,
-                (_, Some(_)) if stray.plain => Confidence::Medium,
+                // What other ways keep is held from one call to the next.
+                (_, Some(_)) if stray.plain && !self.keeps(&stray.claim) => Confidence::Medium,
                 (_, Some(_)) => Confidence::Low,
                 _ => continue,
             };
@@ -196,7 +201,7 @@ impl LockImbalance {
         let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
         let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
-        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false });
+        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, by: None });
         let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
         self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
     }
@@ -228,8 +233,10 @@ impl LockImbalance {
                     LockKind::WwMutex | LockKind::Srcu => Confidence::Medium,
                     _ => Confidence::High,
                 };
-                let most = most.min(claim.confidence);
-                let left = Left { class: lock.class, kept: true, falls: false };
+                // Taken by a function of its own, it is given back by one.
+                let by = path.world.callees(path.func, op).and_then(|c| c.list().first().copied());
+                let most = if by.is_some() && ways::handed_on(path, op, &name) { Confidence::Low } else { most.min(claim.confidence) };
+                let left = Left { class: lock.class, kept: true, falls: false, by };
                 exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
             }
         }
@@ -245,6 +252,12 @@ impl LockImbalance {
             exit.claim = Some(decided(path, claim).step(path.func, event.loc, "returns"));
         }
         self.exits.push(exit);
+    }
+
+    /// Whether some way out keeps a lock of the class that a claim is about.
+    fn keeps(&self, claim: &Claim) -> bool {
+        let class = claim.left.map(|l| l.class);
+        self.exits.iter().flat_map(|e| &e.kept).any(|k| k.2.left.map(|l| l.class) == class)
     }
 
     /// Whether a lock is taken here and no way out gives it back.

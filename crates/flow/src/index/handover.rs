@@ -93,6 +93,11 @@ impl Handovers {
         }
     }
 
+    /// Whether some caller does the other half of what a function does to locks.
+    pub fn is_completed(&self, func: FuncId) -> bool {
+        self.completed.contains(&func)
+    }
+
     /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function without a caller that leaves the
     /// opposite of the class.
     pub fn other_half(&self, world: &World<'_>, callers: &Callers, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
