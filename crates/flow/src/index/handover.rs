@@ -61,7 +61,7 @@ impl HalfRecorder {
     }
 
     pub fn facts(self) -> impl Iterator<Item = Fact> {
-        self.0.into_iter().map(Fact::Lock)
+        self.0.into_iter().map(Fact::Half)
     }
 }
 
