@@ -6,7 +6,7 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Locked, Members};
+use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Locked, Members, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -87,6 +87,7 @@ pub struct Tree<'t> {
     /// Everything was read: who calls a function is known.
     pub whole: bool,
     pub locked: &'t Locked,
+    pub rcu: &'t RcuUses,
     /// What holds at calls, for [`Tree::contexts`].
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,

@@ -50,6 +50,8 @@ pub struct Claim {
     pub handed: Option<u8>,
     /// For claims about what a function leaves of a lock.
     pub left: Option<Left>,
+    /// It falls to low if a caller may hold a lock, or be in a read-side section.
+    pub alone: bool,
 }
 
 /// What a function leaves of a lock, which is right if somebody does the other half.
@@ -85,6 +87,7 @@ impl Claim {
             belief: None,
             handed: None,
             left: None,
+            alone: false,
         }
     }
 
@@ -228,6 +231,12 @@ impl Claim {
         self
     }
 
+    /// Lowers it if a caller may hold a lock, or be in a read-side section, that protects what this is about.
+    pub fn unless_protected_by_callers(mut self) -> Claim {
+        self.alone = true;
+        self
+    }
+
     /// Names a weakness of the place, which lowers the level by one.
     pub fn weakness(mut self, what: Option<&str>) -> Claim {
         if let Some(what) = what {
@@ -275,12 +284,14 @@ pub struct Claims {
     /// The check that is speaking.
     pub(crate) check: u8,
     list: Vec<Claim>,
+    /// About the whole tree, which may have many.
+    whole: bool,
 }
 
 impl Claims {
     /// Claims of the check with this number.
     pub(crate) fn of(check: u8) -> Claims {
-        Claims { check, list: Vec::new() }
+        Claims { check, list: Vec::new(), whole: true }
     }
 
     /// Adds a claim unless one as sure stands for the same operation.
@@ -294,7 +305,7 @@ impl Claims {
             }
             return;
         }
-        if self.list.len() < CLAIMS_MAX {
+        if self.list.len() < CLAIMS_MAX || self.whole {
             self.list.push(new);
         }
     }

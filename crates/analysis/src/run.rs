@@ -10,9 +10,9 @@ use crate::question::{self, FunctionAnswer};
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members};
+use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members, RcuUses};
 use cuthere_flow::program::World;
-use cuthere_flow::program::contexts::CallTable;
+use cuthere_flow::program::contexts::{CallTable, Part};
 use cuthere_flow::program::link::{link, undefined};
 use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_incremental::{Keep, Outside, leave};
@@ -188,6 +188,14 @@ fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
     cut(claim.at.0) || claim.steps.iter().any(|step| cut(step.func))
 }
 
+/// Whether a caller may hold a lock, or be in a section, when it calls a function.
+fn may_be_protected(tree: &Tree<'_>, func: FuncId) -> bool {
+    let entered = tree.contexts().entered(func);
+    [&entered.certain, &entered.perhaps].iter().any(|way| {
+        way.reached() && (!way.locks.is_empty() || [Part::Rcu, Part::Bh, Part::Irq, Part::Preempt].iter().any(|&part| way.part(part).1))
+    })
+}
+
 /// Weighs what was claimed against the rest of the program.
 fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options, outside: Option<&Outside>) -> Vec<Finding> {
     let program = world.program;
@@ -198,6 +206,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     let mut handovers = Handovers::default();
     let mut claims = Vec::<Claim>::new();
     let mut locks = Vec::new();
+    let mut rcu = RcuUses::default();
     for (func, list) in reports {
         for report in list {
             match report {
@@ -209,6 +218,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     lifetimes.add(func, &fact);
                     locked.add(func, &fact);
                     handovers.add(func, &fact);
+                    rcu.add(func, &fact);
                 }
                 Report::Calls(found) => {
                     calls.insert(func, *found);
@@ -230,6 +240,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         locks: &locks,
         whole: options.paths.iter().all(String::is_empty),
         locked: &locked,
+        rcu: &rcu,
         calls: &calls,
         contexts: &contexts,
         graph: &graph,
@@ -298,6 +309,10 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 claim.confidence = Confidence::Low;
                 claim.assumes.push(format!("callers of {}() were not read", world.func(claim.at.0).name));
             }
+        }
+        if claim.alone && claim.confidence > Confidence::Low && may_be_protected(&tree, claim.at.0) {
+            claim.confidence = Confidence::Low;
+            claim.assumes.push("no lock or read-side section of a caller protects it".to_owned());
         }
         if cut_off(world, &claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);

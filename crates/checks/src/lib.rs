@@ -11,6 +11,7 @@ mod irq_unsafe_lock;
 mod lock_imbalance;
 mod lock_order;
 mod null_deref;
+mod rcu_misuse;
 mod refcount_imbalance;
 mod rt_sleeping_lock;
 mod sleep_in_atomic;
@@ -35,6 +36,7 @@ pub const CHECKS: &[Check] = &[
     lock_imbalance::CHECK,
     lock_order::CHECK,
     null_deref::CHECK,
+    rcu_misuse::CHECK,
     refcount_imbalance::CHECK,
     rt_sleeping_lock::CHECK,
     sleep_in_atomic::CHECK,

@@ -114,7 +114,9 @@ impl Lower<'_> {
                 Some(name) => self.argument(name, index, id),
                 None => self.value(id),
             };
-            if later & EFFECT != 0 && !self.stable(value, later) {
+            // A macro that names a place reads it by itself, when its other arguments are there.
+            let named = index == 0 && name.is_some_and(|name| self.cx.tables.place_macros.contains_key(&name));
+            if later & EFFECT != 0 && !named && !self.stable(value, later) {
                 value = self.spill(value, at);
             }
             values.push(value);

@@ -211,6 +211,26 @@ pub struct MemoryEffect {
     pub marked: bool,
 }
 
+/// The read-side section without which a pointer must not be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Section {
+    Rcu,
+    /// Bottom halves disabled, by whatever means.
+    Bh,
+    /// Preemption disabled, by whatever means.
+    Sched,
+    /// Of the domain that this argument points to.
+    Srcu(u8),
+}
+
+/// What is done with a list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum ListOp {
+    Walk,
+    Add,
+    Remove,
+}
+
 /// Whose copy of a per-CPU variable a primitive reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PerCpu {
@@ -368,6 +388,10 @@ pub struct Entry {
     pub refs: Vec<RefEffect>,
     /// Places in its arguments that it reads or writes.
     pub accesses: Vec<MemoryEffect>,
+    /// It links or unlinks on lists that others walk at the same time.
+    pub rcu_list: bool,
+    /// The result is an object of a container that others may take it from.
+    pub finds: bool,
     /// Argument 0 is a per-CPU variable or a pointer to one; of which copy the result is the address, or which the call accesses.
     pub percpu: Option<PerCpu>,
     /// The result holds a reference that the caller must drop.
@@ -407,6 +431,8 @@ pub struct Entry {
     pub irq_off_ok: bool,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
+    /// The section that it must be called in, if nothing but that section will do.
+    pub needs: Option<Section>,
     /// The call publishes its argument (value) in a place (`rcu_assign_pointer(place, value)`, `list_add_rcu(new, head)`): argument of the value.
     pub publishes: Option<u8>,
     /// It tests a pointer: `IS_ERR` (true means error), `IS_ERR_OR_NULL`, `WARN_ON` and kin return their argument's truth.

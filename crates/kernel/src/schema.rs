@@ -3,7 +3,7 @@
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
 use crate::entry::{
-    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, PerCpu, Returns, Sleeps, Test, When,
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, PerCpu, Returns, Section, Sleeps, Test, When,
 };
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
@@ -79,6 +79,10 @@ pub(crate) struct EntryRow {
     pub accesses: Vec<W<MemoryEffect>>,
     pub percpu: Option<W<PerCpu>>,
     #[serde(default)]
+    pub rcu_list: bool,
+    #[serde(default)]
+    pub finds: bool,
+    #[serde(default)]
     pub returns_ref: bool,
     #[serde(default)]
     pub callback: Vec<CallbackRow>,
@@ -117,6 +121,7 @@ pub(crate) struct EntryRow {
     pub irq_off_ok: bool,
     #[serde(default)]
     pub rcu_read: bool,
+    pub needs: Option<W<Section>>,
     pub publishes: Option<u8>,
     pub tests: Option<W<Test>>,
     #[serde(default)]

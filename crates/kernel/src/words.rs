@@ -5,7 +5,7 @@
 
 use crate::entry::{
     ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
-    MemoryEffect, PerCpu, RefEffect, RefOp, Returns, Sleeps, Success, Test, When,
+    MemoryEffect, PerCpu, RefEffect, RefOp, Returns, Section, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -280,6 +280,22 @@ impl Word for MemoryEffect {
         };
         no_more(words)?;
         Ok(MemoryEffect { argument, named, store, marked })
+    }
+}
+
+impl Word for Section {
+    const ALLOWED: &'static str = "rcu, bh, sched or `srcu INDEX`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let section = match words.next().unwrap_or("") {
+            "rcu" => Section::Rcu,
+            "bh" => Section::Bh,
+            "sched" => Section::Sched,
+            "srcu" => Section::Srcu(argument(words.next())?),
+            word => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(section)
     }
 }
 

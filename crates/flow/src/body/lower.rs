@@ -53,7 +53,7 @@ impl BodyLowering {
             let start = self.ops.len() as u32;
             self.accessed.clear();
             for op in func.block_ops(block) {
-                self.op(func, op, model);
+                self.op(func, op, program, model);
             }
             let term = self.term(func, &block.term, block);
             self.blocks.push(Block { ops: OpRange(start, self.ops.len() as u32), term, loc: block.loc, origin: block.origin });
@@ -236,7 +236,7 @@ impl BodyLowering {
         }
     }
 
-    fn op(&mut self, func: &Func, op: &ir::Op, model: &Model) {
+    fn op(&mut self, func: &Func, op: &ir::Op, program: &Program<'_>, model: &Model) {
         match op.kind {
             ir::OpKind::Store { place, value } => {
                 let (place, value) = (self.of[place.index()], self.of[value.index()]);
@@ -289,7 +289,12 @@ impl BodyLowering {
             ir::OpKind::Declare(l) => self.push(OpKind::Declare(LocalId(l.0)), op),
             ir::OpKind::Asm => {}
             ir::OpKind::LoopNext { name, args } => {
-                let args = self.range(func, args);
+                let link = self.link(func, name, args, program, model);
+                let mut args = self.range(func, args);
+                if let Some(link) = link {
+                    self.args.push(link);
+                    args.1 += 1;
+                }
                 self.accessed.clear();
                 self.push(OpKind::LoopNext { name, args }, op);
             }
@@ -305,6 +310,24 @@ impl BodyLowering {
             }
             ir::OpKind::Gap(_) => self.push(OpKind::Gap, op),
         }
+    }
+
+    /// The address of the link by which the elements of a list hang together (`&p->node` of `list_for_each_entry(p, head, node)`): the loop's own
+    /// arguments have no more than its name.
+    fn link(&mut self, func: &Func, name: Symbol, args: (u32, u32), program: &Program<'_>, model: &Model) -> Option<ExprId> {
+        let args = func.call_args(args);
+        let cursor = *args.get(model.loop_macro(name)?.cursor as usize)?;
+        let member = args.iter().find_map(|a| match func.exprs[a.index()].kind {
+            ExprKind::Str(member) if !member.is_empty() => Some(member),
+            _ => None,
+        })?;
+        let types = &program.types;
+        let TyKind::Pointer { to, .. } = *types.kind(func.exprs[cursor.index()].ty) else { return None };
+        let TyKind::Record(record) = *types.kind(to) else { return None };
+        let record = self.record(record, program);
+        let base = self.intern(Expr::Deref(self.of[cursor.index()]));
+        let field = self.intern(Expr::Field { base, record, name: member });
+        Some(self.intern(Expr::Addr(field)))
     }
 
     fn term(&mut self, func: &Func, term: &ir::Term, block: &ir::Block) -> Term {

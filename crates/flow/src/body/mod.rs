@@ -89,6 +89,7 @@ pub enum OpKind {
     },
     /// The local's value is undefined from here.
     Declare(LocalId),
+    /// The arguments of a loop over a list end with the address of the link in the element at hand.
     LoopNext {
         name: Symbol,
         args: ArgRange,

@@ -135,6 +135,11 @@ impl Objects {
         self.linked.iter().find(|l| l.0 == object).map(|l| l.1)
     }
 
+    /// Whether a reference to an object was taken and not given back.
+    pub fn holds(&self, object: ValueId) -> bool {
+        self.references.taken().iter().any(|t| t.object == object && t.count > 0)
+    }
+
     /// An object may have been taken off its lists.
     pub fn unlink(&mut self, object: ValueId) {
         self.linked.retain(|l| l.0 != object);

@@ -28,6 +28,9 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn access(&mut self, value: ValueId, state: &mut State, site: &Site) -> bool {
         let root = self.values.pointer_root(value);
         self.access_freed(root, state, site);
+        if !self.found.is_empty() {
+            self.use_found(root, state, site);
+        }
         let known = state.known(self.values, root);
         if !known.may_be_zero() || site.tested {
             self.param_deref(root, true, state, site);

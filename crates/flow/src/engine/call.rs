@@ -57,6 +57,19 @@ impl<O: Observer> Run<'_, '_, O> {
         if self.watches {
             self.show_called(&call, entry, &state);
         }
+        if let Some(known) = world.model.entry(name).filter(|e| e.links.is_some() || e.unlinks.is_some()) {
+            let effects = [(known.links, ListOp::Add), (known.unlinks, ListOp::Remove)];
+            for (argument, list) in effects.into_iter().filter_map(|(i, list)| Some((i?, list))) {
+                let Some(&node) = values.get(argument as usize) else { continue };
+                let link = self.values.deref(node);
+                let head = if list == ListOp::Add { values.get(argument as usize + 1).copied() } else { None };
+                let kind = EventKind::List { op: list, link, head, rcu: known.rcu_list };
+                self.show(&state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
+            }
+        }
+        if !self.found.is_empty() {
+            self.claim_handed(&call, callees.map_or(&[][..], |c| c.list()));
+        }
         self.note_sleep(&call, entry, ops, pointer, &state);
 
         // Dereferences inside the callee.
@@ -352,6 +365,9 @@ impl<O: Observer> Run<'_, '_, O> {
             && let Some(&v) = values.get(arg as usize)
         {
             value = v;
+        }
+        if let Some(found) = summary.ret.found {
+            self.find(call.index, result, found.rcu, Some((callee, found)), found.record, &state);
         }
         if let Some(known) = summary.ret.known
             && known != Interval::TOP

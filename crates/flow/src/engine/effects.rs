@@ -35,6 +35,9 @@ impl<O: Observer> Run<'_, '_, O> {
         if entry.rcu_read {
             self.show_call(call, EventKind::RcuPointer { value: result }, state);
         }
+        if entry.rcu_read || entry.finds {
+            self.find(call.index, result, entry.rcu_read, None, Record::UNKNOWN, state);
+        }
         for &claim in &entry.asserts {
             let lock = match claim {
                 Assert::Held(lock) | Assert::NotHeld(lock) => self.lock_place(lock, call.values),

@@ -4,13 +4,14 @@
 //! read-only.
 
 use super::Path;
+pub use super::found::FoundObject;
 use crate::body::{BlockId, ExprId, OpId, Record};
 use crate::domain::{Freed, Held, Taken, Wait};
 use crate::program::World;
 use crate::summary::{Condition, FuncId, Way};
 use crate::value::ValueId;
 use cuthere_base::{Loc, Symbol};
-use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, PerCpu, RefOp};
+use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, ListOp, PerCpu, RefOp};
 
 /// Sees what happens on the paths of one function.
 pub trait Observer {
@@ -89,6 +90,10 @@ pub enum EventKind<'e> {
     Wake { object: ValueId },
     /// The call gave a pointer that RCU protects.
     RcuPointer { value: ValueId },
+    /// A list is walked to its next element, or an element is put onto it or taken from it: the place of its link, and the list's head, if it is told.
+    List { op: ListOp, link: ValueId, head: Option<ValueId>, rcu: bool },
+    /// What a pointer leads to is used after the protection ended under which it was found, and no reference was taken.
+    Unprotected { pointer: ValueId, found: &'e FoundObject, access: UnprotectedUse },
     /// The call claims something of its context; of which lock, if of one.
     Assert { claim: Assert, lock: Option<ValueId> },
     /// A value becomes visible to others.
@@ -170,6 +175,15 @@ pub struct Access<'e> {
     pub argument: Option<u8>,
     /// Where the access is in a callee: its name.
     pub callee: Symbol,
+}
+
+/// How an object is used that nothing keeps any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnprotectedUse {
+    /// It is dereferenced: the member accessed, if any, and the argument if a callee does it.
+    Access { member: Symbol, argument: Option<u8>, callee: Symbol },
+    /// It is returned.
+    Returned,
 }
 
 /// One access to memory. [`Path::variable_at`] says of which variable.

@@ -8,6 +8,9 @@ impl<O: Observer> Run<'_, '_, O> {
         let b = self.body.block(block);
         let kind = EventKind::Exit { block, value: v };
         self.show(&state, Event { op: OpId(b.ops.1), loc, origin: b.origin, way: Way::Here, kind });
+        if let Some(v) = v.filter(|_| !self.found.is_empty()) {
+            self.return_found(v, block, loc, &state);
+        }
         if self.exits.len() >= 64 {
             self.truncated = true;
             return;
@@ -232,6 +235,7 @@ impl<O: Observer> Run<'_, '_, O> {
         summary.keeps = self.keeps;
         summary.unlinks = self.unlinks;
         summary.ret.asks = self.only_asks();
+        summary.ret.found = self.returned.filter(|_| self.body.ret_ptr);
         for e in &exits {
             let Some((why, from)) = e.null_from else { continue };
             match &mut summary.ret.null {

@@ -17,6 +17,7 @@ mod effects;
 mod eval;
 pub mod event;
 mod exit;
+mod found;
 mod given;
 mod guard;
 mod havoc;
@@ -33,7 +34,7 @@ pub use event::{Blind, Event, Observer};
 pub use path::{Decision, NullTest, Path, Variable, VariableOf};
 
 use crate::body::control::ControlFlow;
-use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
+use crate::body::{BlockId, Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Record, Target, Term};
 use crate::domain::{Freed, Held, Locks, Objects, State, Wait};
 use crate::program::{Callees, World};
 use crate::summary::*;
@@ -42,8 +43,8 @@ use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::{
-    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, LockEffect, LockKind, LockMode, LockRef, MemoryEffect, PlaceAccess, RefOp, Returns,
-    Sleeps, Success,
+    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, ListOp, LockEffect, LockKind, LockMode, LockRef, MemoryEffect, PlaceAccess, RefOp,
+    Returns, Sleeps, Success,
 };
 use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
 use given::is_mode;
@@ -115,6 +116,10 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     keeps: u64,
     /// Something may have been taken off a list.
     unlinks: bool,
+    /// Objects that were found under a protection.
+    found: Vec<found::FoundObject>,
+    /// One of them is returned after its protection ended.
+    returned: Option<FoundResult>,
 }
 
 impl Engine {
@@ -165,6 +170,8 @@ impl Engine {
             tests: 0,
             keeps: 0,
             unlinks: false,
+            found: Vec::new(),
+            returned: None,
         };
         run.pending[0].push(state);
         run.go();

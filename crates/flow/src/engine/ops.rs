@@ -22,6 +22,9 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.share(v, true, &mut state);
                 }
                 self.unzero(p, &mut state);
+                if !self.found.is_empty() {
+                    self.claim_stored(p);
+                }
                 state.write(self.values, p, v);
                 out.push(state);
             }
@@ -133,6 +136,23 @@ impl<O: Observer> Run<'_, '_, O> {
         if rcu_read {
             let kind = EventKind::RcuPointer { value };
             self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
+        }
+        // The last argument is the link.
+        if let Some(&last) = self.body.call_args(args).last()
+            && let Expr::Addr(link) = self.body.expr(last)
+            && let Expr::Field { record, .. } = self.body.expr(link)
+        {
+            let link = self.place(link, state);
+            if self.values.root(link) == Some(value) {
+                let all = self.body.call_args(args);
+                let pointer = |e: &&ExprId| matches!(self.body.expr(**e), Expr::Addr(_)) && **e != last;
+                let head = all.iter().find(pointer).copied().map(|e| self.eval(e, state));
+                let kind = EventKind::List { op: ListOp::Walk, link, head, rcu: rcu_read };
+                self.show(state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Model(name), kind });
+                if !holds_ref {
+                    self.find(index, value, rcu_read, None, record, state);
+                }
+            }
         }
     }
 

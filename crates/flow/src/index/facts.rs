@@ -6,6 +6,7 @@
 use super::handover::{HalfRecorder, LockHalf};
 use super::life::{LifeRecorder, LifeUse};
 use super::locked::{LockedRecorder, LockedUse};
+use super::rcu::{RcuFact, RcuRecorder};
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
 use crate::engine::event::{Access, CallEvent, Event, EventKind, NullCause};
 use crate::engine::{Observer, Path, null_return};
@@ -75,6 +76,7 @@ pub enum Fact {
     Life(LifeUse),
     Locked(LockedUse),
     Half(LockHalf),
+    Rcu(RcuFact),
 }
 
 /// Notes the facts of one function.
@@ -86,6 +88,7 @@ pub struct Recorder {
     life: LifeRecorder,
     locked: LockedRecorder,
     halves: HalfRecorder,
+    rcu: RcuRecorder,
 }
 
 impl Recorder {
@@ -96,7 +99,8 @@ impl Recorder {
         let locked = self.locked.uses().map(Fact::Locked);
         let arguments = self.arguments.into_iter().map(Fact::Argument);
         let halves = self.halves.facts();
-        self.results.into_iter().map(Fact::Result).chain(members).chain(arguments).chain(life).chain(locked).chain(halves)
+        let rcu = self.rcu.facts.into_iter().map(Fact::Rcu);
+        self.results.into_iter().map(Fact::Result).chain(members).chain(arguments).chain(life).chain(locked).chain(halves).chain(rcu)
     }
 
     fn result(&mut self, path: &Path<'_, '_>, call: OpId, tested: bool) {
@@ -168,6 +172,7 @@ impl Observer for Recorder {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         self.locked.event(path, event);
         self.halves.event(path, event);
+        self.rcu.event(path, event);
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
             EventKind::Call(call) => {

@@ -9,7 +9,31 @@ pub fn names_lock(name: Symbol) -> bool {
     name.as_str().split('_').any(|word| matches!(word, "lock" | "unlock" | "trylock" | "relock"))
 }
 
+/// Whether a name speaks of making an object one's own: by a reference, a mark, or by taking it from where others find it.
+pub fn names_claim(name: Symbol) -> bool {
+    let word = |w: &str| {
+        matches!(w, "hold" | "ref" | "grab" | "igrab" | "pin" | "inc" | "incref" | "claim" | "acquire" | "take" | "own" | "tryget" | "iget")
+            || matches!(w, "del" | "remove" | "unlink" | "detach" | "splice" | "move" | "dequeue" | "pop" | "erase" | "replace" | "destroy")
+            || matches!(w, "put" | "free" | "release" | "active")
+    };
+    // `get` in between is a question (`x_get_id`), first or last it is what it says.
+    let text = name.as_str().trim_start_matches('_');
+    let get = text.starts_with("get_")
+        || text.ends_with("_get")
+        || text.contains("_get_unless")
+        || text.contains("_get_not")
+        || text.ends_with("_get_rcu");
+    get || text.split('_').any(word)
+}
+
 /// Whether a name speaks of giving a lock back.
 pub fn names_unlock(name: Symbol) -> bool {
     name.as_str().split('_').any(|word| word == "unlock")
+}
+
+/// Whether a function that gives an object says by its name that a reference, or a lock, comes with it.
+pub fn names_referenced(name: Symbol) -> bool {
+    let word =
+        |w: &str| matches!(w, "get" | "hold" | "ref" | "grab" | "igrab" | "lock" | "acquire" | "take" | "getby") || w.ends_with("iget");
+    name.as_str().split('_').any(word) || name.as_str().contains("getby")
 }

@@ -13,7 +13,7 @@ pub use computed::{Computed, Step};
 pub use effect::{Around, Effect, EffectId, EffectKind, Sleep, Way};
 pub use guard::{Condition, Guard, Subject, Test, contradict};
 pub(crate) use guard::{add_guard, weaken};
-pub use outcome::{Ctx, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, RefDelta, Ret};
+pub use outcome::{Ctx, FoundResult, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, RefDelta, Ret};
 
 use crate::body::Record;
 use cuthere_base::Symbol;

@@ -1,6 +1,7 @@
 //! Ways of returning: the result, what it says of the arguments, the locks and context left, and what was freed.
 
-use super::{Computed, Condition, EffectId, Guard, RelPlace};
+use super::{Computed, Condition, EffectId, FuncId, Guard, RelPlace};
+use crate::body::Record;
 use crate::value::Interval;
 use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{LockKind, LockMode};
@@ -150,6 +151,21 @@ pub struct NullReturn {
     pub condition: Condition,
 }
 
+/// The result is an object that was found under a protection which has ended, and no reference to it was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FoundResult {
+    /// It was a read-side section of RCU, or this lock.
+    pub rcu: bool,
+    pub class: Symbol,
+    /// Where it was found, or where the callee was called that did.
+    pub loc: Loc,
+    pub by: Option<FuncId>,
+    /// The element's record, if it is one of a list.
+    pub record: Record,
+    /// By its name, the function gives a reference with it.
+    pub named: bool,
+}
+
 /// What is known of the result.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Ret {
@@ -164,4 +180,5 @@ pub struct Ret {
     pub computed: Option<Computed>,
     /// The function does nothing but ask for the execution context, and this is the answer.
     pub asks: bool,
+    pub found: Option<FoundResult>,
 }

@@ -1,0 +1,214 @@
+//! # rcu-misuse
+//!
+//! Data that RCU protects is used outside of a read-side section, or past the end of the section it was found in; is changed or walked as if nobody read
+//! it meanwhile; or is freed before its readers are done.
+//!
+//! ## Why it matters
+//!
+//! A reader of RCU holds nothing but its section: what it found may be unlinked at any time, and is freed as soon as all sections have ended that could have
+//! found it. A pointer that outlives its section leads to freed memory; so does a free without a grace period, for every reader that is still on its way. Compilers and
+//! CPUs may reorder plain accesses such that a reader sees an element before its contents. The rules are in
+//! `Documentation/RCU/{checklist,rcu_dereference,listRCU,rcubarrier}.rst`.
+//!
+//! ## Example
+//!
+//! ```c
+//! rcu_read_lock();
+//! p = rcu_dereference(table->first);
+//! rcu_read_unlock();
+//! return p->size;                      /* may be freed by now */
+//! ```
+//!
+//! Read what is needed before the section ends, or take a reference in it. Unlink, then `kfree_rcu()`, or `synchronize_rcu()` and `kfree()`. Use the `_rcu` form
+//! of a list operation wherever readers walk the list. Call `rcu_barrier()` before what callbacks need goes away.
+//!
+//! ## How it decides
+//!
+//! * A pointer given by `rcu_dereference()`, or the element of a list walked by an `_rcu` loop, is dereferenced when the section that it was found in has ended,
+//!   no reference was taken, and no lock is held that was held before; also where a callee found it in a section of its own and returned it.
+//! * `rcu_dereference()` is reached on a way in on which no section is open and nothing is held. `rcu_dereference_protected()`, `rcu_dereference_check()`, `rtnl_dereference()` and
+//!   kin state their own condition and are believed.
+//! * A pointer declared `__rcu` is loaded plainly in a read-side section and then followed, or stored to plainly.
+//! * Elements are added, removed or walked by the plain form of a list operation, while readers walk lists of these elements by the `_rcu` form. Lists are
+//!   told apart by the member that links their elements.
+//! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between.
+//! * `srcu_dereference()` names another domain than the one whose section is open.
+//! * `synchronize_rcu()` where callbacks armed before have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
+//!   functions are such callbacks, if it does not wait for them.
+//!
+//! ## Confidence
+//!
+//! The check is on trial: nothing is of high confidence.
+//!
+//! * **medium**: a pointer past its section; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; the plain form of a
+//!   list operation where most others use the `_rcu` form; a free at once; mixed SRCU domains; missing `rcu_barrier()`.
+//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; walks of `_rcu` loops outside
+//!   of any section, which update-side locks protect as well; test code.
+//!
+//! ## What it assumes and misses
+//!
+//! Bottom halves, interrupts or preemption disabled count as a section, as they do since Linux 4.20. Objects are known by pointer: what is loaded from a protected object and
+//! used later is not followed. Update-side locks of callers are known by class only.
+
+mod lists;
+mod tree;
+mod unlink;
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_base::Confidence;
+use cuthere_flow::engine::event::{CallEvent, EventKind, FoundObject, Memory, UnprotectedUse};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Summary, Way};
+use cuthere_flow::value::{Value, ValueId};
+use cuthere_kernel::{LockKind, Section};
+
+pub(crate) const CHECK: Check = Check {
+    info: CheckInfo {
+        id: "rcu-misuse",
+        summary: "data under RCU is used past its read-side section, changed without the RCU form, or freed before readers are done",
+        source: include_str!("rcu_misuse.rs"),
+        maturity: Maturity::Trial,
+    },
+    start: |_, _| Box::new(RcuMisuse::default()),
+    entered: false,
+    tree: Some(tree::judge),
+};
+
+#[derive(Default)]
+struct RcuMisuse {
+    /// Values loaded plainly from places declared `__rcu`, with what is to be said if they are followed.
+    plain: Vec<(ValueId, Claim)>,
+    unlinks: unlink::Unlinks,
+}
+
+impl Checker for RcuMisuse {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        self.unlinks.event(path, event);
+        match &event.kind {
+            EventKind::Memory(memory) => self.memory(path, event, memory, claims),
+            EventKind::Unprotected { pointer, found, access } if of_rcu(found) && *access != UnprotectedUse::Returned => {
+                claims.add(past_section(path, event, *pointer, found, access));
+            }
+            EventKind::Call(call) => {
+                if let Some(claim) = other_domain(path, event, call) {
+                    claims.add(claim);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sees_memory(&self) -> bool {
+        true
+    }
+
+    fn end(&mut self, world: &World<'_>, func: FuncId, _: &Summary, claims: &mut Claims) {
+        std::mem::take(&mut self.unlinks).end(world, func, claims);
+    }
+}
+
+/// Whether a read-side section protected an object, here or in the callee that found it.
+fn of_rcu(found: &FoundObject) -> bool {
+    found.section.is_some() || found.by.is_some_and(|(_, found)| found.rcu)
+}
+
+fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found: &FoundObject, access: &UnprotectedUse) -> Claim {
+    let name = path.describe(pointer).unwrap_or_else(|| "the object".to_owned());
+    let (world, op) = (path.world, path.body.op(found.op));
+    let message = match found.by {
+        Some((by, _)) => {
+            format!("`{name}`, which {}() found in a read-side section of its own, is used outside of any", world.func(by).name)
+        }
+        None => format!("`{name}` is used after the read-side section that it was found in has ended"),
+    };
+    let named = found.by.is_some_and(|(_, found)| found.named);
+    let sure = if words::is_test_code(world.path(path.func)) || path.state.merged || named { Confidence::Low } else { Confidence::High };
+    let mut claim = Claim::here(path, event, sure, message)
+        .assume_all(named.then(|| "no reference comes with it, other than its name says".to_owned()));
+    claim = claim.step_at(path, found.section, "begins a read-side section");
+    claim = match found.by {
+        Some((by, inner)) => {
+            let text = format!("calls {}(), which returns `{name}`", world.func(by).name);
+            claim.step_at(path, Some(found.op), text).step(by, inner.loc, "finds it in a read-side section, which has ended on return")
+        }
+        None => claim.step_at(path, op.map(|_| found.op), format!("`{name}` is found here")),
+    };
+    let text = match access {
+        UnprotectedUse::Access { argument: Some(_), callee, .. } => format!("passes `{name}` to {callee}(), outside of the section"),
+        UnprotectedUse::Access { member, .. } if !member.is_empty() => {
+            format!("loads or stores `{name}->{member}`, outside of the section")
+        }
+        _ => format!("dereferences `{name}`, outside of the section"),
+    };
+    let way = if matches!(event.way, Way::Callee(..)) { event.way } else { Way::Here };
+    claim
+        .step(path.func, event.loc, text)
+        .down(world, way)
+        .identity(format!("past section {name}"))
+        .cause(found.op)
+        .unless_protected_by_callers()
+}
+
+impl RcuMisuse {
+    /// Plain accesses to what is declared `__rcu`.
+    fn memory(&mut self, path: &Path<'_, '_>, event: &Event<'_>, memory: &Memory, claims: &mut Claims) {
+        if !self.plain.is_empty()
+            && let Some(root) = path.values.root(memory.place)
+            && let Some(at) = self.plain.iter().position(|p| p.0 == root)
+        {
+            let (_, claim) = self.plain.swap_remove(at);
+            claims.add(claim.step(path.func, event.loc, "follows the pointer"));
+        }
+        if !memory.rcu || memory.marked || !event.origin.is_empty() {
+            return;
+        }
+        let name = path.describe_place(memory.place, 0).unwrap_or_else(|| "the pointer".to_owned());
+        if !memory.store {
+            let reads = path.state.ctx.rcu > 0 && path.state.locks.held.is_empty();
+            if let Some(value) = path.values.find(Value::Entry(memory.place)).filter(|_| reads)
+                && !self.plain.iter().any(|p| p.0 == value)
+            {
+                let message = format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section");
+                let claim = Claim::here(path, event, Confidence::Medium, message)
+                    .step_at(path, path.state.since[3], "begins a read-side section")
+                    .step(path.func, event.loc, format!("loads `{name}` plainly"))
+                    .identity(format!("plain load {name}"))
+                    .unless_protected_by_callers();
+                self.plain.push((value, claim));
+            }
+        } else if !made_here(path, memory.place) {
+            let message = format!("`{name}` is declared __rcu, and stored to without rcu_assign_pointer()");
+            let claim = Claim::here(path, event, Confidence::Low, message).assume(format!("readers can reach `{name}` already"));
+            claims.add(claim.step(path.func, event.loc, format!("stores to `{name}` plainly")).identity(format!("plain store {name}")));
+        }
+    }
+}
+
+/// Whether a place lies in memory that this function has allocated, or in a local variable.
+fn made_here(path: &Path<'_, '_>, place: ValueId) -> bool {
+    let Some(root) = path.values.root(place).map(|p| path.values.pointer_root(p)) else { return false };
+    path.values.call(root).is_some() || matches!(path.values.get(root), Value::Addr(p) if path.values.local_of(p).is_some())
+}
+
+/// The domain that a pointer is asked for by is not one whose section is open.
+fn other_domain(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>) -> Option<Claim> {
+    let Some(Section::Srcu(argument)) = call.entry?.needs else { return None };
+    let wanted = *call.args.get(argument as usize)?;
+    let open: Vec<_> = path.state.locks.held.iter().filter(|l| l.kind == LockKind::Srcu).collect();
+    let place = match path.values.get(wanted) {
+        Value::Addr(place) => Some(place),
+        _ => path.values.find(Value::PDeref(wanted)),
+    }?;
+    // Of the same member of another object more is not known than that the names differ.
+    let name = path.describe(wanted)?;
+    let other = open.iter().find(|l| l.place != place).filter(|_| open.iter().all(|l| l.place != place))?;
+    let held = path.describe_place(other.place, 0)?;
+    let name = name.trim_start_matches('&');
+    if held == name {
+        return None;
+    }
+    let message = format!("{}() is told of the domain `{name}`, but the section that is open is one of `{held}`", call.name);
+    let claim = Claim::here(path, event, Confidence::High, message).step_at(path, other.op, format!("enters a section of `{held}`"));
+    Some(claim.step(path.func, event.loc, format!("asks for a pointer that `{name}` protects")).identity(format!("srcu {name} {held}")))
+}

@@ -1,0 +1,129 @@
+//! Objects that are freed at once after they were unlinked where readers walk.
+//!
+//! Unlinking and freeing are put together at the end of a function, by control flow: the unlinking has to come first on every way to the free, and nothing on
+//! the ways between may wait for a grace period. A callee that may sleep counts as waiting, and so does one that was not read.
+
+use cuthere_analysis::{Claim, Claims, words};
+use cuthere_base::{Confidence, Loc, Symbol};
+use cuthere_flow::body::{Body, Expr, OpId, OpKind, Target};
+use cuthere_flow::engine::event::{CallEvent, EventKind};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Way};
+use cuthere_flow::value::{Origin, Value, ValueId};
+use cuthere_kernel::ListOp;
+
+struct Unlink {
+    object: ValueId,
+    op: OpId,
+    loc: Loc,
+    by: Symbol,
+}
+
+/// What a function unlinks, frees and waits for.
+#[derive(Default)]
+pub(super) struct Unlinks {
+    unlinked: Vec<Unlink>,
+    freed: Vec<(ValueId, OpId, Claim)>,
+    waits: Vec<OpId>,
+}
+
+impl Unlinks {
+    pub(super) fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
+        match &event.kind {
+            EventKind::List { op: ListOp::Remove, link, rcu: true, .. } => {
+                if let (Some(root), Way::Model(by)) = (path.values.root(*link), event.way) {
+                    self.unlink(path.values.pointer_root(root), event, by);
+                }
+            }
+            EventKind::Call(call) => {
+                for object in replaced(path, event.op, call) {
+                    self.unlink(object, event, call.name);
+                }
+                if call.entry.is_none() && call.callees.is_empty() && path.world.model.entry(call.name).is_none() {
+                    self.wait(event.op);
+                }
+            }
+            EventKind::Wait { .. } | EventKind::MaySleep { .. } if !self.unlinked.is_empty() => self.wait(event.op),
+            EventKind::Free { object, freed, before: None, .. } if !self.unlinked.is_empty() => {
+                let certain =
+                    !freed.deferred && !freed.last && !freed.put && !freed.handle && !freed.by_state && event.unconditional(path.world);
+                let root = path.values.pointer_root(*object);
+                if certain && !self.freed.iter().any(|f| f.1 == event.op) && self.unlinked.iter().any(|u| u.object == root) {
+                    let name = path.describe(root).unwrap_or_else(|| "the object".to_owned());
+                    let message = format!("`{name}` is freed by {}() before a grace period has ended since it was unlinked", freed.by);
+                    let weak = words::is_test_code(path.world.path(path.func)) || ends_use(path.body);
+                    let claim = Claim::here(path, event, if weak { Confidence::Low } else { Confidence::High }, message);
+                    let claim = if weak { claim.assume("readers may still be there") } else { claim };
+                    self.freed.push((root, event.op, claim.identity(format!("free at once {name}"))));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn unlink(&mut self, object: ValueId, event: &Event<'_>, by: Symbol) {
+        if !self.unlinked.iter().any(|u| u.object == object && u.op == event.op) && self.unlinked.len() < 16 {
+            self.unlinked.push(Unlink { object, op: event.op, loc: event.loc, by });
+        }
+    }
+
+    fn wait(&mut self, op: OpId) {
+        if !self.waits.contains(&op) {
+            self.waits.push(op);
+        }
+    }
+
+    pub(super) fn end(self, world: &World<'_>, func: FuncId, claims: &mut Claims) {
+        let body = world.func(func);
+        for (object, op, claim) in self.freed {
+            let first = |u: &&Unlink| u.object == object && before(body, u.op, op) && body.dominates(u.op, body.block_of(op));
+            let Some(u) = self.unlinked.iter().find(first) else { continue };
+            if self.waits.iter().any(|&w| w != u.op && (w == op || before(body, u.op, w) && before(body, w, op))) {
+                continue;
+            }
+            let Some(free) = body.op(op) else { continue };
+            let claim = claim.step(func, u.loc, format!("unlinks it by {}(); readers may go on with it", u.by));
+            claims.add(claim.step(func, free.loc, "frees it at once").cause(op));
+        }
+    }
+}
+
+/// Whether one operation may come before another.
+fn before(body: &Body, a: OpId, b: OpId) -> bool {
+    match (body.block_of(a), body.block_of(b)) {
+        (Some(x), Some(y)) if x == y => a < b,
+        (Some(x), Some(y)) => body.reaches(x, y, None),
+        _ => false,
+    }
+}
+
+/// Whether a function, by its name, is what comes last: then there may be no readers any more.
+fn ends_use(body: &Body) -> bool {
+    let last = |w: &str| {
+        matches!(w, "exit" | "fini" | "destroy" | "uninit" | "cleanup" | "teardown" | "release" | "free" | "remove" | "purge" | "flush")
+    };
+    body.name.as_str().split('_').any(last) || body.annotations.iter().any(|a| a.as_str() == "__exit")
+}
+
+/// What a pointer under RCU led to that a call has made to lead elsewhere: what was read from the same place before, and what the call returns.
+fn replaced(path: &Path<'_, '_>, op: OpId, call: &CallEvent<'_>) -> Vec<ValueId> {
+    let Some(entry) = call.entry else { return Vec::new() };
+    if entry.percpu.is_some() || !entry.accesses.iter().any(|a| a.store && a.named) {
+        return Vec::new();
+    }
+    let body = path.body;
+    let argument = |op: OpId| match body.op(op).map(|o| o.kind) {
+        Some(OpKind::Call { target: Target::Name(name), args, .. }) => body.call_args(args).first().map(|e| (name, body.expr(*e))),
+        _ => None,
+    };
+    let Some((_, Expr::Addr(place))) = argument(op) else { return Vec::new() };
+    let reads = |id: OpId| match argument(id) {
+        Some((name, Expr::Load(p, _))) => {
+            p == place && path.world.model.entry(name).is_some_and(|e| e.accesses.iter().any(|a| !a.store && a.named))
+        }
+        _ => false,
+    };
+    let earlier = body.all_ops().map(|(id, _)| id).take_while(|id| *id < op).filter(|id| reads(*id));
+    earlier.chain(std::iter::once(op)).filter_map(|id| path.values.find(Value::Fresh(Origin::Result(id)))).collect()
+}

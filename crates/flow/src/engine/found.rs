@@ -1,0 +1,131 @@
+//! Objects that are found in a shared structure under a protection (a read-side section, a lock), and what becomes of them when it ends.
+//!
+//! Others may take the object out and free it as soon as the protection is gone, unless a reference was taken. Known are pointers that
+//! RCU primitives give, elements of lists that are walked, and results of look-ups, each with what was held here when it was found. Kept by value, whatever path:
+//! a pointer is always found under the same section. An object is taken for one's own once it is referenced, marked (something is stored in it), unlinked, or handed
+//! to a function whose name speaks of that: such names only silence.
+
+use super::call::Call;
+use super::event::UnprotectedUse;
+use super::*;
+use crate::program::naming::{names_claim, names_referenced};
+
+/// Objects of one function that are followed.
+const FOUND_MAX: usize = 16;
+
+/// An object found.
+#[derive(Clone, Debug)]
+pub struct FoundObject {
+    pub pointer: ValueId,
+    pub op: OpId,
+    /// The read-side section that it was found in.
+    pub section: Option<OpId>,
+    /// The locks held when it was found, other than by callers.
+    pub locks: SmallVec<[(ValueId, Symbol); 2]>,
+    /// Bottom halves, interrupts or preemption were disabled.
+    atomic: bool,
+    /// A callee found it, and its protection had ended when that returned.
+    pub by: Option<(FuncId, FoundResult)>,
+    /// The element's record, if it is one of a list.
+    pub record: Record,
+    claimed: bool,
+    told: bool,
+}
+
+impl FoundObject {
+    /// Whether what protected the object when it was found still does.
+    fn protected(&self, state: &State) -> bool {
+        self.section.is_some_and(|s| state.ctx.rcu > 0 && state.since[3] == Some(s))
+            || self.locks.iter().any(|l| state.locks.held.iter().any(|h| h.place == l.0))
+            || self.atomic && (state.ctx.bh > 0 || state.ctx.irq > 0 || state.ctx.preempt > 0 || state.locks.spin())
+    }
+}
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// A pointer was found. `rcu`: a read-side section protects what it leads to.
+    pub(super) fn find(&mut self, op: OpId, pointer: ValueId, rcu: bool, by: Option<(FuncId, FoundResult)>, record: Record, state: &State) {
+        let section = state.since[3].filter(|_| state.ctx.rcu > 0);
+        let own = state.locks.held.iter().filter(|l| l.op.is_some());
+        let locks: SmallVec<[(ValueId, Symbol); 2]> = own.map(|l| (l.place, l.class)).collect();
+        let context = state.ctx.rcu > 0 && section.is_none() || state.locks.held.len() > locks.len() || !state.locks.asserted.is_empty();
+        let atomic = state.ctx.bh > 0 || state.ctx.irq > 0 || state.ctx.preempt > 0;
+        // What callers hold outlives everything here; what nothing protects is another matter, unless a callee says that it was protected.
+        let covered = section.is_some() && rcu || !locks.is_empty() || by.is_some() && !atomic && state.ctx.rcu <= 0;
+        if context || !covered || self.found.len() >= FOUND_MAX || self.found.iter().any(|f| f.pointer == pointer) {
+            return;
+        }
+        self.found.push(FoundObject { pointer, op, section, locks, atomic, by, record, claimed: false, told: false });
+    }
+
+    /// A found object is dereferenced.
+    pub(super) fn use_found(&mut self, root: ValueId, state: &State, site: &Site) {
+        let used = UnprotectedUse::Access { member: site.member, argument: site.argument, callee: site.callee };
+        self.unprotected(root, used, state, (site.op, site.loc, site.origin, site.way));
+    }
+
+    fn unprotected(&mut self, root: ValueId, access: UnprotectedUse, state: &State, (op, loc, origin, way): (OpId, Loc, Symbol, Way)) {
+        let Some(i) = self.found.iter().position(|f| f.pointer == root) else { return };
+        let f = &self.found[i];
+        if f.claimed || f.told || f.protected(state) || state.objects.holds(root) || state.atomic() || state.locks.doubtful {
+            return;
+        }
+        let found = f.clone();
+        let kind = EventKind::Unprotected { pointer: root, found: &found, access };
+        self.show(state, Event { op, loc, origin, way, kind });
+        self.found[i].told = access != UnprotectedUse::Returned;
+    }
+
+    /// A value is returned: whether it leads to what nothing protects any more.
+    pub(super) fn return_found(&mut self, value: ValueId, block: BlockId, loc: Loc, state: &State) {
+        let root = self.values.pointer_root(value);
+        let Some(f) = self.found.iter().find(|f| f.pointer == root) else { return };
+        let known = state.known(self.values, root);
+        if known.is_zero()
+            || known.is_err() == Some(true)
+            || f.claimed
+            || f.protected(state)
+            || state.objects.holds(root)
+            || state.locks.doubtful
+        {
+            return;
+        }
+        let (class, rcu) = match (f.locks.last(), f.section, &f.by) {
+            (Some((_, class)), None, _) => (*class, false),
+            (_, Some(_), _) => (Symbol::EMPTY, true),
+            (_, _, Some((_, found))) => (found.class, found.rcu),
+            _ => return,
+        };
+        let named = names_referenced(self.body.name) || f.by.as_ref().is_some_and(|(_, found)| found.named);
+        let way = f.by.as_ref().map_or(Way::Here, |(callee, _)| Way::Callee(*callee, EffectId::OUTCOME));
+        let at = self.body.op(f.op).map_or(loc, |op| op.loc);
+        self.returned = Some(FoundResult { class, rcu, loc: at, by: f.by.as_ref().map(|(callee, _)| *callee), record: f.record, named });
+        let origin = self.body.block(block).origin;
+        let end = OpId(self.body.block(block).ops.1);
+        self.unprotected(root, UnprotectedUse::Returned, state, (end, loc, origin, way));
+    }
+
+    /// Something is stored in an object, which marks it as in use where a lock keeps others from taking it meanwhile.
+    pub(super) fn claim_stored(&mut self, place: ValueId) {
+        if let Some(pointer) = self.values.root(place) {
+            let root = self.values.pointer_root(pointer);
+            self.found.iter_mut().filter(|f| f.pointer == root && !f.locks.is_empty()).for_each(|f| f.claimed = true);
+        }
+    }
+
+    /// A call gets found objects: it may take a reference or unlink them.
+    pub(super) fn claim_handed(&mut self, call: &Call<'_>, callees: &[FuncId]) {
+        let model = self.world.model.entry(call.name);
+        let takes = model.is_some_and(|e| {
+            !e.refs.is_empty() || e.links.is_some() || e.unlinks.is_some() || !e.frees.is_empty() || !e.callbacks.is_empty()
+        });
+        let unread = model.is_none() && callees.is_empty();
+        if takes || unread || names_claim(call.name) {
+            // What hangs on a member (`dev_hold(port->dev)`) often keeps the whole.
+            let values = &*self.values;
+            for f in self.found.iter_mut().filter(|f| !f.claimed) {
+                let pointer = values.get(f.pointer);
+                f.claimed = call.values.iter().any(|&v| values.rests_on(v, &|part| part == pointer));
+            }
+        }
+    }
+}
