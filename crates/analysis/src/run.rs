@@ -17,7 +17,7 @@ use cuthere_flow::program::link::{link, undefined};
 use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -245,13 +245,14 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         contexts: &contexts,
         graph: &graph,
     };
-    for (n, check) in checks {
+    let judged = |(n, check): &(u8, &Check)| {
+        let mut late = Claims::of(*n);
         if let Some(judge) = check.tree {
-            let mut late = Claims::of(*n);
             judge(&tree, &mut late);
-            claims.extend(late.take_all());
         }
-    }
+        late.take_all()
+    };
+    claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     let wanted = |path: &str| {
         options.paths.is_empty()
             || options
