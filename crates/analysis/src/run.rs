@@ -300,7 +300,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 continue;
             }
             let callers = callers.get_or_insert_with(|| Callers::new(world));
-            if let Some(by) = handovers.other_half(world, callers, claim.at.0, left.class, left.kept) {
+            if let Some(by) = handovers.other_half(callers, claim.at.0, left.class, left.kept) {
                 if left.falls {
                     continue;
                 }

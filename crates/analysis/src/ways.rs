@@ -99,16 +99,6 @@ pub fn same_condition(body: &Body, a: OpId, b: OpId) -> bool {
     !first.is_empty() && arms(b).any(|arm| first.contains(&arm))
 }
 
-/// Whether a function that was not read got the object that a lock, by its name, is in: it may have given the lock back.
-pub fn handed_on(path: &Path<'_, '_>, since: OpId, lock: &str) -> bool {
-    let owner =
-        |text: &str| lock.trim_start_matches('&').strip_prefix(text.trim_start_matches('&')).is_some_and(|r| r.starts_with(['-', '.']));
-    path.state.unread.iter().filter(|op| **op > since).any(|op| match path.body.op(*op).map(|op| op.kind) {
-        Some(OpKind::Call { args, .. }) => path.body.call_args(args).iter().any(|a| owner(&path.body.text(*a))),
-        _ => false,
-    })
-}
-
 /// A lock in the source's words; `None`: it has no name here.
 pub fn lock_name(path: &Path<'_, '_>, lock: &Held) -> Option<String> {
     // A callee's lock that could not be named stands for itself by the name of its class.

@@ -40,7 +40,7 @@
 //! Memory keeps what it holds over calls that are not given its address. Locks that callers hold without saying so, and calls through pointers with
 //! several targets, are not followed.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
 use cuthere_flow::domain::Held;
@@ -120,6 +120,11 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let claim = match held.and_then(|h| h.op) {
         Some(op) => claim.step_at(path, Some(op), format!("takes `{name}`{}", by_callee(path, op))).cause(op),
         None => claim.step(path.func, path.body.loc, format!("`{}` is called with `{name}` held, as it says", path.body.name)),
+    };
+    // Each round of a loop takes it, and another function gives it back.
+    let claim = match held {
+        Some(h) if h.op == Some(event.op) => claim.unless_completed(Left { class: lock.class, kept: true, falls: false, by: None }),
+        _ => claim,
     };
     let claim = match event.way {
         Way::Callee(f, _) => claim.step(path.func, event.loc, format!("calls {}()", world.func(f).name)).down(world, event.way),

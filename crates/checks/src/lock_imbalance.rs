@@ -152,7 +152,7 @@ impl Checker for LockImbalance {
                 }
             }
         }
-        for stray in self.strays.iter().filter(|s| s.claim.left.is_none_or(|l| !self.retaken.contains(&l.class))) {
+        for stray in self.strays.iter().filter(|s| !self.was_held(&s.claim)) {
             let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
             if pairs.clone().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
@@ -229,13 +229,13 @@ impl LockImbalance {
                 let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
                 let most = match lock.kind {
                     // Given back by whoever is done, not by whoever took it.
-                    LockKind::Semaphore => Confidence::Low,
-                    LockKind::WwMutex | LockKind::Srcu => Confidence::Medium,
+                    LockKind::Semaphore | LockKind::WwMutex => Confidence::Low,
+                    LockKind::Srcu => Confidence::Medium,
                     _ => Confidence::High,
                 };
                 // Taken by a function of its own, it is given back by one.
                 let by = path.world.callees(path.func, op).and_then(|c| c.list().first().copied());
-                let most = if by.is_some() && ways::handed_on(path, op, &name) { Confidence::Low } else { most.min(claim.confidence) };
+                let most = if by.is_some() && path.unread_since(op).is_some() { Confidence::Low } else { most.min(claim.confidence) };
                 let left = Left { class: lock.class, kept: true, falls: false, by };
                 exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
             }
@@ -252,6 +252,11 @@ impl LockImbalance {
             exit.claim = Some(decided(path, claim).step(path.func, event.loc, "returns"));
         }
         self.exits.push(exit);
+    }
+
+    /// Whether the lock that a claim is about is the caller's, given back for a while.
+    fn was_held(&self, claim: &Claim) -> bool {
+        claim.left.is_some_and(|l| self.retaken.contains(&l.class))
     }
 
     /// Whether some way out keeps a lock of the class that a claim is about.
@@ -272,12 +277,12 @@ impl LockImbalance {
     }
 
     /// How sure it is that a way out keeps what it should not.
-    fn judge(&self, body: &Body, exit: &Exit, (taken, name, _): &(OpId, String, Claim)) -> Option<Confidence> {
+    fn judge(&self, body: &Body, exit: &Exit, (taken, name, claim): &(OpId, String, Claim)) -> Option<Confidence> {
         let taken = *taken;
         let given: Vec<&(OpId, OpId, Match)> = self.pairs.iter().filter(|p| p.0 == taken).collect();
         // Whoever gets an object may get it locked.
         let object = body.ret_ptr && exit.answer == Answer::Open;
-        if given.is_empty() || exit.unclear || object || self.collects.contains(&taken) {
+        if given.is_empty() || exit.unclear || object || self.was_held(claim) || self.collects.contains(&taken) {
             return None;
         }
         let free = |e: &&Exit| !e.unclear && e.kept.iter().all(|k| k.0 != taken && (k.1 != *name || name.is_empty()));

@@ -3,7 +3,7 @@
 //! A function that returns with a lock held, or that gives back one which it has not taken, is no defect if somebody does the other half. Noted per
 //! function are the classes of locks that some way out keeps or gives back beyond what held at entry, and the callees whose lock, or whose
 //! giving back, the function itself completes. The other half is seen where a caller completes it, or, where a callback, a table or another
-//! thread does, by a function of no caller that ends with the opposite of it.
+//! thread does, by a function that ends with the opposite of it and is completed by nobody.
 
 use super::facts::Fact;
 use crate::engine::Path;
@@ -98,13 +98,12 @@ impl Handovers {
         self.completed.contains(&func)
     }
 
-    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function without a caller that leaves the
-    /// opposite of the class.
-    pub fn other_half(&self, world: &World<'_>, callers: &Callers, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
+    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that leaves the opposite of the
+    /// class, of which no caller does the other half.
+    pub fn other_half(&self, callers: &Callers, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
         self.completed_above(callers, func, class, kept, 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
-            let root = |f: &&FuncId| **f != func && callers.of(**f).is_empty() && world.summaries[f.index()].get().is_some();
-            opposite.iter().find(root).copied()
+            opposite.iter().find(|f| **f != func && self.completed_above(callers, **f, class, !kept, 0).is_none()).copied()
         })
     }
 
