@@ -24,8 +24,10 @@
 //! ## How it decides
 //!
 //! Every way out is compared with the others: a lock that was taken here and is still held, where others have given it back and return the same
-//! kind of result, is reported at the return. That a function keeps a lock is a contract if it never gives it back, if only its successes keep it, or
-//! if an argument says so. Locks that callees take or give back for their callers count, told apart by result and arguments.
+//! kind of result, is reported at the return; so is one that no way out gives back, and one that is given back where it was not taken. What a function leaves is right
+//! if somebody does the other half: a caller of it, or of one that hands it on, or a function that ends with the opposite and that nobody completes
+//! (`start` and `stop` of a table, a completion). Locks that callees take or give back for their callers count, told apart by result and arguments.
+//! A caller's lock that is given back for a while, and what happens under one condition, as it is written, are left alone.
 //! `__must_hold()`, `__acquires()`, `__releases()` and `__cond_acquires()` are taken at their word, and checked where they stand at a function that can
 //! be seen to keep them on other ways.
 //!
@@ -33,15 +35,13 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a return that fails keeps a lock that every way to it takes, others give back the very lock, and no paths were merged; a lock is given
-//!   back twice on one path.
-//! * **low**: what was wrong more often than right when it was looked up: locks given back that were not taken on this path (the conditions go together in ways
-//!   that are not seen), returns that do not fail (by contract), interrupts and preemption left off, annotations; a call on the way that may have given it back; tests.
+//! * **medium**: nobody does the other half, and: a return that fails keeps a lock that every way to it takes; a return that does not fail keeps it, or none gives it
+//!   back; a lock is given back twice on one path; or untaken on a path that was followed from its beginning.
+//! * **low**: somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
-//! A function that forgets the lock on every way out looks like one that takes it for its caller. Locks handed to a completion, an interrupt or another
-//! thread are seen as kept. All locks of an array, taken in a loop, are left alone.
+//! A lock is known by its class, so that one partner of a class answers for all its locks. All locks of an array, taken in a loop, are left alone.
 
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
