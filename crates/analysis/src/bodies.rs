@@ -5,9 +5,10 @@ use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::program::Program;
 use cuthere_flow::body::{BodyLowering, Record};
 use cuthere_flow::program::link::Binding;
+use cuthere_flow::program::tables::Table;
 use cuthere_incremental::{Bodies, Incomplete, Keep, Kept, hash_of, pack_bodies};
 use cuthere_ir::tables::{ContainerOf, LowerTables, PlaceMacro};
-use cuthere_ir::{BodyReader, ConstValue, GlobalInit, LowerCx};
+use cuthere_ir::{BodyReader, ConstValue, GlobalInit, LowerCx, PathStep};
 use cuthere_kernel::{Model, Test};
 use rayon::prelude::*;
 
@@ -81,6 +82,7 @@ pub fn read(program: &Program<'_>, model: &Model, keep: Option<&dyn Keep>, progr
         all.funcs.extend(part.funcs);
         all.hashes.extend(part.hashes);
         all.bindings.extend(part.bindings);
+        all.tables.extend(part.tables);
         all.incomplete.extend(part.incomplete);
     }
     if let Some(kept) = kept {
@@ -120,6 +122,7 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
                 if item.kind == ItemKind::MacroUse || item.hi - item.lo > 24 {
                     for global in reader.item(at).globals {
                         bind(program, &global, file, &mut out.bindings);
+                        out.tables.extend(table(program, &global, file));
                     }
                 }
             }
@@ -137,4 +140,23 @@ fn bind(program: &Program<'_>, global: &GlobalInit, file: FileId, out: &mut Vec<
             out.push(Binding { record: Record::of(program, record), field, function, file, loc: entry.loc });
         }
     }
+}
+
+/// A variable whose own members hold functions, as a table.
+fn table(program: &Program<'_>, global: &GlobalInit, file: FileId) -> Option<Table> {
+    let mut record = None;
+    let mut members: Vec<(Symbol, Option<Symbol>)> = Vec::with_capacity(global.entries.len());
+    let mut holds = false;
+    for entry in &global.entries {
+        let Some(PathStep::Field { record: Some(id), name }) = entry.path.first() else { return None };
+        let function = match entry.value {
+            ConstValue::Function(function) if entry.path.len() == 1 => Some(function),
+            _ => None,
+        };
+        holds |= function.is_some();
+        record = record.or(Some(*id));
+        members.push((*name, function));
+    }
+    let record = Record::of(program, record.filter(|_| holds)?);
+    Some(Table { name: global.name, record, shared: !global.is_static, file, members: members.into() })
 }

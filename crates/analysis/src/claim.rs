@@ -46,6 +46,8 @@ pub struct Claim {
     pub identity: String,
     /// For claims that are weighed by what others do with the same result.
     pub belief: Option<Belief>,
+    /// What the claim rests on in called functions that others rest on as well: which way a condition there comes out, which function a table holds.
+    pub rests_on: Vec<String>,
     /// For claims that an argument may be NULL: they fall if every caller hands an object.
     pub handed: Option<u8>,
     /// For claims about what a function leaves of a lock.
@@ -85,6 +87,7 @@ impl Claim {
             context: String::new(),
             identity: String::new(),
             belief: None,
+            rests_on: Vec::new(),
             handed: None,
             left: None,
             alone: false,
@@ -237,12 +240,24 @@ impl Claim {
         self
     }
 
-    /// Names a weakness of the place, which lowers the level by one.
+    /// The function whose paths were run.
+    pub(crate) fn root(&self) -> FuncId {
+        self.steps.first().map_or(self.at.0, |step| step.func)
+    }
+
+    /// Names a weakness of the place, which lowers the level by one; in tests, to low.
     pub fn weakness(mut self, what: Option<&str>) -> Claim {
         if let Some(what) = what {
-            self.confidence = if self.confidence == Confidence::High { Confidence::Medium } else { Confidence::Low };
+            let boot = self.confidence == Confidence::High && what != words::TEST;
+            self.confidence = if boot { Confidence::Medium } else { Confidence::Low };
             self.assumes.push(what.to_owned());
         }
+        self
+    }
+
+    /// Names what it rests on in called functions: if many rest on the same, these know better.
+    pub fn rests_on(mut self, all: impl IntoIterator<Item = String>) -> Claim {
+        self.rests_on.extend(all);
         self
     }
 

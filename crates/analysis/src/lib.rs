@@ -12,6 +12,7 @@ mod options;
 mod paths;
 mod question;
 mod run;
+mod shared;
 mod tree;
 pub mod ways;
 pub mod words;

@@ -7,6 +7,7 @@ use crate::learn::Learned;
 use crate::options::{IndexUse, Options, Outcome, Progress, Stats};
 use crate::paths::{Report, Reports, analyse};
 use crate::question::{self, FunctionAnswer};
+use crate::shared;
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
@@ -14,6 +15,7 @@ use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetime
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Part};
 use cuthere_flow::program::link::{link, undefined};
+use cuthere_flow::program::tables::Tables;
 use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
@@ -134,6 +136,7 @@ fn with_reports<R>(
     });
     stats.part = !whole;
     stats.index = outside.as_ref().map(|o| IndexUse { made: o.made, functions: o.used, stale: o.stale });
+    let tables = Tables::new(bodies.tables, &funcs);
     let links = link(&program, model, preemption, &funcs, &bodies.bindings, outside.as_ref().map(|o| &o.by_name));
     clock.lap(&mut stats, "links");
 
@@ -158,6 +161,8 @@ fn with_reports<R>(
         entry_points: links.entry_points,
         releases: links.releases,
         bound: links.bound,
+        tables,
+        excused: links.excused,
         gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
         gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
         preemption,
@@ -253,6 +258,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         late.take_all()
     };
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
+    shared::weigh(&mut claims);
     let wanted = |path: &str| {
         options.paths.is_empty()
             || options

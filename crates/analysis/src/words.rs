@@ -3,6 +3,7 @@
 use cuthere_base::Symbol;
 use cuthere_flow::body::Body;
 use cuthere_flow::domain::{Ground, Preemption, State, Wait};
+use cuthere_flow::engine::Path;
 use cuthere_flow::program::{EntryPoint, World};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Level, LockKind};
@@ -113,12 +114,20 @@ pub fn is_boot_code(body: &Body) -> bool {
     body.annotations.iter().any(|a| a.as_str().starts_with("__init"))
 }
 
+/// What is said of tests.
+pub(crate) const TEST: &str = "this is a test, or runs in user space";
+
 /// Why a place counts for less than others: what is found there does not bring a running machine down.
 pub fn weak_place(world: &World<'_>, func: FuncId) -> Option<&'static str> {
     if is_test_code(world.path(func)) {
-        return Some("this is a test, or runs in user space");
+        return Some(TEST);
     }
     is_boot_code(world.func(func)).then_some("this runs once, at boot or when a module is loaded")
+}
+
+/// Whether a function belongs to one kind of machine, where what its firmware says is known.
+pub fn of_one_machine(path: &Path<'_, '_>) -> bool {
+    path.world.path(path.func).starts_with("arch/")
 }
 
 /// Whether a file is a test, or a program that runs in user space: what is found there does not bring a machine down.

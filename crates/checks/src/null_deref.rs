@@ -31,14 +31,16 @@
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
 //!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a test of that pointer alone earlier on the path, with the
-//!   dereference in the same function; NULL by assignment on a path that the arguments alone decide; a pointer that is dereferenced on every
-//!   way to its test.
+//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; an operation
+//!   that the table at hand leaves out, or one of the tables of this file, where a sibling is tested.
 //! * **low**: what was wrong more often than right when it was looked up. NULL that a body returns though few others test for it: most callers know
-//!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it. A test that is one part of a
-//!   larger condition, that only chooses a value, or that a macro makes, with the dereference later: such tests are made for safety's sake. Members that
-//!   most others test: each has its own reason to know. A pointer loaded from memory that is tested after its use: others may have changed it.
-//!   An argument of a static function whose every caller hands an object. Zeroed members on paths that were merged.
-//! * One level less: boot code, tests, programs in user space, and calls that also answered through a variable that was tested.
+//!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it, or as the other arm
+//!   of a conversion (`p ? to_x(p) : NULL`). A test that is one part of a larger condition, that only chooses a value, or that a macro makes, with the
+//!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its
+//!   use, for the same reason. Members that most others test: each has its own reason to know.
+//!   An argument of a static function whose every caller hands an object. Zeroed members on paths that were merged. Tests, and programs in user space.
+//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and calls that also answered through a variable that was
+//!   tested.
 //!
 //! ## What it assumes and misses
 //!
@@ -84,6 +86,10 @@ impl Checker for NullDeref {
                 Some(NullCause::Call(call)) => unchecked(path, event, access, call),
                 Some(NullCause::Known) => known(path, event, access),
                 Some(NullCause::Zeroed) => zeroed(path, event, access),
+                Some(NullCause::LeftOut { table, known, own }) => {
+                    // Of objects that other files make, these know which operations they have.
+                    left_out(path, event, access, table, known).map(|c| if own { c } else { c.sure(Confidence::Low) })
+                }
                 Some(NullCause::Field(..)) | None => None,
             },
             EventKind::Test { value, block, .. } if event.origin.is_empty() => {
@@ -128,13 +134,15 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
     };
     let args = path.body.call_args(args);
     let place = words::weak_place(world, path.func);
+    let lookup = world.model.entry(giver.name(world)).is_some_and(|e| e.lookup);
     let belief = Belief {
         giver,
         why,
         outside: args.iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| path.from_outside(l))),
-        lookup: world.model.entry(giver.name(world)).is_some_and(|e| e.lookup),
+        lookup,
         // What the call left in a variable whose address it got (`err`, a length) may tell of the failure too.
-        weak: place.is_some() || path.decided_by(call, &path.locals_given(args)),
+        weak: place.is_some() || lookup && words::of_one_machine(path) || path.decided_by(call, &path.locals_given(args)),
+        test: words::is_test_code(world.path(path.func)),
         tested_here: false,
     };
     let message = match (event.way, access.argument) {
@@ -172,15 +180,19 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
     let Some(test) = test else {
         // NULL by assignment only. Behind a loop that may have run zero times it is most often a search that finds something, and other
         // decisions most often go together with it.
-        let always = access.text.and_then(|e| path.body.loaded_local(e)).is_some_and(|l| path.always_null(l));
-        let decided = !indirect && path.decided_by_arguments();
+        let local = access.text.and_then(|e| path.body.loaded_local(e));
+        let always = local.is_some_and(|l| path.always_null(l));
+        // What a conversion gives for NULL (`p ? to_x(p) : NULL`) is there for others.
+        let decided = !indirect && path.decided_by_arguments() && local.is_none_or(|l| path.set_to_null(l));
         let confidence = if always || decided { Confidence::Medium } else { Confidence::Low };
         let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
         return literal.then(|| claim.sure(confidence).weakness(weak));
     };
     let plain = !path.left_loop() && !path.state.merged && event.unconditional(path.world);
     let (sure, tied) = (test.fresh && plain, indirect && !(test.independent && plain));
-    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied {
+    // What was decided since about anything but arguments goes together with the test more often than not.
+    let since = !sure && !test.independent;
+    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since {
         Confidence::Low
     } else if !sure || handed(path, access.pointer).is_some() {
         Confidence::Medium
@@ -211,6 +223,26 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
     Some(claim.weakness(words::weak_place(path.world, path.func)))
 }
 
+/// An operation that a table leaves out is called: the table at hand, or one of those that the object may have, where a sibling of the operation was
+/// tested before.
+fn left_out(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, table: Symbol, known: bool) -> Option<Claim> {
+    let name = path.body.text(access.text?);
+    let place = |v: ValueId| match path.values.get(v) {
+        Value::Entry(place) => match path.values.get(place) {
+            Value::PField(base, member, _) => Some((base, member)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (base, member) = place(access.pointer)?;
+    let sibling = || path.decisions().filter_map(|d| place(d.tested?)).find(|p| p.0 == base && p.1 != member).map(|p| p.1);
+    let sibling = if known { None } else { Some(sibling()?) };
+    let message = format!("`{name}` may be NULL and is called: `{table}` leaves `{member}` out");
+    let claim = Claim::here(path, event, Confidence::Medium, message).step(path.func, event.loc, format!("calls `{name}`"));
+    let siblings = sibling.map(|s| format!("`{s}` is tested before it is called, so `{member}` may be missing as well"));
+    Some(claim.identity(format!("left out {member}")).assume_all(siblings).weakness(words::weak_place(path.world, path.func)))
+}
+
 fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
     Claim::here(path, event, Confidence::Medium, format!("`{name}` is NULL on this path and is dereferenced"))
         .identity(format!("known {name}"))
@@ -226,10 +258,8 @@ fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: Bl
     let OpKind::Access { ptr, member } = deref.kind else { return None };
     let text = path.body.text(ptr);
     let what = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
-    // Others may have changed what lies in memory.
-    let in_memory = path.member(value).is_some() && path.variable(value).is_none();
-    let confidence = if in_memory { Confidence::Low } else { Confidence::Medium };
-    let claim = Claim::here(path, event, confidence, format!("`{text}` is dereferenced before it is tested for NULL"))
+    // Looked up, nearly all of these tests were made for safety's sake.
+    let claim = Claim::here(path, event, Confidence::Low, format!("`{text}` is dereferenced before it is tested for NULL"))
         .step(path.func, deref.loc, what)
         .step(path.func, event.loc, format!("tests `{text}` for NULL"))
         .assume(format!("the test of `{text}` at line {} is needed", event.loc.line))

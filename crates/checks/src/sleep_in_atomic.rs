@@ -35,13 +35,18 @@
 //!
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
-//! * **medium**: the way leads through an operations table with several implementations, or depends on the state of objects; the context is only
-//!   customary; the code runs at boot alone, or is a test.
-//! * **low**: it depends on an argument whose value is not known here; an assertion must have failed, or the last reference be dropped.
+//! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, or a context that is only customary; or the
+//!   code runs at boot alone, or the way is long.
+//! * **low**: what was wrong more often than right when it was looked up. Two such things. A way through an operations table with several
+//!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
+//!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
+//!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
+//!   that must have failed, or a last reference, unless the object was just taken off its list. Tests.
 //!
 //! ## What it assumes and misses
 //!
-//! Conditions other than on arguments and locals are taken for possible. Calls through pointers with very many possible targets are
+//! Resuming a device is taken to sleep, unless the same file calls `pm_runtime_irq_safe()`. Operations that must not sleep for some arguments only
+//! (`inode_operations.permission` with `MAY_NOT_BLOCK`) are entered with these. Conditions other than on arguments and locals are taken for possible. Calls through pointers with very many possible targets are
 //! not followed. Interrupts run in threads on `--preempt rt` unless the flags of their request are constants that forbid it.
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
@@ -106,7 +111,13 @@ fn grounds(path: &Path<'_, '_>, way: &SleepWay) -> Vec<Ground> {
 
 /// 0: nothing is open; 1: a path condition on an argument or on memory; 2: bits of an argument.
 fn open_conditions(way: &SleepWay) -> u8 {
-    let weight = |(subject, test): &(Subject, Test)| if matches!(test, Test::In(_)) || !subject.is_arg() { 1 } else { 2 };
+    let weight = |(subject, test): &(Subject, Test)| match test {
+        // How many functions a table's member may be counts by itself.
+        Test::Function(_) => 0,
+        Test::In(_) => 1,
+        _ if !subject.is_arg() => 1,
+        _ => 2,
+    };
     way.condition.iter().map(|g| g.iter().map(weight).max().unwrap_or(0)).min().unwrap_or(0)
 }
 
@@ -219,23 +230,31 @@ fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Sl
             assumes.push(format!("`{record}.{field}` is one of the {} of {} implementations that may sleep", way.share.0, way.share.1));
         }
     }
+    let given = if way.modes > 0 { given(path.world, way.way) } else { Vec::new() };
     if way.modes > 0 {
-        let given = given(path.world, way.way);
         assumes.extend(given.is_empty().then(|| "the state of the objects involved lets the called functions take this way".to_owned()));
-        assumes.extend(given);
+        assumes.extend(given.iter().map(|g| g.text.clone()));
     }
-    // With preemption off a fault does not sleep, it fails.
-    let end = path.world.model.entry(chain(path.world, way.way).primitive);
-    let faults = !path.state.locks.spin() && end.is_some_and(|e| e.faults);
-    let weak = words::is_test_code(path.world.path(path.func)) || words::is_boot_code(path.body);
-    if way.modes > 0 || way.depth > 5 || weak || faults || sometimes || path.state.no_interrupt {
+    let primitive = chain(path.world, way.way).primitive;
+    let faults = !path.state.locks.spin() && path.world.model.entry(primitive).is_some_and(|e| e.faults);
+    let test = words::is_test_code(path.world.path(path.func));
+    let arguments = way.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.is_arg()));
+    let conditions = u32::from(arguments) + u32::from(way.modes) + u32::from(way.indirect > 0) + u32::from(sometimes);
+    if way.modes > 0 || way.depth > 5 || words::is_boot_code(path.body) || sometimes || path.state.no_interrupt {
         confidence = confidence.min(Confidence::Medium);
+    }
+    // Two things that have to come together seldom do. Flags say how an object is meant to be used, and so does the table that it has. With
+    // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others
+    // of the same kind do not do.
+    let meant = given.iter().any(|g| g.flags) || way.indirect > 0;
+    if conditions > 1 || meant || faults || test || primitive.as_str().contains('.') {
+        confidence = Confidence::Low;
     }
     if way.unlikely {
         confidence = Confidence::Low;
         assumes.push("an assertion has failed, or the last reference is dropped".to_owned());
     }
-    Claim::here(path, event, confidence, message).assume_all(assumes)
+    Claim::here(path, event, confidence, message).assume_all(assumes).rests_on(given.into_iter().map(|g| g.text))
 }
 
 fn folder<'w>(world: &'w World<'_>, f: FuncId) -> &'w str {

@@ -7,6 +7,7 @@ use cuthere_cfront::program::Program;
 use cuthere_cfront::rests::{Rests, rests};
 use cuthere_flow::body::Body;
 use cuthere_flow::program::link::Binding;
+use cuthere_flow::program::tables::Table;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub struct Bodies {
     /// A hash of each, if they are kept for later runs.
     pub hashes: Vec<[u8; 16]>,
     pub bindings: Vec<Binding>,
+    pub tables: Vec<Table>,
     pub incomplete: Vec<Incomplete>,
 }
 
@@ -52,6 +54,7 @@ struct KeptBodies {
     funcs: Vec<Body>,
     hashes: Vec<Id>,
     bindings: Vec<Binding>,
+    tables: Vec<Table>,
     incomplete: Vec<(Symbol, Loc, String)>,
 }
 
@@ -101,9 +104,11 @@ impl<'k> Kept<'k> {
     pub fn bodies(&self, file: FileId) -> Option<Bodies> {
         let (folder, n) = self.valid.get(&file)?;
         let kept: KeptBodies = unpack(&self.folders.get(folder)?.files.get(*n)?.bodies)?;
-        let mut out = Bodies { funcs: kept.funcs, hashes: kept.hashes, bindings: kept.bindings, incomplete: Vec::new() };
+        let mut out =
+            Bodies { funcs: kept.funcs, hashes: kept.hashes, bindings: kept.bindings, tables: kept.tables, incomplete: Vec::new() };
         out.funcs.iter_mut().for_each(|d| d.file = file);
         out.bindings.iter_mut().for_each(|b| b.file = file);
+        out.tables.iter_mut().for_each(|t| t.file = file);
         out.incomplete.extend(kept.incomplete.into_iter().map(|(function, loc, reason)| Incomplete { file, function, loc, reason }));
         (out.hashes.len() == out.funcs.len()).then_some(out)
     }
@@ -161,8 +166,9 @@ pub fn pack_bodies(bodies: &Bodies) -> Option<Vec<u8>> {
         funcs: &'b [Body],
         hashes: &'b [Id],
         bindings: &'b [Binding],
+        tables: &'b [Table],
         incomplete: Vec<(Symbol, Loc, &'b str)>,
     }
     let incomplete = bodies.incomplete.iter().map(|i| (i.function, i.loc, i.reason.as_str())).collect();
-    pack(&Borrowed { funcs: &bodies.funcs, hashes: &bodies.hashes, bindings: &bodies.bindings, incomplete })
+    pack(&Borrowed { funcs: &bodies.funcs, hashes: &bodies.hashes, bindings: &bodies.bindings, tables: &bodies.tables, incomplete })
 }

@@ -69,12 +69,19 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
             .with_min_len(1024)
             .map(|(path, name, nth)| short(&[path.as_str().as_bytes(), name.as_str().as_bytes(), &nth.to_le_bytes()]))
             .collect();
+        let excuses: rustc_hash::FxHashSet<Symbol> = world.model.entries().filter_map(|entry| entry.excused_by).collect();
         let own = (0..world.funcs.len()).into_par_iter().with_min_len(1024).map(|n| {
             let mut text = format!("{} {}\n", world.gfp_reclaim, world.gfp_nofail);
             for e in world.entry_points.get(&FuncId(n as u32)).into_iter().flatten() {
                 let bound = e.bound.map(|(file, line)| (world.program.source.path(file), line));
                 text += &format!("{:?} {} {} {bound:?}\n", e.context, e.contract, e.how);
             }
+            let body = &world.funcs[n];
+            text += &world.tables.named(body);
+            let mut excuses: Vec<&str> =
+                excuses.iter().filter(|by| world.excused.contains(&(body.file, **by))).map(|by| by.as_str()).collect();
+            excuses.sort_unstable();
+            text += &excuses.join(" ");
             short(&[hashes.get(n).map_or(&[][..], |h| &h[..]), idents.get(n).map_or(&[][..], |id| &id[..]), text.as_bytes()])
         });
         let own = own.collect();

@@ -291,6 +291,10 @@ pub enum ArgumentTest {
     Bit(i64),
     /// No bit of the mask is known to be set.
     NoBit(i64),
+    /// It is zero, or NULL.
+    Zero,
+    /// It is neither.
+    NotZero,
 }
 
 /// What a question about the execution context is about.
@@ -429,6 +433,8 @@ pub struct Entry {
     pub asks: Option<Asks>,
     /// It may be called with interrupts off and nothing else against it, since it enables them itself (`schedule`).
     pub irq_off_ok: bool,
+    /// A call of this function by the same file allows it in every context.
+    pub excused_by: Option<Symbol>,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
     /// The section that it must be called in, if nothing but that section will do.
@@ -474,6 +480,8 @@ pub struct OpsField {
     pub context: Context,
     /// Whether implementations are allowed to sleep, if it is documented.
     pub may_sleep: Option<bool>,
+    /// What the arguments are where the context is this one.
+    pub when: Vec<When>,
     /// Only with the real-time preemption model / only without.
     pub rt: Option<bool>,
 }

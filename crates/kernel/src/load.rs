@@ -193,7 +193,8 @@ impl Loader<'_> {
                     let section = row.rt.map_or("ops", |rt| if rt { "ops for rt" } else { "ops without rt" });
                     self.once(section, *record, *field, &row.field.span())?;
                     let context = row.context.0.clone();
-                    self.rows.ops.push(OpsField { record: *record, field: *field, context, may_sleep: row.may_sleep, rt: row.rt });
+                    let when = row.when.iter().map(|word| word.0).collect();
+                    self.rows.ops.push(OpsField { record: *record, field: *field, context, may_sleep: row.may_sleep, when, rt: row.rt });
                 }
             }
         }
@@ -298,6 +299,7 @@ fn entry(row: EntryRow) -> Entry {
         defers_in_interrupt: row.defers_in_interrupt,
         asks: row.asks.map(|word| word.0),
         irq_off_ok: row.irq_off_ok,
+        excused_by: row.excused_by.map(|word| word.0),
         rcu_read: row.rcu_read,
         publishes: row.publishes,
         tests: row.tests.map(|word| word.0),

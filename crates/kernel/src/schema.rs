@@ -119,6 +119,7 @@ pub(crate) struct EntryRow {
     pub asks: Option<W<Asks>>,
     #[serde(default)]
     pub irq_off_ok: bool,
+    pub excused_by: Option<W<Symbol>>,
     #[serde(default)]
     pub rcu_read: bool,
     pub needs: Option<W<Section>>,
@@ -179,6 +180,8 @@ pub(crate) struct OpsRow {
     pub field: Spanned<W<Names>>,
     pub context: W<Context>,
     pub may_sleep: Option<bool>,
+    #[serde(default)]
+    pub when: Vec<W<When>>,
     pub rt: Option<bool>,
 }
 

@@ -352,18 +352,20 @@ impl Word for Assert {
 }
 
 impl Word for When {
-    const ALLOWED: &'static str = "`bit INDEX VALUE` or `no-bit INDEX VALUE`";
+    const ALLOWED: &'static str = "`bit INDEX VALUE`, `no-bit INDEX VALUE`, `zero INDEX` or `not-zero INDEX`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
-        let test = match words.next().unwrap_or("") {
-            "bit" => ArgumentTest::Bit,
-            "no-bit" => ArgumentTest::NoBit,
+        let word = words.next().unwrap_or("");
+        let argument = argument(words.next())?;
+        let test = match word {
+            "bit" => ArgumentTest::Bit(mask(words.next())?),
+            "no-bit" => ArgumentTest::NoBit(mask(words.next())?),
+            "zero" => ArgumentTest::Zero,
+            "not-zero" => ArgumentTest::NotZero,
             word => return Err(unknown(word)),
         };
-        let argument = argument(words.next())?;
-        let when = When { argument, test: test(mask(words.next())?) };
         no_more(words)?;
-        Ok(when)
+        Ok(When { argument, test })
     }
 }
 

@@ -97,7 +97,14 @@ impl<O: Observer> Run<'_, '_, O> {
         matches!(self.values.get(at), Value::PDeref(v) if self.values.call(v).is_some())
     }
 
-    fn show_access(&mut self, pointer: ValueId, null: Option<NullCause>, freed: Option<&crate::domain::Freed>, state: &State, site: &Site) {
+    pub(super) fn show_access(
+        &mut self,
+        pointer: ValueId,
+        null: Option<NullCause>,
+        freed: Option<&crate::domain::Freed>,
+        state: &State,
+        site: &Site,
+    ) {
         let access = Access { pointer, null, freed, member: site.member, text: site.text, argument: site.argument, callee: site.callee };
         self.show(state, Event { op: site.op, loc: site.loc, origin: site.origin, way: site.way, kind: EventKind::Access(access) });
     }

@@ -34,7 +34,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let world = self.world;
         self.touched.clear();
         let values = self.arguments(args, &state);
-        let callees = world.callees(self.func, index);
+        let pointer = match target {
+            Target::Pointer(e) => Some(self.eval(e, &state)),
+            Target::Name(_) => None,
+        };
+        let chosen = pointer.and_then(|v| self.chosen(index, v));
+        let callees = chosen.as_ref().or_else(|| world.callees(self.func, index));
         let (name, entry) = match target {
             Target::Name(name) => {
                 let name = if cleanup { self.freeing(name) } else { name };
@@ -50,10 +55,11 @@ impl<O: Observer> Run<'_, '_, O> {
         let list = callees.map_or(&[][..], |c| c.list());
         let kind = EventKind::Call(CallEvent { name, table: ops, entry, callees: list, args: &values });
         self.show(&state, Event { op: index, loc: op.loc, origin: op.origin, way: Way::Here, kind });
-        let pointer = match target {
-            Target::Pointer(e) => Some(self.eval(e, &state)),
-            Target::Name(_) => None,
-        };
+        if let (Target::Pointer(e), Some(v)) = (target, pointer)
+            && !self.called(index, op, e, v, &mut state)
+        {
+            return;
+        }
         if self.watches {
             self.show_called(&call, entry, &state);
         }
@@ -70,7 +76,7 @@ impl<O: Observer> Run<'_, '_, O> {
         if !self.found.is_empty() {
             self.claim_handed(&call, callees.map_or(&[][..], |c| c.list()));
         }
-        self.note_sleep(&call, entry, ops, pointer, &state);
+        self.note_sleep(&call, callees, entry, ops, pointer, &state);
 
         // Dereferences inside the callee.
         let mut gone = SmallVec::new();
@@ -156,6 +162,55 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.assign(dst, result, &mut state);
                 out.push(state);
             }
+        }
+    }
+
+    /// The one function that a call through a pointer reaches, if the pointer's value is known.
+    fn chosen(&self, index: OpId, pointer: ValueId) -> Option<Callees> {
+        let Value::Function(name) = self.values.get(pointer) else { return None };
+        let Callees::Many(all) = self.world.callees(self.func, index)? else { return None };
+        let mut named = all.iter().filter(|f| self.world.func(**f).name == name);
+        match (named.next(), named.next()) {
+            (Some(f), None) => Some(Callees::One(*f)),
+            _ => None,
+        }
+    }
+
+    /// A pointer is called; false: the path ends here.
+    fn called(&mut self, index: OpId, op: &Op, e: ExprId, pointer: ValueId, state: &mut State) -> bool {
+        let known = state.known(self.values, pointer);
+        let Expr::Load(place, _) = self.body.expr(e) else { return true };
+        let place = self.place(place, state);
+        let Value::PField(base, member, record) = self.values.get(place) else { return true };
+        let table = match self.values.get(base) {
+            Value::PGlobal(table) if known.is_zero() => Some((table, true, true)),
+            _ if known.may_be_zero() && !known.is_zero() => {
+                self.world.tables.left_out(record, member).map(|(table, file)| (table, false, file == self.body.file))
+            }
+            _ => None,
+        };
+        if table.is_none() && !known.is_zero() {
+            return true;
+        }
+        let site = Site {
+            op: index,
+            loc: op.loc,
+            origin: op.origin,
+            member: Symbol::EMPTY,
+            text: Some(e),
+            expr: Some(e),
+            way: Way::Here,
+            argument: None,
+            callee: Symbol::EMPTY,
+            tested: false,
+        };
+        match table {
+            Some((table, known, own)) => {
+                let pointer = self.values.make(Value::Entry(place));
+                self.show_access(pointer, Some(NullCause::LeftOut { table, known, own }), None, state, &site);
+                !known
+            }
+            None => self.access(pointer, state, &site),
         }
     }
 

@@ -1,8 +1,21 @@
 //! Evaluates expressions to symbolic places and arguments.
 
 use super::*;
+use crate::program::tables::Member;
 
 impl<O: Observer> Run<'_, '_, O> {
+    /// The value that a member of a known operations table starts with, for what it held when the function was entered; all else is itself.
+    pub(super) fn tabled(&mut self, value: ValueId) -> ValueId {
+        let Value::Entry(place) = self.values.get(value) else { return value };
+        let Value::PField(base, member, _) = self.values.get(place) else { return value };
+        let Value::PGlobal(table) = self.values.get(base) else { return value };
+        match self.world.tables.member(self.body.file, table, member) {
+            Some(Member::Function(name)) => self.values.make(Value::Function(name)),
+            Some(Member::Null) => self.values.int(0),
+            None => value,
+        }
+    }
+
     pub(super) fn place(&mut self, e: ExprId, state: &State) -> ValueId {
         match self.body.expr(e) {
             Expr::Local(l) => self.values.make(Value::PLocal(l)),
@@ -40,12 +53,13 @@ impl<O: Observer> Run<'_, '_, O> {
 
     pub(super) fn eval(&mut self, e: ExprId, state: &State) -> ValueId {
         match self.body.expr(e) {
-            Expr::Load(place, _) => {
+            Expr::Load(place, pointee) => {
                 let p = self.place(place, state);
                 if self.watches {
                     self.touch(place, p);
                 }
-                state.read(self.values, p)
+                let value = state.read(self.values, p);
+                if pointee.is_pointer() { self.tabled(value) } else { value }
             }
             Expr::Addr(place) => {
                 let p = self.place(place, state);

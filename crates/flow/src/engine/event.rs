@@ -210,6 +210,8 @@ pub enum NullCause {
     Known,
     /// It is a member of something zeroed, and nothing was stored there since.
     Zeroed,
+    /// It is called, and a table of operations leaves it out; whether the path knows that it is this table, and whether it stands in the same file.
+    LeftOut { table: Symbol, known: bool, own: bool },
     /// Nothing is known of it but the member it was loaded from.
     Field(Record, Symbol),
 }

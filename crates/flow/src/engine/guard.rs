@@ -62,7 +62,8 @@ impl<O: Observer> Run<'_, '_, O> {
         // Only what arguments lead to is spoken of; the result plays no part.
         let nothing = *args.get(subject.param as usize)?;
         let place = self.absolute(&place, args, nothing, state)?;
-        Some(state.read(self.values, place))
+        let value = state.read(self.values, place);
+        Some(self.tabled(value))
     }
 
     /// Whether the mask's bits are set in a value.
@@ -126,9 +127,13 @@ impl<O: Observer> Run<'_, '_, O> {
                         }
                     }
                 },
-                Test::Function(name) => match self.values.get(value) {
-                    Value::Function(given) if given == name => {}
-                    _ => own.push((self.subject(value).filter(Subject::is_arg)?, test)),
+                Test::Function(name) => match (self.values.get(value), self.subject(value)) {
+                    (Value::Function(given), _) if given == name => {}
+                    (Value::Function(_) | Value::Int(_), _) => return None,
+                    (_, Some(own_subject)) => own.push((own_subject, test)),
+                    // Whoever hands a function down says which; in memory it may be any.
+                    (_, None) if subject.is_arg() => return None,
+                    (_, None) => {}
                 },
                 Test::NoBit(mask) => match self.bits(value, mask, state, 0) {
                     Bits::Set => return None,
@@ -138,6 +143,28 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         Some(own)
+    }
+
+    /// How many conditions on objects' state remain of those that an effect is under: none if this path knows that all of them hold.
+    pub(super) fn open_modes(&mut self, effect: &Effect, args: &[ValueId], state: &State) -> u8 {
+        let [guard] = &effect.condition[..] else { return effect.modes };
+        let memory = guard.iter().filter(|(subject, _)| !subject.is_arg()).count();
+        let all = effect.modes > 0 && memory >= usize::from(effect.modes) && guard.iter().all(|item| self.holds(item, args, state));
+        if all { 0 } else { effect.modes }
+    }
+
+    /// Whether a callee's condition is known to hold at this call.
+    fn holds(&mut self, &(subject, test): &(Subject, Test), args: &[ValueId], state: &State) -> bool {
+        let Some(value) = self.subject_value(subject, args, state) else { return false };
+        match test {
+            Test::In(wanted) => {
+                let known = state.known(self.values, value);
+                known != Interval::TOP && known.meet(wanted) == Some(known)
+            }
+            Test::AnyBit(mask) => self.bits(value, mask, state, 0) == Bits::Set,
+            Test::NoBit(mask) => self.bits(value, mask, state, 0) == Bits::Clear,
+            Test::Function(name) => self.values.get(value) == Value::Function(name),
+        }
     }
 
     /// Whether the conditions of a guard that name one value of an argument are known to hold, not only possible.

@@ -15,6 +15,17 @@ impl<O: Observer> Run<'_, '_, O> {
         (!remain.is_empty()).then_some(remain)
     }
 
+    /// Whether an effect asks for bits of a word of which neither this path nor its callers know anything.
+    pub(super) fn unknown_bits(&mut self, effect: &Effect, args: &[ValueId], state: &State) -> bool {
+        let unknown = |run: &mut Self, &(subject, test): &(Subject, Test)| match test {
+            Test::AnyBit(mask) | Test::NoBit(mask) => {
+                run.subject_value(subject, args, state).is_none_or(|v| run.bits(v, mask, state, 0) == Bits::Unknown)
+            }
+            _ => false,
+        };
+        effect.condition.iter().all(|g| g.iter().any(|item| unknown(self, item)))
+    }
+
     /// Records an effect for callers. `own`: what remains of a callee's conditions.
     pub(super) fn record(&mut self, op: OpId, new: Effect, state: &State) {
         let same = |m: &Made| match (&m.effect.kind, &new.kind) {

@@ -43,8 +43,8 @@ use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::{
-    Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, ListOp, LockEffect, LockKind, LockMode, LockRef, MemoryEffect, PlaceAccess, RefOp,
-    Returns, Sleeps, Success,
+    ArgumentTest, Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, ListOp, LockEffect, LockKind, LockMode, LockRef, MemoryEffect,
+    PlaceAccess, RefOp, Returns, Sleeps, Success, When,
 };
 use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
 use given::is_mode;
@@ -147,6 +147,21 @@ impl Engine {
             let place = self.values.make(Value::PGlobal(*class));
             state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0 });
         }
+        for when in start.when.iter().filter(|when| u32::from(when.argument) < body.params) {
+            let place = self.values.make(Value::PLocal(LocalId(u32::from(when.argument))));
+            let argument = self.values.make(Value::Entry(place));
+            let mut bits = |mask| {
+                let mask = self.values.int(mask);
+                self.values.bin(BinOp::And, argument, mask)
+            };
+            let (value, known) = match when.test {
+                ArgumentTest::Zero => (argument, Interval::ZERO),
+                ArgumentTest::NotZero => (argument, Interval::NON_ZERO),
+                ArgumentTest::Bit(mask) => (bits(mask), Interval::NON_ZERO),
+                ArgumentTest::NoBit(mask) => (bits(mask), Interval::ZERO),
+            };
+            state.learn(value, known);
+        }
         let mut run = Run {
             world,
             func,
@@ -186,6 +201,8 @@ pub struct StartState {
     pub locks: Vec<(Symbol, LockKind)>,
     /// It implements an operation that must not sleep.
     pub contract: bool,
+    /// What the arguments are in this context.
+    pub when: Vec<When>,
 }
 
 impl<'r, 'a, O: Observer> Run<'r, 'a, O> {

@@ -107,7 +107,7 @@ impl<O: Observer> Run<'_, '_, O> {
             self.show_touched(index, op.loc, op.origin, state);
         }
         if enter {
-            self.note_sleep(&call, Some(entry), None, None, state);
+            self.note_sleep(&call, None, Some(entry), None, None, state);
             let before = state.locks.held.len();
             self.effects(&call, entry, state);
             for held in state.locks.held.iter_mut().skip(before) {

@@ -132,6 +132,17 @@ impl<'p> Path<'p, '_> {
             })
     }
 
+    /// Whether NULL is written to a local as such, rather than as one arm of a choice.
+    pub fn set_to_null(&self, local: LocalId) -> bool {
+        self.body.ops.iter().any(|op| match op.kind {
+            OpKind::Store { place, value } => {
+                matches!(self.body.expr(place), Expr::Local(l) if l == local) && matches!(self.body.expr(value), Expr::Int(0))
+            }
+            OpKind::Zero { place } => matches!(self.body.expr(place), Expr::Local(l) if l == local),
+            _ => false,
+        })
+    }
+
     /// Whether a condition is nothing but a test of one pointer.
     fn asks_alone(&self, cond: ExprId) -> bool {
         match self.body.expr(cond) {

@@ -23,6 +23,7 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn note_sleep(
         &mut self,
         call: &Call<'_>,
+        callees: Option<&Callees>,
         entry: Option<&Entry>,
         ops: Option<(Record, Symbol)>,
         pointer: Option<ValueId>,
@@ -31,10 +32,9 @@ impl<O: Observer> Run<'_, '_, O> {
         let world = self.world;
         let values = call.values;
         let mut found = Found::default();
-        let callees = world.callees(self.func, call.index);
         if !state.asked && (state.ctx.pagefault <= 0 || entry.is_some_and(|e| !e.faults)) {
             if let Some(entry) = entry {
-                self.entry_sleep(entry, values, state, &mut found.ways);
+                self.entry_sleep(call.index, entry, values, state, &mut found.ways);
                 // A body that sleeps whatever happens is not the one that the model speaks of.
                 if entry.sleeps == Sleeps::Never
                     && let Some(callees @ Callees::One(_)) = callees
@@ -54,6 +54,8 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Some((record, field)) = ops
                 && found.ways.is_empty()
                 && found.around.is_empty()
+                // Implementations that were read speak for themselves.
+                && callees.is_none()
                 && let Some(known) = world.model.ops_field(record.tag_symbol(), field)
                 && known.may_sleep == Some(true)
             {
@@ -94,7 +96,10 @@ impl<O: Observer> Run<'_, '_, O> {
         // Whoever chooses the function is told, not whoever lets it be chosen.
         // Of a GFP mask in memory the same is true.
         let reclaim = Test::AnyBit(self.world.gfp_reclaim);
-        let open = |(subject, test): &(Subject, Test)| matches!(test, Test::Function(_)) || *test == reclaim && !subject.is_arg();
+        let open = |(subject, test): &(Subject, Test)| match test {
+            Test::Function(_) => subject.is_arg(),
+            _ => *test == reclaim && !subject.is_arg(),
+        };
         let chosen = |w: &&SleepWay| !w.condition.iter().all(|g| g.iter().any(open));
         let mut ways: SmallVec<[SleepWay; 2]> = ways.iter().filter(chosen).cloned().collect();
         ways.iter_mut().for_each(|w| w.unlikely |= unlikely);
@@ -107,9 +112,10 @@ impl<O: Observer> Run<'_, '_, O> {
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: Way::Here, kind });
     }
 
-    fn entry_sleep(&mut self, entry: &Entry, args: &[ValueId], state: &State, ways: &mut SmallVec<[SleepWay; 2]>) {
+    fn entry_sleep(&mut self, at: OpId, entry: &Entry, args: &[ValueId], state: &State, ways: &mut SmallVec<[SleepWay; 2]>) {
         // What ends a section is not where it went wrong.
-        if !entry.releases.is_empty() {
+        let excused = entry.excused_by.is_some_and(|by| self.world.excused.contains(&(self.body.file, by)));
+        if !entry.releases.is_empty() || excused {
             return;
         }
         let mut guard = Guard::new();
@@ -155,7 +161,8 @@ impl<O: Observer> Run<'_, '_, O> {
             Sleeps::Unknown | Sleeps::Never => false,
         };
         let wait = self.world.preemption.waits(entry.sleeps).unwrap_or(Wait::Sleep);
-        let last = entry.sleeps == Sleeps::Sometimes && entry.refs.iter().any(|r| r.op == cuthere_kernel::RefOp::Put);
+        let put = entry.refs.iter().find(|r| r.op == RefOp::Put).filter(|_| sleeps && entry.sleeps == Sleeps::Sometimes);
+        let last = put.is_some_and(|r| arg(r.argument).is_none_or(|object| !self.unlinked(at, object, state)));
         let way = |condition, wait| SleepWay {
             way: Way::Model(entry.name),
             condition: Condition::from_elem(condition, 1),
@@ -176,6 +183,19 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Whether the code before an operation takes an object off the list that others find it by.
+    fn unlinked(&mut self, before: OpId, object: ValueId, state: &State) -> bool {
+        let body = self.body;
+        let object = self.values.pointer_root(object);
+        body.all_ops().take_while(|(id, _)| *id < before).any(|(_, op)| {
+            let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { return false };
+            let unlinks = self.world.model.entry(name).and_then(|e| e.unlinks);
+            let Some(&entry) = unlinks.and_then(|i| body.call_args(args).get(i as usize)) else { return false };
+            let entry = self.eval(entry, state);
+            self.values.pointer_root(entry) == object
+        })
+    }
+
     /// Ways to sleep in callees. `pointer`: the value that is called.
     fn tree_sleep(&mut self, call: &Call<'_>, callees: &Callees, pointer: Option<ValueId>, state: &State, found: &mut Found) {
         let world = self.world;
@@ -186,6 +206,11 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => None,
         });
         let parameter = pointer.and_then(|v| self.values.param(v, self.body.params)).filter(|p| *p < 255);
+        // Callers may know which table the object has.
+        let sleeps = |f: &&FuncId| world.summary(**f).is_some_and(|s| s.sleeps().next().is_some());
+        let sleepers = if list.len() > 1 { list.iter().filter(sleeps).count() } else { 0 };
+        let some = (1..=WAYS_MAX).contains(&sleepers) && sleepers < list.len();
+        let member = pointer.filter(|_| some).and_then(|v| self.subject(v)).filter(|subject| !subject.is_arg());
         let one = function.is_some() || parameter.is_some() || list.len() == 1;
         let most = if parameter.is_some() { CHOICES_MAX } else { WAYS_MAX };
         let mut sleeping = 0u16;
@@ -202,12 +227,18 @@ impl<O: Observer> Run<'_, '_, O> {
                     continue;
                 }
                 let Some(mut condition) = self.lift(effect, call.values, state) else { continue };
-                if let Some(p) = parameter {
-                    condition.iter_mut().for_each(|guard| guard.push((Subject::arg(p as u8), Test::Function(name))));
+                if let Some(subject) = parameter.map(|p| Subject::arg(p as u8)).or(member) {
+                    condition.iter_mut().for_each(|guard| guard.push((subject, Test::Function(name))));
                 }
+                let modes = self.open_modes(effect, call.values, state);
+                let modes = modes.saturating_add(u8::from(self.unknown_bits(effect, call.values, state)));
                 sleeping += u16::from(std::mem::take(&mut first));
-                // Through a pointer one way per call is enough.
-                if !one && !found.ways.is_empty() {
+                // Through a pointer one way per call is enough, or one per function where callers may know which.
+                let enough = match member {
+                    Some(_) => found.ways.iter().any(|w| matches!(w.way, Way::Callee(other, _) if other == f)),
+                    None => !found.ways.is_empty(),
+                };
+                if !one && enough {
                     break;
                 }
                 let way = SleepWay {
@@ -215,7 +246,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     condition,
                     depth: effect.depth + 1,
                     indirect: effect.indirect + u8::from(!one),
-                    modes: effect.modes,
+                    modes,
                     wait: sleep.wait,
                     defers: sleep.defers,
                     unlikely: sleep.unlikely,

@@ -2,7 +2,7 @@
 
 use crate::engine::StartState;
 use crate::summary::Ctx;
-use cuthere_kernel::{Context, Level};
+use cuthere_kernel::{Context, Level, When};
 
 /// How a function is entered from outside: an operations table's field, a callback, a known entry point.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,6 +10,8 @@ pub struct EntryPoint {
     pub context: Context,
     /// The operation's documentation forbids it to sleep.
     pub contract: bool,
+    /// What the arguments are where the context is this one.
+    pub when: Vec<When>,
     /// In words: `net_device_ops.ndo_start_xmit`, `timer callback`.
     pub how: String,
     /// Where the function was bound, as `(file, line)`.
@@ -34,5 +36,5 @@ pub fn start_state(entry_point: &EntryPoint) -> StartState {
     ctx.bh = ctx.bh.max(i8::from(context.bh_off));
     ctx.irq = ctx.irq.max(i8::from(context.irq_off));
     ctx.rcu = ctx.rcu.max(i8::from(context.rcu));
-    StartState { ctx, locks: context.locks.clone(), contract: entry_point.contract }
+    StartState { ctx, locks: context.locks.clone(), contract: entry_point.contract, when: entry_point.when.clone() }
 }

@@ -48,7 +48,11 @@ pub struct Links {
     pub callees: Vec<Box<[(OpId, Callees)]>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
+    pub excused: Excused,
 }
+
+/// The calls in each file that allow others in every context (`pm_runtime_irq_safe()`).
+pub type Excused = FxHashSet<(FileId, Symbol)>;
 
 /// Functions of which nothing but a summary is at hand, by name, with their files.
 pub type Outside = FxHashMap<Symbol, Vec<(FuncId, FileId)>>;
@@ -106,12 +110,14 @@ pub fn link(
         bound: Vec<Bound>,
         modes: Vec<(ObjectKey, CallbackOp, Context)>,
         stored: Vec<BoundFunction>,
+        excused: Vec<(FileId, Symbol)>,
     }
+    let excuses: FxHashSet<Symbol> = model.entries().filter_map(|entry| entry.excused_by).collect();
     let first: Vec<Pass1> = by_file
         .par_iter()
         .map(|&(start, end)| {
             let mut names = FileNames::new(program, funcs[start].file, outside);
-            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new(), stored: Vec::new() };
+            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new(), stored: Vec::new(), excused: Vec::new() };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
                 let mut direct = Vec::new();
@@ -120,6 +126,9 @@ pub fn link(
                         OpKind::Call { target: Target::Name(name), args, .. } => {
                             if let Some(f) = names.get(name) {
                                 direct.push((i, f));
+                            }
+                            if excuses.contains(&name) {
+                                out.excused.push((d.file, name));
                             }
                             if let Some(entry) = model.entry(name) {
                                 for callback in &entry.callbacks {
@@ -141,7 +150,8 @@ pub fn link(
                                         CallbackOp::CallNow => format!("called by {name}()"),
                                         _ => format!("{} callback", callback.kind),
                                     };
-                                    let entry_point = EntryPoint { context, contract: false, how, bound: Some((d.file, op.loc.line)) };
+                                    let entry_point =
+                                        EntryPoint { context, contract: false, when: Vec::new(), how, bound: Some((d.file, op.loc.line)) };
                                     out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point, None));
                                 }
                             }
@@ -189,6 +199,7 @@ pub fn link(
             stored.push(BoundFunction { func: f, record: b.record, field: b.field, at: (b.file, b.loc) });
         }
     }
+    let excused = first.iter().flat_map(|pass| pass.excused.iter().copied()).collect();
     stored.retain(|b| !b.field.is_empty());
     stored.sort_by_key(|b| (b.func, b.at));
     let mut modes = Modes::default();
@@ -241,7 +252,7 @@ pub fn link(
             all.into_boxed_slice()
         })
         .collect();
-    Links { bound: stored, callees, entry_points, releases }
+    Links { bound: stored, callees, entry_points, releases, excused }
 }
 
 fn bound(
@@ -257,11 +268,13 @@ fn bound(
         Some(known) => EntryPoint {
             context: preemption.entered(&known.context),
             contract: known.may_sleep == Some(false),
+            when: known.when.clone(),
             how: format!("{record}.{field}"),
             bound: Some((file, loc.line)),
         },
         None => {
-            EntryPoint { context: Context { level: Level::Task, ..Context::default() }, contract: false, how: String::new(), bound: None }
+            let context = Context { level: Level::Task, ..Context::default() };
+            EntryPoint { context, contract: false, when: Vec::new(), how: String::new(), bound: None }
         }
     };
     ((record, field), f, entry_point)

@@ -9,6 +9,7 @@ pub mod naming;
 pub mod packed;
 mod parameters;
 mod releases;
+pub mod tables;
 mod ways;
 
 pub use entry_point::{EntryPoint, start_state, strictest};
@@ -40,6 +41,8 @@ pub struct World<'a> {
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
     /// The members that functions are bound to, sorted by function.
     pub bound: Vec<link::BoundFunction>,
+    pub tables: tables::Tables,
+    pub excused: link::Excused,
     /// Mask of the GFP bit that allows direct reclaim.
     pub gfp_reclaim: i64,
     /// Mask of the GFP bit that forbids failure.

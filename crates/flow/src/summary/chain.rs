@@ -1,9 +1,10 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
 use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Way};
-use crate::body::{LocalId, OpKind, Target, Term};
+use crate::body::{Body, Expr, ExprId, LocalId, OpKind, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
+use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::RefOp;
 use serde::{Deserialize, Serialize};
 
@@ -96,13 +97,21 @@ pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc) -> String {
     }
 }
 
-/// The conditions on objects' state that hold on a way down, each with its place; outermost first.
-pub fn given(world: &World<'_>, way: Way) -> Vec<String> {
+/// A condition on objects' state on a way down.
+pub struct Given {
+    /// How it comes out, and its place.
+    pub text: String,
+    /// It asks for bits of a word.
+    pub flags: bool,
+}
+
+/// The conditions on objects' state that hold on a way down, outermost first.
+pub fn given(world: &World<'_>, way: Way) -> Vec<Given> {
     let mut out = Vec::new();
     let mut at = way;
-    while let Way::Callee(f, id) = at
-        && out.len() < FRAMES_MAX
-    {
+    // Functions that call each other may lead in a circle.
+    for _ in 0..FRAMES_MAX {
+        let Way::Callee(f, id) = at else { break };
         let Some(effect) = world.summary(f).and_then(|s| s.effect(id)) else { break };
         if let EffectKind::Sleep(sleep) = &effect.kind
             && let Some((block, taken)) = sleep.given
@@ -110,12 +119,22 @@ pub fn given(world: &World<'_>, way: Way) -> Vec<String> {
             let body = world.func(f);
             let block = body.block(block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
-                out.push(format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line));
+                let text = format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line);
+                out.push(Given { text, flags: asks_bits(body, cond) });
             }
         }
         at = effect.way;
     }
     out
+}
+
+fn asks_bits(body: &Body, cond: ExprId) -> bool {
+    match body.expr(cond) {
+        Expr::Bin(BinOp::And, _, mask) => matches!(body.expr(mask), Expr::Int(_)),
+        Expr::Un(UnOp::Not, a) => asks_bits(body, a),
+        Expr::Bin(_, a, b) => asks_bits(body, a) || asks_bits(body, b),
+        _ => false,
+    }
 }
 
 /// One frame in words.
