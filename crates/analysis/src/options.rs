@@ -36,7 +36,11 @@ pub struct Stats {
     pub files: u64,
     pub bytes: u64,
     pub functions: u64,
+    /// Functions that were read whole and followed on all paths.
     pub functions_complete: u64,
+    /// Functions in the files that were asked for: the others are in headers that these include.
+    #[serde(default)]
+    pub functions_asked: u64,
     /// Functions of which not everything was followed: a budget or a cap was reached.
     pub functions_truncated: u64,
     /// Only a part of the tree was read.

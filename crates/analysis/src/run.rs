@@ -20,6 +20,7 @@ use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rustc_hash::FxHashSet;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -117,7 +118,7 @@ fn with_reports<R>(
     let program = outline(source, model, options);
     clock.lap(&mut stats, "outline");
 
-    progress.stage("bodies", program.files.len() as u64);
+    progress.stage("bodies", program.files.iter().filter(|f| !f.items.is_empty()).count() as u64);
     let bodies = read(&program, model, keep, &|n| progress.advance(n));
     clock.lap(&mut stats, "bodies");
 
@@ -147,7 +148,13 @@ fn with_reports<R>(
         stats.notes.extend(outline.notes.iter().map(|(loc, reason)| (path.to_owned(), loc.line, reason.clone())));
     }
     stats.functions = own as u64;
-    stats.functions_complete = stats.functions - bodies.incomplete.len() as u64;
+    let asked = |file: FileId| {
+        let path = program.source.path(file);
+        let below = |p: &String| path.strip_prefix(p.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        whole || options.paths.iter().any(below)
+    };
+    stats.functions_asked =
+        (0..program.files.len() as u32).map(FileId).filter(|f| asked(*f)).map(|f| program.functions(f).len() as u64).sum();
     stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
 
     progress.stage("paths", own as u64);
@@ -168,7 +175,11 @@ fn with_reports<R>(
         preemption,
     };
     let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
-    stats.functions_truncated = world.summaries.iter().take(own).filter(|s| s.get().is_some_and(|s| s.truncated)).count() as u64;
+    let gaps: FxHashSet<(FileId, Symbol)> = bodies.incomplete.iter().map(|i| (i.file, i.function)).collect();
+    let truncated = || world.funcs.iter().zip(&world.summaries).take(own).filter(|(_, s)| s.get().is_some_and(|s| s.truncated));
+    stats.functions_truncated = truncated().count() as u64;
+    let cut = truncated().filter(|(f, _)| !gaps.contains(&(f.file, f.name))).count();
+    stats.functions_complete = stats.functions - (bodies.incomplete.len() + cut) as u64;
     clock.lap(&mut stats, "paths");
     if let Some(keep) = keep {
         let mut habits = Habits::default();

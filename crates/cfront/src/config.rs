@@ -106,6 +106,12 @@ impl Options {
         if config.preempt_rt {
             options.set("PREEMPT_RT", Some(1));
         }
+        for (name, value) in &config.defines {
+            match name.strip_prefix("CONFIG_") {
+                Some(option) => options.set(option, Some(*value)),
+                None => drop(options.predefined.insert(name.clone(), *value)),
+            }
+        }
         if options.config_value("CONFIG_64BIT").is_none() {
             options.values.insert("BITS_PER_LONG".to_owned(), 32);
             options.values.insert("__BITS_PER_LONG".to_owned(), 32);

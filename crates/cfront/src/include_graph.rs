@@ -1,5 +1,6 @@
 //! Which file an `#include` means, without the build's `-I` list.
 
+use crate::program::Config;
 use cuthere_base::{FileId, Source, Symbol};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -31,6 +32,8 @@ pub fn arch_of(path: &str) -> Option<&str> {
 pub struct Resolver<'s> {
     source: &'s dyn Source,
     default_arch: String,
+    /// Folders that are searched before the kernel's own.
+    include: Vec<String>,
     /// Headers and other includable files by their last path component.
     by_name: FxHashMap<&'s str, Vec<FileId>>,
     /// Angle includes already found: (architecture, user space, path).
@@ -38,7 +41,7 @@ pub struct Resolver<'s> {
 }
 
 impl<'s> Resolver<'s> {
-    pub fn new(source: &'s dyn Source, default_arch: &str) -> Resolver<'s> {
+    pub fn new(source: &'s dyn Source, config: &Config) -> Resolver<'s> {
         let mut by_name: FxHashMap<&'s str, Vec<FileId>> = FxHashMap::default();
         for i in 0..source.len() as u32 {
             let path = source.path(FileId(i));
@@ -47,7 +50,7 @@ impl<'s> Resolver<'s> {
                 by_name.entry(name).or_default().push(FileId(i));
             }
         }
-        Resolver { source, default_arch: default_arch.to_owned(), by_name, angle: RwLock::default() }
+        Resolver { source, default_arch: config.arch.clone(), include: config.include.clone(), by_name, angle: RwLock::default() }
     }
 
     /// The file that `from` includes as `path`.
@@ -86,6 +89,9 @@ impl<'s> Resolver<'s> {
     /// The include folders of the kernel's own build.
     fn standard(&self, arch: &str, domain: Domain, text: &str) -> Option<FileId> {
         let find = |path: String| self.source.find(&path);
+        if let Some(file) = self.include.iter().find_map(|folder| self.join(folder, text)) {
+            return Some(file);
+        }
         if domain == Domain::User {
             for dir in ["tools/include", "tools/include/uapi", "tools/lib", "tools/lib/perf/include"] {
                 if let Some(file) = find(format!("{dir}/{text}")) {

@@ -3,7 +3,9 @@
 pub use crate::bulk::{BulkMacros, name_hash};
 use crate::condition::Lookup;
 use crate::config::Options;
+use crate::scan::Conditionals;
 use cuthere_base::{Loc, Symbol};
+use std::sync::OnceLock;
 
 /// The declarations of one file, in source order.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct FileOutline {
     pub size: u32,
     /// Stated gaps: unbalanced braces, unterminated comments or conditionals, unreadable, not text …
     pub notes: Vec<(Loc, String)>,
+    /// Made when a function that the configuration excludes is read.
+    pub(crate) conditionals: OnceLock<Conditionals>,
 }
 
 impl FileOutline {

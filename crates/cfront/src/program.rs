@@ -30,11 +30,15 @@ pub struct Config {
     pub preempt_rt: bool,
     /// What `LINUX_VERSION_CODE` stands for; `None`: newer than everything.
     pub linux_version: Option<(u32, u32, u32)>,
+    /// Folders in which includes are looked for before the kernel's own, relative to the tree (`-I`).
+    pub include: Vec<String>,
+    /// Macros that the command line of the build defines, with their values (`-D`).
+    pub defines: Vec<(String, i64)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { arch: "x86".to_owned(), dotconfig: None, preempt_rt: false, linux_version: None }
+        Config { arch: "x86".to_owned(), dotconfig: None, preempt_rt: false, linux_version: None, include: Vec::new(), defines: Vec::new() }
     }
 }
 
@@ -88,7 +92,7 @@ impl<'s> Program<'s> {
     /// Outlines only these files and, transitively, what they include. All others are as if empty.
     pub fn build_partial(source: &'s dyn Source, config: Config, shapes: Shapes, roots: &[FileId]) -> Program<'s> {
         let reader = Reader::new(source, &config);
-        let resolver = Resolver::new(source, &config.arch);
+        let resolver = Resolver::new(source, &config);
         let mut files: Vec<FileOutline> = vec![FileOutline::default(); source.len()];
         let mut seen = vec![false; source.len()];
         let mut wave: Vec<FileId> = roots.iter().copied().filter(|f| f.index() < source.len()).collect();
@@ -128,7 +132,7 @@ impl<'s> Program<'s> {
         mut files: Vec<FileOutline>,
         options: FxHashMap<String, Options>,
     ) -> Program<'s> {
-        let resolver = Resolver::new(source, &config.arch);
+        let resolver = Resolver::new(source, &config);
         let resolved: Vec<(Box<[FileId]>, bool)> = files
             .par_iter()
             .enumerate()

@@ -22,7 +22,7 @@ use cuthere_base::{Loc, Symbol};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
-pub(crate) use item_conditions::inactive_inside;
+pub(crate) use item_conditions::{Conditionals, inactive_inside};
 pub(crate) use skip::directive_end;
 
 /// Inactive branches inside inactive branches are scanned down to this depth.

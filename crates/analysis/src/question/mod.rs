@@ -15,6 +15,7 @@ use serde::Serialize;
 
 /// What is known of one function.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FunctionAnswer {
     pub function: String,
     pub file: String,
@@ -56,6 +57,7 @@ pub const EXCEPTIONS_MAX: usize = 20;
 
 /// How a function is entered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entered {
     /// Some way in is certain: it begins at an entry point, and each call on it can mean one function only.
     pub certain: bool,
@@ -73,6 +75,7 @@ pub struct Entered {
 
 /// Something that holds on entry.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Holds {
     /// A level, a part of the context, or a lock's class.
     pub what: String,
@@ -100,6 +103,7 @@ pub struct Holds {
 
 /// How a function is entered from outside the code that calls it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Origin {
     pub how: String,
     pub file: String,
@@ -108,6 +112,7 @@ pub struct Origin {
 
 /// A member through which a function is called.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Through {
     /// `record.member`.
     pub pointer: String,
@@ -119,6 +124,7 @@ pub struct Through {
 
 /// A call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Caller {
     pub function: String,
     pub file: String,
@@ -133,6 +139,7 @@ pub struct Caller {
 
 /// Something that a function does.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {
     /// The place or the lock, in the function's own names; of a way to sleep what it ends in.
     pub what: String,
@@ -143,6 +150,7 @@ pub struct Done {
 
 /// One way of returning.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     pub returns: String,
     pub condition: String,

@@ -7,7 +7,7 @@ use crate::lexer::{Lexer, is_ident};
 use crate::outline::Include;
 
 /// What a directive does.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Word {
     Define,
     Undef,

@@ -11,6 +11,11 @@ use cuthere_base::Symbol;
 /// A condition: the directive's word and the range of its expression.
 type Condition = (Word, usize, usize);
 
+/// Conditionals around an item that are looked at.
+const LEVELS_MAX: usize = 64;
+/// Branches of one of them.
+const BRANCHES_MAX: usize = 64;
+
 /// The inactive ranges inside an inactive item.
 pub(crate) fn inactive_inside(
     outline: &FileOutline,
@@ -33,7 +38,7 @@ pub(crate) fn inactive_inside(
     };
     let conditions = Conditions { options, lookup: &own, overrides: &[] };
     let mut overrides = Overrides::new();
-    for branches in enclosing(text, lo) {
+    for branches in outline.conditionals.get_or_init(|| Conditionals::of(text)).enclosing(lo) {
         let Some((current, before)) = branches.split_last() else { continue };
         for &(word, from, to) in before {
             make(text, word, from, to, false, &conditions, &mut overrides);
@@ -43,28 +48,74 @@ pub(crate) fn inactive_inside(
     inside(text, lo, hi, &Conditions { overrides: &overrides, ..conditions })
 }
 
-/// For each conditional that encloses `upto`, outermost first, its branches so far; the last one is the one `upto` is in.
-fn enclosing(text: &[u8], upto: usize) -> Vec<Vec<Condition>> {
-    let mut stack: Vec<Vec<Condition>> = Vec::new();
-    let mut at = 0;
-    while let Some(hash) = next_directive(text, at, upto) {
-        let (word, from) = word_at(text, hash, text.len());
-        at = directive_end(text, from, text.len());
-        match word {
-            Word::If | Word::Ifdef | Word::Ifndef => stack.push(vec![(word, from, at)]),
-            Word::Elif | Word::Elifdef | Word::Elifndef | Word::Else => {
-                if let Some(branches) = stack.last_mut() {
-                    branches.push((word, from, at));
+/// The conditionals of a file, so that what encloses a place is found without reading the file from its beginning.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conditionals {
+    /// Every branch of every conditional.
+    branches: Vec<Branch>,
+    /// Where directives begin, in order, and the innermost open branch behind each.
+    open: Vec<(usize, Option<u32>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Branch {
+    condition: Condition,
+    /// The branch before it in the same conditional.
+    before: Option<u32>,
+    /// The branch that the conditional stands in.
+    outer: Option<u32>,
+}
+
+impl Conditionals {
+    fn of(text: &[u8]) -> Conditionals {
+        let mut all = Conditionals::default();
+        let mut top: Option<u32> = None;
+        let mut at = 0;
+        while let Some(hash) = next_directive(text, at, text.len()) {
+            let (word, from) = word_at(text, hash, text.len());
+            at = directive_end(text, from, text.len());
+            let current = top.and_then(|n| all.branches.get(n as usize));
+            let (before, outer) = match (word, current) {
+                (Word::If | Word::Ifdef | Word::Ifndef, _) => (None, top),
+                (Word::Elif | Word::Elifdef | Word::Elifndef | Word::Else, Some(current)) => (top, current.outer),
+                (Word::Endif, _) => {
+                    top = current.and_then(|current| current.outer);
+                    all.open.push((hash, top));
+                    continue;
                 }
-            }
-            Word::Endif => drop(stack.pop()),
-            _ => {}
+                _ => continue,
+            };
+            top = Some(all.branches.len() as u32);
+            all.branches.push(Branch { condition: (word, from, at), before, outer });
+            all.open.push((hash, top));
         }
-        if at >= upto {
-            break;
-        }
+        all
     }
-    stack
+
+    /// For each conditional that encloses `upto`, outermost first, its branches so far; the last one is the one `upto` is in. Of
+    /// deep nesting the inner conditionals count, of many branches the last ones.
+    fn enclosing(&self, upto: usize) -> Vec<Vec<Condition>> {
+        let after = self.open.partition_point(|(hash, _)| *hash < upto);
+        let mut outer = after.checked_sub(1).and_then(|n| self.open.get(n)).and_then(|(_, top)| *top);
+        let mut out = Vec::new();
+        while let Some(branch) = outer.and_then(|n| self.branches.get(n as usize))
+            && out.len() < LEVELS_MAX
+        {
+            let mut branches = vec![branch.condition];
+            let mut before = branch.before;
+            while let Some(earlier) = before.and_then(|n| self.branches.get(n as usize))
+                && branches.len() < BRANCHES_MAX
+            {
+                branches.push(earlier.condition);
+                before = earlier.before;
+            }
+            branches.reverse();
+            out.push(branches);
+            outer = branch.outer;
+        }
+        out.reverse();
+        out
+    }
 }
 
 fn make(text: &[u8], word: Word, from: usize, to: usize, truth: bool, conditions: &Conditions<'_>, overrides: &mut Overrides) {
@@ -136,4 +187,28 @@ fn inside(text: &[u8], lo: usize, hi: usize, conditions: &Conditions<'_>) -> Vec
         out.push((start as u32, hi as u32));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_encloses_a_place_is_found_by_its_branches() {
+        let text = b"#if A\n#ifdef B\nx\n#elif C\ny\n#else\nz\n#endif\nu\n#endif\nv\n#else\n#endif\n";
+        let all = Conditionals::of(text);
+        let at = |place: &str| {
+            let upto = text.windows(2).position(|w| w == [place.as_bytes()[0], b'\n']).expect("there");
+            let levels = all.enclosing(upto);
+            levels.iter().map(|branches| branches.len()).collect::<Vec<_>>()
+        };
+        assert_eq!((at("x"), at("y"), at("z"), at("u"), at("v")), (vec![1, 1], vec![1, 2], vec![1, 3], vec![1], vec![]));
+    }
+
+    #[test]
+    fn depth_and_branches_are_bounded() {
+        let deep = "#if A\n".repeat(1000) + &"#elif B\n".repeat(1000) + "x";
+        let levels = Conditionals::of(deep.as_bytes()).enclosing(deep.len());
+        assert_eq!((levels.len(), levels.last().map(Vec::len)), (LEVELS_MAX, Some(BRANCHES_MAX)));
+    }
 }
