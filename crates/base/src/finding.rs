@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How sure a finding is. High means: fit to be mailed to the list as it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     Low,
@@ -24,6 +25,7 @@ impl Confidence {
 
 /// One step of the evidence, in time order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// Path relative to the tree, with `/` between parts.
     pub file: String,
@@ -41,6 +43,7 @@ pub struct Step {
 
 /// A defect claimed at one place. The order of the fields is the order in which findings sort and print.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The check's id, in kebab-case.
     pub check: String,

@@ -15,6 +15,38 @@ use std::path::PathBuf;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How the command speaks; the same for every subcommand.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Write to this file instead of standard output
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: what was not read and why; of a review also the evidence of what was there before, and a reply without objections
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+    /// Do not show text through a pager
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Subcommand, Debug)]
@@ -44,35 +76,38 @@ pub enum Command {
 }
 
 /// Which source is looked at, and as what.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Tree")]
 pub struct TreeArgs {
     /// The tree's folder or repository [default: the nearest kernel tree above PATH, else PATH itself]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub tree: Option<PathBuf>,
-    /// Read this git revision instead of the files on disk
+    /// Read this git revision instead of the files on disk; for review also a range, A..B
     #[arg(long, value_name = "REV")]
     pub rev: Option<String>,
     /// Lay this patch over the tree, in memory (repeatable, in order)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub patch: Vec<PathBuf>,
-    /// The architecture whose headers count
-    #[arg(long, value_name = "NAME", default_value = "x86")]
-    pub arch: String,
+    /// The architecture whose headers count [default: x86]
+    #[arg(long, value_name = "NAME")]
+    pub arch: Option<String>,
     /// A .config that decides conditionals [default: everything on but debugging and the like]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// A file of kernel model entries to add to the built-in ones (repeatable)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub model: Vec<PathBuf>,
-    /// The preemption model
-    #[arg(long, value_name = "MODEL", value_enum, default_value_t = Preempt::Full)]
-    pub preempt: Preempt,
+    /// Look for includes in this folder too, before the kernel's own (repeatable)
+    #[arg(short = 'I', long = "include", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub include: Vec<PathBuf>,
+    /// The preemption model [default: full]
+    #[arg(long, value_name = "MODEL", value_enum)]
+    pub preempt: Option<Preempt>,
     /// On rt: disabled softirqs exclude each other by a lock
     #[arg(long)]
     pub bh_lock: bool,
     /// Threads to use [default: one per CPU]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Keep what was found in this folder, and find it there [default: cuthere in the user's cache folder]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "no_cache")]
@@ -80,6 +115,21 @@ pub struct TreeArgs {
     /// Neither use nor write the cache
     #[arg(long)]
     pub no_cache: bool,
+    /// Do not read a cuthere.toml
+    #[arg(long)]
+    pub no_settings: bool,
+}
+
+impl TreeArgs {
+    /// The architecture, given or not.
+    pub fn arch(&self) -> &str {
+        self.arch.as_deref().unwrap_or("x86")
+    }
+
+    /// The preemption model, given or not.
+    pub fn preempt(&self) -> Preempt {
+        self.preempt.unwrap_or(Preempt::Full)
+    }
 }
 
 /// How tasks are preempted.
@@ -93,7 +143,7 @@ pub enum Preempt {
 
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Files and folders to report on, relative to the current folder or else to the tree [default: the whole tree]
+    /// Files and folders to report on, relative to the current folder or else to the tree; with --tree also outside it [default: the current folder, or the whole of --tree]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -101,14 +151,26 @@ pub struct CheckArgs {
     /// Run only these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Show findings of this confidence and above
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium)]
-    pub confidence: Level,
+    /// Show findings of this confidence and above [default: medium]
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub confidence: Option<Level>,
+    /// Leave out files and folders that match, such as drivers/staging or '*_test.c' (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Show every finding with its evidence, and those in tests, tools and generated files
+    #[arg(long)]
+    pub all: bool,
+    /// Show numbers by check and directory instead of findings
+    #[arg(long, conflicts_with = "all")]
+    pub statistics: bool,
+    /// Say who hears of each finding, by the tree's MAINTAINERS file
+    #[arg(long)]
+    pub to_maintainers: bool,
     /// Leave out the findings in this file, written earlier with --format json
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub baseline: Option<PathBuf>,
     /// How findings are written
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
     /// Write numbers about the run to this file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -147,15 +209,21 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0
     Sarif,
-    /// One page that stands alone
+    /// One page that stands alone; with -o FOLDER/ an index and a page for each part
     Html,
+    /// As GCC writes: file:line:column: kind: text
+    Gcc,
+    /// A GitLab code quality report
+    Gitlab,
+    /// A JUnit test report
+    Junit,
 }
 
 #[derive(Args, Debug)]
 pub struct ReviewArgs {
-    /// The thread: an mbox, a Maildir, a mail, a patch, a saved page, a public-inbox repository; - is standard input
+    /// The thread: an mbox, a Maildir, a mail, a patch, `git show`, a saved page, a public-inbox repository; - is standard input. Several files are one series
     #[arg(value_name = "THREAD", value_hint = ValueHint::AnyPath)]
-    pub thread: PathBuf,
+    pub thread: Vec<PathBuf>,
     #[command(flatten)]
     pub tree: TreeArgs,
     /// Explore this scenario before the series and after each patch (repeatable)
@@ -164,11 +232,11 @@ pub struct ReviewArgs {
     /// Write a reply to this file, as a mail; it is not sent
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub reply: Option<PathBuf>,
-    /// Also show the evidence of what was there before, and reply when there is nothing to object
+    /// Send the reply also to those whom the tree's MAINTAINERS file names
     #[arg(long)]
-    pub verbose: bool,
+    pub to_maintainers: bool,
     /// How the review is written
-    #[arg(long, value_enum, default_value_t = ReviewFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = ReviewFormat::Text)]
     pub format: ReviewFormat,
 }
 
@@ -190,7 +258,7 @@ pub struct ExplainArgs {
     #[command(flatten)]
     pub tree: TreeArgs,
     /// How it is written
-    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = ReadFormat::Text)]
     pub format: ReadFormat,
 }
 
@@ -208,7 +276,7 @@ pub struct FunctionArgs {
     #[command(flatten)]
     pub tree: TreeArgs,
     /// How it is written
-    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = ReadFormat::Text)]
     pub format: ReadFormat,
 }
 
@@ -236,7 +304,7 @@ pub struct WitnessArgs {
     #[command(flatten)]
     pub bounds: BoundArgs,
     /// How the outcome is written
-    #[arg(long, value_enum, default_value_t = WitnessFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = WitnessFormat::Text)]
     pub format: WitnessFormat,
 }
 
@@ -305,7 +373,7 @@ pub struct ReadArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub input: PathBuf,
     /// How it is written
-    #[arg(long, value_enum, default_value_t = ReadFormat::Text)]
+    #[arg(short, long, value_enum, default_value_t = ReadFormat::Text)]
     pub format: ReadFormat,
 }
 

@@ -2,15 +2,19 @@
 
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{self, Inputs};
+use crate::marks::Marks;
 use crate::memo::Memo;
 use crate::progress::Stages;
+use crate::selection::{self, Excludes};
 use crate::{Status, engine, index, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
-use cuthere_base::{Confidence, Source};
-use cuthere_report::{Baseline, Coverage, Palette, Rule, Tally};
-use cuthere_tree::{SkipReason, Skipped};
+use cuthere_base::{Confidence, Finding, Source};
+use cuthere_report::{Baseline, Coverage, Origin, Palette, Rule, Shown, Tally};
+use cuthere_review::Maintainers;
+use cuthere_tree::{Skipped, Tree};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Runs the subcommand.
@@ -18,6 +22,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let begun = Instant::now();
     workers(args.tree.jobs)?;
     let only = chosen_checks(&args.only)?;
+    let excludes = Excludes::new(&args.exclude)?;
     let baseline = match &args.baseline {
         Some(path) => {
             let text = inputs::text(path, "--baseline")?;
@@ -25,12 +30,15 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         }
         None => Baseline::default(),
     };
-    let inputs = inputs::open(&args.tree, &args.paths)?;
+    // Without a PATH the current folder is meant; the whole of a tree that is named.
+    let here = [PathBuf::from(".")];
+    let paths = if args.paths.is_empty() && args.tree.tree.is_none() { &here[..] } else { &args.paths };
+    let inputs = inputs::open(&args.tree, paths)?;
     if let Some(function) = &args.dump_ir {
         return dump(&inputs, function);
     }
+    let maintainers = if args.to_maintainers { Some(maintainers(&inputs.tree)?) } else { None };
 
-    say_skipped(inputs.tree.skipped());
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
     let outcome = memo.run(&inputs.tree, &inputs, &engine::options(&inputs, &only), &stages);
@@ -41,57 +49,176 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     findings.retain(|finding| place::covers(&inputs.paths, &finding.file));
     cuthere_report::sort(&mut findings);
     let tally = Tally::of(&findings);
-    let least = Confidence::from(args.confidence);
-    findings.retain(|finding| finding.confidence >= least);
-    let (findings, _known) = baseline.subtract(findings);
+    let asked = |file: &str| place::covers(&inputs.paths, file) && !excludes.cover(file);
+    let known: Vec<&str> = engine::registry().iter().map(|check| check.id).collect();
+    let (allowed, wrong_marks) = Marks::read(&inputs.tree, &asked).apply(&mut findings, &only, &known);
+    let (mut findings, mut left_out) = selection::select(findings, args, &excludes, &baseline, &inputs.tree, &inputs.paths);
+    left_out.insert(0, ("allowed by marks in the source".to_owned(), allowed));
+    let gone: Vec<&Skipped> = inputs.skipped.iter().filter(|s| place::covers(&inputs.paths, &s.path)).collect();
+    let unread: Vec<String> = counts.notes.iter().filter(|n| n.1 == 0).map(|(file, _, why)| format!("{file}: {why}")).collect();
     if let Some(path) = &args.stats {
         let ended = stats::Ended {
             counts: &counts,
             cache: &cache,
-            skipped: inputs.tree.skipped(),
+            skipped: &inputs.skipped,
             tally: &tally,
             shown: findings.len() as u64,
+            left_out: &left_out,
             times: &times,
             total: begun.elapsed(),
         };
         stats::write(path, &ended)?;
     }
+    if counts.functions_asked == 0 && findings.is_empty() {
+        let why = unread.first().map_or_else(String::new, |why| format!("; not read: {}", inputs.outside.text(why)));
+        bail!("nothing was checked: there is no function in {}{why}", named(args, &inputs));
+    }
 
-    let checks: Vec<_> = engine::registry().into_iter().filter(|check| only.iter().any(|id| id == check.id)).collect();
-    let pages: Vec<String> = checks.iter().map(|check| check.page()).collect();
-    let rules: Vec<Rule> = checks.iter().zip(&pages).map(|(check, page)| Rule { id: check.id, summary: check.summary, page }).collect();
-    let coverage = Coverage {
-        files: counts.files,
+    let mut notes: Vec<String> = gone.iter().map(|s| format!("not read: {}: {}", s.path, s.reason)).collect();
+    notes.extend(unread.iter().map(|why| format!("not read: {why}")));
+    shorten(&mut notes);
+    notes.extend(wrong_marks);
+    let mut coverage = Coverage {
+        files: counts.files - unread.len() as u64,
         functions: counts.functions,
         functions_complete: counts.functions_complete,
         functions_truncated: counts.functions_truncated,
         rest: index::rest(&counts),
         checks: only,
+        unread: (gone.len() + unread.len()) as u64,
+        left_out,
+        notes: notes.iter().map(|note| inputs.outside.text(note)).collect(),
     };
-    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
-    let line = |file: &str, line: u32| lines.get(file, line);
-    output::standard(|out, colour| match args.format {
-        CheckFormat::Text => {
-            let palette = if colour { Palette::colour() } else { Palette::plain() };
-            cuthere_report::text(out, &findings, &coverage, &line, &palette)
-        }
-        CheckFormat::Json => cuthere_report::json_lines(out, &findings),
-        CheckFormat::Sarif => cuthere_report::sarif(out, &findings, &rules, env!("CARGO_PKG_VERSION")),
-        CheckFormat::Html => cuthere_report::html(out, &findings, &rules, &coverage, &line),
-    })?;
+    if !matches!(args.format, CheckFormat::Text | CheckFormat::Html) {
+        coverage.notes.iter().for_each(|note| output::say(note));
+    }
+    coverage.left_out.retain(|(_, n)| *n > 0);
+    let recipients = |finding: &Finding| -> Vec<String> {
+        let Some(maintainers) = &maintainers else { return Vec::new() };
+        // Keywords count in what the finding is about, as the script looks for them in what a patch changes.
+        let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
+        let places = finding.steps.iter().map(|s| (s.file.as_str(), s.line)).chain([(finding.file.as_str(), finding.line)]);
+        let text: Vec<u8> =
+            places.filter_map(|(file, line)| lines.get(file, line)).flat_map(|line| [line, b"\n".to_vec()].concat()).collect();
+        maintainers.of(&finding.file, &text).all().map(str::to_owned).collect()
+    };
+    if !inputs.outside.is_empty() {
+        findings.iter_mut().for_each(|finding| show(finding, &inputs));
+    }
+    print(args, &inputs, &findings, &coverage, &recipients)?;
     Ok(if findings.is_empty() { Status::Clean } else { Status::Found })
 }
 
-/// Says what a report leaves out because it could not be read. Broken links are usual in a tree and hide nothing.
-fn say_skipped(skipped: &[Skipped]) {
-    let mut lost = skipped.iter().filter(|s| s.reason != SkipReason::LinkBroken);
-    if let Some(first) = lost.next() {
-        let more = match lost.count() {
-            0 => String::new(),
-            more => format!(" (and {more} more; --stats FILE lists them)"),
-        };
-        anstream::eprintln!("cuthere: not read: {}: {}{more}", cuthere_report::escape(&first.path), first.reason);
+/// What PATH names, or the tree.
+fn named(args: &CheckArgs, inputs: &Inputs) -> String {
+    let shown: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
+    if shown.is_empty() { inputs.tree.root().display().to_string() } else { shown.join(", ") }
+}
+
+/// A few of many notes.
+fn shorten(notes: &mut Vec<String>) {
+    const MOST: usize = 5;
+    if notes.len() > MOST && !output::verbose() {
+        let more = notes.len() - MOST;
+        notes.truncate(MOST);
+        notes.push(format!("and {more} more were not read; --verbose names them, --stats FILE lists them"));
     }
+}
+
+/// The tree's maintainers.
+pub(crate) fn maintainers(tree: &Tree) -> Result<Maintainers> {
+    let text =
+        tree.read_path("MAINTAINERS")?.with_context(|| format!("{} has no MAINTAINERS file (--to-maintainers)", tree.root().display()))?;
+    let maintainers = Maintainers::parse(&String::from_utf8_lossy(&text), &|path| tree.is_folder(path));
+    if maintainers.is_empty() {
+        bail!("the MAINTAINERS file of {} names nobody (--to-maintainers)", tree.root().display());
+    }
+    Ok(maintainers)
+}
+
+/// Names files outside the tree as the user did.
+fn show(finding: &mut Finding, inputs: &Inputs) {
+    let outside = &inputs.outside;
+    finding.file = outside.shown(&finding.file);
+    finding.message = outside.text(&finding.message);
+    for step in &mut finding.steps {
+        step.file = outside.shown(&step.file);
+        step.text = outside.text(&step.text);
+    }
+    finding.assumes.iter_mut().for_each(|fact| *fact = outside.text(fact));
+}
+
+fn print(
+    args: &CheckArgs,
+    inputs: &Inputs,
+    findings: &[Finding],
+    coverage: &Coverage,
+    recipients: &dyn Fn(&Finding) -> Vec<String>,
+) -> Result<()> {
+    let ran: Vec<_> = engine::registry().into_iter().filter(|check| coverage.checks.iter().any(|id| id == check.id)).collect();
+    let texts: Vec<String> = ran.iter().map(|check| check.page()).collect();
+    let rules: Vec<Rule> = ran.iter().zip(&texts).map(|(check, page)| engine::rule(check, page)).collect();
+    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
+    let line = |file: &str, line: u32| lines.get(&inputs.outside.inner(file), line);
+    let about = about(args, inputs);
+    if let (CheckFormat::Html, Some(folder)) = (args.format, output::folder()) {
+        let pages = cuthere_report::pages(findings, &rules, &about, coverage, &line);
+        let files: Vec<(String, String)> = pages.into_iter().map(|page| (page.name, page.text)).collect();
+        return output::into_folder(folder, &files);
+    }
+    output::standard(|out, colour| match args.format {
+        CheckFormat::Text => {
+            let palette = if colour { Palette::colour() } else { Palette::plain() };
+            let shown = match (args.all, args.statistics) {
+                (true, _) => Shown::All,
+                (_, true) => Shown::Statistics,
+                _ => Shown::Causes,
+            };
+            cuthere_report::text(out, findings, coverage, &line, &palette, shown)?;
+            if args.to_maintainers { cuthere_report::recipients(out, findings, recipients) } else { Ok(()) }
+        }
+        CheckFormat::Json if args.to_maintainers => cuthere_report::json_lines_for(out, findings, recipients),
+        CheckFormat::Json => cuthere_report::json_lines(out, findings),
+        CheckFormat::Sarif => {
+            let origin = Origin {
+                version: env!("CARGO_PKG_VERSION"),
+                root: inputs.tree.root().canonicalize().ok().map(|root| root.display().to_string()),
+                repository: cuthere_tree::commits::provenance(inputs.tree.root(), args.tree.rev.as_deref()),
+            };
+            cuthere_report::sarif(out, findings, &rules, &origin, &line)
+        }
+        CheckFormat::Html => cuthere_report::html(out, findings, &rules, &about, coverage, &line),
+        CheckFormat::Gcc => cuthere_report::gcc(out, findings),
+        CheckFormat::Gitlab => cuthere_report::gitlab(out, findings),
+        CheckFormat::Junit => cuthere_report::junit(out, findings, &rules),
+    })
+}
+
+/// The facts at the head of a page: everything that decides what is in it, and when it was made.
+fn about(args: &CheckArgs, inputs: &Inputs) -> Vec<(&'static str, String)> {
+    let tree = &args.tree;
+    let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let revision = tree.rev.clone().or_else(|| cuthere_tree::commits::provenance(inputs.tree.root(), None).map(|(_, rev)| rev));
+    let least = args.confidence.map_or(Confidence::Medium, Confidence::from);
+    let config =
+        tree.config.as_ref().map_or_else(|| "everything on but debugging and the like".to_owned(), |path| path.display().to_string());
+    // A report that is to be the same on another day names the day itself (reproducible-builds.org).
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let when = epoch.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()).unwrap_or_else(jiff::Timestamp::now);
+    vec![
+        ("tree", inputs.tree.root().display().to_string()),
+        ("revision", revision.unwrap_or_default()),
+        ("paths", paths(&args.paths)),
+        ("patches", paths(&tree.patch)),
+        ("architecture", tree.arch().to_owned()),
+        ("configuration", config),
+        ("preemption", format!("{:?}", tree.preempt()).to_lowercase()),
+        ("models", paths(&tree.model)),
+        ("levels", format!("{} and above", least.as_str())),
+        ("excluded", args.exclude.join(", ")),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("date", when.strftime("%Y-%m-%d").to_string()),
+    ]
 }
 
 /// The ids of `--only`, or of all checks, sorted.

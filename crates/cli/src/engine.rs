@@ -2,14 +2,20 @@
 
 use crate::inputs::Inputs;
 use anyhow::{Result, bail};
-use cuthere_checks::{CheckInfo, Options};
+use cuthere_checks::{CheckInfo, Maturity, Options};
 pub use cuthere_checks::{Progress, Stats};
+use cuthere_report::Rule;
 
 /// The checks, sorted by id.
 pub fn registry() -> Vec<&'static CheckInfo> {
     let mut checks: Vec<&CheckInfo> = cuthere_checks::registry().collect();
     checks.sort_by_key(|check| check.id);
     checks
+}
+
+/// What formats that explain themselves say about a check.
+pub fn rule<'c>(check: &'c CheckInfo, page: &'c str) -> Rule<'c> {
+    Rule { id: check.id, summary: check.summary, page, trial: check.maturity == Maturity::Trial }
 }
 
 /// The functions of this name as the analysis reads them.

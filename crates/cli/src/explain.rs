@@ -18,11 +18,12 @@ pub fn run(args: &ExplainArgs) -> Result<Status> {
         bail!("no crash report in {}; see `cuthere splat` for what is read", args.input.display());
     }
     let inputs = inputs::open(&args.tree, &[])?;
+    inputs::say_skipped(&inputs.skipped);
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
     let run = |tree: &Tree, options: &Options| memo.run(tree, &inputs, options, &stages);
     let engine = Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock };
-    let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch.clone(), confidence: Confidence::Medium };
+    let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch().to_owned(), confidence: Confidence::Medium };
     let explanation = explain(&splats, &inputs.tree, &engine, &options);
     stages.finish();
     memo.close();

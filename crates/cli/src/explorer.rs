@@ -111,7 +111,7 @@ fn word(outcome: &Outcome) -> &'static str {
 /// The explorer's options as the command line gives them.
 pub fn options(tree: &TreeArgs, bounds: Option<&BoundArgs>) -> Result<Options> {
     let mut options = Options {
-        preemption: match tree.preempt {
+        preemption: match tree.preempt() {
             Preempt::None => Preemption::None,
             Preempt::Voluntary => Preemption::Voluntary,
             Preempt::Full => Preemption::Full,

@@ -20,6 +20,7 @@ const CALLERS_SHOWN: usize = 8;
 pub fn run(args: &FunctionArgs) -> Result<Status> {
     workers(args.tree.jobs)?;
     let inputs = inputs::open(&args.tree, &[])?;
+    inputs::say_skipped(&inputs.skipped);
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
     // With all checks, as a run of `check` over the whole tree: each finds what the other has left.

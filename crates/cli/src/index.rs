@@ -13,6 +13,7 @@ pub fn run(args: &IndexArgs) -> Result<Status> {
         bail!("without a cache nothing can be kept (--no-cache)");
     }
     let inputs = inputs::open(&args.tree, &[])?;
+    inputs::say_skipped(&inputs.skipped);
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
     let options = engine::options(&inputs, &check::chosen_checks(&[])?);

@@ -1,13 +1,15 @@
 //! Opens what the command line names: the tree with its patches, the kernel model, the configuration.
 
 use crate::args::{Preempt, TreeArgs};
+use crate::output;
+use crate::outside::Outside;
 use crate::place::{self, Place};
 use anyhow::{Context, Result, bail};
 use cuthere_cfront::program::Config;
 use cuthere_kernel::Model;
 use cuthere_mail::{Hint, SourceKind};
 use cuthere_splat::Splat;
-use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, Tree};
+use cuthere_tree::{HunkResult, OpenOptions, PatchOutcome, PatchText, SkipReason, Skipped, Tree};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,30 +27,87 @@ pub struct Inputs {
     pub model_hash: [u8; 32],
     pub config: Config,
     pub bh_lock: bool,
+    /// Sources outside the tree.
+    pub outside: Outside,
+    /// What should have been read and was not, but for broken links, which are usual in a tree and hide nothing.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Opens all of it; the first thing that is wrong ends the run.
 pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     let current = std::env::current_dir().context("the current folder cannot be found")?;
     let other_revision = args.rev.is_some() || !args.patch.is_empty();
-    let place = place::locate(args.tree.as_deref(), paths, &current, other_revision)?;
-    let rt = args.preempt == Preempt::Rt;
+    let (mut outside, rest) = Outside::split(args.tree.as_deref(), paths, &args.include, &current)?;
+    let mut place = place::locate(args.tree.as_deref(), &rest, &current, other_revision)?;
+    if rest.is_empty() && !outside.paths.is_empty() {
+        place.paths.clear();
+    }
+    let rt = args.preempt() == Preempt::Rt;
     let (tree, model) = rayon::join(|| open_tree(args, &place), || model(&args.model, rt));
-    let (tree, (model, model_hash)) = (tree?, model?);
+    let (mut tree, (model, model_hash)) = (tree?, model?);
+    let mut skipped = tree.skipped().to_vec();
+    if !outside.is_empty() {
+        let more;
+        (tree, more) = outside.lay(tree)?;
+        skipped.extend(more);
+        if !(rest.is_empty() && paths.is_empty()) {
+            place.paths.extend(outside.paths.iter().cloned());
+            place.paths.sort();
+        }
+    }
+    skipped.retain(|s| s.reason != SkipReason::LinkBroken);
+    if tree.is_empty() {
+        let why = skipped.first().map_or_else(String::new, |s| format!("; not read: {}: {}", s.path, s.reason));
+        bail!("no C file in {}{why}; nothing was looked at", tree.root().display());
+    }
     if let Some(path) = place.paths.iter().find(|path| !tree.paths().iter().any(|file| place::covers(std::slice::from_ref(path), file))) {
         if let Some(skipped) = tree.skipped().iter().find(|skipped| skipped.path == *path) {
             bail!("{path} was not read: {}", skipped.reason);
         }
         bail!("no C file in {path} (tree {}); name a folder or file that has some", tree.root().display());
     }
-    let arch = format!("arch/{}", args.arch);
+    let arch = format!("arch/{}", args.arch());
     let any_arch = tree.paths().iter().any(|path| path.starts_with("arch/"));
     if any_arch && !tree.paths().iter().any(|path| path.strip_prefix(arch.as_str()).is_some_and(|rest| rest.starts_with('/'))) {
         bail!("the tree has no {arch}; --arch takes the name of a folder below arch/");
     }
-    let dotconfig = args.config.as_deref().map(|path| text(path, "--config")).transpose()?;
-    let config = Config { arch: args.arch.clone(), dotconfig, preempt_rt: rt, ..Config::default() };
-    Ok(Inputs { tree, paths: place.paths, model, model_hash, config, bh_lock: args.bh_lock })
+    let dotconfig = args.config.as_deref().map(dotconfig).transpose()?;
+    let config = Config {
+        arch: args.arch().to_owned(),
+        dotconfig,
+        preempt_rt: rt,
+        include: outside.include.clone(),
+        defines: outside.defines.clone(),
+        ..Config::default()
+    };
+    Ok(Inputs { tree, paths: place.paths, model, model_hash, config, bh_lock: args.bh_lock, outside, skipped })
+}
+
+/// The text of a `.config`, which must be one: with a file of another kind everything would be off.
+fn dotconfig(path: &Path) -> Result<String> {
+    let text = text(path, "--config")?;
+    let is_option = |line: &str| {
+        let line = line.trim();
+        let off = line.strip_prefix("# CONFIG_").is_some_and(|rest| rest.ends_with(" is not set"));
+        off || line.strip_prefix("CONFIG_").is_some_and(|rest| rest.contains('='))
+    };
+    if !text.lines().any(is_option) {
+        bail!("{} is no .config: no line in it sets an option (--config)", path.display());
+    }
+    Ok(text)
+}
+
+/// Says on standard error what could not be read, for runs whose report does not.
+pub fn say_skipped(skipped: &[Skipped]) {
+    let most = if output::verbose() { usize::MAX } else { 1 };
+    for one in skipped.iter().take(most) {
+        let more = match skipped.len() - 1 {
+            0 => String::new(),
+            _ if output::verbose() => String::new(),
+            more => format!(" (and {more} more; --verbose names them)"),
+        };
+        output::say(&format!("not read: {}: {}{more}", one.path, one.reason));
+    }
 }
 
 fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
@@ -66,6 +125,10 @@ fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
     let mut patches = Vec::new();
     for path in &args.patch {
         let bytes = bytes(path).context("cannot read the patch")?;
+        // Nothing at all is no change; a text without a diff is a mistake.
+        if cuthere_tree::diff::parse(&bytes).files.is_empty() && !bytes.trim_ascii().is_empty() {
+            bail!("no diff in {} (--patch)", path.display());
+        }
         patches.push(PatchText::new(path.display().to_string(), bytes));
     }
     let (tree, outcomes) = tree.with_patches(&patches)?;
@@ -126,7 +189,7 @@ pub fn splats(path: &Path) -> Result<Vec<Splat>> {
     // That a log is no mail is not worth a word, nor what a mail lacks for other ends.
     let notes = thread.notes.iter().filter(|note| note.message.is_none() && (!mail || splats.is_empty()));
     for note in notes.skip(usize::from(!mail)) {
-        anstream::eprintln!("cuthere: {}", cuthere_report::escape(&note.text));
+        output::say(&note.text);
     }
     Ok(splats)
 }

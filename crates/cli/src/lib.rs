@@ -14,11 +14,17 @@ mod function;
 mod index;
 mod inputs;
 mod man;
+mod marks;
 mod memo;
 mod output;
+mod outside;
 mod place;
 mod progress;
 mod review;
+#[cfg(feature = "schema")]
+mod schemas;
+mod selection;
+mod settings;
 mod splat;
 mod stats;
 mod thread;
@@ -65,7 +71,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<Status> {
+fn run(mut cli: Cli) -> Result<Status> {
+    output::configure(&cli.output);
+    match &mut cli.command {
+        Command::Check(args) => settings::check(args)?,
+        Command::Index(args) => settings::tree(&mut args.tree, None)?,
+        Command::Function(args) => settings::tree(&mut args.tree, None)?,
+        Command::Review(args) => settings::tree(&mut args.tree, None)?,
+        Command::Explain(args) => settings::tree(&mut args.tree, None)?,
+        Command::Witness(args) => settings::tree(&mut args.tree, None)?,
+        _ => {}
+    }
     match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Index(args) => index::run(&args),
@@ -101,6 +117,12 @@ pub fn command() -> clap::Command {
 /// Every check's id and page, for the generator of `docs/checks`.
 pub fn pages() -> Vec<(&'static str, String)> {
     engine::registry().iter().map(|check| (check.id, check.page())).collect()
+}
+
+/// The schemas of what is written as JSON, each with its name.
+#[cfg(feature = "schema")]
+pub fn schemas() -> Vec<(&'static str, String)> {
+    schemas::all()
 }
 
 /// The manual pages, one per command, each with its file name.

@@ -139,7 +139,7 @@ impl Memo {
         let stats = self.store.stats();
         if self.asked {
             for note in &stats.notes {
-                anstream::eprintln!("cuthere: {}", cuthere_report::escape(note));
+                crate::output::say(note);
             }
         }
         stats

@@ -1,14 +1,20 @@
 //! How far the run has come: a line on standard error while it lasts, only on a terminal; and how long each stage took.
 
 use crate::engine::Progress;
+use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// How often something is said without a terminal.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Shows and times the stages of a run.
 pub struct Stages {
     bar: ProgressBar,
+    /// When something was last said, and the stage at work.
+    said: Option<Mutex<(Instant, &'static str)>>,
     times: Mutex<Times>,
 }
 
@@ -34,12 +40,15 @@ impl Stages {
     /// Nothing is shown until a stage begins.
     pub fn new() -> Stages {
         let bar = ProgressBar::new(0);
-        let visible = std::io::stderr().is_terminal();
+        let terminal = std::io::stderr().is_terminal();
+        let visible = terminal && !output::quiet();
         bar.set_draw_target(if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() });
         if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len} {elapsed}") {
             bar.set_style(style);
         }
-        Stages { bar, times: Mutex::default() }
+        // Where no line can be drawn anew, a long run says once a minute that it goes on.
+        let said = (!terminal && !output::quiet()).then(|| Mutex::new((Instant::now(), "")));
+        Stages { bar, said, times: Mutex::default() }
     }
 
     /// Ends the last stage, clears the line, and says how long each stage took.
@@ -56,6 +65,11 @@ impl Progress for Stages {
         let mut times = self.times.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         times.close();
         times.current = Some((name, Instant::now()));
+        if let Some(said) = &self.said
+            && let Ok(mut said) = said.lock()
+        {
+            said.1 = name;
+        }
         self.bar.set_message(name);
         self.bar.set_length(total);
         self.bar.set_position(0);
@@ -63,5 +77,14 @@ impl Progress for Stages {
 
     fn advance(&self, n: u64) {
         self.bar.inc(n);
+        // Nobody waits here: a thread that finds the lock taken leaves it to the other.
+        if let Some(said) = &self.said
+            && let Ok(mut said) = said.try_lock()
+            && said.0.elapsed() >= MINUTE
+        {
+            said.0 = Instant::now();
+            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            output::say(&format!("{}: {at} of {of}", said.1));
+        }
     }
 }

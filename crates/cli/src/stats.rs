@@ -12,6 +12,7 @@ use std::time::Duration;
 
 /// What was not read, where and why.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gap<'a> {
     file: &'a str,
     line: u32,
@@ -22,6 +23,7 @@ pub struct Gap<'a> {
 
 /// Knowledge of the whole tree that a run over a part has used.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Index {
     /// When it was made, in seconds since 1970.
     made: u64,
@@ -32,6 +34,7 @@ pub struct Index {
 
 /// What is not among the files that were read, and why.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotRead<'a> {
     path: &'a str,
     reason: String,
@@ -39,6 +42,7 @@ pub struct NotRead<'a> {
 
 /// What the cache held and gave. All zero without one.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cache<'a> {
     /// On disk.
     bytes: u64,
@@ -52,6 +56,7 @@ pub struct Cache<'a> {
 
 /// What is written. Everything but `seconds`, `cache`, `jobs` and `peak_rss_bytes` is the same for the same input.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stats<'a> {
     pub version: &'a str,
     pub files: u64,
@@ -72,8 +77,11 @@ pub struct Stats<'a> {
     pub findings: BTreeMap<&'a str, BTreeMap<&'static str, u64>>,
     /// Findings that were written.
     pub shown: u64,
+    /// Findings that were not written: why, and how many.
+    pub left_out: BTreeMap<&'a str, u64>,
     /// Stage to seconds, in the order of the stages, then `total`.
     #[serde(serialize_with = "stages")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, f64>"))]
     pub seconds: Vec<(&'a str, f64)>,
     pub cache: Cache<'a>,
     pub jobs: usize,
@@ -97,13 +105,14 @@ pub struct Ended<'a> {
     pub tally: &'a Tally,
     /// Findings that are written.
     pub shown: u64,
+    pub left_out: &'a [(String, u64)],
     pub times: &'a [(&'static str, Duration)],
     pub total: Duration,
 }
 
 /// Writes the object.
 pub fn write(path: &Path, run: &Ended<'_>) -> Result<()> {
-    let &Ended { counts, cache, skipped, tally, shown, times, total } = run;
+    let &Ended { counts, cache, skipped, tally, shown, left_out, times, total } = run;
     let milli = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     let mut seconds: Vec<(&str, f64)> = times.iter().map(|(name, took)| (*name, milli(*took))).collect();
     seconds.push(("total", milli(total)));
@@ -127,6 +136,7 @@ pub fn write(path: &Path, run: &Ended<'_>) -> Result<()> {
         skipped: skipped.iter().map(|s| NotRead { path: &s.path, reason: s.reason.to_string() }).collect(),
         findings: tally.0.iter().map(|(check, by)| (check.as_str(), by.clone())).collect(),
         shown,
+        left_out: left_out.iter().map(|(why, n)| (why.as_str(), *n)).collect(),
         seconds,
         cache: Cache {
             bytes: cache.bytes,

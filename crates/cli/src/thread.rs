@@ -9,7 +9,8 @@ use serde::Serialize;
 
 /// A crash report and the message that it is in.
 #[derive(Serialize)]
-struct Found {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Found {
     /// Index into `messages`.
     message: usize,
     #[serde(flatten)]
@@ -17,7 +18,8 @@ struct Found {
 }
 
 #[derive(Serialize)]
-struct Read<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Read<'a> {
     #[serde(flatten)]
     thread: &'a Thread,
     splats: &'a [Found],

@@ -21,6 +21,7 @@ mod printable;
 mod quote;
 mod reply;
 mod series;
+mod shown;
 pub mod source;
 mod subject;
 mod summary;
@@ -128,6 +129,12 @@ fn read_plain(bytes: &[u8], hint: Hint) -> Thread {
     let text = String::from_utf8_lossy(bytes.get(..limits::MAX_MESSAGE).unwrap_or(bytes)).replace("\r\n", "\n");
     if page::is_page(&text) {
         return page::read_page(&text, &[], SourceKind::ArchiveText);
+    }
+    let commits = shown::read(&text);
+    if !commits.is_empty() {
+        let mut thread = Thread::new(SourceKind::Diff);
+        thread.messages = commits;
+        return thread;
     }
     let first = bytes.split(|b| *b == b'\n').find(|l| !l.iter().all(u8::is_ascii_whitespace)).unwrap_or_default();
     let skip = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();

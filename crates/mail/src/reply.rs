@@ -37,6 +37,18 @@ impl ReplyHeaders {
         Some(ReplyHeaders { to, cc, subject, in_reply_to: id, references })
     }
 
+    /// Adds addresses, written as in a header, to `Cc`: those that are not there yet, without `me`. The first becomes `To` where nobody is.
+    pub fn add(&mut self, more: &[String], me: Option<&str>) {
+        let me = me.map(str::to_lowercase);
+        for address in more.iter().flat_map(|text| crate::mime::parse_addresses(text)) {
+            let key = address.key();
+            let there = self.to.iter().chain(&self.cc).any(|a| a.key() == key);
+            if !there && !key.is_empty() && me.as_ref() != Some(&key) {
+                if self.to.is_empty() { self.to.push(address) } else { self.cc.push(address) }
+            }
+        }
+    }
+
     /// The headers as lines of a mail, long lists folded.
     pub fn to_text(&self) -> String {
         let mut out = String::new();

@@ -27,7 +27,11 @@ pub(crate) fn collect(thread: &mut Thread) {
             continue;
         }
         let root = roots.get(nth).copied().unwrap_or(nth);
-        let key = Key::new(message, root);
+        let mut key = Key::new(message, root);
+        if key.single.is_empty() && message.subject_info.total.is_none() {
+            // Diffs without a subject have nothing in common.
+            key.single = format!("\0{nth}");
+        }
         let at = place(&series, &by_key, &key, message, thread);
         let at = at.unwrap_or_else(|| {
             by_key.entry(key.loose()).or_default().push(series.len());
@@ -39,12 +43,49 @@ pub(crate) fn collect(thread: &mut Thread) {
         }
     }
     quoted(thread, &roots, &mut series);
-    let mut list: Vec<Series> = series.into_iter().map(|(_, s)| s).collect();
+    let mut list = joined(series, thread);
     for entry in &mut list {
         finish(entry, thread);
     }
     newest(&mut list, thread);
     thread.series = list;
+}
+
+/// Joins what is one series although its mails differ in author or version: a cover letter that alone has the version; patches of
+/// several authors, as `git format-patch` writes them.
+fn joined(series: Vec<(Key, Series)>, thread: &Thread) -> Vec<Series> {
+    let mut out: Vec<(Key, Series)> = Vec::new();
+    for (key, one) in series {
+        let fits = |(other, into): &&mut (Key, Series)| {
+            let numbers = one.patches.iter().all(|p| into.patches.iter().all(|q| q.index != p.index));
+            let covers = one.cover.is_none() || into.cover.is_none();
+            let lone_cover = |a: &Series, b: &Series| a.patches.is_empty() && a.cover.is_some() && b.version == 1;
+            let versions = one.version == into.version || lone_cover(&one, into) || lone_cover(into, &one);
+            let same = one.total == into.total && one.total > 1 && numbers && covers && versions;
+            same && (other.root == key.root || follows(into, &one, thread))
+        };
+        match out.iter_mut().find(fits) {
+            Some((_, into)) => {
+                into.version = into.version.max(one.version);
+                if into.cover.is_none() && one.cover.is_some() {
+                    (into.cover, into.subject) = (one.cover, one.subject);
+                    into.author = one.author;
+                }
+                into.base_commit = into.base_commit.take().or(one.base_commit);
+                into.patches.extend(one.patches);
+            }
+            None => out.push((key, one)),
+        }
+    }
+    out.into_iter().map(|(_, series)| series).collect()
+}
+
+/// Whether one series goes on where another ends, in one file of mails that answer nothing.
+fn follows(first: &Series, then: &Series, thread: &Thread) -> bool {
+    let alone = |s: &Series| s.patches.iter().all(|p| thread.messages.get(p.message).is_some_and(|m| m.parent.is_none()));
+    let next = |q: &Patch| first.patches.iter().any(|p| p.message + 1 == q.message && p.index + 1 == q.index);
+    let several = matches!(thread.source_kind, SourceKind::Mbox | SourceKind::Several);
+    several && alone(first) && alone(then) && then.patches.iter().any(next)
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -87,7 +128,8 @@ fn is_patch(thread: &Thread, message: &Message) -> bool {
     if info.patch {
         return info.index.is_some() || own_diff;
     }
-    own_diff && (thread.source_kind == SourceKind::Diff || thread.messages.len() == 1 || message.body.contains("Signed-off-by:"))
+    let source = matches!(thread.source_kind, SourceKind::Diff | SourceKind::Several);
+    own_diff && (source || thread.messages.len() == 1 || message.body.contains("Signed-off-by:"))
 }
 
 fn all_diffs(message: &Message) -> Vec<DiffPart> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// What kind of input the messages were read from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
     /// One or more messages with separator lines (mboxo, mboxrd, mboxcl, `git format-patch`).
@@ -31,6 +32,7 @@ pub enum SourceKind {
 
 /// Something that was damaged, missing or left out, in one sentence.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// The message it is about, if it is about one.
     pub message: Option<usize>,
@@ -39,6 +41,7 @@ pub struct Note {
 
 /// A person or a list. Archive pages often show only one of the two parts.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Address {
     pub name: Option<String>,
     pub email: Option<String>,
@@ -74,6 +77,7 @@ impl Address {
 
 /// One part of a message that is not its main text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attachment {
     pub content_type: String,
     pub name: Option<String>,
@@ -88,6 +92,7 @@ pub struct Attachment {
 
 /// What the bracketed part of a subject says.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubjectInfo {
     /// The subject begins with `Re:` or one of its kin.
     pub reply: bool,
@@ -107,6 +112,7 @@ pub struct SubjectInfo {
 
 /// One message.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Message-ID without angle brackets; empty when the input does not have it.
     pub id: String,
@@ -155,6 +161,7 @@ impl Message {
 
 /// A line of a page's thread overview. It may list messages that the page does not contain.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewEntry {
     /// RFC 3339 in UTC, to the minute.
     pub date: Option<String>,
@@ -172,6 +179,7 @@ pub struct OverviewEntry {
 
 /// A `Key: value` line at the end of a commit message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trailer {
     pub key: String,
     pub value: String,
@@ -179,6 +187,7 @@ pub struct Trailer {
 
 /// A `Fixes:` trailer, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fixes {
     /// The abbreviated commit id, lower case.
     pub commit: String,
@@ -187,6 +196,7 @@ pub struct Fixes {
 
 /// A file that a diff changes. `None` is `/dev/null`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiffFile {
     pub old: Option<String>,
     pub new: Option<String>,
@@ -197,6 +207,7 @@ pub struct DiffFile {
 
 /// Text of the person who quoted a diff, found between its lines.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiffComment {
     /// Number of lines of [`DiffPart::text`] before the comment.
     pub after_line: u32,
@@ -205,6 +216,7 @@ pub struct DiffComment {
 
 /// A contiguous diff, freed of quoting and of line wraps as far as these could be recognised.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiffPart {
     /// From the first file header to the last hunk line, each line ended by `\n`.
     pub text: String,
@@ -223,6 +235,7 @@ pub struct DiffPart {
 
 /// One patch of a series.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Patch {
     /// The message that contains it.
     pub message: usize,
@@ -244,6 +257,7 @@ pub struct Patch {
 
 /// A patch series in one version.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Series {
     /// Of the cover letter, else of the first patch there is.
     pub subject: String,
@@ -262,6 +276,7 @@ pub struct Series {
 
 /// Everything that was read.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
     pub source_kind: SourceKind,
     pub messages: Vec<Message>,

@@ -75,6 +75,14 @@ fn layout(raw: &str) -> String {
     out
 }
 
+/// The column (bytes, from 1) behind the piece of C that begins at a column of a line.
+pub(crate) fn end_column(line: &[u8], column: u32) -> Option<u32> {
+    let at = (column as usize).checked_sub(1)?;
+    let rest = line.get(at..).filter(|rest| !rest.is_empty())?;
+    let rest = std::str::from_utf8(rest.get(..rest.len().min(4096))?).ok()?;
+    u32::try_from(at + span(rest).max(1) + 1).ok()
+}
+
 /// The length in bytes of the piece of C at the start of `rest`; ends at a character boundary.
 fn span(rest: &str) -> usize {
     let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(rest, |end| &rest[..end]);

@@ -4,20 +4,27 @@
 //! findings give the same bytes. It refuses to judge: which findings are shown is the caller's decision, the order is [`sort`]'s.
 
 pub mod baseline;
+mod compiler;
 mod excerpt;
+mod forge;
+mod group;
 mod html;
 mod json;
 mod order;
 mod sarif;
+mod summary;
 mod text;
 
 pub use baseline::Baseline;
+pub use compiler::gcc;
 pub use cuthere_base::escape;
-pub use html::html;
-pub use json::json_lines;
+pub use forge::{gitlab, junit};
+pub use group::{Group, group};
+pub use html::{About, Page, html, pages};
+pub use json::{json_lines, json_lines_for};
 pub use order::{Tally, sort};
-pub use sarif::sarif;
-pub use text::{Palette, text};
+pub use sarif::{Origin, sarif};
+pub use text::{Palette, Shown, recipients, text};
 
 /// How a renderer looks at source: the bytes of a line (from 1) of a file of the tree, without its line ending; `None` if it is not there.
 pub type Lines<'a> = dyn Fn(&str, u32) -> Option<Vec<u8>> + 'a;
@@ -31,6 +38,8 @@ pub struct Rule<'a> {
     pub summary: &'a str,
     /// The check's page, in Markdown.
     pub page: &'a str,
+    /// Its precision was not measured yet, or is not good enough.
+    pub trial: bool,
 }
 
 /// What a report covered, for the formats that state it.
@@ -46,4 +55,10 @@ pub struct Coverage {
     pub rest: Option<String>,
     /// Ids of the checks that ran, sorted.
     pub checks: Vec<String>,
+    /// Files that could not be read.
+    pub unread: u64,
+    /// What is found but not shown: in words, and how much of it.
+    pub left_out: Vec<(String, u64)>,
+    /// Further facts about the run, a sentence each.
+    pub notes: Vec<String>,
 }

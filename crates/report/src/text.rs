@@ -1,12 +1,16 @@
 //! Findings as text: the claim, its place, the steps in time order under the source lines they are about, what was assumed.
 //!
 //! Steps stay in time order even where that means going back in a file, since the order is the evidence; a header names file and function
-//! whenever either changes. A step whose text begins with `path: ` is a branch taken on the way: it becomes a note, not an excerpt.
+//! whenever either changes. Findings of one cause are shown together, those of the highest level first. A step whose text begins with `path: ` is a branch taken on the way: it becomes a note, not an excerpt.
 
 use crate::excerpt::Excerpt;
-use crate::{Coverage, Lines, Tally, escape};
+use crate::group::{Group, group};
+use crate::summary::{closing, plural, tables};
+use crate::{Coverage, Lines, escape};
 use anstyle::{AnsiColor, Style};
 use cuthere_base::{Confidence, Finding, Step};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// The colours of a report.
@@ -48,42 +52,115 @@ impl Palette {
     }
 }
 
-/// Writes every finding, a blank line after each, then one line that says how many there are and what was covered.
-pub fn text(out: &mut dyn Write, findings: &[Finding], coverage: &Coverage, lines: &Lines, palette: &Palette) -> io::Result<()> {
-    for finding in findings {
-        one(out, finding, lines, palette)?;
-        writeln!(out)?;
-    }
-    summary(out, findings, coverage)
+/// How much of a report is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Shown {
+    /// One finding of each cause with its evidence, the others by their place.
+    #[default]
+    Causes,
+    /// Every finding with its evidence.
+    All,
+    /// Numbers only.
+    Statistics,
 }
 
-fn summary(out: &mut dyn Write, findings: &[Finding], coverage: &Coverage) -> io::Result<()> {
-    let tally = Tally::of(findings);
-    let number = match tally.total() {
-        0 => "no findings".to_owned(),
-        1 => "1 finding".to_owned(),
-        n => format!("{n} findings"),
+/// Causes shown with their evidence; further ones are a line each.
+const MOST_WHOLE: usize = 30;
+/// Causes listed at all.
+const MOST_LISTED: usize = 300;
+/// Places listed of one cause.
+const MOST_PLACES: usize = 5;
+
+/// Writes the findings, highest level first, then what was covered. With several findings, their numbers by check and directory stand
+/// before the last lines.
+pub fn text(
+    out: &mut dyn Write,
+    findings: &[Finding],
+    coverage: &Coverage,
+    lines: &Lines,
+    palette: &Palette,
+    shown: Shown,
+) -> io::Result<()> {
+    let groups = group(findings);
+    match shown {
+        Shown::Statistics => {}
+        Shown::All => {
+            let mut all: Vec<&Finding> = findings.iter().collect();
+            all.sort_by(|a, b| (Reverse(a.confidence), a.sort_key()).cmp(&(Reverse(b.confidence), b.sort_key())));
+            for finding in all {
+                one(out, finding, lines, palette)?;
+                writeln!(out)?;
+            }
+        }
+        Shown::Causes => causes(out, &groups, lines, palette)?,
+    }
+    if findings.len() > 1 || (shown == Shown::Statistics && !findings.is_empty()) {
+        tables(out, findings)?;
+    }
+    closing(out, findings, if shown == Shown::All { 0 } else { groups.len() }, coverage)
+}
+
+fn causes(out: &mut dyn Write, groups: &[Group<'_>], lines: &Lines, palette: &Palette) -> io::Result<()> {
+    for group in groups.iter().take(MOST_WHOLE) {
+        one(out, group.lead, lines, palette)?;
+        let frame = palette.frame;
+        if !group.others.is_empty() {
+            let places = plural(group.others.len() as u64, "more place");
+            writeln!(out, "  {frame}={frame:#} the same cause at {places}:")?;
+        }
+        for other in group.others.iter().take(MOST_PLACES) {
+            writeln!(out, "      {}", place_of(other, group.lead, palette))?;
+        }
+        if group.others.len() > MOST_PLACES {
+            writeln!(out, "      … and {} more (--all)", group.others.len() - MOST_PLACES)?;
+        }
+        writeln!(out)?;
+    }
+    let rest = groups.get(MOST_WHOLE..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    for group in rest.iter().take(MOST_LISTED) {
+        let lead = group.lead;
+        let (style, word) = palette.level(lead.confidence);
+        let more =
+            if group.others.is_empty() { String::new() } else { format!(" (and {})", plural(group.others.len() as u64, "more place")) };
+        let place = format!("{}:{}:{}", escape(&lead.file), lead.line, lead.column);
+        writeln!(out, "{place}: {style}{word}[{}]{style:#}: {}{more}", escape(&lead.check), escape(&lead.message))?;
+    }
+    if rest.len() > MOST_LISTED {
+        writeln!(out, "… and {} more causes", rest.len() - MOST_LISTED)?;
+    }
+    writeln!(out, "(the first {MOST_WHOLE} causes are shown with their evidence; --all shows it for every finding)")?;
+    writeln!(out)
+}
+
+/// A further place of a cause on one line; the level is named where it is another one.
+fn place_of(finding: &Finding, lead: &Finding, palette: &Palette) -> String {
+    let level = match palette.level(finding.confidence) {
+        (style, word) if finding.confidence != lead.confidence => format!("{style}{word}{style:#}: "),
+        _ => String::new(),
     };
-    let by: Vec<String> = [Confidence::High, Confidence::Medium, Confidence::Low]
-        .into_iter()
-        .filter(|&c| tally.with(c) > 0)
-        .map(|c| format!("{} {}", tally.with(c), c.as_str()))
-        .collect();
-    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
-    let plural = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    let cut = match coverage.functions_truncated {
-        0 => String::new(),
-        n => format!(", {n} not followed on all paths"),
-    };
-    let rest = coverage.rest.as_ref().map_or_else(String::new, |rest| format!("; {rest}"));
-    writeln!(
-        out,
-        "{number}{by} in {}, {} ({} read whole{cut}); checks: {}{rest}",
-        plural(coverage.files, "file"),
-        plural(coverage.functions, "function"),
-        coverage.functions_complete,
-        coverage.checks.join(", ")
-    )
+    let place = format!("{}:{} in `{}`", escape(&finding.file), finding.line, escape(&finding.function));
+    if finding.message == lead.message { format!("{level}{place}") } else { format!("{level}{place}: {}", escape(&finding.message)) }
+}
+
+/// Who hears of what: files with the same recipients stand together.
+pub fn recipients(out: &mut dyn Write, findings: &[Finding], to: &dyn Fn(&Finding) -> Vec<String>) -> io::Result<()> {
+    let mut by: BTreeMap<Vec<String>, BTreeSet<&str>> = BTreeMap::new();
+    for finding in findings {
+        by.entry(to(finding)).or_default().insert(&finding.file);
+    }
+    let mut all: Vec<_> = by.into_iter().collect();
+    all.sort_by_key(|(_, files)| files.first().copied());
+    for (to, files) in all {
+        writeln!(out, "to, by MAINTAINERS, for {}:", escape(&files.into_iter().collect::<Vec<_>>().join(", ")))?;
+        if to.is_empty() {
+            writeln!(out, "  nobody is named")?;
+        }
+        to.iter().try_for_each(|one| writeln!(out, "  {}", escape(one)))?;
+    }
+    Ok(())
 }
 
 /// Either a header that names a new place, or a step under its line.

@@ -1,7 +1,7 @@
 //! Every format, on findings made by hand: wording by golden output, structure by the formats' own rules.
 
 use cuthere_base::{Confidence, Finding, Step};
-use cuthere_report::{Baseline, Coverage, Palette, Rule, html, json_lines, sarif, sort, text};
+use cuthere_report::{Baseline, Coverage, Origin, Palette, Rule, Shown, gcc, gitlab, html, json_lines, junit, pages, sarif, sort, text};
 use expect_test::expect;
 
 fn step(file: &str, line: u32, column: u32, function: &str, text: &str) -> Step {
@@ -70,13 +70,27 @@ fn coverage() -> Coverage {
         functions_truncated: 0,
         rest: None,
         checks: vec!["lock-imbalance".into(), "sleep-in-atomic".into()],
+        ..Coverage::default()
     }
 }
 
 const RULES: [Rule; 2] = [
-    Rule { id: "lock-imbalance", summary: "a path that returns with a lock held", page: "# lock-imbalance\n\n…" },
-    Rule { id: "sleep-in-atomic", summary: "a call that may sleep where it must not", page: "# sleep-in-atomic\n\n…" },
+    Rule { id: "lock-imbalance", summary: "a path that returns with a lock held", page: "# lock-imbalance\n\n…", trial: true },
+    Rule {
+        id: "sleep-in-atomic",
+        summary: "a call that may sleep where it must not",
+        page: "# sleep-in-atomic\n\nSee https://docs.kernel.org/locking/locktypes.html.",
+        trial: false,
+    },
 ];
+
+fn origin() -> Origin<'static> {
+    Origin {
+        version: "0.1.0",
+        root: Some("/home/me/my linux".into()),
+        repository: Some(("https://example.org/linux.git".into(), "0123456789abcdef".into())),
+    }
+}
 
 fn rendered(write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
@@ -86,7 +100,7 @@ fn rendered(write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
 
 #[test]
 fn text_shows_steps_in_time_order_under_their_lines() {
-    let shown = rendered(|out| text(out, &[imbalance(), chain()], &coverage(), &lines, &Palette::plain()));
+    let shown = rendered(|out| text(out, &[imbalance(), chain()], &coverage(), &lines, &Palette::plain(), Shown::Causes));
     expect![[r#"
         error[lock-imbalance]: `foo_probe` returns -ENOMEM with `dev->lock` held
           --> drivers/foo/core.c:41:3
@@ -110,6 +124,13 @@ fn text_shows_steps_in_time_order_under_their_lines() {
             = context: softirq, bh disabled
             = locks held: `net_device.tx_lock`
 
+        by check            high medium    low
+          lock-imbalance       1      0      0
+          sleep-in-atomic      0      1      0
+        by directory        high medium    low
+          drivers/foo          1      0      0
+          net/mini             0      1      0
+
         2 findings (1 high, 1 medium) in 2 files, 9 functions (8 read whole); checks: lock-imbalance, sleep-in-atomic
     "#]]
     .assert_eq(&shown);
@@ -118,8 +139,8 @@ fn text_shows_steps_in_time_order_under_their_lines() {
 #[test]
 fn colour_changes_nothing_but_colour() {
     let findings = [imbalance(), chain()];
-    let plain = rendered(|out| text(out, &findings, &coverage(), &lines, &Palette::plain()));
-    let coloured = rendered(|out| text(out, &findings, &coverage(), &lines, &Palette::colour()));
+    let plain = rendered(|out| text(out, &findings, &coverage(), &lines, &Palette::plain(), Shown::Causes));
+    let coloured = rendered(|out| text(out, &findings, &coverage(), &lines, &Palette::colour(), Shown::Causes));
     assert!(coloured.contains("\x1b[") && !plain.contains('\x1b'));
     let mut stripped = String::new();
     let mut rest = coloured.as_str();
@@ -133,7 +154,7 @@ fn colour_changes_nothing_but_colour() {
 
 #[test]
 fn silence_states_what_was_covered() {
-    let shown = rendered(|out| text(out, &[], &coverage(), &lines, &Palette::plain()));
+    let shown = rendered(|out| text(out, &[], &coverage(), &lines, &Palette::plain(), Shown::Causes));
     expect![[r#"
         no findings in 2 files, 9 functions (8 read whole); checks: lock-imbalance, sleep-in-atomic
     "#]]
@@ -182,7 +203,7 @@ fn sarif_is_valid_and_the_schema_can_tell() {
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let odd = Finding { file: "a b/c:d.c".into(), line: 0, column: 0, steps: vec![], ..imbalance() };
     for findings in [vec![], vec![imbalance(), chain(), odd]] {
-        let shown = rendered(|out| sarif(out, &findings, &RULES, "0.1.0"));
+        let shown = rendered(|out| sarif(out, &findings, &RULES, &origin(), &lines));
         let mut log: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
         let errors: Vec<String> = validator.iter_errors(&log).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{errors:#?}");
@@ -193,7 +214,7 @@ fn sarif_is_valid_and_the_schema_can_tell() {
 
 #[test]
 fn sarif_carries_steps_fingerprints_and_rules() {
-    let shown = rendered(|out| sarif(out, &[imbalance(), chain()], &RULES, "0.1.0"));
+    let shown = rendered(|out| sarif(out, &[imbalance(), chain()], &RULES, &origin(), &lines));
     let log: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     let run = &log["runs"][0];
     assert_eq!(run["tool"]["driver"]["rules"][1]["id"], "sleep-in-atomic");
@@ -203,18 +224,82 @@ fn sarif_carries_steps_fingerprints_and_rules() {
     let flows = result["codeFlows"][0]["threadFlows"].as_array().expect("flows");
     assert_eq!(flows.len(), 2, "one without a thread, one of CPU 0");
     assert_eq!(flows[1]["locations"][0]["executionOrder"], 3);
-    assert_eq!(flows[0]["locations"][1]["location"]["physicalLocation"]["region"]["startLine"], 121);
+    let region = &flows[0]["locations"][1]["location"]["physicalLocation"]["region"];
+    assert_eq!((&region["startLine"], &region["startColumn"], &region["endColumn"]), (&121.into(), &9.into(), &26.into()));
+    assert_eq!(run["originalUriBaseIds"]["SRCROOT"]["uri"], "file:///home/me/my%20linux/");
+    assert_eq!(run["versionControlProvenance"][0]["revisionId"], "0123456789abcdef");
+    let rules = &run["tool"]["driver"]["rules"];
+    assert_eq!((&rules[0]["helpUri"], &rules[0]["properties"]["precision"]), (&"cuthere:checks/lock-imbalance".into(), &"medium".into()));
+    assert_eq!(rules[1]["helpUri"], "https://docs.kernel.org/locking/locktypes.html");
 }
 
 #[test]
 fn html_stands_alone_and_escapes() {
     let mut hostile = chain();
     hostile.message = "<script>alert(1)</script>".into();
-    let shown = rendered(|out| html(out, &[imbalance(), hostile.clone()], &RULES, &coverage(), &lines));
+    let shown = rendered(|out| html(out, &[imbalance(), hostile.clone()], &RULES, &[("tree", "/x".into())], &coverage(), &lines));
     assert!(!shown.contains("<script") && shown.contains("&lt;script&gt;"));
     assert!(!shown.contains("http:") && !shown.contains("https:"));
     assert!(shown.contains("<mark>spin_lock(&amp;dev-&gt;lock)</mark>"));
     assert!(shown.contains("a path that returns with a lock held"));
+    assert!(shown.contains("<a href=\"#net-mini\">net/mini</a>") && shown.contains("id=\"net-mini\""));
+    assert!(shown.contains("body:has(#c-sleep-in-atomic:not(:checked))"));
+}
+
+#[test]
+fn a_large_report_is_split_and_a_page_stays_small() {
+    let many: Vec<Finding> = (0..9000).map(|n| Finding { line: n, file: format!("drivers/d{}/x.c", n % 90), ..imbalance() }).collect();
+    let split = pages(&many, &RULES, &[], &coverage(), &lines);
+    assert_eq!(split.first().map(|p| p.name.as_str()), Some("index.html"));
+    assert_eq!(split.len(), 2, "ninety directories are one part");
+    let few: Vec<Finding> = many.iter().take(40).cloned().collect();
+    assert_eq!(pages(&few, &RULES, &[], &coverage(), &lines).len(), 41);
+    let whole = rendered(|out| html(out, &many[..2500], &RULES, &[], &coverage(), &lines));
+    assert!(whole.len() < 2_500_000 && whole.contains("stand without source"), "{}", whole.len());
+}
+
+#[test]
+fn other_programs_are_spoken_to_in_their_ways() {
+    let all = [imbalance(), chain()];
+    let compiler = rendered(|out| gcc(out, &all));
+    assert!(compiler.contains("drivers/foo/core.c:41:3: error: `foo_probe` returns -ENOMEM with `dev->lock` held [lock-imbalance]\n"));
+    assert!(compiler.contains("net/mini/tx.c:7:2: note: [CPU 0] may sleep\n"), "{compiler}");
+    let twice = [chain(), chain()];
+    let issues: serde_json::Value = serde_json::from_str(&rendered(|out| gitlab(out, &twice))).expect("JSON");
+    assert_eq!((&issues[0]["severity"], &issues[0]["location"]["lines"]["begin"]), (&"major".into(), &7.into()));
+    assert_ne!(issues[0]["fingerprint"], issues[1]["fingerprint"]);
+    let suites = rendered(|out| junit(out, &[imbalance()], &RULES));
+    assert!(suites.contains("tests=\"2\" failures=\"1\"") && suites.contains("`dev-&gt;lock`"), "{suites}");
+    assert!(suites.contains("<testcase classname=\"sleep-in-atomic\" name=\"sleep-in-atomic\"/>"));
+}
+
+#[test]
+fn one_cause_is_shown_once() {
+    let all: Vec<Finding> = (0..9).map(|n| Finding { function: format!("caller_{n}"), line: 7 + n, ..chain() }).collect();
+    let all: Vec<Finding> = all
+        .into_iter()
+        .map(|mut f| {
+            f.steps[2].function = "deep".into();
+            f.steps[2].thread = None;
+            f
+        })
+        .collect();
+    let short = rendered(|out| text(out, &all, &coverage(), &lines, &Palette::plain(), Shown::Causes));
+    assert_eq!(short.matches("warning[sleep-in-atomic]").count(), 1, "{short}");
+    assert!(short.contains("= the same cause at 8 more places:") && short.contains("… and 3 more (--all)"), "{short}");
+    assert!(short.contains("9 findings (9 medium) of 1 cause in 2 files"), "{short}");
+    let whole = rendered(|out| text(out, &all, &coverage(), &lines, &Palette::plain(), Shown::All));
+    assert_eq!(whole.matches("warning[sleep-in-atomic]").count(), 9);
+    let numbers = rendered(|out| text(out, &all, &coverage(), &lines, &Palette::plain(), Shown::Statistics));
+    assert!(!numbers.contains("warning[") && numbers.starts_with("by check"), "{numbers}");
+    let mut covered = coverage();
+    covered.left_out = vec![("known by the baseline".into(), 3), ("of low confidence".into(), 0)];
+    covered.unread = 2;
+    let silent = rendered(|out| text(out, &[], &covered, &lines, &Palette::plain(), Shown::Causes));
+    assert!(
+        silent.contains("in 2 files, 2 files not read, 9 functions") && silent.ends_with("left out: 3 known by the baseline\n"),
+        "{silent}"
+    );
 }
 
 #[test]

@@ -187,8 +187,12 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
-/// Whether two findings are the same mistake at different places: same check, and a called function that both claims name.
+/// Whether two findings are the same mistake at different places: of the same check, in the same folder, about the same functions
+/// beside those that they are in.
 pub(crate) fn same_mistake(a: &Finding, b: &Finding) -> bool {
-    let (a_traits, b_traits) = (Traits::of(a), Traits::of(b));
-    a.check == b.check && a_traits.claimed.intersection(&b_traits.claimed).next().is_some()
+    let sources = |f: &Finding| -> BTreeSet<String> {
+        words::called(&f.message).map(|w| w.1).filter(|w| *w != f.function).map(str::to_owned).collect()
+    };
+    let own = sources(a);
+    a.check == b.check && words::folder(&a.file) == words::folder(&b.file) && !own.is_empty() && own == sources(b)
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How the source bears out a call that the stack shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Borne {
     /// The body has the call.

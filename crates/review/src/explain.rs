@@ -37,6 +37,7 @@ impl Default for Options {
 
 /// The call that a report leads to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Call {
     /// The function that makes it.
     pub function: String,
@@ -67,6 +68,7 @@ impl Call {
 
 /// One call on the way from the entry to the complaint.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Link {
     pub function: String,
     pub file: Option<String>,
@@ -105,6 +107,7 @@ impl Link {
 
 /// A held lock with its place in the source.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Held {
     pub class: String,
     /// The function that took it.
@@ -128,6 +131,7 @@ impl Held {
 
 /// A frame of the stack and its definition.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     pub function: String,
     pub file: Option<String>,
@@ -153,6 +157,7 @@ impl Source {
 
 /// A place inside a function that was inlined.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Inlined {
     pub file: String,
     pub line: u32,
@@ -163,6 +168,7 @@ pub struct Inlined {
 
 /// One report, explained.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explained {
     #[serde(flatten)]
     pub splat: Splat,
@@ -184,6 +190,7 @@ pub struct Explained {
 
 /// A static finding in functions of a report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Related {
     #[serde(flatten)]
     pub finding: Finding,
@@ -193,6 +200,7 @@ pub struct Related {
 
 /// All of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     pub splats: Vec<Explained>,
     /// The call that most reports lead to.

@@ -19,6 +19,8 @@ pub(crate) struct Sheet {
     /// The mail's blanks are not what they were.
     pub damaged: bool,
     pub ignore_blanks: bool,
+    /// Files that it changes have tabs in this tree.
+    pub tabs: bool,
     pub diff: Diff,
 }
 
@@ -35,7 +37,7 @@ impl Sheet {
         let damage = || patch.diff.iter().flat_map(|part| &part.damage);
         let damaged = damage().any(|d| d.contains("tabs were") || d.contains("white space") || d.contains("non-breaking"));
         let diff = diff::parse(text.as_bytes());
-        Sheet { index, subject: patch.subject.clone(), text, damaged, ignore_blanks: false, diff }
+        Sheet { index, subject: patch.subject.clone(), text, damaged, ignore_blanks: false, tabs: false, diff }
     }
 
     fn lay_with(&self, tree: &Tree, reverse: bool, ignore_blanks: bool) -> Result<Laid, TreeError> {
@@ -49,6 +51,8 @@ impl Sheet {
     /// Lays the patch. Remembers whether blanks had to be ignored.
     pub fn lay(&mut self, tree: &Tree) -> Result<Laid, TreeError> {
         let strict = self.lay_with(tree, false, self.ignore_blanks)?;
+        let has_tabs = |path: &String| tree.read_path(path).ok().flatten().is_some_and(|text| memchr::memchr(b'\t', &text).is_some());
+        self.tabs |= strict.outcome.files.iter().any(|file| has_tabs(file.old_path.as_ref().unwrap_or(&file.path)));
         let (all, fit) = strict.outcome.hunk_counts();
         let failed = all - fit;
         if self.ignore_blanks || failed == 0 || !(self.damaged || failed * 2 > all) {

@@ -16,6 +16,7 @@ mod edge;
 pub mod explain;
 mod lay;
 mod locate;
+pub mod maintainers;
 mod outline;
 mod quote;
 mod reply;
@@ -29,8 +30,9 @@ mod wrap;
 
 pub use analyser::{Analyser, Analysis, Engine};
 pub use explain::{Explanation, explain};
+pub use maintainers::{Maintainers, Recipients};
 pub use reply::{ReplyOptions, reply};
-pub use review::{Options, review, select};
+pub use review::{Options, join, review, select};
 pub use text::{explanation_text, review_text};
 pub use types::{
     Change, Claim, FailedHunk, HunkReport, PatchReview, Remark, Review, ScenarioResult, ScenarioRun, Scope, Sibling, Spot, StateRun,

@@ -21,6 +21,8 @@ pub struct ReplyOptions {
     pub verbose: bool,
     /// Options that the reader must give to see the same, such as `--arch powerpc`; one word each.
     pub arguments: Vec<String>,
+    /// Who hears of it beside those who got the patch, as `Name <address>`.
+    pub also: Vec<String>,
     /// What the patches were laid over, in the reader's words: a version or commit.
     pub tree: Option<String>,
 }
@@ -51,11 +53,12 @@ fn mail(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], thre
     let me = options.me.as_ref();
     let mut body = text(review, patch, scenarios, options)?;
     let id = own_id(&body, patch, me);
-    if patch.findings.iter().any(|r| r.change == Change::Introduced) {
+    if patch.findings.iter().any(|r| r.change == Change::Introduced && r.gone_with.is_none()) {
         trailers(&mut body, id.as_deref(), options);
     }
     body.push_str("\n-- \ncuthere, reading source only: no build, no boot\n");
-    let headers = ReplyHeaders::new(thread, patch.message, me.and_then(|a| a.email.as_deref())).unwrap_or_default();
+    let mut headers = ReplyHeaders::new(thread, patch.message, me.and_then(|a| a.email.as_deref())).unwrap_or_default();
+    headers.add(&options.also, me.and_then(|a| a.email.as_deref()));
     let mut out = String::new();
     if let Some(me) = me {
         cut_header(&mut out, &format!("From: {}", me.header()));
@@ -162,6 +165,7 @@ fn clean(line: &str) -> String {
 fn remark(out: &mut String, remark: &Remark) {
     let finding = &remark.finding;
     let lead = match (remark.change, &remark.moved_from) {
+        (Change::Introduced, _) if remark.gone_with.is_some() => "A defect from here to a later patch".to_owned(),
         (Change::Introduced, _) => "This introduces a defect".to_owned(),
         (Change::Fixed, _) => "This fixes".to_owned(),
         (_, Some(from)) if from.function != finding.function => format!("Still there, moved here from {}()", from.function),
@@ -185,6 +189,10 @@ fn remark(out: &mut String, remark: &Remark) {
     list(out, "Locks held", &finding.locks);
     list(out, "Assumed", &finding.assumes);
     out.push('\n');
+    if let Some(later) = remark.gone_with {
+        fill(out, "", "", &format!("Patch {later} of this series mends it; until then a bisection meets it."));
+        out.push('\n');
+    }
 }
 
 /// Steps in time order; the file is named when it changes, the function always.

@@ -30,11 +30,13 @@ pub struct Options {
     pub max_states: usize,
     /// Macros of the kernel model that the reading of outlines needs.
     pub shapes: Shapes,
+    /// All patches of the input are one series, in its order.
+    pub joined: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { version: None, confidence: Confidence::Medium, max_states: 33, shapes: Shapes::default() }
+        Options { version: None, confidence: Confidence::Medium, max_states: 33, shapes: Shapes::default(), joined: false }
     }
 }
 
@@ -74,10 +76,37 @@ pub fn select(thread: &Thread, version: Option<u32>) -> Option<Series> {
     Some(Series { subject, version: 1, total: 1, author: message.from.clone(), patches: vec![patch], newest: true, ..Series::default() })
 }
 
+/// Every patch of the input as one series: those of a numbered series by their numbers, the others as they come. Older versions of what
+/// is there in a newer one stay out.
+pub fn join(thread: &Thread) -> Option<Series> {
+    let title = |s: &Series| s.subject.to_lowercase();
+    let older = |s: &Series| thread.series.iter().any(|other| other.version > s.version && title(other) == title(s));
+    let wanted = |s: &&Series| !older(s) && s.patches.iter().any(|p| !p.diff.is_empty());
+    let mut all: Vec<&Series> = thread.series.iter().filter(wanted).collect();
+    all.sort_by_key(|s| s.patches.iter().map(|p| p.message).min());
+    if let [one] = all.as_slice() {
+        return Some((*one).clone());
+    }
+    let mut patches: Vec<Patch> = Vec::new();
+    for series in &all {
+        let mut own: Vec<&Patch> = series.patches.iter().filter(|p| !p.diff.is_empty()).collect();
+        own.sort_by_key(|p| p.index);
+        patches.extend(own.into_iter().cloned());
+    }
+    let total = patches.len() as u32;
+    for (patch, index) in patches.iter_mut().zip(1..) {
+        (patch.index, patch.total) = (index, total);
+    }
+    let first = all.first()?;
+    Some(Series { total, patches, missing: Vec::new(), newest: true, ..(*first).clone() })
+}
+
 /// Reviews the newest series of a thread, or the version asked for. An error is one of the tree; everything else is said in the result.
 /// A thread without a patch gives a review without patches.
 pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Options) -> Result<Review, TreeError> {
-    let Some(series) = select(thread, options.version) else { return Ok(nothing(options.version)) };
+    let joined = options.joined || thread.source_kind == cuthere_mail::SourceKind::Diff;
+    let series = if joined { join(thread) } else { None }.or_else(|| select(thread, options.version));
+    let Some(series) = series else { return Ok(nothing(options.version)) };
     let mut patches: Vec<&Patch> = series.patches.iter().collect();
     patches.sort_by_key(|p| p.index);
     let mut notes = Vec::new();
@@ -100,6 +129,7 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
         failed_hunks.extend(state.failed.iter().cloned());
     }
     let whole = worker.series(&patches, &states, &mut reviews);
+    later_mends(&mut reviews);
     state_gaps(&series, &reviews, &mut notes);
     let mut scenarios = scenarios(analyser, &states, &patches);
     for scenario in &mut scenarios {
@@ -112,6 +142,10 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
     }
     worker.scope.folders = worker.folders.iter().cloned().collect();
     worker.scope.checks = analyser.checks();
+    let code = |path: &String| path.ends_with(".c") || path.ends_with(".h");
+    if reviews.iter().any(|r| r.judged) && !reviews.iter().any(|r| r.files.iter().any(code)) {
+        notes.push("no C file is changed, so there was nothing to analyse".to_owned());
+    }
     if worker.cut {
         notes.push("not everything that uses what the series changes was analysed: a bound on files was reached".to_owned());
     }
@@ -275,8 +309,9 @@ fn states(tree: Tree, sheets: &mut [Sheet], keep: bool, notes: &mut Vec<String>)
 }
 
 fn listed(already: &[bool], sheets: &[Sheet]) -> String {
-    let numbers: Vec<String> = sheets.iter().zip(already).filter(|(_, a)| **a).map(|(s, _)| s.index.to_string()).collect();
-    format!("of the series, patch {} is in the tree already", numbers.join(", "))
+    let numbers: Vec<u32> = sheets.iter().zip(already).filter(|(_, a)| **a).map(|(s, _)| s.index).collect();
+    let (word, verb) = if numbers.len() == 1 { ("patch", "is") } else { ("patches", "are") };
+    format!("of the series, {word} {} {verb} in the tree already", words::ranges(&numbers))
 }
 
 /// A patch's review with everything but the findings.
@@ -286,7 +321,11 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
     let files: BTreeSet<String> = state.placed.files.iter().map(|f| f.path.clone()).collect();
     let mut notes = Vec::new();
     if sheet.ignore_blanks {
-        let why = if sheet.damaged { "the mail's tabs were turned into blanks" } else { "most hunks did not apply as they are" };
+        let why = match (sheet.damaged, sheet.tabs) {
+            (true, true) => "the mail's tabs were turned into blanks",
+            (true, false) => "the mail's blanks are not those of the tree",
+            _ => "most hunks did not apply as they are",
+        };
         notes.push(format!("{why}; the patch was applied with differences in blanks ignored"));
     }
     if state.already {
@@ -294,6 +333,12 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
     }
     if patch.quoted {
         notes.push("the patch itself is not in the thread; it was read from a reply that quotes it".to_owned());
+    }
+    let problems = state.outcome.files.iter().filter(|f| f.problem.is_some()).count();
+    let changed = |f: &cuthere_tree::FileOutcome| f.problem.is_none() && (f.hunks.is_empty() || f.hunks.iter().any(|h| !h.failed()));
+    let judged = state.already || state.outcome.files.iter().any(changed);
+    if !judged && problems + hunks.len() > 0 {
+        notes.push("nothing of it applied, so nothing is said of it".to_owned());
     }
     notes.extend(state.outcome.notes.iter().map(|note| format!("line {} of the diff: {}", note.line, note.text)));
     PatchReview {
@@ -304,10 +349,12 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
         message_id: thread.messages.get(patch.message).map(|m| m.id.clone()).unwrap_or_default(),
         applied: hunks.len() as u32 - failed,
         failed,
+        judged,
         hunks,
         already_applied: state.already,
         blanks_ignored: sheet.ignore_blanks,
-        damage: patch.diff.iter().flat_map(|d| d.damage.iter().cloned()).collect(),
+        // That tabs became blanks is only true where the tree has tabs.
+        damage: patch.diff.iter().flat_map(|d| d.damage.iter()).filter(|d| sheet.tabs || !d.contains("tabs")).cloned().collect(),
         files: files.into_iter().collect(),
         functions: Vec::new(),
         findings: Vec::new(),
@@ -318,8 +365,10 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
 
 fn state_gaps(series: &Series, reviews: &[PatchReview], notes: &mut Vec<String>) {
     if !series.missing.is_empty() {
-        let missing: Vec<String> = series.missing.iter().map(u32::to_string).collect();
-        notes.push(format!("patch {} of {} is not in the thread and was not applied", missing.join(", "), series.total));
+        let (word, verb) = if series.missing.len() == 1 { ("patch", "is") } else { ("patches", "are") };
+        let missing = words::ranges(&series.missing);
+        let applied = if series.missing.len() == 1 { "was" } else { "were" };
+        notes.push(format!("{word} {missing} of {} {verb} not in the thread and {applied} not applied", series.total));
     }
     if !series.newest {
         notes.push(format!("version {} is not the newest that the thread knows of", series.version));
@@ -372,6 +421,8 @@ impl Worker<'_> {
             let comparison = compare(&current, &after, changes);
             let said = claim::read(patch);
             review.findings = self.remarks(&comparison, changes, said.as_ref(), review.index, &review.hunks);
+            // A patch of which nothing is in is not held to what it says.
+            let said = said.filter(|_| review.judged);
             review.claim = said.map(|said| verdict(said, &review.findings, &after, changes, self.options.confidence));
             current = after;
         }
@@ -400,8 +451,15 @@ impl Worker<'_> {
         hunks: &[HunkReport],
     ) -> Vec<Remark> {
         let wanted = |f: &&Finding| f.confidence >= self.options.confidence;
-        let remark =
-            |finding: &Finding, change, hunk| Remark { finding: finding.clone(), change, patch, hunk, moved_from: None, claimed: false };
+        let remark = |finding: &Finding, change, hunk| Remark {
+            finding: finding.clone(),
+            change,
+            patch,
+            hunk,
+            moved_from: None,
+            claimed: false,
+            gone_with: None,
+        };
         let mut out = Vec::new();
         for finding in comparison.introduced.iter().filter(wanted).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Introduced, spot(finding, changes, hunks, false)));
@@ -480,6 +538,22 @@ fn spot(finding: &Finding, changes: &Changes, hunks: &[HunkReport], before: bool
             |h: &HunkReport, f: &str| words::has_word(h.header.as_bytes(), f) || h.lines.iter().any(|l| words::has_word(l.as_bytes(), f));
         functions().find_map(|f| hunks.iter().find(|h| h.line > 0 && named(h, f))).map(|h| Spot { file: h.file.clone(), hunk: h.hunk })
     })
+}
+
+/// Notes for what a patch brings and a later one of the series takes away which one that is.
+fn later_mends(reviews: &mut [PatchReview]) {
+    let fixed: Vec<(u32, Finding)> = reviews
+        .iter()
+        .flat_map(|r| r.findings.iter().filter(|f| f.change == Change::Fixed).map(|f| (r.index, f.finding.clone())))
+        .collect();
+    for review in reviews.iter_mut() {
+        let index = review.index;
+        for remark in review.findings.iter_mut().filter(|r| r.change == Change::Introduced) {
+            let f = &remark.finding;
+            let same = |g: &Finding| f.fingerprint == g.fingerprint || (&f.check, &f.file, &f.function) == (&g.check, &g.file, &g.function);
+            remark.gone_with = fixed.iter().find(|(at, g)| *at > index && same(g)).map(|(at, _)| *at);
+        }
+    }
 }
 
 fn changed_before(changes: &Changes, file: &str, line: u32) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::explain::Explanation;
 use crate::types::{Change, PatchReview, Remark, Review, Verdict};
-use crate::words::count;
+use crate::words::{count, ranges};
 use cuthere_base::{Confidence, Finding};
 use cuthere_mail::printable_line as printable;
 use std::fmt::{self, Write};
@@ -46,8 +46,7 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
         writeln!(out, "\nscenario {}: {}", printable(&scenario.scenario), scenario.verdict)?;
         writeln!(out, "  {}", printable(&scenario.states()))?;
         if !scenario.claimed_by.is_empty() {
-            let patches: Vec<String> = scenario.claimed_by.iter().map(u32::to_string).collect();
-            writeln!(out, "  a fault of the sort that patch {} claims to mend", patches.join(", "))?;
+            writeln!(out, "  a fault of the sort that patch {} claims to mend", ranges(&scenario.claimed_by))?;
         }
         if let Some(shown) = scenario.witness() {
             writeln!(out)?;
@@ -56,11 +55,13 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
     }
     writeln!(out)?;
     review.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))?;
+    let failed = review.failed_hunks.len();
+    let failed = if failed == 0 { String::new() } else { format!(", {} not applied and not looked at", count(failed, "hunk")) };
     let scope = &review.scope;
     let checks = if scope.checks.is_empty() { String::new() } else { format!("; checks: {}", scope.checks.join(", ")) };
     writeln!(
         out,
-        "{} introduced, {} fixed, {} still there; looked at {} in {}{checks}",
+        "{} introduced, {} fixed, {} still there{failed}; looked at {} in {}{checks}",
         review.introduced.len(),
         review.fixed.len(),
         review.remaining.len(),
@@ -111,7 +112,8 @@ fn write_patch(out: &mut String, review: &Review, patch: &PatchReview) -> fmt::R
     // What a later patch of the series takes back does not show in the whole.
     let lasting = |r: &&Remark| !review.introduced.iter().any(|w| w.finding.fingerprint == r.finding.fingerprint);
     for remark in patch.findings.iter().filter(|r| r.change == Change::Introduced).filter(lasting) {
-        writeln!(out, "  introduced, and gone with a later patch: {}", one_line(&remark.finding))?;
+        let later = remark.gone_with.map_or_else(|| "a later patch".to_owned(), |n| format!("patch {n}"));
+        writeln!(out, "  introduced, and gone with {later}: {}", one_line(&remark.finding))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// What became of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Not there before, there after.
@@ -20,6 +21,7 @@ pub enum Change {
 
 /// A hunk of a patch.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Spot {
     /// The file, as in [`HunkReport::file`].
     pub file: String,
@@ -29,6 +31,7 @@ pub struct Spot {
 
 /// A finding and what a patch has to do with it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Remark {
     /// As it is after the patch; for a fixed one, as it was before.
     #[serde(flatten)]
@@ -42,10 +45,13 @@ pub struct Remark {
     pub moved_from: Option<Place>,
     /// Still there, although the patch claims to mend its like.
     pub claimed: bool,
+    /// A later patch of the series takes it away again: its number.
+    pub gone_with: Option<u32>,
 }
 
 /// A line of a function.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     pub file: String,
     pub line: u32,
@@ -54,6 +60,7 @@ pub struct Place {
 
 /// A hunk and what became of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HunkReport {
     pub file: String,
     /// The hunk's number in its file, from 1.
@@ -78,6 +85,7 @@ pub struct HunkReport {
 
 /// A hunk that was left out.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailedHunk {
     /// Index of the patch within the series, from 1.
     pub patch: u32,
@@ -94,6 +102,7 @@ pub struct FailedHunk {
 
 /// The place that a failed hunk fits best.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NearestMatch {
     pub line: u32,
     /// How many of the hunk's old lines are there, in percent.
@@ -103,6 +112,7 @@ pub struct NearestMatch {
 
 /// Whether a claimed fix can be seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// A finding of the claimed sort in the touched functions is gone.
@@ -117,6 +127,7 @@ pub enum Verdict {
 
 /// Code elsewhere that makes the mistake that the patch mends.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sibling {
     /// Fingerprint of the fixed finding.
     pub of: String,
@@ -126,6 +137,7 @@ pub struct Sibling {
 
 /// What a patch says that it mends, and how that looks.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Claim {
     /// Where it says so: `subject`, `fixes`, `splat`.
     pub by: Vec<&'static str>,
@@ -139,6 +151,7 @@ pub struct Claim {
 
 /// What was analysed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scope {
     pub files: u64,
     /// The folders that these files are in.
@@ -150,6 +163,7 @@ pub struct Scope {
 
 /// One patch of the series.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchReview {
     pub index: u32,
     pub total: u32,
@@ -161,6 +175,8 @@ pub struct PatchReview {
     /// How many hunks are in.
     pub applied: u32,
     pub failed: u32,
+    /// Something of it is in the tree, so that findings could come or go. False: nothing is said of it.
+    pub judged: bool,
     /// The tree had it before.
     pub already_applied: bool,
     /// It was applied with differences in blanks ignored.
@@ -176,8 +192,16 @@ pub struct PatchReview {
     pub notes: Vec<String>,
 }
 
+impl PatchReview {
+    /// The lines of its hunks, as in the mail.
+    pub fn diff(&self) -> String {
+        self.hunks.iter().flat_map(|hunk| &hunk.lines).flat_map(|line| [line.as_str(), "\n"]).collect()
+    }
+}
+
 /// One run of a scenario on one state of the tree.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScenarioRun {
     pub scenario: String,
     /// `fault`, `none` or `unknown`.
@@ -196,6 +220,7 @@ pub struct ScenarioRun {
 
 /// A run and the state of the tree that it was made on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateRun {
     /// After this patch of the series; 0: before it.
     pub patch: u32,
@@ -205,6 +230,7 @@ pub struct StateRun {
 
 /// A scenario over all states.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScenarioResult {
     pub scenario: String,
     /// In words: what the series changes.
@@ -240,6 +266,7 @@ impl ScenarioResult {
 
 /// The whole review.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Review {
     pub subject: String,
     pub version: u32,
@@ -271,6 +298,11 @@ impl Review {
     pub fn findings(&self) -> Vec<Finding> {
         let remaining = self.remaining.iter().filter(|r| r.claimed || r.moved_from.is_some());
         self.introduced.iter().chain(remaining).map(|r| r.finding.clone()).collect()
+    }
+
+    /// Whether nothing of the series could be looked at, although it changes files.
+    pub fn nothing_looked_at(&self) -> bool {
+        !self.patches.is_empty() && self.patches.iter().all(|p| !p.judged) && !self.failed_hunks.is_empty()
     }
 
     /// Whether there is something that the author should hear.

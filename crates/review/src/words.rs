@@ -82,6 +82,23 @@ pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// Numbers in ascending order as people write them: `1-3, 7`.
+pub(crate) fn ranges(numbers: &[u32]) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for &n in numbers {
+        match runs.last_mut() {
+            Some((_, to)) if *to + 1 == n => *to = n,
+            _ => runs.push((n, n)),
+        }
+    }
+    let run = |(from, to): &(u32, u32)| match to - from {
+        0 => from.to_string(),
+        1 => format!("{from}, {to}"),
+        _ => format!("{from}-{to}"),
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +109,7 @@ mod tests {
         assert_eq!(called("if (f (x)) g(h)").map(|w| w.1).collect::<Vec<_>>(), ["f", "g"]);
         assert!(has_word(b"foo_bar(x)", "foo_bar") && !has_word(b"foo_bars", "foo_bar") && !has_word(b"a_foo_bar", "foo_bar"));
         assert_eq!(blank("an atom, atoms", "atom"), "an     , atoms");
+        assert_eq!((ranges(&[1, 2, 3, 5, 7, 8]), ranges(&[4])), ("1-3, 5, 7, 8".to_owned(), "4".to_owned()));
         assert_eq!((folder("a/b.c"), folder("b.c"), file_name("a/b.c")), ("a", "", "b.c"));
     }
 }

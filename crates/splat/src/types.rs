@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// What sort of defect the kernel reported. The JSON form is the kebab-case name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A KASAN report (software or hardware tags too).
@@ -129,6 +130,7 @@ impl Kind {
 
 /// Which stack of the report a frame belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StackKind {
     /// Where the kernel noticed.
@@ -155,6 +157,7 @@ pub enum StackKind {
 
 /// The context the report says the code ran in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Context {
     /// A task (process context).
@@ -169,6 +172,7 @@ pub enum Context {
 
 /// A place in a source file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     /// The file as printed.
     pub file: String,
@@ -178,6 +182,7 @@ pub struct Place {
 
 /// One line of a stack.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Frame {
     /// The symbol as printed, compiler suffixes (`.isra.0`, `.cold`) and all; Rust symbols are demangled.
     pub function: String,
@@ -203,6 +208,7 @@ pub struct Frame {
 
 /// One further stack of the report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stack {
     /// What the stack shows.
     pub kind: StackKind,
@@ -214,6 +220,7 @@ pub struct Stack {
 
 /// A lock that the task (or another task, in `other_locks`) held.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeldLock {
     /// The number before the colon in `#0:`.
     pub index: u32,
@@ -235,6 +242,7 @@ pub struct HeldLock {
 
 /// The memory access that was wrong.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Access {
     /// True for a write, false for a read, `None` when the report does not say.
     pub write: Option<bool>,
@@ -250,6 +258,7 @@ pub struct Access {
 
 /// The task that ran.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Its name.
     pub comm: Option<String>,
@@ -259,6 +268,7 @@ pub struct Task {
 
 /// The first and last line of the report in the text that was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lines {
     /// First line, from 1.
     pub start: usize,
@@ -268,6 +278,7 @@ pub struct Lines {
 
 /// A line that looks like a frame and could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unread {
     /// Where in the input it stands, from 1.
     pub line: usize,
@@ -277,6 +288,7 @@ pub struct Unread {
 
 /// One crash report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Splat {
     /// What sort of defect.
     pub kind: Kind,

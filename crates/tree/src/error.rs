@@ -39,6 +39,9 @@ pub enum TreeError {
     /// The build has no git support.
     #[error("cannot open revision {rev:?}: this build reads no git repositories; check the revision out and give its folder with --tree")]
     NoGit { rev: String },
+    /// Files beside the tree that together need more memory than is kept.
+    #[error("the files of {} have more bytes than are kept in memory; give a part of it", path.display())]
+    TooMuch { path: PathBuf },
     /// Paths that together need more memory than any sane tree's.
     #[error("the names of files in {} have more than {limit} MiB; give a part of it", path.display())]
     TooManyNames { path: PathBuf, limit: usize },

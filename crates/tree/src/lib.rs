@@ -6,6 +6,8 @@
 //! regular file.
 
 pub mod apply;
+#[cfg(feature = "git")]
+pub mod commits;
 pub mod diff;
 mod disk;
 mod error;

@@ -282,6 +282,26 @@ impl Tree {
         self.entries.get(id.index()).map_or(0, |entry| entry.size)
     }
 
+    /// The same tree with more files, which lie elsewhere: each with its path in the tree from now on.
+    pub fn with_files(mut self, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Tree, TreeError> {
+        for (path, bytes) in files {
+            let clean =
+                crate::target::clean(&path).map_err(|reason| TreeError::Refused { path: path.clone(), reason: reason.to_owned() })?;
+            if !self.only.is_empty() {
+                self.only.push(clean.clone());
+            }
+            if !self.set_file(clean, Some(Arc::from(bytes))) {
+                return Err(TreeError::TooMuch { path: PathBuf::from(path) });
+            }
+        }
+        self.relist()
+    }
+
+    /// Whether there is a folder of this path.
+    pub fn is_folder(&self, path: &str) -> bool {
+        crate::target::clean(path).is_ok_and(|clean| self.has_dir(&clean))
+    }
+
     /// What was left out, sorted by path.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped

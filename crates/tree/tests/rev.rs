@@ -124,3 +124,60 @@ fn paths_that_no_system_opens_are_left_out() {
     let [skipped] = opened.skipped() else { panic!("{:?}", opened.skipped()) };
     assert!(skipped.path.len() < 300 && skipped.reason.to_string().contains("6001 bytes"), "{}", skipped.reason);
 }
+
+#[test]
+fn a_range_gives_its_commits_with_diffs_that_apply() {
+    use cuthere_tree::commits::{range_ends, read_range};
+    let folder = repository();
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "three: last\n\nWhy it is.\n\nSigned-off-by: T <t@example.org>"]);
+    let range = read_range(folder.path(), "v1..HEAD").expect("a range");
+    let subjects: Vec<&str> = range.commits.iter().map(|c| c.subject.as_str()).collect();
+    assert_eq!(subjects, ["two", "three: last"]);
+    let last = range.commits.last().expect("two");
+    assert_eq!((last.author.as_str(), last.body.as_str()), ("T <t@example.org>", "Why it is.\n\nSigned-off-by: T <t@example.org>"));
+    let tree = Tree::open_rev(folder.path(), &range.base, &OpenOptions::default()).expect("opens");
+    let patches: Vec<PatchText> = range.commits.iter().map(|c| PatchText::new(c.subject.clone(), c.diff.clone())).collect();
+    let (tree, outcomes) = tree.with_patches(&patches).expect("lays");
+    assert!(outcomes.iter().all(|o| o.is_clean()), "{outcomes:#?}");
+    assert_eq!(read(&tree, "net/a.c"), b"not committed\n");
+    assert_eq!(read(&tree, "net/new.c"), b"new, and longer than the others\n");
+    assert!(read_range(folder.path(), "HEAD..HEAD").expect("empty").commits.is_empty());
+    for wrong in ["HEAD", "v1...HEAD", "none..HEAD"] {
+        assert!(read_range(folder.path(), wrong).is_err(), "{wrong}");
+    }
+    assert_eq!((range_ends("..x"), range_ends("a.."), range_ends("a...b")), (Some(("HEAD", "x")), Some(("a", "HEAD")), None));
+}
+
+#[test]
+fn diffs_of_commits_are_those_of_git() {
+    use cuthere_tree::commits::read_range;
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = |from: u32, to: u32| (from..to).map(|n| format!("line {n}\n")).collect::<String>();
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    let write = |text: String| std::fs::write(folder.path().join("a.c"), text).expect("written");
+    write(lines(0, 40));
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "one"]);
+    let no_end = |text: String| text.trim_end().to_owned();
+    for text in [
+        lines(0, 3) + "new\n" + &lines(4, 20) + &lines(22, 40),
+        String::from("top\n") + &lines(0, 30) + "end",
+        String::new(),
+        lines(5, 9),
+        no_end(lines(5, 9)),
+    ] {
+        write(text);
+        git(folder.path(), &["commit", "-q", "-a", "-m", "next"]);
+        let own = read_range(folder.path(), "HEAD~1..HEAD").expect("a range").commits.pop().expect("one").diff;
+        let out =
+            Command::new("git").arg("-C").arg(folder.path()).args(["show", "--format=", "--histogram", "HEAD"]).output().expect("git runs");
+        let hunks = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text).into_owned();
+            let kept = |l: &&str| l.starts_with(['+', '-', ' ', '\\', '@']);
+            // git leaves a count of one out.
+            text.lines().filter(kept).map(|l| l.replace(",1 ", " ")).collect::<Vec<_>>()
+        };
+        assert_eq!(hunks(&own), hunks(&out.stdout));
+    }
+}

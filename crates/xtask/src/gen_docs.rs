@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 /// Folders that hold generated files only.
-const FOLDERS: [&str; 3] = ["docs/checks", "docs/completions", "docs/man"];
+const FOLDERS: [&str; 4] = ["docs/checks", "docs/completions", "docs/man", "docs/schemas"];
 
 /// Runs the subcommand; `false`: something is out of date.
 pub fn run(args: &Args) -> Result<bool> {
@@ -83,6 +83,9 @@ fn wanted() -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     }
     for (name, page) in cuthere_cli::manuals().context("cannot make the manual pages")? {
         files.insert(Path::new(FOLDERS[2]).join(name), page);
+    }
+    for (name, schema) in cuthere_cli::schemas() {
+        files.insert(Path::new(FOLDERS[3]).join(format!("{name}.json")), schema.into_bytes());
     }
     Ok(files)
 }

@@ -81,3 +81,41 @@ fn a_quoted_hunk_without_file_header() {
     assert_eq!((found.len(), found[0].hunks, found[0].quoted_depth), (1, 1, 2));
     assert!(found[0].damage[0].contains("file header is missing"));
 }
+
+#[test]
+fn a_version_on_the_cover_alone_holds_for_the_series() {
+    let cover = crate::fixtures::header("c@x", "[PATCH v3 0/2] gadget: all", "") + "What it does.\n";
+    let thread = read(&mbox(&[cover, patch("p1@x", "[PATCH 1/2] gadget: one", "c@x"), patch("p2@x", "[PATCH 2/2] gadget: two", "c@x")]));
+    let rows: Vec<_> = thread.series.iter().map(|s| (s.version, s.patches.len(), s.cover, s.subject.as_str())).collect();
+    assert_eq!(rows, [(3, 2, Some(0), "gadget: all")]);
+    assert!(thread.series[0].missing.is_empty() && thread.series[0].newest);
+}
+
+#[test]
+fn patches_of_several_authors_in_one_file_are_one_series() {
+    let from = |mail: String, who: &str| mail.replace("From: Ann Author <ann@example.org>", &format!("From: {who} <{who}@example.org>"));
+    let mails = [
+        from(patch("1@x", "[PATCH 1/3] gadget: one", ""), "ann"),
+        from(patch("2@x", "[PATCH 2/3] gadget: two", ""), "bob"),
+        from(patch("3@x", "[PATCH 3/3] gadget: three", ""), "ann"),
+        from(patch("4@x", "[PATCH 2/3] other: two", ""), "cee"),
+    ];
+    let thread = read(&mbox(&mails));
+    let rows: Vec<_> = thread.series.iter().map(|s| (s.patches.len(), s.missing.clone())).collect();
+    assert_eq!(rows, [(3, vec![]), (1, vec![1, 3])]);
+}
+
+#[test]
+fn what_git_shows_is_a_commit() {
+    let shown = format!(
+        "commit 0123456789abcdef0123456789abcdef01234567\nAuthor: Ann Author <ann@example.org>\nDate:   Tue Jan 2 03:04:05 2024 +0100\n\n    gadget: stop the timer\n    \n    \
+         Why.\n    \n    Fixes: 0123456789ab (\"gadget: add a queue\")\n\n{DIFF}"
+    );
+    let thread = read(&shown);
+    let patch = &thread.series[0].patches[0];
+    assert_eq!((patch.subject.as_str(), patch.hunks, patch.fixes.len()), ("gadget: stop the timer", 3, 1));
+    assert_eq!(thread.messages[0].date.as_deref(), Some("2024-01-02T03:04:05+01:00"));
+    assert_eq!(patch.author.email.as_deref(), Some("ann@example.org"));
+    let twice = format!("{shown}\n{}", shown.replace("stop the timer", "start the timer"));
+    assert_eq!(read(&twice).series.len(), 2, "commits are not numbered, and no newer versions of one another");
+}

@@ -1,0 +1,256 @@
+//! Sources outside the tree: a module's folder, read with the tree's headers.
+//!
+//! Its files are laid into the tree in memory, under a folder of their own, and shown by the names that the user gave. What its Kbuild or
+//! Makefile says of includes and macros counts where it is plain: `ccflags-y`, `subdir-ccflags-y` and `EXTRA_CFLAGS` with `-I` and `-D`.
+//! Nothing is run; a value that needs more than the names of folders is left out, and said so with --verbose.
+
+use crate::output;
+use anyhow::{Context, Result, bail};
+use cuthere_tree::{OpenOptions, Skipped, Tree};
+use std::path::{Path, PathBuf};
+
+/// The folder of the tree under which they stand.
+const MOUNT: &str = "extmod";
+
+/// A folder outside, and its place in the tree.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mount {
+    /// In the tree.
+    pub inner: String,
+    /// As the user knows it.
+    pub shown: String,
+    folder: PathBuf,
+}
+
+/// Everything outside that a run looks at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outside {
+    mounts: Vec<Mount>,
+    /// What is reported on, by the names in the tree.
+    pub paths: Vec<String>,
+    /// Where includes are looked for.
+    pub include: Vec<String>,
+    /// Macros that the build defines.
+    pub defines: Vec<(String, i64)>,
+}
+
+impl Outside {
+    /// Takes those of `paths` that exist and lie outside the tree; the others come back. `include` may lie in or outside of it.
+    pub fn split(tree: Option<&Path>, paths: &[PathBuf], include: &[PathBuf], current: &Path) -> Result<(Outside, Vec<PathBuf>)> {
+        let mut out = Outside::default();
+        let mut rest = Vec::new();
+        let root = tree.map(|tree| current.join(tree)).and_then(|tree| tree.canonicalize().ok());
+        for path in paths {
+            let real = current.join(path).canonicalize().ok();
+            match (&root, real) {
+                (Some(root), Some(real)) if !real.starts_with(root) && !root.join(path).exists() => out.add(path, &real)?,
+                _ => rest.push(path.clone()),
+            }
+        }
+        for folder in include {
+            let real = current.join(folder).canonicalize().with_context(|| format!("-I {} is not there", folder.display()))?;
+            if !real.is_dir() {
+                bail!("-I {} is no folder", folder.display());
+            }
+            let inside = root.clone().or_else(|| cuthere_tree::find_kernel_root(current));
+            match inside.as_ref().and_then(|root| real.strip_prefix(root).ok()) {
+                Some(relative) => out.include.push(relative.to_string_lossy().into_owned()),
+                None => {
+                    let inner = out.mount(folder, &real);
+                    out.include.push(inner);
+                }
+            }
+        }
+        Ok((out, rest))
+    }
+
+    fn add(&mut self, path: &Path, real: &Path) -> Result<()> {
+        if real.is_dir() {
+            let inner = self.mount(path, real);
+            self.paths.push(inner);
+            return Ok(());
+        }
+        // A file is read with what stands beside it.
+        let (Some(folder), Some(name)) = (real.parent(), real.file_name().and_then(|n| n.to_str())) else {
+            bail!("{} is no file", path.display());
+        };
+        let shown = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let inner = self.mount(shown, folder);
+        self.paths.push(format!("{inner}/{name}"));
+        Ok(())
+    }
+
+    /// The folder's place in the tree; a folder within one that is there already has its place below that.
+    fn mount(&mut self, shown: &Path, real: &Path) -> String {
+        if let Some((mount, below)) = self.mounts.iter().find_map(|m| Some((m, real.strip_prefix(&m.folder).ok()?))) {
+            return if below.as_os_str().is_empty() { mount.inner.clone() } else { format!("{}/{}", mount.inner, below.display()) };
+        }
+        let name = real.file_name().map_or_else(|| "module".to_owned(), |n| n.to_string_lossy().into_owned());
+        let same = self.mounts.iter().filter(|m| m.folder.file_name() == real.file_name()).count();
+        let inner = if same == 0 { format!("{MOUNT}/{name}") } else { format!("{MOUNT}/{name}-{}", same + 1) };
+        self.mounts.push(Mount { inner: inner.clone(), shown: shown.display().to_string(), folder: real.to_path_buf() });
+        inner
+    }
+
+    /// Lays the files into the tree, and reads what their build says.
+    pub fn lay(&mut self, mut tree: Tree) -> Result<(Tree, Vec<Skipped>)> {
+        let mut skipped = Vec::new();
+        for mount in &self.mounts {
+            let module = Tree::open_dir(&mount.folder, &OpenOptions::default())?;
+            skipped.extend(module.skipped().iter().map(|s| Skipped { path: format!("{}/{}", mount.inner, s.path), ..s.clone() }));
+            let mut files = Vec::with_capacity(module.len());
+            for (n, path) in (0..).zip(module.paths()) {
+                match module.read(cuthere_base::FileId(n)) {
+                    Ok(bytes) => files.push((format!("{}/{path}", mount.inner), bytes.into_owned())),
+                    Err(error) => skipped.push(Skipped {
+                        path: format!("{}/{path}", mount.inner),
+                        reason: cuthere_tree::SkipReason::Unreadable(error.to_string()),
+                    }),
+                }
+            }
+            tree = tree.with_files(files)?;
+        }
+        let mounts = self.mounts.clone();
+        for mount in &mounts {
+            let module = Tree::open_dir(&mount.folder, &OpenOptions::default())?;
+            let mut folders: Vec<&str> = module.paths().iter().map(|p| p.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+            folders.push("");
+            folders.sort_unstable();
+            folders.dedup();
+            for folder in folders {
+                for name in ["Kbuild", "Makefile"] {
+                    if let Ok(bytes) = cuthere_tree::read_small(&mount.folder.join(folder).join(name), 1 << 20) {
+                        self.flags(&String::from_utf8_lossy(&bytes), mount, folder);
+                    }
+                }
+            }
+        }
+        Ok((tree, skipped))
+    }
+
+    /// The plain flags of one Makefile in a folder of a module.
+    fn flags(&mut self, text: &str, mount: &Mount, folder: &str) {
+        let here = if folder.is_empty() { mount.inner.clone() } else { format!("{}/{folder}", mount.inner) };
+        for line in text.replace("\\\n", " ").lines() {
+            let Some((name, value)) = line.split_once('=') else { continue };
+            let name = name.trim().trim_end_matches(['+', ':', '?']).trim();
+            let plain = ["ccflags-y", "ccflags-m", "subdir-ccflags-y", "EXTRA_CFLAGS"].contains(&name) || name.starts_with("CFLAGS_");
+            if !plain {
+                continue;
+            }
+            let mut words = value.split('#').next().unwrap_or_default().split_whitespace();
+            while let Some(word) = words.next() {
+                let folder = match word {
+                    "-I" => words.next(),
+                    word => word.strip_prefix("-I"),
+                };
+                if let Some(folder) = folder {
+                    match expand(folder, &here, &mount.inner) {
+                        Some(folder) if !self.include.contains(&folder) => self.include.push(folder),
+                        Some(_) => {}
+                        None if output::verbose() => output::say(&format!("{here}: -I{folder} is not plain, and was left out")),
+                        None => {}
+                    }
+                } else if let Some(macro_) = word.strip_prefix("-D") {
+                    let (name, value) = macro_.split_once('=').unwrap_or((macro_, "1"));
+                    let value = value.trim_matches(['"', '\'', '\\']);
+                    let known = self.defines.iter().any(|(other, _)| other == name);
+                    if !known && !name.is_empty() && !name.contains('$') {
+                        // A text that is no number is defined, and has no value that a condition could use.
+                        self.defines.push((name.to_owned(), value.parse().unwrap_or(0)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The name by which the user knows a path of the tree.
+    pub fn shown(&self, path: &str) -> String {
+        let below =
+            |m: &Mount| path.strip_prefix(m.inner.as_str()).and_then(|rest| rest.strip_prefix('/')).map(|rest| join(&m.shown, rest));
+        self.mounts.iter().find_map(below).unwrap_or_else(|| path.to_owned())
+    }
+
+    /// The path in the tree of a name that [`Outside::shown`] gave.
+    pub fn inner(&self, shown: &str) -> String {
+        let below = |m: &Mount| {
+            let rest = if m.shown == "." {
+                Some(shown)
+            } else {
+                shown.strip_prefix(m.shown.trim_end_matches('/')).and_then(|r| r.strip_prefix('/'))
+            };
+            rest.map(|rest| format!("{}/{rest}", m.inner))
+        };
+        self.mounts.iter().find_map(below).unwrap_or_else(|| shown.to_owned())
+    }
+
+    /// A text in which paths of the tree are named.
+    pub fn text(&self, text: &str) -> String {
+        self.mounts.iter().fold(text.to_owned(), |text, m| text.replace(&format!("{}/", m.inner), &join(&m.shown, "")))
+    }
+
+    /// Whether nothing lies outside.
+    pub fn is_empty(&self) -> bool {
+        self.mounts.is_empty()
+    }
+}
+
+fn join(folder: &str, rest: &str) -> String {
+    if folder == "." { rest.to_owned() } else { format!("{}/{rest}", folder.trim_end_matches('/')) }
+}
+
+/// A folder of a Makefile in the tree's names; `None`: more than the usual variables is in it, or it lies elsewhere.
+fn expand(text: &str, here: &str, module: &str) -> Option<String> {
+    let mut text = text.trim_matches('"').to_owned();
+    for (names, value) in [
+        (&["src", "obj"][..], here),
+        (&["M", "PWD", "CURDIR", "KBUILD_EXTMOD"][..], module),
+        (&["srctree", "KERNEL_SRC", "objtree"][..], ""),
+    ] {
+        for name in names {
+            for form in [format!("$({name})"), format!("${{{name}}}")] {
+                text = text.replace(&form, value);
+            }
+        }
+    }
+    if text.contains('$') {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_flags_of_a_makefile_count() {
+        let mount = Mount { inner: "extmod/m".into(), shown: "../m".into(), folder: PathBuf::new() };
+        let mut outside = Outside { mounts: vec![mount.clone()], ..Outside::default() };
+        let text = "obj-m += m.o\nccflags-y += -I$(src)/include -DDEBUG \\\n  -DLEVEL=3 -I $(srctree)/drivers/x\nEXTRA_CFLAGS := -I$(shell pwd) -I${M}/top/../up\nLDFLAGS = -Inot\n";
+        outside.flags(text, &mount, "sub");
+        assert_eq!(outside.include, ["extmod/m/sub/include", "drivers/x", "extmod/m/up"]);
+        assert_eq!(outside.defines, [("DEBUG".to_owned(), 1), ("LEVEL".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn names_are_shown_as_the_user_gave_them() {
+        let mount = |inner: &str, shown: &str| Mount { inner: inner.into(), shown: shown.into(), folder: PathBuf::new() };
+        let outside = Outside { mounts: vec![mount("extmod/m", "../m/"), mount("extmod/n", ".")], ..Outside::default() };
+        for (inner, shown) in [("extmod/m/a.c", "../m/a.c"), ("extmod/n/b/c.c", "b/c.c")] {
+            assert_eq!((outside.shown(inner).as_str(), outside.inner(shown).as_str()), (shown, inner));
+        }
+        assert_eq!(outside.shown("net/a.c"), "net/a.c");
+        assert_eq!(outside.text("bound at extmod/m/a.c:7"), "bound at ../m/a.c:7");
+    }
+}
