@@ -6,7 +6,7 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Locked, Members, RcuUses};
+use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -88,6 +88,7 @@ pub struct Tree<'t> {
     pub whole: bool,
     pub locked: &'t Locked,
     pub rcu: &'t RcuUses,
+    pub percpu: &'t PerCpuUses,
     /// What holds at calls, for [`Tree::contexts`].
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,

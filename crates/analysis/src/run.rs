@@ -11,7 +11,7 @@ use crate::shared;
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members, RcuUses};
+use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members, PerCpuUses, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Part};
 use cuthere_flow::program::link::{link, undefined};
@@ -222,7 +222,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     let mut handovers = Handovers::default();
     let mut claims = Vec::<Claim>::new();
     let mut locks = Vec::new();
-    let mut rcu = RcuUses::default();
+    let (mut rcu, mut percpu) = (RcuUses::default(), PerCpuUses::default());
     for (func, list) in reports {
         for report in list {
             match report {
@@ -235,6 +235,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                     locked.add(func, &fact);
                     handovers.add(func, &fact);
                     rcu.add(func, &fact);
+                    percpu.add(func, &fact);
                 }
                 Report::Calls(found) => {
                     calls.insert(func, *found);
@@ -257,6 +258,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         whole: options.paths.iter().all(String::is_empty),
         locked: &locked,
         rcu: &rcu,
+        percpu: &percpu,
         calls: &calls,
         contexts: &contexts,
         graph: &graph,

@@ -13,6 +13,7 @@ mod lock_order;
 mod null_deref;
 mod rcu_misuse;
 mod refcount_imbalance;
+mod rt_percpu;
 mod rt_sleeping_lock;
 mod sleep_in_atomic;
 mod teardown_race;
@@ -38,6 +39,7 @@ pub const CHECKS: &[Check] = &[
     null_deref::CHECK,
     rcu_misuse::CHECK,
     refcount_imbalance::CHECK,
+    rt_percpu::CHECK,
     rt_sleeping_lock::CHECK,
     sleep_in_atomic::CHECK,
     teardown_race::CHECK,

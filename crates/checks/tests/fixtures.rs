@@ -71,6 +71,10 @@ impl Fixture {
         for head in heads {
             match head.split_once(": ") {
                 Some(("args", "--preempt rt")) => fixture.options.config.preempt_rt = true,
+                Some(("args", "--preempt rt --bh-lock")) => {
+                    fixture.options.config.preempt_rt = true;
+                    fixture.options.bh_lock = true;
+                }
                 Some(("args", other)) => return Err(format!("{}: unknown arguments `{other}`", fixture.name)),
                 Some(("path", path)) => path.clone_into(&mut fixture.path),
                 _ => {}

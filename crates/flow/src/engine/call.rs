@@ -60,7 +60,7 @@ impl<O: Observer> Run<'_, '_, O> {
         {
             return;
         }
-        if self.watches {
+        if self.watches || entry.is_some_and(|e| !e.accesses.is_empty()) || entry.is_none() && world.model.place_macro(name).is_some() {
             self.show_called(&call, entry, &state);
         }
         if let Some(known) = world.model.entry(name).filter(|e| e.links.is_some() || e.unlinks.is_some()) {
@@ -118,6 +118,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 return;
             }
             self.lift_locks(&call, *f, summary, &state);
+            self.note_callee_stores(&values, summary.stores);
             gone = self.freed_by(summary, &values, &state);
             let result = self.values.result(index);
             referenced = self.referenced_by(summary, &values, result, &state);

@@ -9,6 +9,27 @@ use super::event::Memory;
 use super::*;
 
 impl<O: Observer> Run<'_, '_, O> {
+    /// Something is stored at a place, which callers are told of if an argument leads there.
+    pub(super) fn note_stored(&mut self, place: ValueId) {
+        if let Some(pointer) = self.values.root(place) {
+            self.note_stored_through(pointer);
+        }
+    }
+
+    fn note_stored_through(&mut self, pointer: ValueId) {
+        let root = self.values.pointer_root(pointer);
+        if let Some(param) = self.values.param(root, self.body.params.min(64)) {
+            self.stores |= 1 << param;
+        }
+    }
+
+    /// A callee stores in what its arguments point to.
+    pub(super) fn note_callee_stores(&mut self, values: &[ValueId], stores: u64) {
+        for (_, &v) in values.iter().enumerate().filter(|(i, _)| *i < 64 && stores >> i & 1 == 1) {
+            self.note_stored_through(v);
+        }
+    }
+
     /// A place is loaded.
     pub(super) fn touch(&mut self, text: ExprId, place: ValueId) {
         if self.values.local_of(place).is_none() && !self.touched.iter().any(|t| t.0 == text) {
@@ -79,6 +100,9 @@ impl<O: Observer> Run<'_, '_, O> {
             };
             // It is what was meant, not a load on the way there.
             self.touched.retain(|t| Some(t.0) != text);
+            if effect.store {
+                self.note_stored(place);
+            }
             if self.values.local_of(place).is_none() {
                 let rcu = text.is_some_and(|e| self.body.is_rcu(e));
                 let percpu = entry.and_then(|e| e.percpu);

@@ -114,6 +114,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     tests: u64,
     /// Bit per parameter: others may have got to know it.
     keeps: u64,
+    /// Bit per parameter: something is stored in what it points to.
+    stores: u64,
     /// Something may have been taken off a list.
     unlinks: bool,
     /// Objects that were found under a protection.
@@ -184,6 +186,7 @@ impl Engine {
             exits: Vec::new(),
             tests: 0,
             keeps: 0,
+            stores: 0,
             unlinks: false,
             found: Vec::new(),
             returned: None,

@@ -22,6 +22,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.share(v, true, &mut state);
                 }
                 self.unzero(p, &mut state);
+                self.note_stored(p);
                 if !self.found.is_empty() {
                     self.claim_stored(p);
                 }
@@ -34,6 +35,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 if self.watches {
                     self.show_stored(index, op, place, p, &state);
                 }
+                self.note_stored(p);
                 let zero = self.values.int(0);
                 state.write(self.values, p, zero);
                 out.push(state);

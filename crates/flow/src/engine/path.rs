@@ -237,6 +237,14 @@ impl<'p> Path<'p, '_> {
         }
     }
 
+    /// The variable that a pointer leads to, as far as that is known.
+    pub fn variable_behind(&self, pointer: ValueId) -> Option<Variable> {
+        match self.values.get(pointer) {
+            Value::Addr(place) => self.variable_at(place),
+            _ => self.percpu(pointer).and_then(|(percpu, of)| Some(Variable { of: of?, percpu: Some(percpu) })),
+        }
+    }
+
     /// Of which per-CPU variable this value points to a copy.
     fn percpu(&self, value: ValueId) -> Option<(PerCpu, Option<VariableOf>)> {
         let OpKind::Call { target: Target::Name(name), args, .. } = self.body.op(self.values.call(value)?)?.kind else { return None };

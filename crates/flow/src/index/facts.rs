@@ -6,6 +6,7 @@
 use super::handover::{HalfRecorder, LockHalf};
 use super::life::{LifeRecorder, LifeUse};
 use super::locked::{LockedRecorder, LockedUse};
+use super::percpu::{PerCpuRecorder, PerCpuUse};
 use super::rcu::{RcuFact, RcuRecorder};
 use crate::body::{BlockId, OpId, OpKind, Record, Target};
 use crate::engine::event::{Access, CallEvent, Event, EventKind, NullCause};
@@ -77,6 +78,7 @@ pub enum Fact {
     Locked(LockedUse),
     Half(LockHalf),
     Rcu(RcuFact),
+    PerCpu(PerCpuUse),
 }
 
 /// Notes the facts of one function.
@@ -89,6 +91,7 @@ pub struct Recorder {
     locked: LockedRecorder,
     halves: HalfRecorder,
     rcu: RcuRecorder,
+    percpu: PerCpuRecorder,
 }
 
 impl Recorder {
@@ -99,7 +102,7 @@ impl Recorder {
         let locked = self.locked.uses().map(Fact::Locked);
         let arguments = self.arguments.into_iter().map(Fact::Argument);
         let halves = self.halves.facts();
-        let rcu = self.rcu.facts.into_iter().map(Fact::Rcu);
+        let rcu = self.rcu.facts.into_iter().map(Fact::Rcu).chain(self.percpu.uses.into_iter().map(Fact::PerCpu));
         self.results.into_iter().map(Fact::Result).chain(members).chain(arguments).chain(life).chain(locked).chain(halves).chain(rcu)
     }
 
@@ -173,6 +176,7 @@ impl Observer for Recorder {
         self.locked.event(path, event);
         self.halves.event(path, event);
         self.rcu.event(path, event);
+        self.percpu.event(path, event);
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
             EventKind::Call(call) => {

@@ -13,6 +13,7 @@ mod lock_facts;
 mod lock_graph;
 mod lock_place;
 mod locked;
+mod percpu;
 mod rcu;
 mod results;
 
@@ -29,5 +30,6 @@ pub use lock_facts::{CallbackBound, HeldThen, LockAsserted, LockFacts, LockRecor
 pub use lock_graph::{Doubts, Example, LockGraph, Since};
 pub use lock_place::LockPlace;
 pub use locked::{Locked, LockedUse, MemberAccess, accesses};
+pub use percpu::{PerCpuUse, PerCpuUses};
 pub use rcu::{ListUse, RcuFact, RcuUses};
 pub use results::{Habit, Habits, Members};

@@ -86,6 +86,8 @@ pub struct Summary {
     pub tests: u64,
     /// Bit per parameter: it is stored in memory, or handed to code that may store it.
     pub keeps: u64,
+    /// Bit per parameter: something is stored in what it points to, here or in a callee, perhaps under a condition.
+    pub stores: u64,
     /// Something may be taken off a list.
     pub unlinks: bool,
     /// A cap was reached: what is said holds, but there may be more.
