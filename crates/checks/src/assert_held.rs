@@ -41,7 +41,7 @@
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{Op, OpId, OpKind};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{CallState, LockAsserted, LockPlace};
 use cuthere_flow::program::contexts::{Hop, OnEntry, Sought};
@@ -87,6 +87,10 @@ fn broken(tree: &Tree<'_>, f: FuncId, a: &LockAsserted, claims: &mut Claims) {
     let (mut held, mut without) = (0, Vec::new());
     for (caller, op, certain) in calls {
         let state = contexts.calls(caller).and_then(|c| c.at(op));
+        // Where paths were cut off, or a scope begins that nothing is known of, what holds at the call is not known.
+        if cut_off(tree, caller) {
+            continue;
+        }
         if contexts.calls(caller).is_some_and(|c| !c.reached(op)) {
             continue;
         }
@@ -117,10 +121,19 @@ fn holding(entry: &OnEntry, state: Option<&CallState>, class: Symbol) -> (bool, 
     (here == Some(true) || before.is_some_and(|l| l.always), here.is_some() || before.is_some() || entry.truncated)
 }
 
-/// Whether a way on which nobody holds the lock begins with an operation that others call: what these hold is theirs to say.
+/// Whether not everything is known of what a function holds.
+fn cut_off(tree: &Tree<'_>, f: FuncId) -> bool {
+    let unknown = |op: &Op| matches!(op.kind, OpKind::GuardEnter { class, .. } if tree.world.model.guard(class).is_none());
+    tree.world.summary(f).is_none_or(|s| s.truncated) || tree.world.func(f).ops.iter().any(unknown)
+}
+
+/// Whether a way on which nobody holds the lock begins with an operation that others call, whose locks are theirs to say, or is not known as a whole.
 fn by_table(tree: &Tree<'_>, caller: FuncId, class: Symbol) -> bool {
     let own = tree.lock_graph().facts(caller).is_some_and(|facts| facts.uses.iter().any(|u| u.class == class));
     let hops = tree.contexts().example(caller, Sought::WithoutLock(class, LockKind::SleepingOther), true);
+    if hops.iter().any(|hop| matches!(*hop, Hop::Calls(f, _) | Hop::CallsBack(f, _) if cut_off(tree, f))) {
+        return true;
+    }
     let origin = hops.first().and_then(|hop| match hop {
         Hop::Entry(_, entry) => Some(entry),
         _ => None,

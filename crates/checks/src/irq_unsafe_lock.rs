@@ -35,7 +35,7 @@
 //!
 //! * **medium**: both ways are certain (calls by name, or members that hold one function), and no way to the place disables the context; or the place has slept before, or holds
 //!   what only a task can hold.
-//! * **low**: the place's callers are not known, some of them disable the context, the function disables the interrupt itself or asks for its
+//! * **low**: a long way leads to one of the places, the place's callers are not known, some of them disable the context, the function disables the interrupt itself or asks for its
 //!   context, it runs at boot, or the lock's object has just been made.
 //!
 //! ## What it assumes and misses
@@ -47,9 +47,11 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{LockClass, LockUse};
+use cuthere_flow::program::Callees;
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
 use cuthere_flow::summary::{FuncId, Way};
 use cuthere_kernel::{CallbackOp, Level, LockMode};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 pub(crate) const CHECK: Check = Check {
@@ -82,11 +84,15 @@ struct Place<'u> {
 struct Unsafe<'u> {
     func: FuncId,
     used: &'u LockUse,
+    handler: Place<'u>,
     hops: Vec<Hop<'u>>,
     comes: Vec<Hop<'u>>,
     sure: bool,
     assumes: Vec<String>,
 }
+
+/// Of longer ways in too much is not known.
+const HOPS_SURE: usize = 6;
 
 /// Other places that are shown.
 const OTHERS_MAX: usize = 4;
@@ -109,25 +115,26 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let graph = tree.lock_graph();
     let mut classes: BTreeMap<LockClass, Vec<(FuncId, &LockUse)>> = BTreeMap::new();
     for (func, u, class) in graph.uses() {
-        if matches!(u.way, Way::Model(_)) && u.kind.spins() && !u.callback && !u.private {
+        // Who takes a lock of his caller's again takes it as that one did.
+        if matches!(u.way, Way::Model(_)) && u.kind.spins() && !u.callback && !u.private && !u.released.contains(&u.class) {
             classes.entry(class).or_default().push((func, u));
         }
     }
     for (class, uses) in classes {
         for interrupt in INTERRUPTS {
             let inside: Vec<Place<'_>> = uses.iter().filter_map(|&(f, u)| taken_inside(tree, interrupt, f, u)).collect();
-            let readers = inside.iter().all(|p| p.used.mode == LockMode::Shared);
-            let Some(handler) = inside.iter().max_by_key(|p| (p.certain, p.used.mode != LockMode::Shared, std::cmp::Reverse(p.func)))
-            else {
-                continue;
-            };
-            let places = uses.iter().filter(|(_, u)| u.mode != LockMode::Shared || !readers);
-            let mut found: Vec<Unsafe<'_>> =
-                places.filter_map(|&(f, u)| unsafe_place(tree, class, interrupt, handler, (f, u), &uses)).collect();
+            let best =
+                |all: &mut dyn Iterator<Item = &Place<'_>>| all.max_by_key(|p| (p.certain, Reverse(p.func), Reverse(p.used.op))).copied();
+            // Readers do not wait for readers.
+            let writer = best(&mut inside.iter().filter(|p| p.used.mode != LockMode::Shared));
+            let anybody = best(&mut inside.iter());
+            let by = |u: &LockUse| if u.mode == LockMode::Shared { writer } else { anybody };
+            let unsafe_at = |&(f, u): &(FuncId, &'_ LockUse)| unsafe_place(tree, class, interrupt, by(u)?, (f, u), &uses);
+            let mut found: Vec<Unsafe<'_>> = uses.iter().filter_map(unsafe_at).collect();
             // One lock and one context are one defect: the surest place is told, with the others beside.
             found.sort_by_key(|p| (!p.sure, p.assumes.len(), p.func, p.used.op));
             if !found.is_empty() {
-                claims.add(claim(tree, class, interrupt, handler, &found));
+                claims.add(claim(tree, class, interrupt, &found));
             }
         }
     }
@@ -136,7 +143,8 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
 /// Whether a class is taken in the context.
 fn taken_inside<'u>(tree: &Tree<'_>, interrupt: Interrupt, func: FuncId, used: &'u LockUse) -> Option<Place<'u>> {
     let ins = tree.contexts().entered(func);
-    if used.nested || words::is_test_code(tree.world.path(func)) {
+    // What has slept before is in no interrupt.
+    if used.nested || used.slept || words::is_test_code(tree.world.path(func)) {
         return None;
     }
     let certain = ins.certain.reached() && ins.certain.level(interrupt.level);
@@ -155,7 +163,7 @@ fn unsafe_place<'u>(
     tree: &'u Tree<'_>,
     class: LockClass,
     interrupt: Interrupt,
-    handler: &Place<'_>,
+    handler: Place<'u>,
     (f, u): (FuncId, &'u LockUse),
     uses: &[(FuncId, &LockUse)],
 ) -> Option<Unsafe<'u>> {
@@ -197,17 +205,23 @@ fn unsafe_place<'u>(
     sure &= !tree.lock_graph().classes.info(class).pointer;
     let hops = contexts.example(f, Sought::WithoutPart(interrupt.part), certain);
     let comes = contexts.example(handler.func, Sought::Level(interrupt.level), handler.certain);
+    let asks = hops.iter().chain(&comes).any(|hop| matches!(*hop, Hop::Calls(g, _) | Hop::CallsBack(g, _) if asks_context(tree, g)));
+    if asks {
+        sure = false;
+        assumes.push("what the code asks of its context does not decide".to_owned());
+    }
+    sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
     if tree.lock_graph().classes.info(class).common && !lock_steps::one_driver(world, (f, &hops), (handler.func, &comes)) {
         sure = false;
         assumes.push("the drivers that lead there share the object".to_owned());
     }
-    Some(Unsafe { func: f, used: u, hops, comes, sure, assumes })
+    Some(Unsafe { func: f, used: u, handler, hops, comes, sure, assumes })
 }
 
-fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, handler: &Place<'_>, found: &[Unsafe<'_>]) -> Claim {
+fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, found: &[Unsafe<'_>]) -> Claim {
     let world = tree.world;
     let first = &found[0];
-    let (f, u) = (first.func, first.used);
+    let (f, u, handler) = (first.func, first.used, first.handler);
     let body = world.func(f);
     let place = |p: &Unsafe<'_>| world.func(p.func).op(p.used.op).map_or(world.func(p.func).loc, |op| op.loc);
     let name = &tree.lock_graph().classes.info(class).name;
@@ -233,6 +247,20 @@ fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, handler: &Plac
         claim = claim.step(other.func, place(other), format!("takes `{name}` in the same way{rest}"));
     }
     claim.assume_all(first.assumes.iter().cloned()).assume("the objects meet: locks of one class are taken for one")
+}
+
+/// Whether a function asks in which context it runs.
+fn asks_context(tree: &Tree<'_>, f: FuncId) -> bool {
+    tree.world.func(f).all_ops().any(|(id, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            let callee = || match tree.world.callees(f, id)? {
+                Callees::One(g) => tree.world.summary(*g),
+                Callees::Many(_) => None,
+            };
+            tree.world.model.entry(name).is_some_and(|e| e.asks.is_some()) || callee().is_some_and(|s| s.ret.asks)
+        }
+        _ => false,
+    })
 }
 
 /// Whether a function keeps an interrupt from coming by its number.

@@ -161,7 +161,10 @@ impl<O: Observer> Run<'_, '_, O> {
         for effect in &entry.acquires {
             if let Some(place) = self.lock_place(effect.lock, call.values) {
                 let class = self.class_of(place, entry.name);
-                self.acquire(call, lock(place, class, effect), entry.nested || effect.success == Success::NonZero, state);
+                // What does not wait says whether it has succeeded, by a number or by zero.
+                let tries = effect.success == Success::NonZero
+                    || effect.success == Success::Zero && entry.sleeps == Sleeps::Never && !effect.kind.spins();
+                self.acquire(call, lock(place, class, effect), entry.nested || tries, state);
             }
         }
         self.context_effects(call, entry, state);

@@ -31,6 +31,8 @@ struct Key {
     /// The file that it is private to.
     file: Option<FileId>,
     callback: bool,
+    /// It is the ownership of a socket, which whoever takes the spinlock inside of it (`bh_lock_sock()`) does not wait for.
+    socket: bool,
 }
 
 /// What is known of a class.
@@ -45,6 +47,8 @@ pub struct ClassInfo {
     pub pointer: bool,
     /// It is a member of a record of the whole kernel, which drivers share that have nothing to do with each other.
     pub common: bool,
+    /// Somewhere locks of the class are told apart by a nested variant: which of them meet is not known.
+    pub subclassed: bool,
     /// Nothing is known of it but the file that uses it.
     pub in_file: bool,
 }
@@ -101,11 +105,17 @@ impl LockClasses {
                 (owner, way) = (f, effect.way);
             }
         }
-        self.of(world, owner, u.place, u.callback, u.kind)
+        let class = self.of(world, owner, u.place, u.callback, u.kind)?;
+        self.infos[class.index()].subclassed |= u.subclass;
+        Some(class)
     }
 
     /// The class of a place in a function; `None`: it has none.
     pub fn of(&mut self, world: &World<'_>, func: FuncId, place: LockPlace, callback: bool, kind: LockKind) -> Option<LockClass> {
+        // A bit of a word, and what only marks somebody as busy, is no lock of lockdep's, but if it is one for the whole kernel.
+        if kind == LockKind::Bit || kind == LockKind::SleepingOther && !callback && !matches!(place, LockPlace::Global(_)) {
+            return None;
+        }
         let own = world.func(func).file;
         let none = (Record::UNKNOWN, Symbol::EMPTY);
         let (place, file) = match place {
@@ -129,7 +139,7 @@ impl LockClasses {
             LockPlace::Given(_) => return None,
             LockPlace::InFile => (place, Some(own)),
         };
-        let key = Key { place, file, callback };
+        let key = Key { place, file, callback, socket: kind == LockKind::Sock };
         if let Some(&known) = self.numbers.get(&key) {
             return Some(known);
         }
@@ -142,7 +152,7 @@ impl LockClasses {
         };
         let pointer = matches!(place, LockPlace::Through(..)) && !callback;
         let common = matches!(place, LockPlace::Member { record, .. } if record.is_common());
-        self.infos.push(ClassInfo { name, kind, callback, pointer, common, in_file: place == LockPlace::InFile });
+        self.infos.push(ClassInfo { name, kind, callback, pointer, common, subclassed: false, in_file: place == LockPlace::InFile });
         self.numbers.insert(key, new);
         Some(new)
     }

@@ -6,14 +6,14 @@
 //! (`cancel_work_sync()`) counts as taking what the callback runs in, as `lock_map_acquire()` in `kernel/workqueue.c` has it.
 
 use super::lock_place::{LockPlace, made_here};
-use crate::body::{Body, Expr, OpId, OpKind};
+use crate::body::{Body, Expr, OpId, OpKind, Target};
 use crate::engine::event::{Acquire, CallEvent, Event, EventKind};
 use crate::engine::{Observer, Path};
 use crate::program::World;
 use crate::summary::{Ctx, EffectKind, FuncId, Summary, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
-use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, LockKind, LockMode, Sleeps};
+use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, LockKind, LockMode, RefOp, Sleeps};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -51,6 +51,8 @@ pub struct LockUse {
     pub mode: LockMode,
     /// A trylock, or the code vouches for the order.
     pub nested: bool,
+    /// The code tells locks of the class apart (`mutex_lock_nested()`).
+    pub subclass: bool,
     /// Callers are told of it by an effect.
     pub told: bool,
     /// Conditions on the function's own arguments remain on every path to it.
@@ -154,6 +156,7 @@ impl LockRecorder {
             entry,
             LockUse {
                 nested: acquire.nested,
+                subclass: entry.is_some_and(|e| e.nested),
                 open: acquire.open,
                 modes: acquire.modes,
                 private: made_here(path.world, path.func, path.values, lock.place),
@@ -187,7 +190,9 @@ impl LockRecorder {
                 all.push(h);
             }
         }
-        let same = |u: &LockUse| u.op == new.op && u.place == new.place && u.callback == new.callback && u.kind == new.kind;
+        let same = |u: &LockUse| {
+            u.op == new.op && u.place == new.place && u.callback == new.callback && u.kind == new.kind && u.nested == new.nested
+        };
         let Some(known) = self.uses.iter_mut().find(|u| same(u)) else {
             if self.uses.len() < USES_MAX {
                 new.held = all.into_vec().into_boxed_slice();
@@ -203,7 +208,6 @@ impl LockRecorder {
         known.modes = known.modes.min(new.modes);
         known.asked &= new.asked;
         known.private &= new.private;
-        known.nested &= new.nested;
         if !known.released.is_empty() {
             known.released = known.released.iter().copied().filter(|c| state.locks.released.iter().any(|r| r.class == *c)).collect();
         }
@@ -315,6 +319,7 @@ impl LockUse {
             kind,
             mode,
             nested: false,
+            subclass: false,
             told: false,
             open: false,
             decided: false,
@@ -354,7 +359,8 @@ fn disabled(mut ctx: Ctx, entry: Option<&Entry>) -> Ctx {
     ctx
 }
 
-/// Whether a path has decided anything, and whether by a flag or a number among its arguments, which a caller may have chosen otherwise.
+/// Whether a path has decided anything, and whether by a flag or a number among its arguments, which a caller may have chosen otherwise, or by
+/// whether a reference was the last one.
 fn decisions(path: &Path<'_, '_>) -> (bool, bool) {
     let (values, body) = (path.values, path.body);
     let pointer = |l: u32| {
@@ -364,6 +370,15 @@ fn decisions(path: &Path<'_, '_>) -> (bool, bool) {
     let mut any = false;
     let by_argument = path.decisions().any(|d| {
         any = true;
+        let last = |op: OpId| match body.op(op).map(|op| op.kind) {
+            Some(OpKind::Call { target: Target::Name(name), .. }) => {
+                path.world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put))
+            }
+            _ => false,
+        };
+        if d.tested.and_then(|v| values.call(v)).is_some_and(last) {
+            return true;
+        }
         let param = d.tested.and_then(|v| values.param(v, body.params).map(|p| (v, p)));
         param.is_some_and(|(v, p)| !pointer(p) || path.known(v).is_zero())
     });

@@ -14,7 +14,8 @@ use super::lock_place::LockPlace;
 use crate::body::OpId;
 use crate::program::contexts::CallTable;
 use crate::program::{Callees, World};
-use crate::summary::FuncId;
+use crate::summary::chain::chain;
+use crate::summary::{EffectKind, FuncId, Way};
 use cuthere_base::Symbol;
 use cuthere_cfront::program::NameSpace;
 use cuthere_kernel::{LockKind, LockMode};
@@ -78,6 +79,8 @@ pub struct Example {
     /// Other locks that are held on every path there, taken by the function itself or said to be its caller's.
     pub beside: SmallVec<[Symbol; 2]>,
     pub doubts: Doubts,
+    /// Functions on the way from the one that holds to the one that takes.
+    pub depth: u16,
     pub cost: u16,
 }
 
@@ -214,10 +217,31 @@ impl<'t> LockGraph<'t> {
                 let Some(taken) = self.used[i][n].filter(|_| !u.nested && !u.private) else { continue };
                 let down = Down::own(*f, n, u);
                 for h in &u.held {
-                    self.edge(world, *f, h, &u.held, taken, &down);
+                    if !self.gives_back(world, u, h.class) {
+                        self.edge(world, *f, h, &u.held, taken, &down);
+                    }
                 }
             }
         }
+    }
+
+    /// Whether a callee gives its caller's lock back before it takes what it tells of.
+    fn gives_back(&self, world: &World<'_>, u: &LockUse, held: Symbol) -> bool {
+        let mut way = u.way;
+        for _ in 0..DEPTH_MAX {
+            let Way::Callee(f, id) = way else { return false };
+            let Some(effect) = world.summary(f).and_then(|s| s.effect(id)) else { return false };
+            let EffectKind::Acquire { class, nested, .. } = effect.kind else { return false };
+            let body = world.func(f);
+            let same = |v: &&LockUse| {
+                v.class == class && v.nested == nested && v.way == effect.way && body.op(v.op).is_some_and(|op| op.loc == effect.loc)
+            };
+            if self.facts(f).is_some_and(|all| all.uses.iter().filter(same).any(|v| v.released.contains(&held))) {
+                return true;
+            }
+            way = effect.way;
+        }
+        false
     }
 
     /// What callees take that they do not tell, while the caller holds something.
@@ -301,9 +325,10 @@ impl<'t> LockGraph<'t> {
                     end: down.end,
                     beside: SmallVec::new(),
                     doubts,
+                    depth: 0,
                     cost: 0,
                 };
-                self.keep(class, taken, example);
+                self.keep(world, class, taken, example);
             }
         }
     }
@@ -339,16 +364,19 @@ impl<'t> LockGraph<'t> {
             end: down.end,
             beside,
             doubts: Doubts { open: down.open, perhaps: down.perhaps, pointer },
+            depth: 0,
             cost: 0,
         };
-        self.keep(held, taken, example);
+        self.keep(world, held, taken, example);
     }
 
-    fn keep(&mut self, held: LockClass, taken: LockClass, mut example: Example) {
+    fn keep(&mut self, world: &World<'_>, held: LockClass, taken: LockClass, mut example: Example) {
         if held == taken && !self.classes.info(held).callback {
             return;
         }
-        example.cost = example.calls.len() as u16 + example.doubts.count() * DOUBT;
+        let below = self.end(&example).map_or(0, |u| chain(world, u.way).funcs.len());
+        example.depth = (example.calls.len() + below) as u16;
+        example.cost = example.depth + example.doubts.count() * DOUBT;
         let all = self.edges.entry((held, taken)).or_default();
         if all.len() < 8 * EXAMPLES_MAX {
             all.push(example);
