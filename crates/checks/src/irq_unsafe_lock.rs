@@ -123,14 +123,14 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for (class, uses) in classes {
         for interrupt in INTERRUPTS {
             let inside: Vec<Place<'_>> = uses.iter().filter_map(|&(f, u)| taken_inside(tree, interrupt, f, u)).collect();
-            let best =
-                |all: &mut dyn Iterator<Item = &Place<'_>>| all.max_by_key(|p| (p.certain, Reverse(p.func), Reverse(p.used.op))).copied();
             // Readers do not wait for readers.
-            let writer = best(&mut inside.iter().filter(|p| p.used.mode != LockMode::Shared));
-            let anybody = best(&mut inside.iter());
-            let by = |u: &LockUse| if u.mode == LockMode::Shared { writer } else { anybody };
-            let unsafe_at = |&(f, u): &(FuncId, &'_ LockUse)| unsafe_place(tree, class, interrupt, by(u)?, (f, u), &uses);
-            let mut found: Vec<Unsafe<'_>> = uses.iter().filter_map(unsafe_at).collect();
+            let writer = surest(inside.iter().filter(|p| p.used.mode != LockMode::Shared));
+            let anybody = surest(inside.iter());
+            let mut found: Vec<Unsafe<'_>> = Vec::new();
+            for &(f, u) in &uses {
+                let handler = if u.mode == LockMode::Shared { writer } else { anybody };
+                found.extend(handler.and_then(|handler| unsafe_place(tree, class, interrupt, handler, (f, u), &uses)));
+            }
             // One lock and one context are one defect: the surest place is told, with the others beside.
             found.sort_by_key(|p| (!p.sure, p.assumes.len(), p.func, p.used.op));
             if !found.is_empty() {
@@ -138,6 +138,11 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             }
         }
     }
+}
+
+/// The place of which it is surest that it is in the context.
+fn surest<'p, 'u: 'p>(all: impl Iterator<Item = &'p Place<'u>>) -> Option<Place<'u>> {
+    all.max_by_key(|p| (p.certain, Reverse(p.func), Reverse(p.used.op))).copied()
 }
 
 /// Whether a class is taken in the context.
