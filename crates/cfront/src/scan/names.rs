@@ -182,7 +182,7 @@ impl<'t> Scan<'t, '_> {
             argument("compat_sys_")
         } else if contains(word, b"SYSCALL") && contains(word, b"DEFINE") {
             argument("sys_")
-        } else if contains(word, b"DEFINE") || contains(word, b"CALL") || contains(word, b"FUNC") {
+        } else if [&b"DEFINE"[..], b"CALL", b"FUNC", b"HANDLER"].iter().any(|part| contains(word, part)) {
             argument("")
         } else {
             own

@@ -73,8 +73,8 @@ int last(void) { return 0; }
 fn functions_made_by_macros() {
     let text = "SYSCALL_DEFINE3(open, const char __user *, f, int, g, int, m)\n{\n}\nCOMPAT_SYSCALL_DEFINE1(gone, int, a) { }\n\
 DEFINE_IDTENTRY_RAW(exc_odd)\n{\n}\nBPF_CALL_2(helper_x, int, a, int, b) { }\nPLAIN_MAKER(thing)\n{\n}\n\
-int BPF_PROG(watch, struct q *p)\n{\n}\nstatic int FNAME(walk)(struct v *v)\n{\n}\nint HANDLER(int x) { }\n";
-    let expected = ["sys_open", "compat_sys_gone", "exc_odd", "helper_x", "PLAIN_MAKER", "watch", "walk", "HANDLER"];
+int BPF_PROG(watch, struct q *p)\n{\n}\nstatic int FNAME(walk)(struct v *v)\n{\n}\nint HANDLER(int x) { }\nMY_IRQ_HANDLER(pulse)\n{\n}\n";
+    let expected = ["sys_open", "compat_sys_gone", "exc_odd", "helper_x", "PLAIN_MAKER", "watch", "walk", "HANDLER", "pulse"];
     assert_eq!(functions(text), expected);
 }
 
