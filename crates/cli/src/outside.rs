@@ -7,7 +7,7 @@
 use crate::output;
 use anyhow::{Context, Result, bail};
 use cuthere_tree::{OpenOptions, Skipped, Tree};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The folder of the tree under which they stand.
 const MOUNT: &str = "extmod";
@@ -43,7 +43,9 @@ impl Outside {
         for path in paths {
             let real = current.join(path).canonicalize().ok();
             match (&root, real) {
-                (Some(root), Some(real)) if !real.starts_with(root) && !root.join(path).exists() => out.add(path, &real)?,
+                (Some(root), Some(real)) if !real.starts_with(root) && (explicit(path) || !root.join(path).exists()) => {
+                    out.add(path, &real)?
+                }
                 _ => rest.push(path.clone()),
             }
         }
@@ -193,6 +195,11 @@ impl Outside {
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
     }
+}
+
+/// Whether a path says itself where it starts, so that it cannot be one of the tree's.
+fn explicit(path: &Path) -> bool {
+    path.is_absolute() || matches!(path.components().next(), Some(Component::CurDir | Component::ParentDir))
 }
 
 fn join(folder: &str, rest: &str) -> String {
