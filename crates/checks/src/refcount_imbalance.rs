@@ -71,6 +71,8 @@ struct Kept {
     fails: bool,
     shared: bool,
     lent: bool,
+    /// The path left a loop, which may have done so for others.
+    after_loop: bool,
     claim: Claim,
 }
 
@@ -169,13 +171,19 @@ impl RefcountImbalance {
         }
         if taken.count == 0 {
             get.given |= !taken.doubtful;
-            get.given_on_failure |= fails;
+            // What was given back before it became known to others says nothing of what comes later.
+            get.given_on_failure |= fails && taken.shared;
             return;
         }
         let handed = |v: ValueId| {
             let root = path.values.pointer_root(v);
             let made = path.values.get(root);
-            root == taken.object || path.values.rests_on(taken.object, &|v| v == made)
+            let object = path.values.get(taken.object);
+            let result = path.body.ret_ptr && path.values.call(root).is_some_and(|op| taken.given_to.contains(&Some(op)));
+            result
+                || root == taken.object
+                || path.values.rests_on(taken.object, &|v| v == made)
+                || path.values.rests_on(root, &|v| v == object)
         };
         if value.is_some_and(handed) {
             get.handed = true;
@@ -195,6 +203,7 @@ impl RefcountImbalance {
             fails,
             shared: taken.shared,
             lent: taken.lent,
+            after_loop: path.left_loop(),
             claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
         });
     }
@@ -206,12 +215,12 @@ impl Get {
         let alone = matches!(self.source, Source::Result | Source::Cursor);
         match (kept.shared, kept.fails) {
             // Whoever knows the object may give the reference back, but not if another failure has to do it here.
-            (true, true) if self.given_on_failure => Some(Confidence::High),
+            (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
             (true, _) => None,
             (false, true) if self.given => Some(Confidence::High),
             // What a success keeps a failure has no use for; but the caller may clean up after both.
             (false, true) if !alone && !self.handed && self.kept.iter().any(|k| !k.fails) => {
-                Some(if self.counter.is_empty() { Confidence::Low } else { Confidence::High })
+                Some(if self.counter.as_str() == "module" { Confidence::High } else { Confidence::Low })
             }
             (false, _) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
                 Some(Confidence::High)
@@ -230,7 +239,8 @@ fn fails(path: &Path<'_, '_>, value: Option<ValueId>) -> bool {
 /// A failure gives up a reference that a member of an argument held when the function was entered, and leaves the pointer there.
 fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> {
     let Value::Entry(place) = path.values.get(dropped.object) else { return None };
-    let member = matches!(path.values.get(place), Value::PField(..));
+    let holder = path.values.root(place).is_some_and(|p| path.values.param(p, path.body.params).is_some());
+    let member = matches!(path.values.get(place), Value::PField(..)) && holder && dropped.counter.is_empty();
     // What was called before may have stored the pointer for this very case.
     let first = |op: &Op| match op.kind {
         OpKind::Call { target: Target::Name(name), .. } => path.world.model.entry(name).is_some(),

@@ -42,6 +42,8 @@ pub struct Taken {
     pub lent: bool,
     /// Paths that differed in it were merged.
     pub doubtful: bool,
+    /// The last calls that got the object and gave a result.
+    pub given_to: [Option<OpId>; 2],
 }
 
 /// A reference that was not taken on this path and that was given up.
@@ -162,6 +164,13 @@ impl References {
     /// An object is gone, and what was held of it.
     pub fn end(&mut self, object: ValueId) {
         self.taken.retain(|t| t.object != object);
+    }
+
+    /// A call with a result gets an object.
+    pub fn give(&mut self, object: ValueId, op: OpId) {
+        for t in self.taken.iter_mut().filter(|t| t.object == object && t.given_to[0] != Some(op)) {
+            t.given_to = [Some(op), t.given_to[0]];
+        }
     }
 
     /// Nothing is known of an object any more.

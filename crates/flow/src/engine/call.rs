@@ -131,6 +131,9 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => 0,
         };
         self.share_arguments(&call, entry, &mut state);
+        if dst.is_some() {
+            self.note_given(&call, &mut state);
+        }
         self.note_lists(&call, entry, &mut state);
         self.havoc(&values, kept, entry, &mut state);
         self.assigned(args, entry, &mut state);
@@ -248,8 +251,10 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Another round of the same call makes another value: what stands for the one before is renamed.
     fn set_aside(&mut self, index: OpId, result: ValueId, state: &mut State) {
         let known = state.facts.iter().position(|f| f.0 == result).map(|i| state.facts.remove(i).1);
+        self.former = None;
         if state.env.iter().any(|e| e.1 == result) {
             let before = self.values.fresh(Origin::FormerResult(index, result));
+            self.former = Some((result, before));
             state.facts.retain(|f| f.0 != before);
             if let Some(known) = known {
                 state.learn(before, known);
@@ -484,6 +489,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     }
                     Default::default()
                 }
+                None if crate::program::naming::names_managed(call.name) => Default::default(),
                 None => self.lift_refs(call, callee, summary, &outcome.refs, referenced, &mut s),
             };
             for &freed in &outcome.frees {

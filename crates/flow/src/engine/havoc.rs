@@ -17,6 +17,7 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Value::Addr(place) = self.values.get(a)
                 && self.values.local_of(place).is_some()
             {
+                self.lose(place, state);
                 self.unknown(place, state);
             }
             self.escape(a, modelled, state);
@@ -56,6 +57,30 @@ impl<O: Observer> Run<'_, '_, O> {
             self.disturb_freed(state, |values, place| {
                 anything || values.root(place).is_some_and(|pointer| given.contains(&values.pointer_root(pointer)))
             });
+        }
+    }
+
+    /// A variable whose address is handed on holds something else afterwards: what it held is known to whoever gets it.
+    fn lose(&mut self, place: ValueId, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        let values = &*self.values;
+        let held = |e: &&(ValueId, ValueId)| e.0 == place || crate::domain::inside(values, e.0, place);
+        let lost: SmallVec<[ValueId; 2]> = state.env.iter().filter(held).map(|e| e.1).collect();
+        for value in lost {
+            self.share(value, true, state);
+        }
+    }
+
+    /// A local structure is stored as a whole: what its members hold becomes known with it.
+    pub(super) fn share_members(&mut self, value: ExprId, state: &mut State) {
+        if !state.objects.references.is_empty()
+            && let Expr::Load(place, _) = self.body.expr(value)
+            && matches!(self.body.expr(place), Expr::Local(_))
+        {
+            let place = self.place(place, state);
+            self.lose(place, state);
         }
     }
 

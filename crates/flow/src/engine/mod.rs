@@ -116,12 +116,14 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     keeps: u64,
     /// Bit per parameter: something is stored in what it points to.
     stores: u64,
-    /// Something may have been taken off a list.
-    unlinks: bool,
     /// Objects that were found under a protection.
     found: Vec<found::FoundObject>,
     /// One of them is returned after its protection ended.
     returned: Option<FoundResult>,
+    /// Bit per parameter: it may have been taken off a list; all bits: anything may have been.
+    unlinks: u64,
+    /// The result of the call at hand, and what stands for the one that it gave in the round before.
+    former: Option<(ValueId, ValueId)>,
 }
 
 impl Engine {
@@ -187,9 +189,10 @@ impl Engine {
             tests: 0,
             keeps: 0,
             stores: 0,
-            unlinks: false,
             found: Vec::new(),
             returned: None,
+            unlinks: 0,
+            former: None,
         };
         run.pending[0].push(state);
         run.go();

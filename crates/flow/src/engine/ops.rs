@@ -20,6 +20,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 if self.values.local_of(p).is_none() {
                     self.escape(v, false, &mut state);
                     self.share(v, true, &mut state);
+                    self.share_members(value, &mut state);
+                } else if !state.objects.references.is_empty() && matches!(self.values.get(p), Value::PIndex(..)) {
+                    // Which element is used later is not followed.
+                    self.share(v, true, &mut state);
                 }
                 self.unzero(p, &mut state);
                 self.note_stored(p);

@@ -31,6 +31,7 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn note_refs(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, conditional: bool, state: &mut State) {
         for effect in &entry.refs {
             let Some(&pointer) = call.values.get(effect.argument as usize) else { continue };
+            let pointer = self.handed(pointer);
             if call.dst.is_some() && decided_by_result(effect) != conditional {
                 continue;
             }
@@ -45,6 +46,14 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         if entry.returns_ref && !conditional {
             self.take(call, Change::new(result, RefOp::Get, Source::Result, Way::Model(call.name)), state);
+        }
+    }
+
+    /// What an argument is by now: `p = next(p)` gives another value of the same name.
+    fn handed(&self, pointer: ValueId) -> ValueId {
+        match self.former {
+            Some((result, before)) if pointer == result => before,
+            _ => pointer,
         }
     }
 
@@ -99,7 +108,21 @@ impl<O: Observer> Run<'_, '_, O> {
         if op == RefOp::Init {
             state.objects.references.forget(object);
         }
-        let taken = Taken { pointer, object, counter, count, source, op: call.index, way, shared: false, lent: false, doubtful: false };
+        // Memory that holds the pointer already may be what the reference is for.
+        let shared = source == Source::Added && state.env.iter().any(|e| e.1 == object && self.values.local_of(e.0).is_none());
+        let taken = Taken {
+            pointer,
+            object,
+            counter,
+            count,
+            source,
+            op: call.index,
+            way,
+            shared,
+            lent: false,
+            doubtful: false,
+            given_to: [None; 2],
+        };
         state.objects.references.take(taken);
     }
 
@@ -168,10 +191,17 @@ impl<O: Observer> Run<'_, '_, O> {
         let values = [pointer];
         let inner = Call { values: &values, ..*call };
         let gone = self.freed_by(summary, &values, state);
+        let held = self.referenced_by(summary, &values, pointer, state);
         for freed in first.frees.iter().filter(|f| always(f)) {
             if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
                 self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
             }
+        }
+        // What the object held is given up with it.
+        if sole {
+            let common = |r: &&RefDelta| summary.outcomes.iter().all(|o| o.refs.contains(r));
+            let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).copied().collect();
+            self.lift_refs(&inner, release, summary, &refs, &held, state);
         }
     }
 
@@ -205,6 +235,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let (mut covered, mut sole) = (SmallVec::new(), SmallVec::new());
         for delta in deltas {
             let Some(&(_, pointer)) = known.iter().find(|k| k.0 == delta.effect) else { continue };
+            let pointer = if delta.count < 0 { self.handed(pointer) } else { pointer };
             let Some(Effect { kind: EffectKind::Reference { place, op, counter }, .. }) = summary.effect(delta.effect) else { continue };
             let source = match (op, &place.root) {
                 (RefOp::Init, _) => Source::Initial,
@@ -217,7 +248,11 @@ impl<O: Observer> Run<'_, '_, O> {
                 ..Change::new(pointer, *op, source, Way::Callee(callee, delta.effect))
             };
             if delta.count > 0 {
-                self.take(call, change, state);
+                // A reference for a place where the callee has stored the pointer is that place's.
+                let stored = matches!(place.root, RelRoot::Param(i) if summary.keeps >> i.min(63) & 1 == 1);
+                if !stored {
+                    self.take(call, change, state);
+                }
                 continue;
             }
             for _ in 0..change.count {
@@ -303,6 +338,17 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// A call gets an object and gives a result: that may be made from it (`i2c_verify_client(dev)`).
+    pub(super) fn note_given(&mut self, call: &Call<'_>, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        for &v in call.values {
+            let object = self.values.pointer_root(v);
+            state.objects.references.give(object, call.index);
+        }
+    }
+
     /// What a call may keep of its arguments.
     pub(super) fn share_arguments(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
         let world = self.world;
@@ -317,7 +363,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     .chain([entry.publishes, entry.links]);
                 stored.flatten().fold(0, |bits, i| bits | 1 << i)
             }
-            (None, Some(callees)) => callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX, |s| s.keeps)),
+            (None, Some(callees)) => callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX, kept)),
             (None, None) => u64::MAX,
         };
         for (_, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
@@ -325,30 +371,46 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// An object may have been taken off its lists. `certain`: some was; if no argument is, others that callers know may be the same one.
+    fn unlink(&mut self, value: ValueId, certain: bool, state: &mut State) {
+        let object = self.values.pointer_root(value);
+        state.objects.unlink(object);
+        match self.values.param(object, self.body.params.min(62)) {
+            Some(param) => self.unlinks |= 1 << param,
+            None if certain && self.values.call(object).is_none() => self.unlinks = u64::MAX,
+            None => {}
+        }
+    }
+
     /// Members are put on lists and taken off by primitives; what is not followed may take them off.
     pub(super) fn note_lists(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
         // Whoever is waited for may take it off.
         if entry.is_some_and(|e| e.waits.is_some() || e.sleeps == Sleeps::Always && !e.allocates) {
-            self.unlinks = true;
+            self.unlinks = u64::MAX;
             state.objects.unlink_all();
         }
         let known = self.world.model.entry(call.name).filter(|e| e.links.is_some() || e.unlinks.is_some());
         let Some(known) = known else {
             if entry.is_none() {
-                let callees = self.world.callees(self.func, call.index);
-                let unlinks = callees.is_none_or(|c| c.list().iter().any(|f| self.world.summary(*f).is_none_or(|s| s.unlinks)));
-                self.unlinks |= unlinks;
-                if unlinks {
+                let world = self.world;
+                // What was not read may take off what it is given.
+                let unlinks = world.callees(self.func, call.index).map_or(u64::MAX >> 1, |callees| {
+                    callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX >> 1, |s| s.unlinks))
+                });
+                if unlinks == u64::MAX {
+                    self.unlinks = unlinks;
                     state.objects.unlink_all();
+                    return;
+                }
+                for (_, &v) in call.values.iter().enumerate().filter(|(i, _)| unlinks >> (*i).min(62) & 1 == 1) {
+                    self.unlink(v, false, state);
                 }
             }
             return;
         };
         let arg = |i: Option<u8>| i.and_then(|i| call.values.get(i as usize)).copied();
         if let Some(member) = arg(known.unlinks) {
-            self.unlinks = true;
-            let object = self.values.pointer_root(member);
-            state.objects.unlink(object);
+            self.unlink(member, true, state);
         }
         let Some(member) = arg(known.links) else { return };
         let object = self.values.pointer_root(member);
@@ -425,6 +487,19 @@ impl Change {
     pub(super) fn new(pointer: ValueId, op: RefOp, source: Source, way: Way) -> Change {
         Change { pointer, counter: Symbol::EMPTY, op, count: 1, source, way }
     }
+}
+
+/// The arguments, as bits, that a function keeps, or the references to which it gives up on some ways of returning that callers cannot tell apart.
+fn kept(summary: &Summary) -> u64 {
+    let told = |id: EffectId| summary.outcomes.iter().any(|o| o.refs.iter().any(|r| r.effect == id));
+    let maybe = summary.effects().filter_map(|(id, e)| match &e.kind {
+        EffectKind::Reference { place, op: RefOp::Put, .. } if !told(id) => match place.root {
+            RelRoot::Param(param) => Some(1u64 << param.min(63)),
+            _ => None,
+        },
+        _ => None,
+    });
+    maybe.fold(summary.keeps, |bits, bit| bits | bit)
 }
 
 /// Whether a reference is only taken if the call's result says so.

@@ -1,4 +1,4 @@
-//! What names say of locks: the kernel's customs, for functions that are not read or whose ways of returning nothing tells apart.
+//! What names say of locks, and of who gives back what is taken: the kernel's customs, for functions that are not read or whose ways of returning nothing tells apart.
 //!
 //! Names never make a finding; they lower one.
 
@@ -24,6 +24,11 @@ pub fn names_claim(name: Symbol) -> bool {
         || text.contains("_get_not")
         || text.ends_with("_get_rcu");
     get || text.split('_').any(word)
+}
+
+/// Whether a name says that the device core gives back what is taken.
+pub fn names_managed(name: Symbol) -> bool {
+    ["devm_", "drmm_", "pcim_"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// Whether a name speaks of giving a lock back.

@@ -88,8 +88,8 @@ pub struct Summary {
     pub keeps: u64,
     /// Bit per parameter: something is stored in what it points to, here or in a callee, perhaps under a condition.
     pub stores: u64,
-    /// Something may be taken off a list.
-    pub unlinks: bool,
+    /// Bit per parameter: it may be taken off a list; all bits: anything may be.
+    pub unlinks: u64,
     /// A cap was reached: what is said holds, but there may be more.
     pub truncated: bool,
 }
