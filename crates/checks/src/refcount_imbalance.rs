@@ -222,8 +222,9 @@ impl Get {
             (false, true) if !alone && !self.handed && self.kept.iter().any(|k| !k.fails) => {
                 Some(if self.counter.as_str() == "module" { Confidence::High } else { Confidence::Low })
             }
-            (false, _) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
-                Some(Confidence::High)
+            (false, fails) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
+                // A success may have stored what a function of the tree found where that is not followed.
+                Some(if fails || self.modelled { Confidence::High } else { Confidence::Low })
             }
             _ => None,
         }
@@ -255,6 +256,10 @@ fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> {
     }
     let loc = path.body.op(dropped.op)?.loc;
     let (name, put) = (path.describe(dropped.object)?, path.called(dropped.op)?);
+    // What undoes a registration is meant for it.
+    if !put.as_str().split('_').any(|word| matches!(word, "put" | "unref" | "release" | "drop")) {
+        return None;
+    }
     let message = format!("`{put}()` gives up the reference that `{name}` holds, when `{}` fails", path.body.name);
     let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
     let claim = Claim::new(dropped.op, (path.func, loc), sure, message);

@@ -28,7 +28,7 @@
 //!
 //! Giving up a reference (`put_device(&c->dev)`, `kref_put(&c->ref, release)`) frees what the release function frees on all its paths: it is found by what the call
 //! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
-//! function made itself, and gave to nobody else. An object that is freed while it is on a list, on which this path put it, is used by whoever walks the list.
+//! function made itself, and gave to nobody else. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list.
 //!
 //! One finding for one free: the first use in the source.
 //!
@@ -105,7 +105,13 @@ fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Fre
 fn on_list(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed, linked: OpId) -> Option<Claim> {
     let by = path.called(linked)?;
     let name = path.freed_text(freed).or_else(|| path.describe(object)).unwrap_or_else(|| "the object".to_owned());
-    let doubtful = freed.put || freed.last || freed.by_state || path.state.merged || freed.later_round || !path.state.rounds.is_empty();
+    let doubtful = freed.put
+        || freed.last
+        || freed.by_state
+        || path.state.merged
+        || freed.later_round
+        || !path.state.rounds.is_empty()
+        || path.left_loop();
     let sure = if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High };
     let message = format!("`{name}` is freed by `{}()` while it is on the list that `{by}()` put it on", freed.by);
     let claim = Claim::here(path, event, sure, message).step_at(path, Some(linked), format!("puts `{name}` on a list by {by}()"));

@@ -420,7 +420,15 @@ impl<O: Observer> Run<'_, '_, O> {
             let local = matches!(self.values.get(v), Value::Addr(place) if self.values.local_of(place).is_some());
             local || root == object || self.values.call(root).is_some()
         };
-        let inside = matches!(self.values.get(member), Value::Addr(_)) && object != member;
+        // Of elements it is not followed which ones are taken off again, and what was found is others' to free.
+        let mut at = match self.values.get(member) {
+            Value::Addr(place) => place,
+            _ => return,
+        };
+        while let Value::PField(base, ..) = self.values.get(at) {
+            at = base;
+        }
+        let inside = matches!(self.values.get(at), Value::PDeref(_)) && self.values.call(object).is_some();
         if inside && !call.values.iter().any(|&v| v != member && own(v)) {
             state.objects.link(object, call.index);
         }
