@@ -297,8 +297,11 @@ A function that the scenario defines replaces the tree's. Exit status: 0 none, 1
 #[command(after_help = VOCABULARY)]
 pub struct WitnessArgs {
     /// The scenario, or a C program with a main(); - is standard input
-    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
-    pub scenario: PathBuf,
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath, required_unless_present = "write_header")]
+    pub scenario: Option<PathBuf>,
+    /// Write the header of scenarios to this file, for editors, and do nothing else
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "scenario")]
+    pub write_header: Option<PathBuf>,
     #[command(flatten)]
     pub tree: TreeArgs,
     #[command(flatten)]
@@ -327,6 +330,9 @@ pub struct BoundArgs {
     /// Executions after which the search ends [default: 10000000]
     #[arg(long, value_name = "N")]
     pub executions: Option<u64>,
+    /// When others see what a thread stores
+    #[arg(long, value_name = "MODEL", value_enum, default_value_t = Memory::Sc)]
+    pub memory: Memory,
     /// Also report plain accesses that nothing orders
     #[arg(long)]
     pub races: bool,
@@ -339,6 +345,16 @@ pub struct BoundArgs {
     /// Run only this schedule, as a witness printed it
     #[arg(long, value_name = "STRING")]
     pub replay: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Memory {
+    /// At once: sequential consistency
+    Sc,
+    /// Through the store buffers of x86
+    Tso,
+    /// As the kernel's memory model lets them, without load buffering
+    Lkmm,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

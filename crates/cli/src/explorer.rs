@@ -1,10 +1,12 @@
 //! Where the command meets the explorer: a scenario file joined to a tree, and what came out.
 
-use crate::args::{BoundArgs, Preempt, Strategy, TreeArgs};
+use crate::args::{BoundArgs, Memory, Preempt, Strategy, TreeArgs};
 use anyhow::{Context, Result};
 use cuthere_base::Source;
 use cuthere_cfront::program::{Config, Program};
-use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
+use cuthere_explore::{
+    MemoryModel, Options, Outcome, OutcomeKind, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness,
+};
 use cuthere_kernel::Model;
 use cuthere_review::ScenarioRun;
 use std::collections::BTreeMap;
@@ -128,6 +130,11 @@ pub fn options(tree: &TreeArgs, bounds: Option<&BoundArgs>) -> Result<Options> {
     options.time = bounds.time.map_or(options.time, Duration::from_secs);
     options.executions = bounds.executions.unwrap_or(options.executions);
     options.races = bounds.races;
+    options.memory = match bounds.memory {
+        Memory::Sc => MemoryModel::Sc,
+        Memory::Tso => MemoryModel::Tso,
+        Memory::Lkmm => MemoryModel::Lkmm,
+    };
     options.seed = bounds.seed.unwrap_or(options.seed);
     options.strategy = match bounds.strategy {
         Strategy::Dpor => StrategyKind::Dpor,

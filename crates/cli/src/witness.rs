@@ -3,7 +3,7 @@
 use crate::args::{WitnessArgs, WitnessFormat};
 use crate::explorer::{self, Scenario};
 use crate::{Status, inputs, output, workers};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use cuthere_base::Source;
 use cuthere_cfront::program::Config;
 use cuthere_explore::{OutcomeKind, witness};
@@ -14,8 +14,13 @@ const PROGRAM_UNROLL: u32 = 200;
 
 /// Runs the subcommand.
 pub fn run(args: &WitnessArgs) -> Result<Status> {
+    if let Some(path) = &args.write_header {
+        std::fs::write(path, cuthere_explore::HEADER).with_context(|| format!("cannot write {}", path.display()))?;
+        return Ok(Status::Clean);
+    }
     workers(args.tree.jobs)?;
-    let scenario = Scenario::read(&args.scenario)?;
+    let Some(path) = &args.scenario else { bail!("no scenario given") };
+    let scenario = Scenario::read(path)?;
     let mut options = explorer::options(&args.tree, Some(&args.bounds))?;
     if scenario.is_plain() {
         options.unroll = args.bounds.unroll.unwrap_or(PROGRAM_UNROLL);

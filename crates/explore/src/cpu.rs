@@ -45,7 +45,7 @@ impl Machine<'_> {
     /// Whether nobody else of the CPU is in a section with bottom halves disabled.
     pub(crate) fn bh_free(&self, t: usize) -> bool {
         let cpu = self.threads[t].cpu;
-        let inside = |u: &Thread| u.context.bh > 0 || u.level == Level::Softirq;
+        let inside = |u: &Thread| u.drains.is_none() && u.context.bh > 0 || u.level == Level::Softirq;
         !self.threads.iter().enumerate().any(|(n, u)| n != t && u.cpu == cpu && u.active() && inside(u))
     }
 
@@ -54,7 +54,7 @@ impl Machine<'_> {
         let mut once = 0u32;
         let mut twice = 0u32;
         let first = usize::from(!self.link.plain);
-        for thread in self.threads.iter().skip(first) {
+        for thread in self.threads.iter().skip(first).filter(|u| u.drains.is_none()) {
             let bit = 1 << thread.cpu;
             twice |= once & bit;
             once |= bit;
@@ -112,7 +112,7 @@ impl Machine<'_> {
     pub(crate) fn reader(&self, t: usize) -> bool {
         let u = &self.threads[t];
         // One that a bound stopped in its section never leaves it.
-        if !u.active() && u.status != Status::Cut {
+        if u.drains.is_some() || !u.active() && u.status != Status::Cut {
             return false;
         }
         u.context.rcu > 0 || (u.level != Level::Task && !self.rt()) || u.level == Level::Hardirq || self.not_preemptible(u)
@@ -129,14 +129,14 @@ impl Machine<'_> {
     /// Whether the rules of its CPU let a thread go on.
     pub fn cpu_allows(&self, t: usize) -> bool {
         let me = &self.threads[t];
-        if !self.cpu_shared(me.cpu) || self.link.plain {
+        if !self.cpu_shared(me.cpu) || self.link.plain || me.drains.is_some() {
             return true;
         }
         let rt = self.rt();
         let level = |u: &Thread| if rt && u.level == Level::Softirq { Level::Task } else { u.level };
         let first = usize::from(!self.link.plain);
         for (n, u) in self.threads.iter().enumerate().skip(first) {
-            if n == t || u.cpu != me.cpu || u.status != Status::Ready {
+            if n == t || u.cpu != me.cpu || u.status != Status::Ready || u.drains.is_some() {
                 continue;
             }
             let blocked = match (level(me), level(u)) {
@@ -162,6 +162,7 @@ impl Machine<'_> {
     pub(crate) fn switch_to(&mut self, t: usize) {
         let thread = &self.threads[t];
         if thread.level == Level::Task
+            && thread.drains.is_none()
             && let Some(slot) = self.world.cpus.get_mut(thread.cpu as usize)
         {
             *slot = Some(t);

@@ -121,8 +121,10 @@ pub struct Event {
     pub spawned: ThreadSet,
     /// Threads that will never start because of it, though they could have started before.
     pub killed: ThreadSet,
-    /// The thread whose end was waited for.
-    pub joined: Option<usize>,
+    /// The threads whose end was waited for, and those whose stores were.
+    pub joined: ThreadSet,
+    /// The event in whose course it was made ready: a store that reaches memory.
+    pub follows: Option<u32>,
     /// How many ways the operation could have gone, and which it went.
     pub choices: u16,
     pub choice: u16,

@@ -6,7 +6,7 @@
 //! or share one: so the result is the same for any number of cores, as long as it is not the time that ends them.
 
 use crate::link::Linker;
-use crate::machine::{Machine, MachineOptions, Preemption};
+use crate::machine::{Machine, MachineOptions, MemoryModel, Preemption};
 use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
@@ -92,7 +92,14 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
     match lane(false) {
         Err(outcome) => *outcome,
         Ok(mut first) => match &options.replay {
-            Some(schedule) => first.follow(schedule, options),
+            Some(schedule) => {
+                if options.memory != MemoryModel::Sc {
+                    // Which stores are buffered, and count, only a search finds out.
+                    first.turn(options, u64::MAX, started + options.time);
+                    first.forget();
+                }
+                first.follow(schedule, options)
+            }
             None if options.strategy == StrategyKind::Dpor => both(first, || lane(true).ok(), options, started),
             None => {
                 let deadline = started + options.time;
@@ -279,6 +286,7 @@ impl<'p> Lane<'p> {
         let machine_options = MachineOptions {
             preemption: options.preemption,
             bh_lock: options.bh_lock,
+            memory: options.memory,
             interrupts: options.interrupts,
             unroll: options.unroll,
             ..MachineOptions::default()
@@ -338,6 +346,15 @@ impl<'p> Lane<'p> {
                 (outcome.executions, outcome.redundant) = (0, 0);
             },
         }
+    }
+
+    /// Keeps only what was learned.
+    fn forget(&mut self) {
+        self.outcome = Outcome::default();
+        let m = &mut self.run.machine;
+        m.bounds.clear();
+        m.unknown_calls.clear();
+        m.unsupported.clear();
     }
 
     /// Runs one schedule.

@@ -35,7 +35,7 @@ mod written_out;
 
 pub use fault::FaultKind;
 pub use lanes::explore;
-pub use machine::Preemption;
+pub use machine::{MemoryModel, Preemption};
 pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind};
-pub use scenario::{ScenarioSource, WithScenario, included, is_plain, shapes_for};
+pub use scenario::{HEADER, ScenarioSource, WithScenario, included, is_plain, shapes_for};
 pub use schedule::{Schedule, ScheduleError};

@@ -5,17 +5,21 @@
 
 mod access;
 mod arithmetic;
+mod buffer;
 mod calls;
 mod lazy;
 mod snapshot;
 mod transfer;
+mod weak;
 
+pub use buffer::{MemoryModel, StoreBuffer};
 use lazy::Lazily;
 pub use lazy::Values;
 pub(crate) use lazy::fitted;
 pub(crate) use lazy::is_lazy;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use transfer::Filling;
+pub use weak::{Barrier, Ordering, Weak};
 
 pub(crate) use arithmetic::converted;
 use arithmetic::{arithmetic, bits_size, compare, float, section_name};
@@ -54,6 +58,7 @@ pub struct MachineOptions {
     pub preemption: Preemption,
     /// On rt, disabled bh excludes other bh sections of the CPU.
     pub bh_lock: bool,
+    pub memory: MemoryModel,
     /// How often one interrupt source fires.
     pub interrupts: u32,
     /// Instructions of one thread between two operations.
@@ -66,7 +71,15 @@ pub struct MachineOptions {
 
 impl Default for MachineOptions {
     fn default() -> Self {
-        MachineOptions { preemption: Preemption::Full, bh_lock: false, interrupts: 2, instructions: 2_000_000, events: 20_000, unroll: 200 }
+        MachineOptions {
+            preemption: Preemption::Full,
+            bh_lock: false,
+            memory: MemoryModel::Sc,
+            interrupts: 2,
+            instructions: 2_000_000,
+            events: 20_000,
+            unroll: 200,
+        }
     }
 }
 
@@ -86,10 +99,25 @@ pub struct Recorded {
     pub value: Option<i64>,
     /// What was there before, of an operation that reads and writes at once.
     pub was: Option<i64>,
+    /// How a store is on its way.
+    pub way: Way,
     /// A call that the machine does itself.
     pub call: bool,
     /// Part of building the start state.
     pub setup: bool,
+}
+
+/// Where a store is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Way {
+    #[default]
+    Direct,
+    /// Read, though memory holds another.
+    Old,
+    /// In its CPU's buffer.
+    Buffered,
+    /// It has reached memory.
+    Arrived,
 }
 
 /// What an instruction leads to.
@@ -328,6 +356,7 @@ impl<'p> Machine<'p> {
         self.threads[creator].children += 1;
         self.threads.push(thread);
         self.event.spawned |= 1 << id;
+        self.weak_hand_on(creator, id);
         if let Some(races) = &mut self.races {
             races.spawned(creator, id);
         }
@@ -386,6 +415,7 @@ impl<'p> Machine<'p> {
     /// The operation being done also touches this.
     pub(crate) fn also(&mut self, access: Access) {
         self.event.footprint.push(access);
+        self.weak_sync(self.event.thread, access);
         if let Some(races) = &mut self.races {
             races.used(self.event.thread, access);
         }
@@ -393,7 +423,8 @@ impl<'p> Machine<'p> {
 
     /// The operation being done waited for the end of a thread.
     pub(crate) fn joined(&mut self, target: usize) {
-        self.event.joined = Some(target);
+        self.event.joined |= 1 << target | self.drain_of(target).map_or(0, |drain| 1 << drain);
+        self.weak_hand_on(target, self.event.thread);
         if let Some(races) = &mut self.races {
             races.joined(self.event.thread, target);
         }
@@ -423,7 +454,8 @@ impl<'p> Machine<'p> {
         self.event.thread = t;
         self.event.spawned = 0;
         self.event.killed = 0;
-        self.event.joined = None;
+        self.event.joined = 0;
+        self.event.follows = None;
         self.event.footprint.clear();
         let footprint = std::mem::take(&mut self.threads[t].footprint);
         self.event.footprint.extend_from_slice(&footprint);
@@ -438,6 +470,11 @@ impl<'p> Machine<'p> {
         }
         if let Some(races) = &mut self.races {
             races.executed(&self.event);
+        }
+        if self.options.memory == MemoryModel::Lkmm {
+            for n in 0..self.event.footprint.len() {
+                self.weak_sync(t, self.event.footprint[n]);
+            }
         }
         self.switch_to(t);
         if self.events > self.options.events {
@@ -460,7 +497,9 @@ impl<'p> Machine<'p> {
                 }
                 self.advance(t, false);
             }
+            Pending::Drain => self.drain_one(t),
             Pending::End => {
+                self.after_drain(t);
                 self.threads[t].ops += 1;
                 self.end_callback(t);
                 self.threads[t].status = Status::Finished;

@@ -5,7 +5,7 @@
 
 use crate::code::{Ins, IntTy, Named};
 use crate::link::Linker;
-use crate::machine::{Machine, Recorded, is_lazy};
+use crate::machine::{Machine, Recorded, Way, is_lazy};
 use crate::memory::{Kind, Object, POISON, Site, State};
 use crate::sizes::{member_at, size_of};
 use cuthere_base::Symbol;
@@ -168,13 +168,26 @@ impl Names {
         };
         let link = if step.write { "=" } else { "==" };
         let was = step.was.map_or(String::new(), |was| format!(", was {}", self.value(m, was, ty, at)));
-        Some(format!("{place} {link} {}{was}", self.value(m, v, ty, at)))
+        let (before, behind) = match step.way {
+            Way::Direct => ("", ""),
+            Way::Old => ("", " (an old value)"),
+            Way::Buffered => ("", " (buffered)"),
+            Way::Arrived => ("now in memory: ", ""),
+        };
+        Some(format!("{before}{place} {link} {}{was}{behind}", self.value(m, v, ty, at)))
     }
 
     /// The variables of a thread's innermost function of the program's own that a line of source names, with their values.
     pub fn variables(&self, m: &Machine<'_>, t: usize, line: &str, only_pointers: bool) -> Vec<String> {
+        let frames = m.threads.get(t).map_or(&[][..], |thread| &thread.frames);
+        let depth = frames.iter().rev().position(|f| !f.code.header).unwrap_or(0);
+        self.variables_of(m, t, depth, line, only_pointers)
+    }
+
+    /// The same of the function that is so many calls out.
+    pub fn variables_of(&self, m: &Machine<'_>, t: usize, depth: usize, line: &str, only_pointers: bool) -> Vec<String> {
         let Some(thread) = m.threads.get(t) else { return Vec::new() };
-        let Some(frame) = thread.frames.iter().rev().find(|f| !f.code.header).or(thread.frames.last()) else { return Vec::new() };
+        let Some(frame) = thread.frames.iter().rev().nth(depth) else { return Vec::new() };
         let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let mut out = Vec::new();
         for variable in frame.code.variables.iter().filter(|v| words.contains(&v.name.as_str())) {

@@ -2,7 +2,7 @@
 
 use crate::event::{Footprint, ThreadSet};
 use crate::fault::{Fault, FaultKind};
-use crate::machine::{Machine, Preemption};
+use crate::machine::{Machine, MemoryModel, Preemption};
 use crate::memory::GuessId;
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
@@ -27,6 +27,7 @@ pub enum StrategyKind {
 pub struct Options {
     pub preemption: Preemption,
     pub bh_lock: bool,
+    pub memory: MemoryModel,
     /// The most preemptions of one execution, where the search without this bound does not come to its end.
     pub preemptions: u32,
     /// The bound on preemptions was asked for: a program that has no fault within it has none, as a scenario always does.
@@ -52,6 +53,7 @@ impl Default for Options {
         Options {
             preemption: Preemption::Full,
             bh_lock: false,
+            memory: MemoryModel::Sc,
             preemptions: 2,
             bound_counts: false,
             interrupts: 2,
@@ -311,6 +313,11 @@ impl<'p> Run<'p> {
                 self.prefixes.clear();
                 self.machine.bounds.clear();
                 self.deciders.clear();
+                if options.memory != MemoryModel::Sc {
+                    // Which stores are buffered has changed, and with it what a schedule means.
+                    outcome.faults.clear();
+                    self.first_fault = None;
+                }
                 outcome.executions = 0;
                 outcome.redundant = 0;
                 if Instant::now() >= deadline {
@@ -392,7 +399,7 @@ impl<'p> Run<'p> {
             }
             // A program's threads end with it, wherever they are.
             let ended = matches!(thread.status, Status::Finished) || m.returned && thread.alive() || thread.assumed;
-            if n > 0 || m.link.plain {
+            if (n > 0 || m.link.plain) && thread.drains.is_none() {
                 // The callbacks of one function are one: which of them come to run is the schedule's matter.
                 let which = if m.link.plain {
                     n as u32

@@ -28,12 +28,15 @@ pub fn is_plain(text: &str) -> bool {
     has("main") && !has("scenario")
 }
 
-const KERNEL_HEADERS: &[(&str, &str)] = &[("include/cuthere.h", include_str!("../include/cuthere.h"))];
+/// What `#include <cuthere.h>` finds.
+pub const HEADER: &str = include_str!("../include/cuthere.h");
+
+const KERNEL_HEADERS: &[(&str, &str)] = &[("include/cuthere.h", HEADER)];
 
 const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/assert.h", include_str!("../include/assert.h")),
     ("include/builtins.h", include_str!("../include/builtins.h")),
-    ("include/cuthere.h", include_str!("../include/cuthere.h")),
+    ("include/cuthere.h", HEADER),
     ("include/errno.h", include_str!("../include/errno.h")),
     ("include/float.h", include_str!("../include/float.h")),
     ("include/inttypes.h", include_str!("../include/stdint.h")),

@@ -41,6 +41,8 @@ pub enum Pending {
     End,
     /// A choice about an open value, if others have not decided it by then.
     Decide,
+    /// A store reaches memory.
+    Drain,
     /// Another round of a loop that only reads: it waits until what it reads has changed.
     Await,
 }
@@ -142,6 +144,10 @@ pub struct Thread {
     pub result: i64,
     /// It may be waiting for ever (kernel threads that serve).
     pub daemon: bool,
+    /// It empties this buffer, and does nothing else.
+    pub drains: Option<usize>,
+    /// It waits until its buffer is empty.
+    pub draining: bool,
     /// How far it is with what takes several steps: a copy or a bit-field.
     pub copied: u32,
     /// What it carries between two of them.
@@ -192,6 +198,8 @@ impl Thread {
             name: cuthere_base::Symbol::EMPTY,
             result: 0,
             daemon: false,
+            drains: None,
+            draining: false,
             copied: 0,
             carried: [0; 8],
             carried_open: Vec::new(),

@@ -16,6 +16,10 @@ use std::collections::hash_map::Entry;
 const AROUND: u32 = 4;
 /// Places of one execution that have their source shown.
 const PLACES: usize = 500;
+/// Calls that are shown on the way to a fault.
+const CALLERS: usize = 6;
+/// Faults that have their cause in the calls that lead to them.
+const ALONE: [FaultKind; 3] = [FaultKind::NullDeref, FaultKind::WildAccess, FaultKind::SleepInAtomic];
 /// Values that are told of the line of a fault.
 const OPERANDS: usize = 8;
 
@@ -126,6 +130,7 @@ impl Run<'_> {
             });
         }
         self.operands(outcome, &names, &mut lines);
+        self.callers(outcome, &names, &mut lines);
         let waits = self.waiting(outcome, &mut lines);
         outcome.trace.extend(waits);
         for thread in &self.machine.threads {
@@ -157,6 +162,35 @@ impl Run<'_> {
         }
         out.truncate(OPERANDS);
         found.operands = out;
+    }
+
+    /// The calls that lead to a fault which one thread alone explains, put before its last step, with the pointers that they hand on.
+    fn callers(&self, outcome: &mut Outcome, names: &Names, lines: &mut Lines) {
+        let Some(found) = outcome.faults.first().filter(|f| ALONE.contains(&f.fault.kind)) else { return };
+        let Some(last) = outcome.trace.iter().rposition(|s| s.visible && s.thread == found.number) else { return };
+        let mut steps = Vec::new();
+        for (depth, &site) in found.fault.stack.iter().enumerate().skip(1).take(CALLERS) {
+            if self.machine.code_of(site).is_none_or(|code| code.header) {
+                continue;
+            }
+            let text = lines.text(&self.machine, site);
+            let values = names.variables_of(&self.machine, found.number, depth, &text, true);
+            steps.push(TraceStep {
+                thread: found.number,
+                place: self.place(site),
+                depth: (found.fault.stack.len() - depth) as u16,
+                text,
+                value: (!values.is_empty()).then(|| values.join(", ")),
+                addr: 0,
+                write: false,
+                visible: true,
+                about: true,
+                event: site.event,
+                waits: None,
+            });
+        }
+        steps.reverse();
+        outcome.trace.splice(last..last, steps);
     }
 
     /// The lines at which threads of a deadlock wait.

@@ -13,6 +13,7 @@ pub use html::html;
 pub use json::json;
 pub use text::{mail, text};
 
+use crate::machine::MemoryModel;
 use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Place};
 use std::fmt::Write;
 
@@ -41,6 +42,11 @@ fn bounds_text(outcome: &Outcome, options: &Options) -> String {
         options.interrupts,
         if outcome.unroll > 0 { outcome.unroll } else { options.unroll }
     );
+    text += match options.memory {
+        MemoryModel::Sc => "",
+        MemoryModel::Tso => ", store buffers",
+        MemoryModel::Lkmm => ", kernel memory model without load buffering",
+    };
     if !outcome.bounds.is_empty() {
         let names: Vec<&str> = outcome.bounds.iter().map(String::as_str).collect();
         let _ = write!(text, "; reached: {}", names.join(", "));

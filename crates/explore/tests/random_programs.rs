@@ -4,7 +4,7 @@
 mod common;
 
 use common::{explore_text, explore_tree};
-use cuthere_explore::{Options, Outcome, OutcomeKind, StrategyKind};
+use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, StrategyKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -160,7 +160,9 @@ fn faults(outcome: &Outcome) -> BTreeSet<(&'static str, u32)> {
 }
 
 fn compare(name: &str, seed: u64, text: &str, run: &dyn Fn(&Options) -> Outcome) -> Result<(), String> {
-    let options = Options { executions: 200_000, interrupts: 1, ..Options::default() };
+    // In each of the memory models.
+    let memory = [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 3) as usize];
+    let options = Options { executions: 200_000, interrupts: 1, memory, ..Options::default() };
     let reduced = run(&options);
     // The shown schedule leads to the shown fault, after it was shortened as well.
     if let Some(first) = reduced.faults.first() {

@@ -226,9 +226,23 @@ impl Machine<'_> {
         match ins {
             Ins::Load { d, a, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
+                let waits = self.threads[t].draining || self.forwarded(t, addr, ty.size).is_err();
+                if waits && !self.wait_drained(t, granted) {
+                    return false;
+                }
                 let at = go!(addr, u32::from(ty.size), false);
                 let mut v = self.link.mem.read(at, ty);
-                if let Some(cell) = self.link.mem.open_in(addr, u64::from(ty.size)) {
+                if self.is_weak() && self.link.mem.visibility(at, u32::from(ty.size)).shared {
+                    let atomic = self.threads[t].frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok());
+                    let ordering = if atomic { Ordering::Ordered } else { Ordering::Relaxed };
+                    let newest = v;
+                    v = fitted(ty, self.weak_read(t, addr, ty.size, v, ordering));
+                    if let Some(step) = self.record.as_mut().and_then(|record| record.last_mut()).filter(|_| v != newest) {
+                        step.way = Way::Old;
+                    }
+                } else if let Ok(Some(stored)) = self.forwarded(t, addr, ty.size) {
+                    v = fitted(ty, stored);
+                } else if let Some(cell) = self.link.mem.open_in(addr, u64::from(ty.size)) {
                     v = cell.value;
                 } else if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
                     // It could be any value.
@@ -251,8 +265,30 @@ impl Machine<'_> {
             Ins::Store { a, s, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
                 let v = r(self, s);
+                if self.buffers() {
+                    let here = self.threads[t].frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok());
+                    if here {
+                        if !self.wait_drained(t, granted) {
+                            return false;
+                        }
+                        if *granted {
+                            self.after_drain(t);
+                        }
+                    } else if let Some(done) = self.store_buffered(t, (addr, ty), v, Pending::Memory, granted) {
+                        return done;
+                    }
+                }
                 let at = go!(addr, u32::from(ty.size), true);
-                self.put(at, ty, v);
+                let mut last = true;
+                if self.is_weak() && self.link.mem.visibility(at, u32::from(ty.size)).shared {
+                    let atomic = self.threads[t].frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok());
+                    let ordering = if atomic { Ordering::Ordered } else { Ordering::Relaxed };
+                    let before = self.link.mem.read(at, ty);
+                    last = self.weak_write(t, addr, ty.size, (before, fitted(ty, v)), ordering, false);
+                }
+                if last {
+                    self.put(at, ty, v);
+                }
                 if self.concurrent() {
                     self.note_value(ty.size, fitted(ty, v));
                 }
@@ -260,6 +296,7 @@ impl Machine<'_> {
                     self.link.mem.mark_guessed(addr, u64::from(ty.size), self.resting.value);
                 }
             }
+            _ if !self.wait_drained(t, granted) => return false,
             Ins::LoadBits { d, a, off, bit, width, signed } => {
                 let size = bits_size(bit, width);
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
@@ -296,6 +333,7 @@ impl Machine<'_> {
                 if self.concurrent() {
                     self.note_value(size, v as i64);
                 }
+                self.weak_forget(addr, u64::from(size));
                 let before = if self.resting.value != 0 { self.resting.value } else { self.read_guess(addr, u64::from(size)) };
                 self.link.mem.write(at, ty, (word & !mask | (v << bit) & mask) as i64);
                 if before != 0 && self.resting.any {

@@ -151,6 +151,7 @@ impl Machine<'_> {
                 thread.regs.iter_mut().filter(|r| **r == lazy).for_each(|r| *r = v);
             }
             self.link.mem.close(lazy, v);
+            self.close_buffered(lazy, v);
         }
         if let Some(entry) = self.values_mut(lazy) {
             *entry = values;

@@ -19,6 +19,7 @@ impl Machine<'_> {
         if size == 0 {
             return true;
         }
+        self.weak_forget(to, u64::from(size));
         let each = if matches!(filling, Filling::From(_)) { 2 } else { 1 };
         let steps = size.div_ceil(unit) * each;
         if self.threads[t].copied == 0 && self.spend(t, u64::from(size) / 4) {

@@ -3,7 +3,7 @@
 use super::Prim;
 use crate::code::{CallSite, IntTy};
 use crate::fault::FaultKind;
-use crate::machine::{Flow, Machine};
+use crate::machine::{Barrier, Flow, Machine, Ordering, fitted};
 use crate::memory::Ref;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ impl AtomicOp {
     }
 
     /// Whether it depends on the old value whether it writes.
-    fn is_conditional(self) -> bool {
+    pub(super) fn is_conditional(self) -> bool {
         use Change::*;
         matches!(self.change, CompareExchange | TryExchange | AddUnless | IncNotZero | DecIfPositive)
     }
@@ -223,10 +223,41 @@ impl Machine<'_> {
             Some(cell) => cell.value,
             None => self.link.mem.read(at, ty),
         };
+        let mut old = self.forwarded(t, addr, ty.size).ok().flatten().unwrap_or(old);
+        let weak = self.is_weak() && self.link.mem.visibility(at, u32::from(ty.size)).shared;
+        let ordering = self.ordering(t, prim, site);
+        let stores = matches!(prim, Prim::StoreTo | Prim::Atomic(AtomicOp { change: Change::Set, .. }));
+        if weak && !write && !prim.is_conditional() {
+            if ordering == Ordering::Full {
+                self.barrier(t, Barrier::Full);
+            }
+            old = self.weak_read(t, addr, ty.size, old, ordering);
+        }
+        if weak && stores {
+            let v = match prim {
+                Prim::Atomic(op) => arg(self, op.operand),
+                _ => arg(self, 1),
+            };
+            if ordering == Ordering::Full {
+                self.barrier(t, Barrier::Full);
+            }
+            let last = self.weak_write(t, addr, ty.size, (old, fitted(ty, v)), ordering, false);
+            if ordering == Ordering::Full {
+                self.barrier(t, Barrier::Full);
+            }
+            if !last {
+                self.threads[t].effects += 1;
+                return Flow::Next(0);
+            }
+        }
         self.order_atomic(t, addr, write);
         let before = self.link.mem.peek(addr & !7);
         let id = if prim == Prim::StoreTo { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
+        if weak && !stores && (write || prim.is_conditional()) {
+            let now = self.link.mem.read(at, ty);
+            self.weak_exchange(t, addr, ty.size, (old, now), write, ordering);
+        }
         if self.concurrent()
             && let Some(step) = self.record.as_mut().and_then(|record| record.last_mut())
         {

@@ -79,7 +79,7 @@ impl Machine<'_> {
             return true;
         }
         let task = self.arg(t, site, 0) as u64;
-        self.world.tasks.get(&task).is_none_or(|&n| self.threads[n].ended())
+        self.world.tasks.get(&task).is_none_or(|&n| self.threads[n].ended() && self.drained(n))
     }
 
     pub(super) fn start_ready(&self, t: usize) -> bool {

@@ -23,7 +23,7 @@ pub use lock::LockOp;
 use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
-use crate::machine::{Filling, Flow, Machine, Recorded, fitted};
+use crate::machine::{Barrier, Filling, Flow, Machine, Ordering, Recorded, StoreBuffer, fitted};
 use crate::memory::Bad;
 use crate::thread::{Level, Pending, Status};
 use cuthere_kernel::Sleeps;
@@ -169,6 +169,8 @@ pub enum Prim {
     InitLock,
     Bug,
     Warn,
+    /// What was stored before is seen by all before anything that follows.
+    Fence(Barrier),
     // Scenarios.
     Thread(Level),
     Finally,
@@ -245,6 +247,18 @@ pub enum Any {
     Natural,
 }
 
+/// The order of C11 in which everything is ordered.
+const SEQ_CST: i64 = 5;
+
+/// Whether a store is one that everything is ordered with.
+fn orders_all(site: &CallSite, m: &Machine<'_>, t: usize) -> bool {
+    match site.name.as_str() {
+        "smp_store_mb" | "set_mb" | "atomic_store" => true,
+        "atomic_store_explicit" | "__atomic_store_n" => m.arg(t, site, 2) == SEQ_CST,
+        _ => false,
+    }
+}
+
 /// Why a footprint cannot be made.
 pub(crate) enum Wrong {
     Access(Bad, u64, bool),
@@ -289,6 +303,15 @@ impl Machine<'_> {
         if let Prim::Give(v) = prim {
             return Flow::Next(v);
         }
+        if let Prim::Fence(barrier) = prim {
+            let weak = self.is_weak();
+            if weak && matches!(barrier, Barrier::Read | Barrier::Write) {
+                self.barrier(t, barrier);
+            }
+            if !(weak && matches!(barrier, Barrier::Full | Barrier::Atomic) || self.buffers() && barrier == Barrier::Full) {
+                return Flow::Next(0);
+            }
+        }
         if let Prim::Argument(n) = prim {
             return Flow::Next(self.arg(t, site, n));
         }
@@ -306,12 +329,23 @@ impl Machine<'_> {
             // From the first choice on, there is more than one execution.
             self.link.mem.concurrent = true;
         }
+        if self.buffers()
+            && let Some((place, v)) = self.buffered_call(t, prim, site)
+            && let Some(done) = self.store_buffered(t, place, v, Pending::Call, granted)
+        {
+            self.threads[t].conditional = false;
+            return if done { Flow::Next(0) } else { Flow::Stop };
+        }
+        let drains = self.drain_of(t).is_some() && self.drains(t, prim, site);
         if self.concurrent() {
             if !std::mem::take(granted) {
                 self.threads[t].footprint.clear();
                 self.threads[t].choices = 1;
                 let wrong = self.footprint(t, prim, site).err();
-                let visible = !self.threads[t].footprint.is_empty() || self.threads[t].choices > 1;
+                if self.is_weak() && !self.threads[t].footprint.is_empty() && self.ordering(t, prim, site) == Ordering::Full {
+                    self.threads[t].footprint.push(Machine::barrier_access());
+                }
+                let visible = drains || !self.threads[t].footprint.is_empty() || self.threads[t].choices > 1;
                 let stop = match self.stop_at {
                     Some(at) => self.threads[t].ops >= at,
                     None => visible,
@@ -327,6 +361,9 @@ impl Machine<'_> {
                     self.wrong_access(t, prim, bad, addr, write);
                     return Flow::Dead;
                 }
+            }
+            if drains {
+                self.after_drain(t);
             }
             self.threads[t].ops += 1;
             self.threads[t].effects += u32::from(!self.only_reads(prim));
@@ -348,6 +385,59 @@ impl Machine<'_> {
             step.value = Some(fitted(site.dst_ty, v));
         }
         if self.threads[t].status == Status::Faulted { Flow::Dead } else { flow }
+    }
+
+    /// What a call stores that only stores a word: where and what.
+    fn buffered_call(&self, t: usize, prim: Prim, site: &CallSite) -> Option<((u64, IntTy), i64)> {
+        match prim {
+            Prim::StoreTo if !orders_all(site, self, t) => Some(((self.arg(t, site, 0) as u64, site.pointee), self.arg(t, site, 1))),
+            Prim::Atomic(op) if op.change == atomic::Change::Set => {
+                Some(((self.arg(t, site, op.pointer) as u64, op.word(site)), self.arg(t, site, op.operand)))
+            }
+            _ => None,
+        }
+    }
+
+    /// How an operation on one word is ordered with others, by its name and the order it is given.
+    pub(crate) fn ordering(&self, t: usize, prim: Prim, site: &CallSite) -> Ordering {
+        if !prim.is_atomic() {
+            return Ordering::Relaxed;
+        }
+        let name = site.name.as_str();
+        let given = |n: u8| match self.arg(t, site, n) {
+            0 => Ordering::Relaxed,
+            SEQ_CST => Ordering::Full,
+            _ => Ordering::Ordered,
+        };
+        let stores = matches!(prim, Prim::StoreTo | Prim::C11Load);
+        match name {
+            "smp_store_mb" | "set_mb" | "atomic_store" | "atomic_load" => Ordering::Full,
+            "smp_store_release" | "rcu_assign_pointer" | "smp_load_acquire" => Ordering::Ordered,
+            _ if name.ends_with("_explicit") || name.starts_with("__atomic_") => given((site.args.len() as u8).saturating_sub(1)),
+            _ if stores => Ordering::Relaxed,
+            _ if name.ends_with("_relaxed") => Ordering::Relaxed,
+            _ if name.ends_with("_acquire") || name.ends_with("_release") => Ordering::Ordered,
+            // Of the kernel's operations, those that give a value are ordered with everything.
+            _ => match prim {
+                Prim::Atomic(op) if !op.writes() || op.change == atomic::Change::Set => Ordering::Relaxed,
+                Prim::Atomic(op) if !self.link.plain && op.gives == atomic::Gives::Done && !op.is_conditional() => Ordering::Relaxed,
+                Prim::Bit { test: false, .. } => Ordering::Relaxed,
+                _ => Ordering::Full,
+            },
+        }
+    }
+
+    /// Whether a call is done only when all that its CPU has stored is seen by others.
+    fn drains(&self, t: usize, prim: Prim, site: &CallSite) -> bool {
+        let part = |addr: i64, size: u8| self.forwarded(t, addr as u64, size).is_err();
+        match prim {
+            Prim::Give(_) | Prim::Argument(_) | Prim::AnyValue(_) | Prim::Assert | Prim::Assume | Prim::Choose | Prim::Held(_) => false,
+            Prim::ThisCpu | Prim::PerCpu(_) | Prim::CpuNumber | Prim::Current | Prim::StaticKey | Prim::Swap(_) | Prim::Scan(_) => false,
+            Prim::Warn | Prim::Bug | Prim::ThreadId | Prim::MaySleep(_) => false,
+            Prim::C11Load => part(self.arg(t, site, 0), site.pointee.size),
+            Prim::Atomic(op) if !op.writes() => part(self.arg(t, site, op.pointer), op.word(site).size),
+            _ => true,
+        }
     }
 
     /// `memcpy()`, `memset()` and their kin.
@@ -396,7 +486,10 @@ impl Machine<'_> {
     pub(crate) fn ready(&self, t: usize) -> bool {
         let thread = &self.threads[t];
         match thread.pending {
-            Pending::Memory | Pending::Decide | Pending::End => true,
+            Pending::Memory => !thread.draining || self.drained(t),
+            Pending::Drain => thread.drains.and_then(|at| self.world.buffers.get(at)).is_some_and(StoreBuffer::pending),
+            Pending::Decide => true,
+            Pending::End => self.drained(t),
             Pending::Await => self.changed(t),
             Pending::Start => {
                 let bh = thread.level != Level::Softirq || !self.rt() || !self.options.bh_lock || self.bh_free(t);
@@ -407,6 +500,8 @@ impl Machine<'_> {
                 let Some(crate::code::Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return true };
                 let site = &frame.code.sites[*site as usize];
                 match self.prim_of(t, site) {
+                    Some(_) if thread.draining && !self.drained(t) => false,
+                    Some(prim) if !self.drained(t) && self.drains(t, prim, site) => false,
                     Some(prim) => self.ready_call(t, prim, site),
                     None => true,
                 }
@@ -483,6 +578,10 @@ impl Machine<'_> {
             Prim::Atomic(op) => {
                 let write = op.writes() && (!prim.is_conditional() || self.would_write(t, prim, site));
                 self.uses(t, a(self, op.pointer), u32::from(op.word(site).size), write)
+            }
+            Prim::Fence(_) if self.is_weak() => {
+                self.threads[t].footprint.push(Machine::barrier_access());
+                Ok(())
             }
             Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
             Prim::Bit { set, .. } => {
@@ -610,6 +709,12 @@ impl Machine<'_> {
         let a = |m: &Self, n: u8| m.arg(t, site, n);
         match prim {
             Prim::Give(v) => Flow::Next(v),
+            Prim::Fence(barrier) => {
+                if self.is_weak() {
+                    self.barrier(t, barrier);
+                }
+                Flow::Next(0)
+            }
             Prim::Argument(n) => Flow::Next(a(self, n)),
             _ if prim.is_atomic() => self.atomic_perform(t, prim, site),
             Prim::CompareMemory | Prim::StringLength | Prim::StringCompare { .. } => self.data_perform(t, prim, site),

@@ -2,6 +2,7 @@
 
 use super::state::CallbackKind::{Kthread, Tasklet, Timer, Work};
 use super::{Any, AtomicOp, LockOp, Prim, Request, Scan, Size};
+use crate::machine::Barrier;
 use crate::thread::Level;
 use cuthere_kernel::{LockKind, LockMode, Sleeps, Success};
 use rustc_hash::FxHashMap;
@@ -23,7 +24,15 @@ static SHARED: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "strcmp __builtin_strcmp", Prim::StringCompare { bounded: false });
     add(&mut t, "strncmp __builtin_strncmp", Prim::StringCompare { bounded: true });
     add(&mut t, "__builtin_expect likely unlikely", Prim::Argument(0));
-    add(&mut t, "__builtin_prefetch __builtin_ia32_pause barrier mb rmb wmb smp_mb smp_rmb smp_wmb", Prim::Give(0));
+    add(&mut t, "__builtin_prefetch __builtin_ia32_pause barrier", Prim::Give(0));
+    add(&mut t, "mb smp_mb", Prim::Fence(Barrier::Full));
+    add(
+        &mut t,
+        "smp_mb__before_atomic smp_mb__after_atomic smp_mb__after_spinlock smp_mb__after_unlock_lock",
+        Prim::Fence(Barrier::Atomic),
+    );
+    add(&mut t, "rmb smp_rmb", Prim::Fence(Barrier::Read));
+    add(&mut t, "wmb smp_wmb", Prim::Fence(Barrier::Write));
     add(&mut t, "__builtin_bswap16 __fswab16 __arch_swab16 __swab16", Prim::Swap(2));
     add(&mut t, "__builtin_bswap32 __fswab32 __arch_swab32 __swab32", Prim::Swap(4));
     add(&mut t, "__builtin_bswap64 __fswab64 __arch_swab64 __swab64", Prim::Swap(8));
@@ -77,9 +86,10 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
         &mut t,
         "pthread_mutex_destroy pthread_spin_destroy pthread_rwlock_destroy pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy pthread_detach sem_destroy
          pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_destroy __ESBMC_yield printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
-         atomic_thread_fence __sync_synchronize perror atomic_signal_fence",
+         perror atomic_signal_fence",
         Prim::Give(0),
     );
+    add(&mut t, "atomic_thread_fence __sync_synchronize __atomic_thread_fence", Prim::Fence(Barrier::Full));
     add(&mut t, "atomic_load atomic_load_explicit __atomic_load_n", Prim::C11Load);
     add(&mut t, "atomic_store atomic_store_explicit __atomic_store_n atomic_init", Prim::StoreTo);
     add(&mut t, "atomic_exchange atomic_exchange_explicit __atomic_exchange_n __sync_lock_test_and_set", Prim::Exchange);
@@ -198,7 +208,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
          instrument_atomic_read instrument_atomic_write instrument_atomic_read_write kcsan_release trace_hardirqs_on trace_hardirqs_off
          printk _printk __dynamic_pr_debug dump_stack local_bh_blocked _dev_err _dev_info _dev_warn _dev_printk netdev_err netdev_warn netdev_info
          __netdev_printk netdev_dbg pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg
-         cpu_relax smp_mb__before_atomic smp_mb__after_atomic prefetch prefetchw rcu_sleep_check
+         cpu_relax prefetch prefetchw rcu_sleep_check
          BUILD_BUG_ON BUILD_BUG_ON_MSG BUILD_BUG_ON_INVALID BUILD_BUG_ON_NOT_POWER_OF_2 compiletime_assert static_assert _Static_assert
          BUILD_BUG MAYBE_BUILD_BUG_ON __bad_percpu_size __bad_size_call_parameter __xchg_wrong_size __cmpxchg_wrong_size
          scsi_host_get dev_set_name device_set_wakeup_capable transport_setup_device transport_add_device transport_remove_device

@@ -6,7 +6,7 @@ use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
 use crate::machine::{Flow, Machine};
-use crate::thread::{Level, Status, Thread};
+use crate::thread::{Level, Status};
 use cuthere_kernel::{LockKind, LockMode, Success};
 
 /// What Linux says when time is up.
@@ -75,7 +75,7 @@ impl Machine<'_> {
         match prim {
             Prim::PthreadJoin => {
                 let target = self.arg(t, site, 0) as usize;
-                self.threads.get(target).is_none_or(Thread::ended)
+                self.threads.get(target).is_none_or(|u| u.ended() && self.drained(target))
             }
             Prim::CondWait { timed } => {
                 let mutex = self.arg(t, site, 1) as u64;

@@ -1,6 +1,7 @@
 //! What primitives remember between calls, by the address of the object they are called with. Nothing here survives an execution.
 
 use crate::code::FnId;
+use crate::machine::{StoreBuffer, Weak};
 use crate::memory::CPUS;
 use crate::thread::Level;
 use rustc_hash::FxHashMap;
@@ -84,6 +85,9 @@ pub struct World {
     pub managed: FxHashMap<u64, Vec<u64>>,
     /// The task that each CPU runs.
     pub cpus: [Option<usize>; CPUS as usize],
+    /// What has been stored and is not seen by all.
+    pub buffers: Vec<StoreBuffer>,
+    pub weak: Weak,
     pub atomic_section: Option<usize>,
     /// How many sections that run as one its thread is in.
     pub atomic_depth: u32,
@@ -106,6 +110,8 @@ impl World {
         self.tasks.clear();
         self.references.clear();
         self.managed.clear();
+        self.buffers.clear();
+        self.weak = Weak::default();
         self.cpus = [None; CPUS as usize];
         (self.atomic_section, self.atomic_depth) = (None, 0);
     }

@@ -273,10 +273,16 @@ impl Strategy for Dpor {
         let t = event.thread;
         let search = position >= self.fresh;
         self.widen(view.threads.len());
+        if let Some(k) = event.follows {
+            let (row, clock) = (self.threads.row_mut(t), self.clocks.row(k as usize));
+            join(row, clock);
+        }
         self.races(t, &event.footprint, position, search);
         let mut clock = std::mem::take(&mut self.joined);
-        if let Some(target) = event.joined {
-            join(&mut clock, self.threads.row(target));
+        let mut joined = event.joined;
+        while joined != 0 {
+            join(&mut clock, self.threads.row(joined.trailing_zeros() as usize));
+            joined &= joined - 1;
         }
         clock[t] = position as u32 + 1;
         self.threads.row_mut(t).copy_from_slice(&clock);

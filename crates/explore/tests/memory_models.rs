@@ -1,0 +1,181 @@
+//! Litmus tests: which outcomes a memory model allows. The names are those of the literature; what is allowed is what the papers on x86-TSO say.
+
+mod common;
+
+use common::explore_text;
+use cuthere_explore::{MemoryModel, Options, OutcomeKind, Replay};
+
+/// Threads, and the outcome that is asked about, over `x`, `y`, `z` and results `r0` to `r3`.
+fn litmus(threads: &[&str], outcome: &str) -> String {
+    let mut text = "#include <pthread.h>\n#include <stdatomic.h>\n#include <assert.h>\nint x, y, z, w, r0, r1, r2, r3;\natomic_int a, b;\nint *_Atomic q = &w;\npthread_mutex_t m;\nvoid smp_mb(void), smp_rmb(void), smp_wmb(void);\n".to_owned();
+    for (n, body) in threads.iter().enumerate() {
+        text += &format!("void *t{n}(void *u)\n{{\n\t{body}\n\treturn 0;\n}}\n");
+    }
+    text += "int main(void)\n{\n\tpthread_t i[4];\n";
+    (0..threads.len()).for_each(|n| text += &format!("\tpthread_create(&i[{n}], 0, t{n}, 0);\n"));
+    (0..threads.len()).for_each(|n| text += &format!("\tpthread_join(i[{n}], 0);\n"));
+    text + &format!("\tassert(!({outcome}));\n\treturn 0;\n}}\n")
+}
+
+fn allowed(memory: MemoryModel, threads: &[&str], outcome: &str) -> bool {
+    let text = litmus(threads, outcome);
+    let options = Options { memory, ..Options::default() };
+    let found = explore_text("litmus.c", &text, &options);
+    assert!(found.complete && found.kind != OutcomeKind::Unknown, "{threads:?}: {:?} {:?}", found.bounds, found.unsupported);
+    if let Some(first) = found.faults.first() {
+        let again = explore_text("litmus.c", &text, &Options { replay: Some(first.schedule.clone()), ..options });
+        assert_eq!((again.replay, again.faults.len()), (Some(Replay::Same), 1), "{threads:?}");
+    }
+    found.kind == OutcomeKind::Fault
+}
+
+/// Whether sequential consistency and store buffers allow it.
+fn check(name: &str, threads: &[&str], outcome: &str, expected: (bool, bool)) {
+    let found = (allowed(MemoryModel::Sc, threads, outcome), allowed(MemoryModel::Tso, threads, outcome));
+    assert_eq!(found, expected, "{name}");
+}
+
+const MB: &str = "__sync_synchronize();";
+
+#[test]
+fn a_read_overtakes_a_store() {
+    let sb = "r0 == 0 && r1 == 0";
+    check("SB", &["x = 1; r0 = y;", "y = 1; r1 = x;"], sb, (false, true));
+    check("SB+mb+po", &[&format!("x = 1; {MB} r0 = y;"), "y = 1; r1 = x;"], sb, (false, true));
+    check("R", &["x = 1; y = 1;", "y = 2; r0 = x;"], "y == 2 && r0 == 0", (false, true));
+    check("SB+rfi", &["x = 1; r2 = x; r0 = y;", "y = 1; r3 = y; r1 = x;"], "r0 == 0 && r1 == 0 && r2 == 1 && r3 == 1", (false, true));
+    check("n6", &["x = 1; r0 = x; r1 = y;", "y = 1; x = 2;"], "r0 == 1 && r1 == 0 && x == 1", (false, true));
+}
+
+#[test]
+fn barriers_and_exchanges_keep_it_from_that() {
+    let sb = "r0 == 0 && r1 == 0";
+    check("SB+mbs", &[&format!("x = 1; {MB} r0 = y;"), &format!("y = 1; {MB} r1 = x;")], sb, (false, false));
+    check("SB+xchgs", &["__sync_lock_test_and_set(&x, 1); r0 = y;", "__sync_lock_test_and_set(&y, 1); r1 = x;"], sb, (false, false));
+    check("R+mbs", &[&format!("x = 1; {MB} y = 1;"), &format!("y = 2; {MB} r0 = x;")], "y == 2 && r0 == 0", (false, false));
+    check("SB of C11", &["a = 1; r0 = b;", "b = 1; r1 = a;"], sb, (false, false));
+    let explicit = |order: &str| {
+        [("a", "r0", "b"), ("b", "r1", "a")].map(|(one, r, other)| {
+            format!("atomic_store_explicit(&{one}, 1, {order}); {r} = atomic_load_explicit(&{other}, memory_order_seq_cst);")
+        })
+    };
+    for (order, weak) in [("memory_order_seq_cst", false), ("memory_order_release", true)] {
+        let [one, two] = explicit(order);
+        check(order, &[&one, &two], sb, (false, weak));
+    }
+}
+
+#[test]
+fn stores_and_reads_keep_their_order() {
+    check("MP", &["x = 1; y = 1;", "r0 = y; r1 = x;"], "r0 == 1 && r1 == 0", (false, false));
+    check("LB", &["r0 = x; y = 1;", "r1 = y; x = 1;"], "r0 == 1 && r1 == 1", (false, false));
+    check("S", &["x = 2; y = 1;", "r0 = y; x = 1;"], "r0 == 1 && x == 2", (false, false));
+    check("2+2W", &["x = 1; y = 2;", "y = 1; x = 2;"], "x == 1 && y == 1", (false, false));
+    check("WRC", &["x = 1;", "r0 = x; y = 1;", "r1 = y; r2 = x;"], "r0 == 1 && r1 == 1 && r2 == 0", (false, false));
+    check("IRIW", &["x = 1;", "y = 1;", "r0 = x; r1 = y;", "r2 = y; r3 = x;"], "r0 == 1 && r1 == 0 && r2 == 1 && r3 == 0", (false, false));
+    check("CoRR", &["x = 1;", "r0 = x; r1 = x;"], "r0 == 1 && r1 == 0", (false, false));
+    check("CoWR", &["x = 1; r0 = x;", "x = 2;"], "r0 == 0", (false, false));
+    check("CoWW", &["x = 1; x = 2;"], "x == 1", (false, false));
+}
+
+#[test]
+fn locks_and_joins_wait_for_the_buffer() {
+    let lock = "static pthread_mutex_t m;";
+    let section = |own: &str, other: &str, r: &str| {
+        format!(
+            "{lock} (void)m; extern pthread_mutex_t l; pthread_mutex_lock(&l); {own} = 1; pthread_mutex_unlock(&l); pthread_mutex_lock(&l); {r} = {other}; pthread_mutex_unlock(&l);"
+        )
+    };
+    let text = litmus(&[&section("x", "y", "r0"), &section("y", "x", "r1")], "r0 == 0 && r1 == 0")
+        .replace("atomic_int a, b;", "atomic_int a, b; pthread_mutex_t l;");
+    let found = explore_text("locks.c", &text, &Options { memory: MemoryModel::Tso, ..Options::default() });
+    assert_eq!(found.kind, OutcomeKind::None, "{:?} {:?}", found.bounds, found.faults.first().map(|f| &f.place));
+    check("join", &["x = 1; y = 1;"], "x == 0 || y == 0", (false, false));
+}
+
+/// With the kernel's words for what is ordered.
+fn kernel(name: &str, threads: &[&str], outcome: &str, expected: bool) {
+    let spoken: Vec<String> = threads
+        .iter()
+        .map(|body| {
+            let body = body.replace("REL(", "atomic_store_explicit(").replace("ACQ(", "atomic_load_explicit(");
+            body.replace(",rel)", ", memory_order_release)").replace(",acq)", ", memory_order_acquire)")
+        })
+        .collect();
+    let bodies: Vec<&str> = spoken.iter().map(String::as_str).collect();
+    assert_eq!(allowed(MemoryModel::Lkmm, &bodies, outcome), expected, "{name}");
+}
+
+/// What `tools/memory-model` of the kernel says `Sometimes` of, as far as it needs no load buffering.
+#[test]
+fn the_kernels_model_allows_what_nothing_orders() {
+    kernel("MP+poonceonces", &["x = 1; y = 1;", "r0 = y; r1 = x;"], "r0 == 1 && r1 == 0", true);
+    kernel("MP+wmb+po", &["x = 1; smp_wmb(); y = 1;", "r0 = y; r1 = x;"], "r0 == 1 && r1 == 0", true);
+    kernel("MP+po+rmb", &["x = 1; y = 1;", "r0 = y; smp_rmb(); r1 = x;"], "r0 == 1 && r1 == 0", true);
+    kernel("SB+poonceonces", &["x = 1; r0 = y;", "y = 1; r1 = x;"], "r0 == 0 && r1 == 0", true);
+    kernel("SB+rfi", &["x = 1; r2 = x; r0 = y;", "y = 1; r3 = y; r1 = x;"], "r0 == 0 && r1 == 0 && r2 == 1 && r3 == 1", true);
+    kernel("R+poonceonces", &["x = 1; y = 1;", "y = 2; r0 = x;"], "y == 2 && r0 == 0", true);
+    kernel("S+poonceonces", &["x = 2; y = 1;", "r0 = y; x = 1;"], "r0 == 1 && x == 2", true);
+    kernel("2+2W", &["x = 1; y = 2;", "y = 1; x = 2;"], "x == 1 && y == 1", true);
+    kernel(
+        "IRIW+poonceonces",
+        &["x = 1;", "y = 1;", "r0 = x; r1 = y;", "r2 = y; r3 = x;"],
+        "r0 == 1 && r1 == 0 && r2 == 1 && r3 == 0",
+        true,
+    );
+    kernel("ISA2+poonceonces", &["x = 1; y = 1;", "r0 = y; z = 1;", "r1 = z; r2 = x;"], "r0 == 1 && r1 == 1 && r2 == 0", true);
+    kernel("WRC+poonceonces", &["x = 1;", "r0 = x; y = 1;", "r1 = y; r2 = x;"], "r0 == 1 && r1 == 1 && r2 == 0", true);
+    let z6 = [
+        "x = 1; REL(&a, 1,rel);",
+        "r0 = ACQ(&a,acq); REL(&b, 1,rel);",
+        "atomic_store_explicit(&b, 2, memory_order_relaxed); smp_mb(); r1 = x;",
+    ];
+    kernel("Z6.0+pooncerelease+poacquirerelease+fencembonceonce", &z6, "r0 == 1 && b == 2 && r1 == 0", true);
+}
+
+/// And what it says `Never` of.
+#[test]
+fn the_kernels_model_forbids_what_barriers_order() {
+    kernel("CoRR", &["x = 1;", "r0 = x; r1 = x;"], "r0 == 1 && r1 == 0", false);
+    kernel("CoRW", &["r0 = x; x = 1;", "x = 2;"], "x == 2 && r0 == 1", false);
+    kernel("CoWR", &["x = 1; r0 = x;", "x = 2;"], "r0 == 0", false);
+    kernel("CoWW", &["x = 1; x = 2;"], "x == 1", false);
+    kernel(
+        "MP+fencewmbonceonce+fencermbonceonce",
+        &["x = 1; smp_wmb(); y = 1;", "r0 = y; smp_rmb(); r1 = x;"],
+        "r0 == 1 && r1 == 0",
+        false,
+    );
+    kernel("MP+pooncerelease+poacquireonce", &["x = 1; REL(&a, 1,rel);", "r0 = ACQ(&a,acq); r1 = x;"], "r0 == 1 && r1 == 0", false);
+    kernel(
+        "MP+onceassign+derefonce",
+        &["x = 1; REL(&q, &x,rel);", "int *p = atomic_load_explicit(&q, memory_order_relaxed); r0 = *p; r1 = p == &x;"],
+        "r1 == 1 && r0 == 0",
+        false,
+    );
+    kernel("SB+fencembonceonces", &["x = 1; smp_mb(); r0 = y;", "y = 1; smp_mb(); r1 = x;"], "r0 == 0 && r1 == 0", false);
+    kernel("R+fencembonceonces", &["x = 1; smp_mb(); y = 1;", "y = 2; smp_mb(); r0 = x;"], "y == 2 && r0 == 0", false);
+    kernel(
+        "S+fencewmbonceonce+poacquireonce",
+        &["x = 2; smp_wmb(); REL(&a, 1,rel);", "r0 = ACQ(&a,acq); x = 1;"],
+        "r0 == 1 && x == 2",
+        false,
+    );
+    let iriw = ["x = 1;", "y = 1;", "r0 = x; smp_mb(); r1 = y;", "r2 = y; smp_mb(); r3 = x;"];
+    kernel("IRIW+fencembonceonces", &iriw, "r0 == 1 && r1 == 0 && r2 == 1 && r3 == 0", false);
+    let isa2 = ["x = 1; REL(&a, 1,rel);", "r0 = ACQ(&a,acq); REL(&b, 1,rel);", "r1 = ACQ(&b,acq); r2 = x;"];
+    kernel("ISA2+pooncerelease+poacquirerelease+poacquireonce", &isa2, "r0 == 1 && r1 == 1 && r2 == 0", false);
+    let wrc = ["x = 1;", "r0 = x; REL(&a, 1,rel);", "r1 = a; smp_rmb(); r2 = x;"];
+    kernel("WRC+pooncerelease+fencermbonceonce", &wrc, "r0 == 1 && r1 == 1 && r2 == 0", false);
+    let sections = [
+        "pthread_mutex_lock(&m); x = 1; y = 1; pthread_mutex_unlock(&m);",
+        "pthread_mutex_lock(&m); r0 = y; r1 = x; pthread_mutex_unlock(&m);",
+    ];
+    kernel("MP+polocks", &sections, "r0 == 1 && r1 == 0", false);
+    kernel(
+        "SB+xchgs",
+        &["r2 = __sync_lock_test_and_set(&x, 1); r0 = y;", "r3 = __sync_lock_test_and_set(&y, 1); r1 = x;"],
+        "r0 == 0 && r1 == 0",
+        false,
+    );
+}
