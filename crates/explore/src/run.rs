@@ -511,6 +511,7 @@ impl<'p> Run<'p> {
         m.stop_at = None;
         m.forget();
         m.reset();
+        let singly = self.machine.options.memory != MemoryModel::Sc || self.machine.races.is_some();
         let mut choices = schedule.choices.as_slice();
         let mut result = Replay::Same;
         'runs: for (n, &(t, ops)) in schedule.runs.iter().enumerate() {
@@ -529,7 +530,9 @@ impl<'p> Run<'p> {
                     result = Replay::Diverged(n, format!("thread {t} cannot go on here"));
                     break 'runs;
                 }
-                self.machine.stop_at = Some(goal);
+                // What operations order, and what they choose, is known one by one.
+                let next = self.machine.threads[t].ops + 1;
+                self.machine.stop_at = Some(if singly { next } else { goal });
                 self.machine.step(t, choices.first().copied().unwrap_or(0));
                 let event = std::mem::take(&mut self.machine.event);
                 if event.choices > 1 {
