@@ -40,7 +40,7 @@
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{OpId, Record};
+use cuthere_flow::body::{LocalId, OpId, Record};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{Deed, Lives, MemberAccess, accesses};
 use cuthere_flow::program::contexts::Contexts;
@@ -62,7 +62,7 @@ pub(crate) const CHECK: Check = Check {
 /// Functions under the lock for each one without it, at least.
 const RATIO: usize = 3;
 /// Findings for one member and lock.
-const ODD_MAX: usize = 2;
+const ODD_MAX: usize = 4;
 
 /// Single paths show nothing of it.
 struct Nothing;
@@ -80,9 +80,10 @@ type Accesses = Vec<(FuncId, MemberAccess)>;
 struct Cover {
     lock: Symbol,
     functions: BTreeSet<FuncId>,
-    /// Stores, and loads if there are none.
+    /// A store, or a load if there is none.
     example: Option<(FuncId, OpId, bool)>,
     stores: bool,
+    list: bool,
 }
 
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
@@ -90,15 +91,18 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for (member, lock, uses) in tree.locked.all() {
         let mut cover = Cover { lock, ..Cover::default() };
         for u in uses {
-            cover.functions.insert(u.0);
-            cover.stores |= u.2;
-            cover.example = cover.example.max(Some(*u)).filter(|e| e.2 || !u.2).or(Some(*u));
+            cover.functions.insert(u.func);
+            cover.stores |= u.store;
+            cover.list |= u.list;
+            if cover.example.is_none_or(|e| u.store && !e.2) {
+                cover.example = Some((u.func, u.op, u.store));
+            }
         }
         covers.entry(member).or_default().push(cover);
     }
     // A lock protects what it is a member of, or what its own file does.
     covers.retain(|_, all| {
-        all.retain(|c| c.stores);
+        all.retain(|c| c.stores || c.list);
         all.sort_by_key(|c| (std::cmp::Reverse(c.functions.len()), c.lock.as_str()));
         !all.is_empty()
     });
@@ -110,7 +114,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             found.entry(key).or_insert_with(|| (access.member, Vec::new())).1.push((FuncId(n as u32), access));
         }
     }
-    let view = View { tree, lives: Lives::new(tree.world, tree.lifetimes), contexts: tree.contexts(), covers: &covers };
+    let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
     for (member, uses) in found.into_values() {
         view.member(member, &uses, &mut told, claims);
@@ -119,7 +123,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
 
 struct View<'v, 't> {
     tree: &'v Tree<'t>,
-    lives: Lives<'t>,
+    lives: &'t Lives<'t>,
     contexts: &'t Contexts<'t>,
     covers: &'v HashMap<Member, Vec<Cover>>,
 }
@@ -149,14 +153,18 @@ impl View<'_, '_> {
         if m == 0 || n < m * RATIO && !(list && n >= m) {
             return;
         }
-        // What is stored once for all, before others know the object, races with nobody.
+        // Who only reads races with nobody who only reads.
+        if !cover.stores {
+            without.retain(|w| w.1.store);
+        }
         let mut seen = HashSet::new();
         without.sort_by_key(|(f, a)| (!a.store, *f, a.op));
         for (f, access) in without {
             // Element and head of one call are one finding.
             if seen.len() < ODD_MAX && seen.insert(f) && told.insert((f, access.op)) {
                 let changes = access.store || access.list;
-                let sure = if access.store && n >= 4 && m == 1 && !statistic(member) {
+                let name = self.tree.world.func(f).name;
+                let sure = if access.store && n >= 4 && m == 1 && !statistic(member) && !phase(name.as_str()) {
                     Confidence::High
                 } else if changes || n >= m * RATIO {
                     Confidence::Low
@@ -184,7 +192,7 @@ impl View<'_, '_> {
             let most = all[0].functions.len();
             all.iter().any(|c| {
                 c.lock != lock
-                    && c.functions.len() * 2 >= most
+                    && c.functions.intersection(&all[0].functions).count() * 4 >= most * 3
                     && (self.tree.locked.holds(member, c.lock, f, access.op) || self.entered_with(f, c.lock).1)
             })
         });
@@ -197,7 +205,9 @@ impl View<'_, '_> {
             Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => d.life.object.may_be(record) && (d.by.0 == f || depth > 0),
             _ => false,
         });
-        if own || phase(self.tree.world.func(f).name.as_str()) {
+        let body = self.tree.world.func(f);
+        let other = |l| body.local_pointee(l).is_some_and(|r: Record| !r.may_be(record));
+        if own || phase(body.name.as_str()) && !(body.params == 1 && other(LocalId(0))) {
             return true;
         }
         let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();

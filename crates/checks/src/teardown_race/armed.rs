@@ -4,8 +4,9 @@ use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
 use cuthere_flow::body::Record;
-use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
+use cuthere_flow::index::{Deed, Done, LifeUse};
 use cuthere_flow::summary::FuncId;
+use std::collections::HashMap;
 
 /// Callers that are looked at for what they have done before.
 const UP_MAX: u32 = 4;
@@ -17,23 +18,21 @@ pub fn runs_by_itself(kind: &str) -> bool {
 
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
     // What is freed, by record.
-    let mut frees: Vec<(FuncId, LifeUse, Record)> = Vec::new();
+    let mut frees: HashMap<Record, Vec<(FuncId, LifeUse)>> = HashMap::new();
     for &f in &all.functions {
         for life in all.lives.lifetimes.own(f).iter().filter(|u| u.deed == Deed::Free) {
             let done = Done { at: life.op, life: *life, by: (f, life.op), sure: true };
-            let near = |part: Record| {
-                part == life.object
-                    || all.objects.iter().any(|(k, u)| k.owner == part && u.arms().any(|a| all.folder(a.0) == all.folder(f)))
-            };
-            frees.extend(all.ends(&done).into_iter().filter(|(r, _)| near(*r)).map(|(r, _)| (f, *life, r)));
+            for (record, _) in all.ends(&done) {
+                if record == life.object || all.arms_near(record, f) {
+                    frees.entry(record).or_default().push((f, *life));
+                }
+            }
         }
     }
     for (key, uses) in &all.objects {
         let Some((armer, arm)) = uses.arms().find(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
-        if kept_alive(all, *key, uses) {
-            continue;
-        }
-        for (f, free, _) in frees.iter().filter(|(.., r)| *r == key.owner) {
+        let Some(frees) = frees.get(&key.owner).filter(|_| !kept_alive(all, *key, uses)) else { continue };
+        for (f, free) in frees {
             if let Some(claim) = unstopped(all, *key, uses, (*f, free), (*armer, arm)) {
                 claims.add(claim);
             }
@@ -53,7 +52,7 @@ fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
     uses.callbacks().any(ends)
         || uses.arms().any(|a| all.takes_reference(a.0, key.owner) || gives_up(all, a.0))
         || uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some()
-        || work && uses.arms().any(|a| flushes_queue(all, a.0))
+        || work && uses.arms().any(|a| all.flushes(a.0))
 }
 
 /// Whether a function is named for giving a reference up: what it arms is to free the object.
@@ -61,29 +60,16 @@ fn gives_up(all: &Teardown<'_>, f: FuncId) -> bool {
     all.name(f).split('_').any(|word| matches!(word, "put" | "release"))
 }
 
-/// Whether a work queue is flushed or destroyed, or all of them, by code of the same folder.
-fn flushes_queue(all: &Teardown<'_>, near: FuncId) -> bool {
-    let folder = all.folder(near);
-    all.functions.iter().filter(|f| all.folder(**f) == folder).any(|f| {
-        all.lives.lifetimes.own(*f).iter().any(|u| match u.deed {
-            Deed::Flush | Deed::CancelSync { .. } => {
-                u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work"
-            }
-            _ => false,
-        })
-    })
-}
-
 fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &LifeUse), (armer, arm): (FuncId, &LifeUse)) -> Option<Claim> {
     // The callback's own frees are its own business.
     if uses.callbacks().any(|g| g == f || all.lives.inside(g).iter().any(|d| d.by.0 == f)) {
         return None;
     }
-    let lives = &all.lives;
+    let lives = all.lives;
     let before = lives.before(f, free.op);
     let here = |d: &&Done| Key::of(d.life.spot) == Some(key);
     let cancel = before.iter().filter(here).find(|d| d.life.deed == Deed::Cancel).copied();
-    let constructs = |g: FuncId| lives.inside(g).iter().any(|d| matches!(d.life.deed, Deed::Allocate { .. }) && d.life.object == key.owner);
+    let constructs = |g: FuncId| lives.inside(g).iter().any(|d| all.makes(&d.life, key.owner));
     let armed_here = before.iter().filter(here).any(|d| d.life.deed == Deed::Arm);
     if constructs(f) && !armed_here {
         return None;
@@ -143,7 +129,7 @@ fn cancelled_above(all: &Teardown<'_>, key: Key, f: FuncId, depth: u32) -> Optio
 
 /// Whether a function is reached where an object of this record is at the end of its life: not only from where it was made.
 fn torn_down(all: &Teardown<'_>, f: FuncId, key: Key, depth: u32) -> bool {
-    let makes = |g: FuncId| all.lives.lifetimes.own(g).iter().any(|d| matches!(d.deed, Deed::Allocate { .. }) && d.object == key.owner);
+    let makes = |g: FuncId| all.lives.lifetimes.own(g).iter().any(|d| all.makes(d, key.owner));
     if makes(f) {
         return false;
     }

@@ -1,6 +1,6 @@
 //! Memory is freed before what uses it is unregistered.
 
-use super::order::{bound, tables};
+use super::order::tables;
 use super::parts::{Key, Teardown};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
@@ -26,6 +26,12 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
         return None;
     }
     let inside = all.lives.inside(f);
+    // The way out of a function that makes the object: what it has registered is not in use yet.
+    let record = member.map_or(free.object, |key| key.owner);
+    if inside.iter().any(|d| all.makes(&d.life, record)) || all.bindings(f).any(|b| matches!(b.field.as_str(), "probe" | "attach" | "bind"))
+    {
+        return None;
+    }
     let ends = |d: &cuthere_flow::index::Done| matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Cancel);
     for later in inside.iter().filter(|d| ends(d) && all.lives.always_after(f, free.op, d.at)) {
         let tables = tables(all, later);
@@ -33,7 +39,7 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
         if tables.is_empty() || inside.iter().any(same) {
             continue;
         }
-        let users = tables.iter().flat_map(|t| bound(all, all.folder(f), *t));
+        let users = tables.iter().flat_map(|t| all.bound(f, *t).iter().copied());
         for user in users.clone() {
             if user == f || inside.iter().any(|d| d.by.0 == user) {
                 continue;
@@ -48,8 +54,11 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
         }
         // Operations that macros of the tree write are not seen; others who hold the device are seen even less.
         let inside_device = |key: Key| matches!(later.life.spot, Spot::Member { owner, through: false, .. } if owner == key.owner);
-        if member.is_some_and(inside_device) && later.life.deed == (Deed::CancelSync { for_good: true }) && users.count() == 0 {
-            return Some(unseen(all, f, free, member?, later));
+        if let Some(key) = member.filter(|key| inside_device(*key))
+            && later.life.deed == (Deed::CancelSync { for_good: true })
+            && !users.clone().any(|user| all.enters(user, key.owner))
+        {
+            return Some(unseen(all, f, free, key, later));
         }
     }
     None

@@ -23,18 +23,15 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
 
 /// What may still run until it is stopped by a deed, in this function's folder.
 fn sources(all: &Teardown<'_>, f: FuncId, done: &Done, not: Key) -> Vec<FuncId> {
-    let folder = all.folder(f);
     if let Some(key) = Key::of(done.life.spot).filter(|_| runs_by_itself(done.life.kind.as_str())) {
-        let known = all.objects.iter().find(|(k, _)| *k == key && *k != not);
-        return known.map_or(Vec::new(), |(_, u)| u.callbacks().collect());
+        return all.uses(key).filter(|_| key != not).map_or(Vec::new(), |u| u.callbacks().collect());
     }
     if done.life.kind.as_str() == "irq" {
         let Spot::Object(data) = done.life.spot else { return Vec::new() };
-        let near = all.functions.iter().filter(|g| all.folder(**g) == folder);
         let irq = |u: &&LifeUse| u.deed == Deed::Arm && u.kind.as_str().contains("irq") && u.object == data;
-        return near.flat_map(|g| all.lives.lifetimes.own(*g).iter().filter(irq).filter_map(|u| u.function)).collect();
+        return all.near(f).iter().flat_map(|g| all.lives.lifetimes.own(*g).iter().filter(irq).filter_map(|u| u.function)).collect();
     }
-    tables(all, done).iter().flat_map(|table| bound(all, folder, *table)).collect()
+    tables(all, done).iter().flat_map(|table| all.bound(f, *table).iter().copied()).collect()
 }
 
 /// The operations that a registration calls.
@@ -44,17 +41,16 @@ pub fn tables(all: &Teardown<'_>, done: &Done) -> Vec<Symbol> {
     entry.map_or(Vec::new(), |e| e.callbacks.iter().flat_map(|c| c.tables.iter().copied()).collect())
 }
 
-/// The functions that code of a folder binds to members of records with this tag.
-pub fn bound(all: &Teardown<'_>, folder: &str, table: Symbol) -> Vec<FuncId> {
-    let near = |f: FuncId| all.folder(f) == folder;
-    all.world.bound.iter().filter(|b| b.record.tag_symbol() == table && near(b.func)).map(|b| b.func).collect()
-}
-
 fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &LifeUse) -> Option<Claim> {
-    let lives = &all.lives;
+    let lives = all.lives;
     let inside = lives.inside(f);
     let stops = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Cancel && !tables(all, d).is_empty();
     let mine = |d: &Done| Key::of(d.life.spot) == Some(key);
+    // Whoever stops the thread that works stops its work.
+    let thread = |d: &Done| d.life.kind.as_str() == "kthread" && matches!(d.life.deed, Deed::CancelSync { .. });
+    if cancel.kind.as_str() == "kthread-work" && inside.iter().any(thread) || inside.iter().any(|d| all.makes(&d.life, key.owner)) {
+        return None;
+    }
     for later in inside.iter().filter(|d| stops(d) && !mine(d) && lives.leads(f, cancel.op, d.at)) {
         let same = |d: &Done| d.life.kind == later.life.kind && d.life.spot == later.life.spot;
         // Stopped before as well, or the object again afterwards.
@@ -94,10 +90,8 @@ fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Opt
         return Some(Some(end));
     }
     // Memory that the device core gives back when the driver is unbound.
-    let managed = |g: &FuncId| all.lives.lifetimes.own(*g).iter().any(|u| u.deed == Deed::Allocate { managed: true } && u.object == owner);
-    let ends =
-        |b: &cuthere_flow::program::link::BoundFunction| b.func == f && matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect");
-    (all.functions.iter().any(managed) && all.world.bound.iter().any(ends)).then_some(None)
+    let unbinds = all.bindings(f).any(|b| matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect"));
+    (unbinds && all.is_managed(owner)).then_some(None)
 }
 
 /// Whether the function sets a flag before it stops something, and those who might arm it again read that.
@@ -128,7 +122,13 @@ fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId])
         let of = all.world.func(*g);
         of.exprs.iter().any(|e| matches!(*e, Expr::Field { record, name, .. } if set.contains(&(record, name))))
     };
-    !set.is_empty() && readers.iter().any(reads)
+    let asks = |g: &FuncId| {
+        all.world.func(*g).ops.iter().any(|op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => matches!(name.as_str(), "netif_running" | "netif_device_present"),
+            _ => false,
+        })
+    };
+    !set.is_empty() && readers.iter().any(reads) || readers.iter().any(asks)
 }
 
 fn sets_flag(name: &str) -> bool {

@@ -168,7 +168,7 @@ fn chains(all: &Teardown<'_>, f: FuncId) -> Vec<Chain> {
 
 /// The members that a function is bound to, with file and line.
 fn entered(all: &Teardown<'_>, f: FuncId) -> Vec<(Record, Symbol, (cuthere_base::FileId, u32))> {
-    all.world.bound.iter().filter(|b| b.func == f).map(|b| (b.record, b.field, (b.at.0, b.at.1.line))).collect()
+    all.bindings(f).map(|b| (b.record, b.field, (b.at.0, b.at.1.line))).collect()
 }
 
 /// A way to the free on which nobody ends the owner of the pointer, nor has made the object.
@@ -217,7 +217,7 @@ fn one_table(all: &Teardown<'_>, f: FuncId, g: FuncId) -> bool {
 }
 
 fn race(all: &Teardown<'_>, (f, free, at): (FuncId, &LifeUse, Cleared), chain: &Chain, (user, op): (FuncId, OpId)) -> Option<Claim> {
-    let lives = &all.lives;
+    let lives = all.lives;
     let root = chain.first().map_or(f, |c| c.0);
     if chain.iter().any(|c| c.0 == user) || lives.inside(f).iter().any(|d| d.by.0 == user) || all.takes_reference(user, free.object) {
         return None;

@@ -6,9 +6,10 @@ use cuthere_flow::body::{OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Lives, Spot, spot_of};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{Contexts, Part};
+use cuthere_flow::program::link::BoundFunction;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{CtxPart, Entry, LockKind, LockRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A callback object: the record that the way to it starts at, and the member that it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -59,17 +60,29 @@ impl Uses {
 
 pub struct Teardown<'t> {
     pub world: &'t World<'t>,
-    pub lives: Lives<'t>,
+    pub lives: &'t Lives<'t>,
     pub contexts: &'t Contexts<'t>,
     /// Functions that do anything, in order.
     pub functions: Vec<FuncId>,
     /// Callback objects in an order that does not change from run to run.
     pub objects: Vec<(Key, Uses)>,
+    /// Their positions.
+    by_key: HashMap<Key, usize>,
+    /// The functions that do anything, by folder.
+    by_folder: HashMap<&'t str, Vec<FuncId>>,
+    /// The functions that code of a folder binds to members of records with a tag.
+    bound: HashMap<(&'t str, Symbol), Vec<FuncId>>,
+    /// Folders in which work queues are flushed or destroyed, or all of them.
+    flushing: HashSet<&'t str>,
+    /// Records that the device core frees.
+    managed: HashSet<Record>,
+    /// Records with callback objects, and the folders in which these are armed.
+    armed: HashSet<(Record, &'t str)>,
 }
 
 impl<'t> Teardown<'t> {
     pub fn new(tree: &Tree<'t>) -> Teardown<'t> {
-        let lives = Lives::new(tree.world, tree.lifetimes);
+        let lives = tree.lives();
         let functions = tree.lifetimes.functions();
         let mut objects: BTreeMap<(&str, &str, &str), (Key, Uses)> = BTreeMap::new();
         let mut add = |key: Key, func: FuncId, life: LifeUse| {
@@ -90,7 +103,82 @@ impl<'t> Teardown<'t> {
                 }
             }
         }
-        Teardown { world: tree.world, lives, contexts: tree.contexts(), functions, objects: objects.into_values().collect() }
+        let objects: Vec<(Key, Uses)> = objects.into_values().collect();
+        let by_key = objects.iter().enumerate().map(|(n, (key, _))| (*key, n)).collect();
+        let mut all = Teardown {
+            world: tree.world,
+            lives,
+            contexts: tree.contexts(),
+            functions,
+            objects,
+            by_key,
+            by_folder: HashMap::new(),
+            bound: HashMap::new(),
+            flushing: HashSet::new(),
+            managed: HashSet::new(),
+            armed: HashSet::new(),
+        };
+        all.index();
+        all
+    }
+
+    fn index(&mut self) {
+        let world = self.world;
+        for &f in &self.functions {
+            let folder = folder(world, f);
+            self.by_folder.entry(folder).or_default().push(f);
+            for u in self.lives.lifetimes.own(f) {
+                let queue = u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work";
+                if matches!(u.deed, Deed::Flush | Deed::CancelSync { .. }) && queue {
+                    self.flushing.insert(folder);
+                }
+                if u.deed == (Deed::Allocate { managed: true }) {
+                    self.managed.insert(u.object);
+                }
+            }
+        }
+        for b in &world.bound {
+            self.bound.entry((folder(world, b.func), b.record.tag_symbol())).or_default().push(b.func);
+        }
+        for (key, uses) in &self.objects {
+            self.armed.extend(uses.arms().map(|a| (key.owner, folder(world, a.0))));
+        }
+    }
+
+    /// What is done to a callback object.
+    pub fn uses(&self, key: Key) -> Option<&Uses> {
+        self.by_key.get(&key).map(|n| &self.objects[*n].1)
+    }
+
+    /// The functions of a folder that do anything.
+    pub fn near(&self, f: FuncId) -> &[FuncId] {
+        self.by_folder.get(self.folder(f)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The functions that code of a function's folder binds to members of records with this tag.
+    pub fn bound(&self, f: FuncId, table: Symbol) -> &[FuncId] {
+        self.bound.get(&(self.folder(f), table)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether work queues are waited for as a whole by code of a function's folder.
+    pub fn flushes(&self, f: FuncId) -> bool {
+        self.flushing.contains(self.folder(f))
+    }
+
+    /// Whether the device core frees objects of this record.
+    pub fn is_managed(&self, record: Record) -> bool {
+        self.managed.contains(&record)
+    }
+
+    /// Whether a callback object in a record is armed by code of a function's folder.
+    pub fn arms_near(&self, record: Record, f: FuncId) -> bool {
+        self.armed.contains(&(record, self.folder(f)))
+    }
+
+    /// The members that a function is bound to.
+    pub fn bindings(&self, f: FuncId) -> impl Iterator<Item = &BoundFunction> {
+        let start = self.world.bound.partition_point(|b| b.func < f);
+        self.world.bound[start..].iter().take_while(move |b| b.func == f)
     }
 
     pub fn name(&self, f: FuncId) -> &'static str {
@@ -111,8 +199,8 @@ impl<'t> Teardown<'t> {
     }
 
     /// The folder that a function is in.
-    pub fn folder(&self, f: FuncId) -> &str {
-        self.world.path(f).rsplit_once('/').map_or("", |p| p.0)
+    pub fn folder(&self, f: FuncId) -> &'t str {
+        folder(self.world, f)
     }
 
     /// The records whose memory is given back by a deed, and the release callback that does it.
@@ -130,11 +218,34 @@ impl<'t> Teardown<'t> {
             _ => {}
         }
         for (record, by) in out.clone() {
-            for u in self.lives.parts(record) {
+            for u in self.lives.parts(record).iter().filter(|part| self.part_here(**part, record, done.by.0)) {
                 out.push((*u, by));
             }
         }
         out
+    }
+
+    /// Whether a record is what a function's file, or else its folder, keeps in the memory of another: `netdev_priv()` is something else to each driver.
+    fn part_here(&self, part: Record, whole: Record, f: FuncId) -> bool {
+        let file = self.world.func(f).file;
+        let said =
+            |g: &FuncId| self.lives.lifetimes.own(*g).iter().filter(|u| u.deed == Deed::Interior && u.object == whole).map(|u| u.spot);
+        if self.lives.lies_behind(part, whole) {
+            return true;
+        }
+        let mut here = self.near(f).iter().filter(|g| self.world.func(**g).file == file).flat_map(said).peekable();
+        if here.peek().is_some() {
+            return here.any(|spot| spot == Spot::Object(part));
+        }
+        // Nothing is said in the file: only if the whole folder speaks of one.
+        let mut there = self.near(f).iter().flat_map(said).peekable();
+        there.peek().is_some() && there.all(|spot| spot == Spot::Object(part))
+    }
+
+    /// Whether a deed makes an object of a record, or what it lies in.
+    pub fn makes(&self, life: &LifeUse, record: Record) -> bool {
+        let inside = |whole: Record| self.lives.parts(whole).contains(&record);
+        matches!(life.deed, Deed::Allocate { .. }) && (life.object == record || inside(life.object))
     }
 
     /// The release callback of a device that frees the record around it.
@@ -229,6 +340,11 @@ impl Teardown<'_> {
         }
         out
     }
+}
+
+/// The folder that a function is in.
+fn folder<'t>(world: &'t World<'t>, f: FuncId) -> &'t str {
+    world.path(f).rsplit_once('/').map_or("", |p| p.0)
 }
 
 /// Whether a primitive begins a read-side section.

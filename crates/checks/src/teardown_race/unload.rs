@@ -18,7 +18,10 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
         }
     }
     for ((file, name), uses) in objects {
-        let arm = uses.iter().find(|u| u.1.deed == Deed::Arm && runs_by_itself(u.1.kind.as_str()));
+        // Who waits for it where it is armed leaves nothing behind; what no setting that holds here compiles arms nothing.
+        let waited = |f: FuncId| all.lives.inside(f).iter().any(|d| d.life.deed == Deed::Wait);
+        let active = |f: FuncId| all.world.program.function_ref(f.0).is_none_or(|r| all.world.program.item(r).active);
+        let arm = uses.iter().find(|u| u.1.deed == Deed::Arm && runs_by_itself(u.1.kind.as_str()) && active(u.0) && !waited(u.0));
         let waits = |u: &(FuncId, LifeUse)| matches!(u.1.deed, Deed::CancelSync { .. } | Deed::Flush);
         let Some((armer, arm)) = arm.filter(|_| !uses.iter().any(waits)) else { continue };
         if let Some(exit) = unloads(all, file)

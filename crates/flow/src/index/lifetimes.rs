@@ -74,6 +74,8 @@ pub struct Lives<'w> {
     trailing: FxHashSet<(Record, Symbol)>,
     /// The records that live inside of others, by these.
     interior: FxHashMap<Record, Vec<Record>>,
+    /// Of these, those that lie behind the other, whoever looks at it.
+    behind: FxHashSet<(Record, Record)>,
     /// Functions bound to members, by member.
     bound: FxHashMap<Symbol, Vec<(FuncId, Record)>>,
 }
@@ -98,6 +100,7 @@ impl<'w> Lives<'w> {
             inside: RefCell::default(),
             trailing: FxHashSet::default(),
             interior: FxHashMap::default(),
+            behind: FxHashSet::default(),
             bound,
         };
         lives.find_parts();
@@ -132,6 +135,7 @@ impl<'w> Lives<'w> {
                 }
             }
         }
+        self.behind.clone_from(&interior);
         for uses in self.lifetimes.uses.values() {
             for u in uses.iter().filter(|u| u.deed == Deed::Interior) {
                 if let Spot::Object(part) = u.spot
@@ -146,6 +150,11 @@ impl<'w> Lives<'w> {
         for (whole, part) in interior {
             self.interior.entry(whole).or_default().push(part);
         }
+    }
+
+    /// Whether a record lies behind another in its memory, whoever looks at it.
+    pub fn lies_behind(&self, part: Record, whole: Record) -> bool {
+        self.behind.contains(&(whole, part))
     }
 
     /// The records that lie in the memory of another.

@@ -8,7 +8,7 @@ use super::facts::Fact;
 use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target, Term};
 use crate::engine::event::{CallEvent, Event, EventKind, Memory};
 use crate::engine::{Path, VariableOf};
-use crate::summary::FuncId;
+use crate::summary::{FuncId, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
 use cuthere_kernel::{Assert, Model};
@@ -33,6 +33,8 @@ pub struct LockedUse {
     /// The lock's class.
     pub lock: Symbol,
     pub store: bool,
+    /// A list is changed, walked or looked at as a whole.
+    pub list: bool,
 }
 
 /// An access as long as the function is run.
@@ -40,6 +42,7 @@ struct Seen {
     op: OpId,
     member: Member,
     store: bool,
+    list: bool,
     locks: SmallVec<[Symbol; 2]>,
 }
 
@@ -57,14 +60,14 @@ impl LockedRecorder {
         let bare = self.bare;
         let locked = move |s: &Seen| bare.get(s.op.index() / 64).is_none_or(|bits| bits >> (s.op.index() % 64) & 1 == 0);
         self.seen.into_iter().filter(locked).flat_map(|s| {
-            let (op, (record, member), store) = (s.op, s.member, s.store);
-            s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store })
+            let (op, (record, member), store, list) = (s.op, s.member, s.store, s.list);
+            s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store, list })
         })
     }
 
     pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         match &event.kind {
-            EventKind::Memory(memory) => self.memory(path, event.op, memory),
+            EventKind::Memory(memory) => self.memory(path, event, memory),
             EventKind::Call(call) if call.entry.is_none() => self.call(path, event.op, call),
             EventKind::Assert { claim: Assert::Held(_), lock: Some(place) } => {
                 if let Some(VariableOf::Member(record, member)) = path.variable_at(*place).map(|v| v.of) {
@@ -84,18 +87,18 @@ impl LockedRecorder {
         for effect in entry.accesses.iter().filter(|e| !e.marked) {
             let Some(&value) = call.args.get(effect.argument as usize) else { continue };
             if let Value::Addr(place) = path.values.get(value) {
-                self.note(path, op, place, effect.store);
+                self.note(path, op, place, effect.store, true);
             }
         }
     }
 
-    fn memory(&mut self, path: &Path<'_, '_>, op: OpId, memory: &Memory) {
+    fn memory(&mut self, path: &Path<'_, '_>, event: &Event<'_>, memory: &Memory) {
         if !memory.marked && memory.percpu.is_none() {
-            self.note(path, op, memory.place, memory.store);
+            self.note(path, event.op, memory.place, memory.store, matches!(event.way, Way::Model(_)));
         }
     }
 
-    fn note(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool) {
+    fn note(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
         let held = &path.state.locks.held;
         if held.is_empty() && self.asserted.is_empty() {
             let (word, bit) = (op.index() / 64, op.index() % 64);
@@ -120,12 +123,18 @@ impl LockedRecorder {
                 locks.push(class);
             }
         }
-        self.seen.push(Seen { op, member: (record, member), store, locks });
+        self.seen.push(Seen { op, member: (record, member), store, list, locks });
     }
 }
 
-/// Who accesses a member under a lock, by which operation, and whether it stores.
-pub type Access = (FuncId, OpId, bool);
+/// An access under a lock.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Access {
+    pub func: FuncId,
+    pub op: OpId,
+    pub store: bool,
+    pub list: bool,
+}
 
 /// Accesses under locks, by member and lock.
 #[derive(Default)]
@@ -136,7 +145,7 @@ pub struct Locked {
 impl Locked {
     pub fn add(&mut self, func: FuncId, fact: &Fact) {
         if let Fact::Locked(u) = fact {
-            self.by.entry(((u.record, u.member), u.lock)).or_default().push((func, u.op, u.store));
+            self.by.entry(((u.record, u.member), u.lock)).or_default().push(Access { func, op: u.op, store: u.store, list: u.list });
         }
     }
 
@@ -147,7 +156,7 @@ impl Locked {
 
     /// Whether an access is made under a lock of this class.
     pub fn holds(&self, member: Member, lock: Symbol, func: FuncId, op: OpId) -> bool {
-        self.by.get(&(member, lock)).is_some_and(|all| all.iter().any(|u| u.0 == func && u.1 == op))
+        self.by.get(&(member, lock)).is_some_and(|all| all.iter().any(|u| u.func == func && u.op == op))
     }
 }
 
