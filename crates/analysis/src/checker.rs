@@ -10,7 +10,6 @@ use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Lo
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
-use std::cell::OnceCell;
 use std::sync::OnceLock;
 
 /// How far a check can be relied on.
@@ -94,18 +93,12 @@ pub struct Tree<'t> {
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,
     pub(crate) graph: &'t OnceLock<LockGraph<'t>>,
-    pub(crate) lives: &'t OnceCell<Lives<'t>>,
 }
 
 impl<'t> Tree<'t> {
     /// In which contexts functions are entered; found out when somebody asks.
     pub fn contexts(&self) -> &'t Contexts<'t> {
         self.contexts.get_or_init(|| Contexts::new(self.world, self.calls))
-    }
-
-    /// What functions do to the lives of objects, along calls; found out when somebody asks.
-    pub fn lives(&self) -> &'t Lives<'t> {
-        self.lives.get_or_init(|| Lives::new(self.world, self.lifetimes))
     }
 
     /// Which lock is taken while which is held; found out when somebody asks.

@@ -21,7 +21,6 @@ use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
-use std::cell::OnceCell;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -248,7 +247,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     if let Some(outside) = outside {
         outside.habits(world, &mut habits);
     }
-    let (contexts, graph, lives) = (OnceLock::new(), OnceLock::new(), OnceCell::new());
+    let (contexts, graph) = (OnceLock::new(), OnceLock::new());
     let tree = Tree {
         world,
         habits: &habits,
@@ -263,7 +262,6 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         calls: &calls,
         contexts: &contexts,
         graph: &graph,
-        lives: &lives,
     };
     let judged = |(n, check): &(u8, &Check)| {
         let mut late = Claims::of(*n);

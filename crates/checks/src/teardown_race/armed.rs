@@ -65,7 +65,7 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
     if uses.callbacks().any(|g| g == f || all.lives.inside(g).iter().any(|d| d.by.0 == f)) {
         return None;
     }
-    let lives = all.lives;
+    let lives = &all.lives;
     let before = lives.before(f, free.op);
     let here = |d: &&Done| Key::of(d.life.spot) == Some(key);
     let cancel = before.iter().filter(here).find(|d| d.life.deed == Deed::Cancel).copied();

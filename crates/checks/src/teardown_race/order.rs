@@ -42,7 +42,7 @@ pub fn tables(all: &Teardown<'_>, done: &Done) -> Vec<Symbol> {
 }
 
 fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &LifeUse) -> Option<Claim> {
-    let lives = all.lives;
+    let lives = &all.lives;
     let inside = lives.inside(f);
     let stops = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Cancel && !tables(all, d).is_empty();
     let mine = |d: &Done| Key::of(d.life.spot) == Some(key);

@@ -217,7 +217,7 @@ fn one_table(all: &Teardown<'_>, f: FuncId, g: FuncId) -> bool {
 }
 
 fn race(all: &Teardown<'_>, (f, free, at): (FuncId, &LifeUse, Cleared), chain: &Chain, (user, op): (FuncId, OpId)) -> Option<Claim> {
-    let lives = all.lives;
+    let lives = &all.lives;
     let root = chain.first().map_or(f, |c| c.0);
     if chain.iter().any(|c| c.0 == user) || lives.inside(f).iter().any(|d| d.by.0 == user) || all.takes_reference(user, free.object) {
         return None;

@@ -26,7 +26,7 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
 
 /// The free of the record that follows a wake-up in any case, with nobody waited for in between.
 fn freed_after(all: &Teardown<'_>, key: Key, f: FuncId, wake: OpId) -> Option<(Done, Option<(FuncId, OpId)>)> {
-    let lives = all.lives;
+    let lives = &all.lives;
     let inside = lives.inside(f);
     for d in inside.iter().filter(|d| d.sure && d.at != wake) {
         let Some((_, by)) = all.ends(d).into_iter().find(|(record, _)| *record == key.owner) else { continue };
