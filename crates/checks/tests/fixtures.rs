@@ -10,7 +10,7 @@
 use cuthere_base::{Confidence, Finding, MemorySource};
 use cuthere_checks::{Options, Quiet};
 use cuthere_kernel::Model;
-use cuthere_report::{Coverage, Palette};
+use cuthere_report::{Coverage, Palette, Shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -143,10 +143,17 @@ impl Fixture {
     fn shown(&self, found: &[Finding]) -> String {
         let lines: Vec<&str> = self.text.lines().map(|l| l.split("//~").next().unwrap_or(l).trim_end()).collect();
         let line = |_: &str, n: u32| Some(lines.get((n as usize).checked_sub(1)?)?.as_bytes().to_vec());
-        let mut out = Vec::new();
-        cuthere_report::text(&mut out, found, &Coverage::default(), &line, &Palette::plain()).expect("memory takes everything");
-        let text = String::from_utf8(out).expect("text");
-        text.rsplit_once("\n\n").map_or_else(String::new, |(findings, _)| format!("{findings}\n"))
+        // One by one: what is said of all together is the report's business.
+        let one = |finding: &Finding| {
+            let mut out = Vec::new();
+            let all = std::slice::from_ref(finding);
+            cuthere_report::text(&mut out, all, &Coverage::default(), &line, &Palette::plain(), Shown::All)
+                .expect("memory takes everything");
+            let text = String::from_utf8(out).expect("text");
+            text.split_once("\n\n").map_or_else(String::new, |(finding, _)| finding.to_owned())
+        };
+        let all: Vec<String> = found.iter().map(one).collect();
+        if all.is_empty() { String::new() } else { format!("{}\n", all.join("\n\n")) }
     }
 
     fn blessed(&self) -> PathBuf {
