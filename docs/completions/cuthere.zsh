@@ -15,8 +15,18 @@ _cuthere() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'-h[Print help]' \
-'--help[Print help]' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
 ":: :_cuthere_commands" \
@@ -31,64 +41,122 @@ _cuthere() {
             (check)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '*--only=[Run only these checks]:ID:_default' \
-'--confidence=[Show findings of this confidence and above]:LEVEL:((high\:"Fit to be mailed to the list as it stands"
+'--confidence=[Show findings of this confidence and above \[default\: medium\]]:LEVEL:((high\:"Fit to be mailed to the list as it stands"
 medium\:"Likely right; look before mailing"
 low\:"Worth a look where the code matters"))' \
+'*--exclude=[Leave out files and folders that match, such as drivers/staging or '\''*_test.c'\'' (repeatable)]:GLOB:_default' \
 '--baseline=[Leave out the findings in this file, written earlier with --format json]:FILE:_files' \
+'-f+[How findings are written]:FORMAT:((text\:"For people"
+json\:"JSON Lines, one finding each"
+sarif\:"SARIF 2.1.0"
+html\:"One page that stands alone; with -o FOLDER/ an index and a page for each part"
+gcc\:"As GCC writes\: file\:line\:column\: kind\: text"
+gitlab\:"A GitLab code quality report"
+junit\:"A JUnit test report"))' \
 '--format=[How findings are written]:FORMAT:((text\:"For people"
 json\:"JSON Lines, one finding each"
 sarif\:"SARIF 2.1.0"
-html\:"One page that stands alone"))' \
+html\:"One page that stands alone; with -o FOLDER/ an index and a page for each part"
+gcc\:"As GCC writes\: file\:line\:column\: kind\: text"
+gitlab\:"A GitLab code quality report"
+junit\:"A JUnit test report"))' \
 '--stats=[Write numbers about the run to this file, as JSON]:FILE:_files' \
 '--dump-ir=[Print what a function was read as, instead of findings]:FUNCTION:_default' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
+'--no-settings[Do not read a cuthere.toml]' \
+'--all[Show every finding with its evidence, and those in tests, tools and generated files]' \
+'(--all)--statistics[Show numbers by check and directory instead of findings]' \
+'--to-maintainers[Say who hears of each finding, by the tree'\''s MAINTAINERS file]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-'*::paths -- Files and folders to report on, relative to the current folder or else to the tree \[default\: the whole tree\]:_files' \
+'*::paths -- Files and folders to report on, relative to the current folder or else to the tree; with --tree also outside it \[default\: the current folder, or the whole of --tree\]:_files' \
 && ret=0
 ;;
 (index)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'--no-settings[Do not read a cuthere.toml]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (function)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
+'-f+[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
 '--format=[How it is written]:FORMAT:((text\:"For people"
 json\:"One JSON value"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
+'--no-settings[Do not read a cuthere.toml]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':name -- The function; all functions of this name are shown:_default' \
@@ -97,42 +165,75 @@ json\:"One JSON value"))' \
 (review)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '*--scenario=[Explore this scenario before the series and after each patch (repeatable)]:FILE:_files' \
 '--reply=[Write a reply to this file, as a mail; it is not sent]:FILE:_files' \
+'-f+[How the review is written]:FORMAT:((text\:"For people"
+json\:"One JSON object"
+sarif\:"SARIF 2.1.0\: what is introduced, and what a claimed fix leaves"))' \
 '--format=[How the review is written]:FORMAT:((text\:"For people"
 json\:"One JSON object"
 sarif\:"SARIF 2.1.0\: what is introduced, and what a claimed fix leaves"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
-'--verbose[Also show the evidence of what was there before, and reply when there is nothing to object]' \
+'--no-settings[Do not read a cuthere.toml]' \
+'--to-maintainers[Send the reply also to those whom the tree'\''s MAINTAINERS file names]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':thread -- The thread\: an mbox, a Maildir, a mail, a patch, a saved page, a public-inbox repository; - is standard input:_files' \
+'*::thread -- The thread\: an mbox, a Maildir, a mail, a patch, `git show`, a saved page, a public-inbox repository; - is standard input. Several files are one series:_files' \
 && ret=0
 ;;
 (explain)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
+'-f+[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
 '--format=[How it is written]:FORMAT:((text\:"For people"
 json\:"One JSON value"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
+'--no-settings[Do not read a cuthere.toml]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':input -- A log, mail or other text with a crash report; - is standard input:_files' \
@@ -141,12 +242,15 @@ json\:"One JSON value"))' \
 (witness)
 _arguments "${_arguments_options[@]}" : \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
-'--rev=[Read this git revision instead of the files on disk]:REV:_default' \
+'--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
-'--arch=[The architecture whose headers count]:NAME:_default' \
+'--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
 '*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
-'--preempt=[The preemption model]:MODEL:(none voluntary full rt)' \
+'*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
+'--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
+'-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
 '--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
@@ -159,12 +263,26 @@ pct\:"Random priorities with a few change points"
 random\:""))' \
 '--seed=[What the random strategies start from \[default\: 1\]]:N:_default' \
 '--replay=[Run only this schedule, as a witness printed it]:STRING:_default' \
+'-f+[How the outcome is written]:FORMAT:((text\:"For people"
+json\:"One JSON object"
+html\:"One page that stands alone"))' \
 '--format=[How the outcome is written]:FORMAT:((text\:"For people"
 json\:"One JSON object"
 html\:"One page that stands alone"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
 '--bh-lock[On rt\: disabled softirqs exclude each other by a lock]' \
 '--no-cache[Neither use nor write the cache]' \
+'--no-settings[Do not read a cuthere.toml]' \
 '--races[Also report plain accesses that nothing orders]' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':scenario -- The scenario, or a C program with a main(); - is standard input:_files' \
@@ -172,15 +290,37 @@ html\:"One page that stands alone"))' \
 ;;
 (checks)
 _arguments "${_arguments_options[@]}" : \
-'-h[Print help]' \
-'--help[Print help]' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 '::id -- The check whose page to show:_default' \
 && ret=0
 ;;
 (thread)
 _arguments "${_arguments_options[@]}" : \
+'-f+[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
 '--format=[How it is written]:FORMAT:((text\:"For people"
 json\:"One JSON value"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':input -- What to read; - is standard input:_files' \
@@ -188,8 +328,20 @@ json\:"One JSON value"))' \
 ;;
 (splat)
 _arguments "${_arguments_options[@]}" : \
+'-f+[How it is written]:FORMAT:((text\:"For people"
+json\:"One JSON value"))' \
 '--format=[How it is written]:FORMAT:((text\:"For people"
 json\:"One JSON value"))' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':input -- What to read; - is standard input:_files' \
@@ -197,15 +349,35 @@ json\:"One JSON value"))' \
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
-'-h[Print help]' \
-'--help[Print help]' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 ':shell:(bash elvish fish powershell zsh)' \
 && ret=0
 ;;
 (man)
 _arguments "${_arguments_options[@]}" : \
-'-h[Print help]' \
-'--help[Print help]' \
+'-o+[Write to this file instead of standard output]:FILE:_files' \
+'--output=[Write to this file instead of standard output]:FILE:_files' \
+'--color=[When to use colour]:WHEN:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:""
+never\:""))' \
+'(-v --verbose)-q[Say nothing on standard error but errors]' \
+'(-v --verbose)--quiet[Say nothing on standard error but errors]' \
+'-v[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--verbose[Say more\: what was not read and why; of a review also the evidence of what was there before, and a reply without objections]' \
+'--no-pager[Do not show text through a pager]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 '::command -- The subcommand \[default\: the command itself\]:_default' \
 && ret=0
 ;;
