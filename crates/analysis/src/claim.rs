@@ -2,7 +2,7 @@
 
 use crate::words;
 use cuthere_base::{Confidence, Finding, Loc, Step, Symbol};
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::Access;
 use cuthere_flow::engine::{Event, Path};
@@ -54,6 +54,8 @@ pub struct Claim {
     pub left: Option<Left>,
     /// It falls to low if a caller may hold a lock, or be in a read-side section.
     pub alone: bool,
+    /// It falls if nobody frees objects of this record.
+    pub lives: Option<Record>,
 }
 
 /// What a function leaves of a lock, which is right if somebody does the other half.
@@ -91,6 +93,7 @@ impl Claim {
             handed: None,
             left: None,
             alone: false,
+            lives: None,
         }
     }
 
@@ -231,6 +234,16 @@ impl Claim {
     /// Weighs it by who does the other half of what is left of a lock.
     pub fn unless_completed(mut self, left: Left) -> Claim {
         self.left = Some(left);
+        self
+    }
+
+    /// Lets it fall if nobody frees objects of this record; of one that is not known it is low.
+    pub fn unless_never_freed(mut self, record: Record) -> Claim {
+        if record.is_unknown() {
+            self.assumes.push("somebody frees such objects".to_owned());
+            return self.sure(Confidence::Low);
+        }
+        self.lives = Some(record);
         self
     }
 

@@ -10,8 +10,9 @@ use crate::question::{self, FunctionAnswer};
 use crate::shared;
 use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
 use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
+use cuthere_flow::body::Record;
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Callers, Giver, Habits, Handovers, Lifetimes, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::{Arguments, Callers, Deed, Giver, Habits, Handovers, Lifetimes, Locked, Members, PerCpuUses, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Part};
 use cuthere_flow::program::link::{link, undefined};
@@ -21,6 +22,7 @@ use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -204,6 +206,12 @@ fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
     cut(claim.at.0) || claim.steps.iter().any(|step| cut(step.func))
 }
 
+/// The records whose objects somebody frees.
+fn freed_records(lifetimes: &Lifetimes) -> HashSet<Record> {
+    let ends = |deed: Deed| matches!(deed, Deed::Free | Deed::FreeLater);
+    lifetimes.functions().into_iter().flat_map(|f| lifetimes.own(f)).filter(|u| ends(u.deed)).map(|u| u.object).collect()
+}
+
 /// Whether a caller may hold a lock, or be in a section, when it calls a function.
 fn may_be_protected(tree: &Tree<'_>, func: FuncId) -> bool {
     let entered = tree.contexts().entered(func);
@@ -281,6 +289,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     };
     let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
     let mut callers: Option<Callers> = None;
+    let mut freed: Option<HashSet<Record>> = None;
     let mut findings = Vec::new();
     for mut claim in claims {
         let Some((_, check)) = checks.iter().find(|(n, _)| *n == claim.check) else { continue };
@@ -329,6 +338,11 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
                 claim.confidence = Confidence::Low;
                 claim.assumes.push(format!("callers of {}() were not read", world.func(claim.at.0).name));
             }
+        }
+        if let Some(record) = claim.lives
+            && !freed.get_or_insert_with(|| freed_records(&lifetimes)).contains(&record)
+        {
+            continue;
         }
         if claim.alone && claim.confidence > Confidence::Low && may_be_protected(&tree, claim.at.0) {
             claim.confidence = Confidence::Low;

@@ -17,6 +17,7 @@ mod rt_percpu;
 mod rt_sleeping_lock;
 mod sleep_in_atomic;
 mod teardown_race;
+mod unlocked_lookup;
 mod use_after_free;
 
 pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
@@ -43,6 +44,7 @@ pub const CHECKS: &[Check] = &[
     rt_sleeping_lock::CHECK,
     sleep_in_atomic::CHECK,
     teardown_race::CHECK,
+    unlocked_lookup::CHECK,
     use_after_free::CHECK,
 ];
 
