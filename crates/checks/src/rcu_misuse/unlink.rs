@@ -99,7 +99,7 @@ fn before(body: &Body, a: OpId, b: OpId) -> bool {
 }
 
 /// Whether a function, by its name, is what comes last: then there may be no readers any more.
-fn ends_use(body: &Body) -> bool {
+pub(super) fn ends_use(body: &Body) -> bool {
     let last = |w: &str| {
         matches!(w, "exit" | "fini" | "destroy" | "uninit" | "cleanup" | "teardown" | "release" | "free" | "remove" | "purge" | "flush")
     };
