@@ -20,6 +20,8 @@ mod teardown_race;
 mod unlocked_lookup;
 mod use_after_free;
 
+pub(crate) use sleep_in_atomic::ForbiddenWait;
+
 pub use cuthere_analysis::{CheckInfo, Maturity, Options, Outcome, Progress, Quiet, Stats};
 
 use cuthere_analysis::{Check, FunctionAnswer};

@@ -37,7 +37,7 @@
 //!
 //! That the code is built for PREEMPT_RT at all: drivers of platforms that never see it are reported too. `local_lock` in an order that deadlocks is `lock-order`.
 
-use crate::sleep_in_atomic::ForbiddenWait;
+use crate::ForbiddenWait;
 use cuthere_analysis::{Check, CheckInfo, Maturity};
 use cuthere_flow::domain::Wait;
 
