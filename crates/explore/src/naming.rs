@@ -166,6 +166,11 @@ impl Names {
             Some(named) => (named.text.as_str().to_owned(), Some(named.ty)),
             None => self.place(m, step.addr, u64::from(step.size))?,
         };
+        let told = self.value(m, v, ty, at);
+        // That a pointer is itself says nothing.
+        if !step.write && told == place {
+            return None;
+        }
         let link = if step.write { "=" } else { "==" };
         let was = step.was.map_or(String::new(), |was| format!(", was {}", self.value(m, was, ty, at)));
         let (before, behind) = match step.way {
@@ -174,7 +179,7 @@ impl Names {
             Way::Buffered => ("", " (buffered)"),
             Way::Arrived => ("now in memory: ", ""),
         };
-        Some(format!("{before}{place} {link} {}{was}{behind}", self.value(m, v, ty, at)))
+        Some(format!("{before}{place} {link} {told}{was}{behind}"))
     }
 
     /// The variables of a thread's innermost function of the program's own that a line of source names, with their values.
@@ -204,8 +209,9 @@ impl Names {
             } else {
                 thread.regs.get(frame.regs as usize + usize::from(variable.place)).copied().unwrap_or(0)
             };
-            let text = format!("{} == {}", variable.name, self.value(m, v, Some(variable.ty), usize::MAX));
-            if !out.contains(&text) {
+            let told = self.value(m, v, Some(variable.ty), usize::MAX);
+            let text = format!("{} == {told}", variable.name);
+            if told != variable.name.as_str() && !out.contains(&text) {
                 out.push(text);
             }
         }
