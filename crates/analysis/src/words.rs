@@ -1,7 +1,7 @@
 //! Context and locks in words.
 
 use cuthere_base::Symbol;
-use cuthere_flow::body::Body;
+use cuthere_flow::body::{Body, OpId, OpKind, Target};
 use cuthere_flow::domain::{Ground, Preemption, State, Wait};
 use cuthere_flow::engine::Path;
 use cuthere_flow::program::{EntryPoint, World};
@@ -73,6 +73,23 @@ pub fn began(ground: &Ground) -> String {
         Ground::Preempt(_) => "disables preemption".to_owned(),
         Ground::Rcu(_) => "enters an RCU read-side section".to_owned(),
         Ground::Contract => "implements an operation that must not sleep".to_owned(),
+    }
+}
+
+/// What an operation accesses, as written, and the access in words; `argument`: it is a call that gets the pointer there.
+pub fn accessed(body: &Body, op: OpId, argument: Option<u8>) -> Option<(String, String)> {
+    match (body.op(op)?.kind, argument) {
+        (OpKind::Access { ptr, member }, None) => {
+            let text = body.text(ptr);
+            let step = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
+            Some((text, step))
+        }
+        (OpKind::Call { target: Target::Name(callee), args, .. }, Some(i)) => {
+            let text = body.text(*body.call_args(args).get(i as usize)?);
+            let step = format!("passes `{text}` to {callee}(), which dereferences it");
+            Some((text, step))
+        }
+        _ => None,
     }
 }
 

@@ -31,13 +31,14 @@
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
 //!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a test of that pointer alone earlier on the path, with the
-//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; an operation
+//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result, or what
+//!   was loaded into a variable, that is dereferenced on every way to its test; an operation
 //!   that the table at hand leaves out, or one of the tables of this file, where a sibling is tested.
 //! * **low**: what was wrong more often than right when it was looked up. NULL that a body returns though few others test for it: most callers know
 //!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it, or as the other arm
 //!   of a conversion (`p ? to_x(p) : NULL`). A test that is one part of a larger condition, that only chooses a value, or that a macro makes, with the
-//!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its
-//!   use, for the same reason. Members that most others test: each has its own reason to know.
+//!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. An argument that is tested after its
+//!   use, for the same reason, or a pointer in memory. Members that most others test: each has its own reason to know.
 //!   An argument of a static function whose every caller hands an object. Zeroed members on paths that were merged. Tests, and programs in user space.
 //! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and calls that also answered through a variable that was
 //!   tested.
@@ -121,7 +122,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
     let op = path.body.op(call)?;
     let OpKind::Call { target: Target::Name(callee), dst, args, .. } = op.kind else { return None };
     let result = dst.map(|l| path.body.local_name(l)).filter(|n| !n.is_empty());
-    let name = pointer_name(path, access, result, callee);
+    let name = path.pointer_name(access, result, callee);
     let assumed = match giver {
         Giver::Function(f) if let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref()) => {
             let what = match null.from {
@@ -160,7 +161,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
 
 /// A pointer that this path has found to be NULL, or set to it.
 fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
-    let name = access.text.map_or_else(|| pointer_name(path, access, None, Symbol::EMPTY), |e| path.body.text(e));
+    let name = access.text.map_or_else(|| path.pointer_name(access, None, Symbol::EMPTY), |e| path.body.text(e));
     let literal = matches!(path.values.get(access.pointer), Value::Int(_));
     if access.text.is_some_and(|e| matches!(path.body.expr(e), Expr::Int(_))) {
         // Written so: to learn where a member lies.
@@ -176,7 +177,7 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
     let weak = words::weak_place(path.world, path.func);
     // Decisions in between may be tied to the test in ways that are not seen.
     let indirect = access.argument.is_some() || event.way != Way::Here || path.left_loop() || path.state.merged;
-    let claim = known_claim(path, event, &name).unless_handed(handed(path, access.pointer));
+    let claim = known_claim(path, event, &name).unless_handed(path.handed_by_callers(access.pointer));
     let Some(test) = test else {
         // NULL by assignment only. Behind a loop that may have run zero times it is most often a search that finds something, and other
         // decisions most often go together with it.
@@ -194,19 +195,13 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
     let since = !sure && !test.independent;
     let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since {
         Confidence::Low
-    } else if !sure || handed(path, access.pointer).is_some() {
+    } else if !sure || path.handed_by_callers(access.pointer).is_some() {
         Confidence::Medium
     } else {
         Confidence::High
     };
     let text = format!("`{}` is {}", test.text, test.taken);
     Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name).weakness(weak))
-}
-
-/// The parameter of a static function that a value is: all its callers may hand a pointer.
-fn handed(path: &Path<'_, '_>, value: ValueId) -> Option<u32> {
-    let asks_callers = path.body.is_static && !path.world.entry_points.contains_key(&path.func);
-    path.values.param(value, path.body.params).filter(|_| asks_callers)
 }
 
 /// A member of a new object, used before anything was stored there.
@@ -227,16 +222,8 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
 /// tested before.
 fn left_out(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, table: Symbol, known: bool) -> Option<Claim> {
     let name = path.body.text(access.text?);
-    let place = |v: ValueId| match path.values.get(v) {
-        Value::Entry(place) => match path.values.get(place) {
-            Value::PField(base, member, _) => Some((base, member)),
-            _ => None,
-        },
-        _ => None,
-    };
-    let (base, member) = place(access.pointer)?;
-    let sibling = || path.decisions().filter_map(|d| place(d.tested?)).find(|p| p.0 == base && p.1 != member).map(|p| p.1);
-    let sibling = if known { None } else { Some(sibling()?) };
+    let (member, sibling) = path.sibling_tested(access.pointer)?;
+    let sibling = if known { None } else { Some(sibling?) };
     let message = format!("`{name}` may be NULL and is called: `{table}` leaves `{member}` out");
     let claim = Claim::here(path, event, Confidence::Medium, message).step(path.func, event.loc, format!("calls `{name}`"));
     let siblings = sibling.map(|s| format!("`{s}` is tested before it is called, so `{member}` may be missing as well"));
@@ -255,16 +242,18 @@ fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: Bl
     }
     let &(_, op) = path.state.derefs.iter().find(|d| d.0 == value)?;
     let deref = path.body.op(op)?;
-    let OpKind::Access { ptr, member } = deref.kind else { return None };
-    let text = path.body.text(ptr);
-    let what = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
-    // Looked up, nearly all of these tests were made for safety's sake.
-    let claim = Claim::here(path, event, Confidence::Low, format!("`{text}` is dereferenced before it is tested for NULL"))
+    let (text, what) = words::accessed(path.body, op, None)?;
+    // Looked up, nearly all tests of arguments, and of what arguments lie in, were made for safety's sake; others may have changed what lies in memory.
+    let root = path.values.pointer_root(value);
+    let argument = path.values.param(root, path.body.params).is_some() || matches!(path.values.get(root), Value::Container(..));
+    let in_memory = path.member(value).is_some() && path.variable(value).is_none();
+    let confidence = if argument || in_memory { Confidence::Low } else { Confidence::Medium };
+    let claim = Claim::here(path, event, confidence, format!("`{text}` is dereferenced before it is tested for NULL"))
         .step(path.func, deref.loc, what)
         .step(path.func, event.loc, format!("tests `{text}` for NULL"))
         .assume(format!("the test of `{text}` at line {} is needed", event.loc.line))
         .identity(format!("late {text}"));
-    let claim = claim.unless_handed(handed(path, value)).weakness(words::weak_place(path.world, path.func));
+    let claim = claim.unless_handed(path.handed_by_callers(value)).weakness(words::weak_place(path.world, path.func));
     Some(claim.about(op).at(path.func, deref.loc))
 }
 
@@ -288,36 +277,9 @@ fn members(tree: &Tree<'_>, claims: &mut Claims) {
 fn untested_member(world: &World<'_>, func: FuncId, op: OpId, argument: Option<u8>, (record, member): (&str, Symbol)) -> Option<Claim> {
     let body = world.func(func);
     let made = body.op(op)?;
-    let (text, step) = match (made.kind, argument) {
-        (OpKind::Access { ptr, member }, None) => {
-            let text = body.text(ptr);
-            let step = if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") };
-            (text, step)
-        }
-        (OpKind::Call { target: Target::Name(callee), args, .. }, Some(i)) => {
-            let text = body.text(*body.call_args(args).get(i as usize)?);
-            let step = format!("passes `{text}` to {callee}(), which dereferences it");
-            (text, step)
-        }
-        _ => return None,
-    };
+    let (text, step) = words::accessed(body, op, argument)?;
     let message = format!("`{text}` is dereferenced untested; `{member}` of `struct {record}` may be NULL");
     Some(
         Claim::new(op, (func, made.loc), Confidence::Low, message).step(func, made.loc, step).identity(format!("member {record}.{member}")),
     )
-}
-
-/// The pointer as the reader knows it: as written, or the variable that took the result.
-fn pointer_name(path: &Path<'_, '_>, access: &Access<'_>, result: Option<Symbol>, callee: Symbol) -> String {
-    if let Some(l) = path.variable(access.pointer) {
-        return path.body.local_name(l).as_str().to_owned();
-    }
-    let written = access.text.map(|e| path.body.text(e)).filter(|text| text != "…").or_else(|| {
-        let place = path.state.env.iter().find(|e| e.1 == access.pointer && path.values.local_of(e.0).is_none())?.0;
-        path.describe_place(place, 0)
-    });
-    written.or_else(|| result.map(|n| n.as_str().to_owned())).unwrap_or_else(|| match callee {
-        Symbol::EMPTY => "the pointer".to_owned(),
-        callee => format!("{callee}()"),
-    })
 }

@@ -37,7 +37,7 @@
 //!   primitive has direct calls only and no open condition on arguments.
 //! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, or a context that is only customary; or the
 //!   code runs at boot alone, or the way is long.
-//! * **low**: what was wrong more often than right when it was looked up. Two such things. A way through an operations table with several
+//! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
 //!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
@@ -59,6 +59,7 @@ use cuthere_flow::program::{EntryPoint, World, strictest};
 use cuthere_flow::summary::chain::{At, Chain, chain, given, through_table, way_name};
 use cuthere_flow::summary::{FuncId, Subject, Test, Way};
 use cuthere_flow::value::Value;
+use cuthere_kernel::Sleeps;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -247,7 +248,9 @@ fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Sl
     // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others
     // of the same kind do not do.
     let meant = given.iter().any(|g| g.flags) || way.indirect > 0;
-    if conditions > 1 || meant || faults || test || primitive.as_str().contains('.') {
+    // Allocations are written with the flags of their context, so that wrong ones are wrong wherever they are reached.
+    let allocates = path.world.model.entry(primitive).is_some_and(|e| matches!(e.sleeps, Sleeps::Gfp(_)));
+    if conditions > 1 + u32::from(allocates) || meant || faults || test || primitive.as_str().contains('.') {
         confidence = Confidence::Low;
     }
     if way.unlikely {

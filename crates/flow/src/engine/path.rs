@@ -1,5 +1,6 @@
 //! One path at one moment, as observers see it.
 
+use super::event::Access;
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
 use crate::domain::{Freed, State};
 use crate::program::World;
@@ -268,6 +269,41 @@ impl<'p> Path<'p, '_> {
             Value::PLocal(l) if v == value && !self.body.local_name(l).is_empty() => Some(l),
             _ => None,
         })
+    }
+
+    /// The pointer of an access as the reader knows it: as written, or the variable that took the call's result.
+    pub fn pointer_name(&self, access: &Access<'_>, result: Option<Symbol>, callee: Symbol) -> String {
+        if let Some(l) = self.variable(access.pointer) {
+            return self.body.local_name(l).as_str().to_owned();
+        }
+        let written = access.text.map(|e| self.body.text(e)).filter(|text| text != "…").or_else(|| {
+            let place = self.state.env.iter().find(|e| e.1 == access.pointer && self.values.local_of(e.0).is_none())?.0;
+            self.describe_place(place, 0)
+        });
+        written.or_else(|| result.map(|n| n.as_str().to_owned())).unwrap_or_else(|| match callee {
+            Symbol::EMPTY => "the pointer".to_owned(),
+            callee => format!("{callee}()"),
+        })
+    }
+
+    /// The parameter of a static function that a value is: all its callers may hand a pointer.
+    pub fn handed_by_callers(&self, value: ValueId) -> Option<u32> {
+        let asks_callers = self.body.is_static && !self.world.entry_points.contains_key(&self.func);
+        self.values.param(value, self.body.params).filter(|_| asks_callers)
+    }
+
+    /// The member of an operations table that a pointer is, and another member of the same table that this path has tested.
+    pub fn sibling_tested(&self, pointer: ValueId) -> Option<(Symbol, Option<Symbol>)> {
+        let place = |v: ValueId| match self.values.get(v) {
+            Value::Entry(place) => match self.values.get(place) {
+                Value::PField(base, member, _) => Some((base, member)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (base, member) = place(pointer)?;
+        let sibling = self.decisions().filter_map(|d| place(d.tested?)).find(|p| p.0 == base && p.1 != member);
+        Some((member, sibling.map(|p| p.1)))
     }
 
     /// A value in the source's words, as far as there are any: the variable that holds it, or what it is.

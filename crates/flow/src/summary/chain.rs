@@ -130,7 +130,11 @@ pub fn given(world: &World<'_>, way: Way) -> Vec<Given> {
 
 fn asks_bits(body: &Body, cond: ExprId) -> bool {
     match body.expr(cond) {
-        Expr::Bin(BinOp::And, _, mask) => matches!(body.expr(mask), Expr::Int(_)),
+        // What is set for everybody, by a module parameter, belongs to no object.
+        Expr::Bin(BinOp::And, word, mask) => {
+            let global = matches!(body.expr(word), Expr::Load(place, _) if matches!(body.expr(place), Expr::Global(_)));
+            matches!(body.expr(mask), Expr::Int(_)) && !global
+        }
         Expr::Un(UnOp::Not, a) => asks_bits(body, a),
         Expr::Bin(_, a, b) => asks_bits(body, a) || asks_bits(body, b),
         _ => false,
