@@ -931,12 +931,27 @@ _cuthere() {
             return 0
             ;;
         cuthere__subcmd__witness)
-            opts="-I -j -f -o -q -v -h --tree --rev --patch --arch --config --model --include --preempt --bh-lock --jobs --cache --no-cache --no-settings --preemptions --interrupts --unroll --time --executions --races --strategy --seed --replay --format --output --quiet --verbose --color --no-pager --help"
+            opts="-I -j -f -o -q -v -h --write-header --tree --rev --patch --arch --config --model --include --preempt --bh-lock --jobs --cache --no-cache --no-settings --preemptions --interrupts --unroll --time --executions --memory --races --strategy --seed --replay --format --output --quiet --verbose --color --no-pager --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --write-header)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --tree)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -1048,6 +1063,10 @@ _cuthere() {
                     ;;
                 --executions)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -W "sc tso lkmm" -- "${cur}"))
                     return 0
                     ;;
                 --strategy)

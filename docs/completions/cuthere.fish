@@ -192,6 +192,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s q -l quiet -
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s v -l verbose -d 'Say more: what was not read and why; of a review also the evidence of what was there before, and a reply without objections'
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l no-pager -d 'Do not show text through a pager'
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l write-header -d 'Write the header of scenarios to this file, for editors, and do nothing else' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l rev -d 'Read this git revision instead of the files on disk; for review also a range, A..B' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
@@ -210,6 +211,9 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20; of a C program: 200]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l time -d 'Seconds after which the search ends [default: 20]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l executions -d 'Executions after which the search ends [default: 10000000]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l memory -d 'When others see what a thread stores' -r -f -a "sc\t'At once: sequential consistency'
+tso\t'Through the store buffers of x86'
+lkmm\t'As the kernel\'s memory model lets them, without load buffering'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l strategy -d 'How schedules are chosen' -r -f -a "dpor\t'Each equivalence class of interleavings once'
 pct\t'Random priorities with a few change points'
 random\t''"

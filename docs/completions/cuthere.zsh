@@ -241,6 +241,7 @@ never\:""))' \
 ;;
 (witness)
 _arguments "${_arguments_options[@]}" : \
+'()--write-header=[Write the header of scenarios to this file, for editors, and do nothing else]:FILE:_files' \
 '--tree=[The tree'\''s folder or repository \[default\: the nearest kernel tree above PATH, else PATH itself\]]:DIR:_files -/' \
 '--rev=[Read this git revision instead of the files on disk; for review also a range, A..B]:REV:_default' \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
@@ -258,6 +259,9 @@ _arguments "${_arguments_options[@]}" : \
 '--unroll=[Rounds of a loop \[default\: 20; of a C program\: 200\]]:N:_default' \
 '--time=[Seconds after which the search ends \[default\: 20\]]:SECONDS:_default' \
 '--executions=[Executions after which the search ends \[default\: 10000000\]]:N:_default' \
+'--memory=[When others see what a thread stores]:MODEL:((sc\:"At once\: sequential consistency"
+tso\:"Through the store buffers of x86"
+lkmm\:"As the kernel'\''s memory model lets them, without load buffering"))' \
 '--strategy=[How schedules are chosen]:NAME:((dpor\:"Each equivalence class of interleavings once"
 pct\:"Random priorities with a few change points"
 random\:""))' \
@@ -285,7 +289,7 @@ never\:""))' \
 '--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':scenario -- The scenario, or a C program with a main(); - is standard input:_files' \
+'::scenario -- The scenario, or a C program with a main(); - is standard input:_files' \
 && ret=0
 ;;
 (checks)
