@@ -85,6 +85,8 @@ struct Unsafe<'u> {
     func: FuncId,
     used: &'u LockUse,
     handler: Place<'u>,
+    /// A certain way in leads here.
+    certain: bool,
     hops: Vec<Hop<'u>>,
     comes: Vec<Hop<'u>>,
     sure: bool,
@@ -133,7 +135,10 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             }
             // One lock and one context are one defect: the surest place is told, with the others beside.
             found.sort_by_key(|p| (!p.sure, p.assumes.len(), p.func, p.used.op));
-            if !found.is_empty() {
+            if let Some(first) = found.first_mut() {
+                if first.hops.is_empty() {
+                    first.find_ways(tree, class, interrupt);
+                }
                 claims.add(claim(tree, class, interrupt, &found));
             }
         }
@@ -208,19 +213,32 @@ fn unsafe_place<'u>(
     }
     sure &= !masks && !words::is_boot_code(body) && !words::is_test_code(world.path(f));
     sure &= !tree.lock_graph().classes.info(class).pointer;
-    let hops = contexts.example(f, Sought::WithoutPart(interrupt.part), certain);
-    let comes = contexts.example(handler.func, Sought::Level(interrupt.level), handler.certain);
-    let asks = hops.iter().chain(&comes).any(|hop| matches!(*hop, Hop::Calls(g, _) | Hop::CallsBack(g, _) if asks_context(tree, g)));
-    if asks {
-        sure = false;
-        assumes.push("what the code asks of its context does not decide".to_owned());
+    let mut place = Unsafe { func: f, used: u, handler, certain, hops: Vec::new(), comes: Vec::new(), sure, assumes };
+    // Ways are searched for where they may decide; else only for the place that is told.
+    if sure {
+        place.find_ways(tree, class, interrupt);
     }
-    sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
-    if tree.lock_graph().classes.info(class).common && !lock_steps::one_driver(world, (f, &hops), (handler.func, &comes)) {
-        sure = false;
-        assumes.push("the drivers that lead there share the object".to_owned());
+    Some(place)
+}
+
+impl<'u> Unsafe<'u> {
+    /// Looks for the ways in, and doubts the place if they are doubtful.
+    fn find_ways(&mut self, tree: &'u Tree<'_>, class: LockClass, interrupt: Interrupt) {
+        let (world, contexts) = (tree.world, tree.contexts());
+        let hops = contexts.example(self.func, Sought::WithoutPart(interrupt.part), self.certain);
+        let comes = contexts.example(self.handler.func, Sought::Level(interrupt.level), self.handler.certain);
+        let asks = hops.iter().chain(&comes).any(|hop| matches!(*hop, Hop::Calls(g, _) | Hop::CallsBack(g, _) if asks_context(tree, g)));
+        if asks {
+            self.sure = false;
+            self.assumes.push("what the code asks of its context does not decide".to_owned());
+        }
+        self.sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
+        if tree.lock_graph().classes.info(class).common && !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
+            self.sure = false;
+            self.assumes.push("the drivers that lead there share the object".to_owned());
+        }
+        (self.hops, self.comes) = (hops, comes);
     }
-    Some(Unsafe { func: f, used: u, handler, hops, comes, sure, assumes })
 }
 
 fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, found: &[Unsafe<'_>]) -> Claim {
