@@ -129,7 +129,6 @@ fn cut_off(tree: &Tree<'_>, f: FuncId) -> bool {
 
 /// Whether a way on which nobody holds the lock begins with an operation that others call, whose locks are theirs to say, or is not known as a whole.
 fn by_table(tree: &Tree<'_>, caller: FuncId, class: Symbol) -> bool {
-    let own = tree.lock_graph().facts(caller).is_some_and(|facts| facts.uses.iter().any(|u| u.class == class));
     let hops = tree.contexts().example(caller, Sought::WithoutLock(class, LockKind::SleepingOther), true);
     if hops.iter().any(|hop| matches!(*hop, Hop::Calls(f, _) | Hop::CallsBack(f, _) if cut_off(tree, f))) {
         return true;
@@ -138,7 +137,8 @@ fn by_table(tree: &Tree<'_>, caller: FuncId, class: Symbol) -> bool {
         Hop::Entry(_, entry) => Some(entry),
         _ => None,
     });
-    !own && origin.is_none_or(|entry| !entry.how.ends_with(" callback"))
+    // Looked up, those were right that begin with a work item: whoever calls others has locks of his own, or wrappers that are not known.
+    origin.is_none_or(|entry| !entry.how.ends_with("work callback"))
 }
 
 fn claim(tree: &Tree<'_>, (caller, op): (FuncId, OpId), f: FuncId, a: &LockAsserted, known: bool) -> Claim {

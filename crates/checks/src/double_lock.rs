@@ -98,8 +98,14 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let mut confidence = Confidence::High;
     let callee = funcs.first().map(|f| world.func(*f).name);
     let same_callee = callee.is_some() && held.and_then(|h| h.op).and_then(|op| callee_at(path, op)) == callee;
+    // Taken again by one's own recursion, or by a callee after it was taken under a condition.
+    let again = funcs.contains(&path.func);
+    let first = matches!(event.way, Way::Model(_))
+        || held.and_then(|h| h.op).is_some_and(|op| path.body.dominates(op, path.body.block_of(event.op)));
     if held.is_none()
         || same_callee
+        || again
+        || !first
         || funcs.len() > 2
         || acquire.open
         || path.state.merged

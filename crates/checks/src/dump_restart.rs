@@ -80,8 +80,9 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             continue;
         }
         let (sure, said) = match (position.read, loops(body)) {
-            (true, _) => (Confidence::High, "reads the position, which nobody stores"),
-            (false, true) => (Confidence::High, "begins at the first entry each time"),
+            // Looked up, all were wrong: the position is kept behind a pointer, or stored through another type.
+            (true, _) => (Confidence::Low, "reads the position, which nobody stores"),
+            (false, true) => (Confidence::Low, "begins at the first entry each time"),
             (false, false) => (Confidence::Low, "begins anew each time"),
         };
         let message = format!("`{}()` returns for more and keeps no position: the dump begins again and never ends", body.name);

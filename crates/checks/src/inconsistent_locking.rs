@@ -164,9 +164,9 @@ impl View<'_, '_> {
             if seen.len() < ODD_MAX && seen.insert(f) && told.insert((f, access.op)) {
                 let changes = access.store || access.list;
                 let name = self.tree.world.func(f).name;
-                let sure = if access.store && n >= 4 && m == 1 && !statistic(member) && !phase(name.as_str()) {
-                    Confidence::High
-                } else if changes || n >= m * RATIO {
+                // Looked up, two of sixteen of the surest were right: most objects were out of the others' reach.
+                let odd = access.store && n >= 4 && m == 1 && !statistic(member) && !phase(name.as_str());
+                let sure = if odd || changes || n >= m * RATIO {
                     Confidence::Low
                 } else {
                     continue;

@@ -137,7 +137,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             found.sort_by_key(|p| (!p.sure, p.assumes.len(), p.func, p.used.op));
             if let Some(first) = found.first_mut() {
                 if first.hops.is_empty() {
-                    first.find_ways(tree, class, interrupt);
+                    first.find_ways(tree, interrupt);
                 }
                 claims.add(claim(tree, class, interrupt, &found));
             }
@@ -213,17 +213,19 @@ fn unsafe_place<'u>(
     }
     sure &= !masks && !words::is_boot_code(body) && !words::is_test_code(world.path(f));
     sure &= !tree.lock_graph().classes.info(class).pointer;
+    // Looked up, hardly any were right of these: one statement on both sides, and ways in that differ in what they disable.
+    sure &= !mixed && (f, u.op) != (handler.func, handler.used.op);
     let mut place = Unsafe { func: f, used: u, handler, certain, hops: Vec::new(), comes: Vec::new(), sure, assumes };
     // Ways are searched for where they may decide; else only for the place that is told.
     if sure {
-        place.find_ways(tree, class, interrupt);
+        place.find_ways(tree, interrupt);
     }
     Some(place)
 }
 
 impl<'u> Unsafe<'u> {
     /// Looks for the ways in, and doubts the place if they are doubtful.
-    fn find_ways(&mut self, tree: &'u Tree<'_>, class: LockClass, interrupt: Interrupt) {
+    fn find_ways(&mut self, tree: &'u Tree<'_>, interrupt: Interrupt) {
         let (world, contexts) = (tree.world, tree.contexts());
         let hops = contexts.example(self.func, Sought::WithoutPart(interrupt.part), self.certain);
         let comes = contexts.example(self.handler.func, Sought::Level(interrupt.level), self.handler.certain);
@@ -233,7 +235,9 @@ impl<'u> Unsafe<'u> {
             self.assumes.push("what the code asks of its context does not decide".to_owned());
         }
         self.sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
-        if tree.lock_graph().classes.info(class).common && !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
+        // Nor were those of which it is not known how the function is entered.
+        self.sure &= self.used.slept || matches!(hops.first(), Some(Hop::Entry(..)));
+        if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
             self.sure = false;
             self.assumes.push("the drivers that lead there share the object".to_owned());
         }

@@ -217,14 +217,20 @@ impl Get {
             // Whoever knows the object may give the reference back, but not if another failure has to do it here.
             (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
             (true, _) => None,
-            (false, true) if self.given => Some(Confidence::High),
+            // Where a success keeps it too, it is handed to somebody in a way that is not followed, more often than not.
+            (false, true) if self.given => {
+                let module = self.counter.as_str() == "module";
+                let plain = alone || module || self.given_on_failure || !kept.after_loop && self.kept.iter().all(|k| k.fails);
+                Some(if plain { Confidence::High } else { Confidence::Low })
+            }
             // What a success keeps a failure has no use for; but the caller may clean up after both.
             (false, true) if !alone && !self.handed && self.kept.iter().any(|k| !k.fails) => {
                 Some(if self.counter.as_str() == "module" { Confidence::High } else { Confidence::Low })
             }
             (false, fails) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
                 // A success may have stored what a function of the tree found where that is not followed.
-                Some(if fails || self.modelled { Confidence::High } else { Confidence::Low })
+                let cursor = self.source == Source::Cursor;
+                Some(if fails || self.modelled && (!self.given || cursor) { Confidence::High } else { Confidence::Low })
             }
             _ => None,
         }

@@ -72,6 +72,11 @@ impl Checker for UnlockedLookup {
     }
 }
 
+/// Whether the object is handed to the caller.
+fn returned(access: &UnprotectedUse) -> bool {
+    *access == UnprotectedUse::Returned
+}
+
 fn unlocked(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found: &FoundObject, access: &UnprotectedUse, rcu: bool) -> Claim {
     let world = path.world;
     let name = path.describe(pointer).unwrap_or_else(|| "the object".to_owned());
@@ -90,7 +95,9 @@ fn unlocked(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found: &Fo
     let named = words::is_test_code(world.path(path.func))
         || found.by.is_some_and(|(_, inner)| inner.named)
         || *access == UnprotectedUse::Returned && cuthere_flow::program::naming::names_referenced(path.body.name);
-    let weak = named || path.state.merged || rcu;
+    // Looked up, none was right of what a callee returned to somebody who goes on with it, and of uses under another lock.
+    let covered = !path.state.locks.held.is_empty();
+    let weak = named || path.state.merged || rcu || covered || found.by.is_some() && !returned(access);
     let claim = Claim::here(path, event, if weak { Confidence::Low } else { Confidence::High }, message);
     let claim = claim.assume_all(named.then(|| "no reference comes with it, other than the name says".to_owned()));
     let taken = path.state.locks.past.iter().rev().find(|p| found.locks.iter().any(|l| l.0 == p.place));

@@ -27,10 +27,9 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
                 let elsewhere = if op == ListOp::Add { other(&u) } else { shared };
                 let late = tree.rcu.of(f).any(|fact| matches!(*fact, RcuFact::Grace { at } if at < u.at));
                 // Where the head is handed around, nothing says that readers know this list; what comes last may have no readers any more.
-                let known = with > 0 || op == ListOp::Remove || heads.contains(&u.head);
-                let last = op == ListOp::Remove && super::unlink::ends_use(tree.world.func(f));
-                let sure =
-                    if walk.is_some() && known && !usual && !elsewhere && !late && !last { Confidence::Medium } else { Confidence::Low };
+                // Of removals none was right when they were looked up: the list is not that of the readers, or the element stays.
+                let known = op == ListOp::Add && heads.contains(&u.head);
+                let sure = if walk.is_some() && known && !usual && !elsewhere && !late { Confidence::Medium } else { Confidence::Low };
                 claims.extend(told(tree, f, &u, reader, (with, without), sure));
             }
         }
