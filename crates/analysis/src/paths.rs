@@ -188,6 +188,7 @@ impl Runner<'_, '_> {
         if let Some(locks) = locks.finish(world, f, &summary) {
             out.push(Report::Locks(Box::new(locks)));
         }
+        out.shrink_to_fit();
         (summary, out)
     }
 }

@@ -31,8 +31,8 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: every way into the caller is known.
-//! * **low**: somebody may call the caller whom nobody sees, a way goes through a pointer with several targets, boot code, tests.
+//! * **medium**: every way into the caller is known, and the one without the lock begins with a work item.
+//! * **low**: it begins elsewhere (looked up, whoever calls had the lock by a wrapper that is not known, or held it around a callback); somebody may call the caller whom nobody sees, a way goes through a pointer with several targets, boot code, tests.
 //!
 //! ## What it assumes and misses
 //!

@@ -31,7 +31,8 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: taken twice on one path by way of arguments and globals alone, with direct calls and no condition on the state of objects in between.
-//! * **low**: what was wrong more often than right when it was looked up: more than two calls lead to it; it is the same callee that left it held; the object is found
+//! * **low**: what was wrong more often than right when it was looked up: more than two calls lead to it; it is the same callee that left it held; the function calls itself; a callee takes it
+//!   after it was taken here under a condition; the object is found
 //!   through memory that calls in between might have changed; the callee takes the lock only for some arguments, or in some states of its objects; paths were
 //!   merged; a caller's lock that the function only speaks of; a reader inside a reader, which hangs only if a writer waits in between; tests.
 //!

@@ -35,7 +35,7 @@
 //!
 //! * **medium**: both ways are certain (calls by name, or members that hold one function), and no way to the place disables the context; or the place has slept before, or holds
 //!   what only a task can hold.
-//! * **low**: a long way leads to one of the places, the place's callers are not known, some of them disable the context, the function disables the interrupt itself or asks for its
+//! * **low**: a long way leads to one of the places, the place's callers are not known, some of them disable the context, both sides are one statement, the two ways are in different drivers, the function disables the interrupt itself or asks for its
 //!   context, it runs at boot, or the lock's object has just been made.
 //!
 //! ## What it assumes and misses

@@ -40,9 +40,10 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; the plain form of a
-//!   list operation where most others use the `_rcu` form; a free at once; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; walks of `_rcu` loops outside
+//! * **medium**: a pointer past its section; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; an element added by
+//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; a free at once; mixed SRCU domains; missing `rcu_barrier()`.
+//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; removals by the plain form; what a callee
+//!   found in a section of its own (looked up, none of these was right); walks of `_rcu` loops outside
 //!   of any section, which update-side locks protect as well; test code.
 //!
 //! ## What it assumes and misses

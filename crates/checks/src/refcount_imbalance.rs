@@ -37,7 +37,8 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: taken for certain, kept on a path that was followed from its beginning, and given back on others, or known to nobody else.
-//! * **low**: paths that were merged; a loop's later rounds; a success that keeps what other ways give back; test code.
+//! * **low**: paths that were merged; a loop's later rounds; a success that keeps what other ways give back, or that keeps what was taken of an object at hand: it
+//!   is handed to somebody in a way that is not followed; test code.
 //!
 //! ## What it assumes and misses
 //!

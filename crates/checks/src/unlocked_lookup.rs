@@ -32,8 +32,9 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: found on a list under a lock that this function, or the callee that found it, took itself, then returned or dereferenced without it.
-//! * **low**: by its name, the look-up gives a reference; a caller may hold a lock; the record is not known; found under RCU and returned; test code.
+//! * **medium**: found on a list under a lock that this function took itself, then returned or dereferenced without it; or found so by a callee, and returned.
+//! * **low**: by its name, the look-up gives a reference; a caller may hold a lock; the record is not known; found under RCU and returned; a callee found it and it is used here, or it is
+//!   used under another lock (looked up, none of these was right); test code.
 //!
 //! ## What it assumes and misses
 //!
