@@ -54,7 +54,7 @@ int bell_pitch_bug(struct bell *bell)
 	rcu_read_lock();
 	tone = rcu_dereference(bell->current_tone);
 	rcu_read_unlock();
-	return tone ? tone->pitch : 0; //~? rcu-misuse
+	return tone ? tone->pitch : 0; //~ rcu-misuse
 }
 
 int bell_pitch_ok(struct bell *bell)
@@ -74,7 +74,7 @@ void bell_remove_bug(struct bell *bell, struct tone *tone)
 	spin_lock(&bell->lock);
 	list_del_rcu(&tone->list);
 	spin_unlock(&bell->lock);
-	kfree(tone); //~? rcu-misuse
+	kfree(tone); //~ rcu-misuse low
 }
 
 void bell_remove_ok(struct bell *bell, struct tone *tone)

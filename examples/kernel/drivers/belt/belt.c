@@ -76,5 +76,5 @@ void belt_scale_ok(struct belt *belt, u32 factor)
 
 void belt_tare_bug(struct belt *belt)
 {
-	belt->load = 0; //~? inconsistent-locking
+	belt->load = 0; //~ inconsistent-locking low
 }

@@ -16,7 +16,7 @@ struct dial {
 void dial_forward_bug(struct dial *dial)
 {
 	spin_lock(&dial->scale_lock);
-	spin_lock(&dial->needle_lock); //~? lock-order
+	spin_lock(&dial->needle_lock); //~ lock-order
 	dial->value++;
 	spin_unlock(&dial->needle_lock);
 	spin_unlock(&dial->scale_lock);
@@ -55,7 +55,7 @@ static irqreturn_t dial_irq(int irq, void *data)
 
 void dial_poll_bug(struct dial *dial)
 {
-	spin_lock(&dial->event_lock); //~? irq-unsafe-lock
+	spin_lock(&dial->event_lock); //~ irq-unsafe-lock low
 	dial->value = 0;
 	spin_unlock(&dial->event_lock);
 }

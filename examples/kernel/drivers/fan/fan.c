@@ -56,7 +56,7 @@ int fan_measure_bug(struct fan *fan)
 {
 	kref_get(&fan->ref);
 	if (fan->rpm < 0)
-		return -EIO; //~? refcount-imbalance
+		return -EIO; //~ refcount-imbalance
 	kref_put(&fan->ref, fan_release);
 	return 0;
 }

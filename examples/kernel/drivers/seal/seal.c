@@ -42,8 +42,9 @@ void seal_press_bug(struct seal *seal)
 void seal_press_ok(struct seal *seal)
 {
 	spin_lock(&seal->soft);
+	seal->state++;
+	spin_unlock(&seal->soft);
 	raw_spin_lock(&seal->hard);
 	seal->state++;
 	raw_spin_unlock(&seal->hard);
-	spin_unlock(&seal->soft);
 }
