@@ -47,14 +47,16 @@ fn what_is_left_out_is_counted() {
     let tree = tree();
     let all = out(tree.path(), &["check"], 1);
     assert!(all.contains("2 findings"), "{all}");
-    assert!(all.contains("left out: 1 in tests (--all), 1 in tools and samples (--all), 1 in generated files (--all)"), "{all}");
+    assert!(all.contains("left out: 2 of low confidence (--confidence low), 1 in generated files (--all)"), "{all}");
+    let low = out(tree.path(), &["check", "--confidence", "low"], 1);
+    assert!(low.contains("left out: 1 in tests (--all), 1 in tools and samples (--all), 1 in generated files (--all)"), "{low}");
     assert!(all.contains("by directory") && all.contains("  drivers/one"), "{all}");
-    assert!(out(tree.path(), &["check", "--all"], 1).contains("5 findings"));
-    assert!(out(tree.path(), &["check", "lib/tests"], 1).contains("1 finding"), "what PATH names is shown");
+    assert!(out(tree.path(), &["check", "--all", "--confidence", "low"], 1).contains("5 findings"));
+    assert!(out(tree.path(), &["check", "lib/tests", "--confidence", "low"], 1).contains("1 finding"), "what PATH names is shown");
     let fewer = out(tree.path(), &["check", "--exclude", "drivers/one", "--exclude", "g.c"], 1);
     assert!(fewer.contains("1 finding") && fewer.contains("2 by --exclude"), "{fewer}");
     assert!(!out(tree.path(), &["check", "--statistics"], 1).contains("msleep"));
-    assert_eq!(out(tree.path(), &["check", "-f", "json"], 1).lines().count(), 5, "programs get everything");
+    assert_eq!(out(tree.path(), &["check", "-f", "json", "--confidence", "low"], 1).lines().count(), 5, "programs get everything");
     // Without a PATH the current folder counts, the whole of a tree that is named.
     assert!(out(&tree.path().join("drivers/one"), &["check"], 1).contains("1 finding"));
     let named = tree.path().display().to_string();
