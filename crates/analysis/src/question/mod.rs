@@ -92,12 +92,12 @@ pub struct Holds {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<(usize, usize)>,
     /// The other calls, the first [`EXCEPTIONS_MAX`].
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_at: Vec<Step>,
     /// A way in on which it holds, outermost call first.
     pub example: Vec<Step>,
     /// A way in on which it does not.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<Step>,
 }
 

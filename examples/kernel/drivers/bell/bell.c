@@ -74,7 +74,7 @@ void bell_remove_bug(struct bell *bell, struct tone *tone)
 	spin_lock(&bell->lock);
 	list_del_rcu(&tone->list);
 	spin_unlock(&bell->lock);
-	kfree(tone); //~ rcu-misuse low
+	kfree(tone); //~ rcu-misuse
 }
 
 void bell_remove_ok(struct bell *bell, struct tone *tone)
