@@ -100,9 +100,8 @@ fn before(body: &Body, a: OpId, b: OpId) -> bool {
 
 /// Whether a function, by its name, is what comes last: then there may be no readers any more.
 pub(super) fn ends_use(body: &Body) -> bool {
-    let last = |w: &str| {
-        matches!(w, "exit" | "fini" | "destroy" | "uninit" | "cleanup" | "teardown" | "release" | "free" | "purge" | "flush")
-    };
+    let last =
+        |w: &str| matches!(w, "exit" | "fini" | "destroy" | "uninit" | "cleanup" | "teardown" | "release" | "free" | "purge" | "flush");
     body.name.as_str().split('_').any(last) || body.annotations.iter().any(|a| a.as_str() == "__exit")
 }
 
