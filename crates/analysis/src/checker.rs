@@ -63,12 +63,15 @@ pub trait Checker {
     fn end(&mut self, _world: &World<'_>, _func: FuncId, _summary: &Summary, _claims: &mut Claims) {}
 }
 
+/// Begins a function.
+pub type Start = fn(&World<'_>, FuncId) -> Box<dyn Checker>;
+
 /// A check's entry in the registry.
 #[derive(Clone, Copy)]
 pub struct Check {
     pub info: CheckInfo,
-    /// Begins a function.
-    pub start: fn(&World<'_>, FuncId) -> Box<dyn Checker>,
+    /// How it begins a function; `None`: single paths show nothing of it.
+    pub start: Option<Start>,
     /// Whether functions that are entered in a known context are looked at again in that context.
     pub entered: bool,
     /// Says what only the whole tree shows.
@@ -116,7 +119,7 @@ pub(crate) struct Checkers {
 
 impl Checkers {
     pub fn start(checks: &[(u8, &Check)], world: &World<'_>, func: FuncId) -> Checkers {
-        Checkers { all: checks.iter().map(|&(n, check)| (n, (check.start)(world, func))).collect(), claims: Claims::default() }
+        Checkers { all: checks.iter().filter_map(|&(n, check)| Some((n, check.start?(world, func)))).collect(), claims: Claims::default() }
     }
 
     pub fn end(mut self, world: &World<'_>, func: FuncId, summary: &Summary) -> Vec<Claim> {

@@ -16,6 +16,19 @@ pub struct Options {
     pub bh_lock: bool,
 }
 
+impl Options {
+    /// Whether everything is asked for.
+    pub fn whole(&self) -> bool {
+        self.paths.iter().all(String::is_empty)
+    }
+
+    /// Whether a file, by its path relative to the tree, is asked for.
+    pub fn covers(&self, path: &str) -> bool {
+        let below = |p: &String| path.strip_prefix(p.as_str()).is_some_and(|rest| p.is_empty() || rest.is_empty() || rest.starts_with('/'));
+        self.whole() || self.paths.iter().any(below)
+    }
+}
+
 /// Told how far a run is.
 pub trait Progress: Sync {
     /// A stage begins; `total` is what `advance` adds up to.

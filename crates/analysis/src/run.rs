@@ -113,7 +113,7 @@ fn with_reports<R>(
 ) -> R {
     let mut stats = Stats::default();
     let mut clock = Clock(Instant::now());
-    let whole = options.paths.iter().all(String::is_empty);
+    let whole = options.whole();
     let (keep, index) = if whole { (keep, None) } else { (None, keep) };
 
     progress.stage("outline", source.len() as u64);
@@ -150,13 +150,8 @@ fn with_reports<R>(
         stats.notes.extend(outline.notes.iter().map(|(loc, reason)| (path.to_owned(), loc.line, reason.clone())));
     }
     stats.functions = own as u64;
-    let asked = |file: FileId| {
-        let path = program.source.path(file);
-        let below = |p: &String| path.strip_prefix(p.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        whole || options.paths.iter().any(below)
-    };
-    stats.functions_asked =
-        (0..program.files.len() as u32).map(FileId).filter(|f| asked(*f)).map(|f| program.functions(f).len() as u64).sum();
+    let asked = |file: &FileId| options.covers(program.source.path(*file));
+    stats.functions_asked = (0..program.files.len() as u32).map(FileId).filter(asked).map(|f| program.functions(f).len() as u64).sum();
     stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
 
     progress.stage("paths", own as u64);
@@ -263,7 +258,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         arguments: &arguments,
         lifetimes: &lifetimes,
         locks: &locks,
-        whole: options.paths.iter().all(String::is_empty),
+        whole: options.whole(),
         locked: &locked,
         rcu: &rcu,
         percpu: &percpu,
@@ -280,13 +275,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     };
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     shared::weigh(&mut claims);
-    let wanted = |path: &str| {
-        options.paths.is_empty()
-            || options
-                .paths
-                .iter()
-                .any(|p| p.is_empty() || path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
-    };
+    let wanted = |path: &str| options.covers(path);
     let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
     let mut callers: Option<Callers> = None;
     let mut freed: Option<HashSet<Record>> = None;

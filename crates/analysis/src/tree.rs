@@ -13,13 +13,7 @@ pub(crate) fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Optio
     if options.paths.is_empty() || options.paths.iter().any(|p| p.is_empty()) {
         return Program::build(source, config, shapes);
     }
-    let roots: Vec<FileId> = (0..source.len() as u32)
-        .map(FileId)
-        .filter(|f| {
-            let path = source.path(*f);
-            options.paths.iter().any(|p| path == p || (path.starts_with(p.as_str()) && path.as_bytes().get(p.len()) == Some(&b'/')))
-        })
-        .collect();
+    let roots = (0..source.len() as u32).map(FileId).filter(|f| options.covers(source.path(*f))).collect::<Vec<_>>();
     Program::build_partial(source, config, shapes, &roots)
 }
 

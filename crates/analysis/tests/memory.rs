@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 
 const MEMORY: Check = Check {
     info: CheckInfo { id: "memory", summary: "accesses to memory", source: "", maturity: Maturity::Stable },
-    start: |_, _| Box::new(Watcher),
+    start: Some(|_, _| Box::new(Watcher)),
     entered: false,
     tree: None,
 };

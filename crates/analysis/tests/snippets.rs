@@ -14,7 +14,7 @@ use expect_test::{Expect, expect};
 
 const TRANSCRIPT: Check = Check {
     info: CheckInfo { id: "transcript", summary: "everything that happens", source: "", maturity: Maturity::Trial },
-    start: |_, _| Box::new(Transcript { seen: Vec::new() }),
+    start: Some(|_, _| Box::new(Transcript { seen: Vec::new() })),
     entered: false,
     tree: None,
 };

@@ -39,10 +39,9 @@
 //! Locks are told apart by class. That a lock is needed for some states of the object only, or not before the object is known to others, is not seen:
 //! lockdep warns all the same.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Op, OpId, OpKind};
-use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{CallState, LockAsserted, LockPlace};
 use cuthere_flow::program::contexts::{Hop, OnEntry, Sought};
 use cuthere_flow::summary::FuncId;
@@ -56,16 +55,10 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("assert_held.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(AssertHeld),
+    start: None,
     entered: false,
     tree: Some(judge),
 };
-
-struct AssertHeld;
-
-impl Checker for AssertHeld {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     // What is never taken under this name has another one.

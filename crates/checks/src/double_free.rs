@@ -58,7 +58,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("double_free.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(DoubleFree),
+    start: Some(|_, _| Box::new(DoubleFree)),
     entered: false,
     tree: None,
 };

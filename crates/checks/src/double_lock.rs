@@ -59,7 +59,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("double_lock.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(DoubleLock),
+    start: Some(|_, _| Box::new(DoubleLock)),
     entered: false,
     tree: None,
 };

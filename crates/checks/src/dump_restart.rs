@@ -36,10 +36,9 @@
 //!
 //! Positions that are stored on some ways only, or in the wrong slot; iterators of seq_file.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Loc};
 use cuthere_flow::body::{Body, Expr, ExprId, LocalId, OpKind, Record, Target, Term};
-use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::FuncId;
 use std::collections::BTreeSet;
@@ -51,20 +50,13 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("dump_restart.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(Nothing),
+    start: None,
     entered: false,
     tree: Some(judge),
 };
 
 /// Calls that are followed down.
 const DEPTH_MAX: u32 = 4;
-
-/// Single paths show nothing of it.
-struct Nothing;
-
-impl Checker for Nothing {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let world = tree.world;

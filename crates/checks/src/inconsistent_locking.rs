@@ -38,10 +38,9 @@
 //! Objects of a type are one, and so are their locks. Phases in which only one thread knows the object are recognised by who makes and frees it alone; members that are only counted for statistics are
 //! reported at low.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{LocalId, OpId, Record};
-use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{Deed, Lives, MemberAccess, accesses};
 use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::summary::FuncId;
@@ -54,7 +53,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("inconsistent_locking.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(Nothing),
+    start: None,
     entered: false,
     tree: Some(judge),
 };
@@ -63,13 +62,6 @@ pub(crate) const CHECK: Check = Check {
 const RATIO: usize = 3;
 /// Findings for one member and lock.
 const ODD_MAX: usize = 4;
-
-/// Single paths show nothing of it.
-struct Nothing;
-
-impl Checker for Nothing {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 type Member = (Record, Symbol);
 /// Accesses to one member, by function.

@@ -42,10 +42,9 @@
 //!
 //! Two objects of a class are taken for one, as lockdep takes them. That the interrupt is not requested yet, or is masked in the device, is not seen.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, lock_steps, words};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpKind, Target};
-use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{LockClass, LockUse};
 use cuthere_flow::program::Callees;
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
@@ -61,16 +60,10 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("irq_unsafe_lock.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(IrqUnsafeLock),
+    start: None,
     entered: false,
     tree: Some(judge),
 };
-
-struct IrqUnsafeLock;
-
-impl Checker for IrqUnsafeLock {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 /// A place that takes a class.
 #[derive(Clone, Copy)]

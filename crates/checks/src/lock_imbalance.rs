@@ -63,7 +63,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("lock_imbalance.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::<LockImbalance>::default(),
+    start: Some(|_, _| Box::<LockImbalance>::default()),
     entered: false,
     tree: None,
 };

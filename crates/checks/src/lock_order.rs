@@ -49,9 +49,8 @@
 //! Two objects of a class are taken for one, as lockdep takes them: that they never meet in practice is not seen. Orders within one class are not looked at.
 //! That two places never run at the same time is known only by a common lock. Subclasses given to a lock at run time are not known.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, lock_steps, words};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::index::{Cycle, Example, LockGraph, Since};
 use cuthere_flow::summary::FuncId;
 
@@ -62,19 +61,13 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("lock_order.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(LockOrder),
+    start: None,
     entered: false,
     tree: Some(circles),
 };
 
 /// Of longer ways down too much is not known.
 const DEPTH_SURE: u16 = 3;
-
-struct LockOrder;
-
-impl Checker for LockOrder {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 fn circles(tree: &Tree<'_>, claims: &mut Claims) {
     let graph = tree.lock_graph();

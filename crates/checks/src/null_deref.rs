@@ -67,7 +67,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("null_deref.rs"),
         maturity: Maturity::Stable,
     },
-    start: |_, _| Box::<NullDeref>::default(),
+    start: Some(|_, _| Box::<NullDeref>::default()),
     entered: false,
     tree: Some(members),
 };

@@ -71,7 +71,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("rcu_misuse.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(RcuMisuse::default()),
+    start: Some(|_, _| Box::new(RcuMisuse::default())),
     entered: false,
     tree: Some(tree::judge),
 };

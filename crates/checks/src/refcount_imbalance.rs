@@ -62,7 +62,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("refcount_imbalance.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::<RefcountImbalance>::default(),
+    start: Some(|_, _| Box::<RefcountImbalance>::default()),
     entered: false,
     tree: None,
 };

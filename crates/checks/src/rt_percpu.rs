@@ -47,10 +47,10 @@
 //!
 //! That a callback which is handed an object of a per-CPU record is handed one of its own CPU. Data that is protected by a protocol of its own.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
+use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::Confidence;
 use cuthere_flow::body::Record;
-use cuthere_flow::engine::{Event, Path, VariableOf};
+use cuthere_flow::engine::VariableOf;
 use cuthere_flow::index::PerCpuUse;
 use cuthere_flow::program::contexts::{Ins, Part};
 use cuthere_flow::summary::FuncId;
@@ -64,17 +64,10 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("rt_percpu.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(Nothing),
+    start: None,
     entered: false,
     tree: Some(judge),
 };
-
-/// Paths tell nothing by themselves.
-struct Nothing;
-
-impl Checker for Nothing {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>, _: &mut Claims) {}
-}
 
 type Use = (FuncId, PerCpuUse);
 

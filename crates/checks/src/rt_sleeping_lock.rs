@@ -48,7 +48,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("rt_sleeping_lock.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(ForbiddenWait(Wait::Lock)),
+    start: Some(|_, _| Box::new(ForbiddenWait(Wait::Lock))),
     entered: true,
     tree: None,
 };

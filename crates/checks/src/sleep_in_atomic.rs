@@ -68,7 +68,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("sleep_in_atomic.rs"),
         maturity: Maturity::Stable,
     },
-    start: |_, _| Box::new(ForbiddenWait(Wait::Sleep)),
+    start: Some(|_, _| Box::new(ForbiddenWait(Wait::Sleep))),
     entered: true,
     tree: None,
 };

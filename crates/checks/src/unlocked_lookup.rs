@@ -54,7 +54,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("unlocked_lookup.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(UnlockedLookup),
+    start: Some(|_, _| Box::new(UnlockedLookup)),
     entered: false,
     tree: None,
 };

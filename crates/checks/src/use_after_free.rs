@@ -62,7 +62,7 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("use_after_free.rs"),
         maturity: Maturity::Trial,
     },
-    start: |_, _| Box::new(UseAfterFree),
+    start: Some(|_, _| Box::new(UseAfterFree)),
     entered: false,
     tree: None,
 };

@@ -57,7 +57,7 @@ impl Memo {
             return cuthere_checks::run(tree, &inputs.model, options, progress);
         }
         let (options_text, names) = (format!("{options:?}"), names(tree));
-        let whole = options.paths.iter().all(String::is_empty);
+        let whole = options.whole();
         let recorder = Recorder::new(tree);
         let of_whole = of_whole(options);
         let build = env!("CUTHERE_BUILD").as_bytes();
