@@ -65,7 +65,7 @@ fn shard_of(hash: u64) -> usize {
     (hash >> (64 - SHARD_BITS)) as usize
 }
 
-const RECENT: usize = 1 << 13;
+const RECENT: usize = 1 << 15;
 
 /// A name of 1 to 16 bytes as numbers, for look-ups that compare no memory: its first and last eight bytes (fewer: four or one),
 /// which overlap unless it has sixteen, and its length.
