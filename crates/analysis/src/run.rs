@@ -1,28 +1,28 @@
 //! The whole run: outlines, bodies, links, paths, findings.
 
 use crate::bodies::read;
-use crate::checker::{Check, Maturity, Tree};
-use crate::claim::{Claim, Claims};
+use crate::checker::Check;
+use crate::claim::Claims;
+use crate::gathered::{Gathered, Late};
 use crate::learn::Learned;
 use crate::options::{IndexUse, Options, Outcome, Progress, Stats};
 use crate::paths::{Report, Reports, analyse};
 use crate::question::{self, FunctionAnswer};
+use crate::scales::Scales;
 use crate::shared;
-use crate::tree::{gap, gfp, in_no_setting, outline, two_architectures};
-use cuthere_base::{Confidence, FileId, Finding, Source, Symbol};
-use cuthere_flow::body::Record;
+use crate::tree::{gap, gfp, outline};
+use cuthere_base::{FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
-use cuthere_flow::index::{Arguments, Callers, Deed, Giver, Habits, Handovers, Lifetimes, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::Habits;
 use cuthere_flow::program::World;
-use cuthere_flow::program::contexts::{CallTable, Part};
+use cuthere_flow::program::contexts::CallTable;
 use cuthere_flow::program::link::{link, undefined};
 use cuthere_flow::program::tables::Tables;
-use cuthere_flow::summary::{FuncId, Summary};
+use cuthere_flow::summary::Summary;
 use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
-use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -160,6 +160,7 @@ fn with_reports<R>(
         model,
         funcs,
         callees: links.callees,
+        upwards: OnceLock::new(),
         summaries,
         drafts: Default::default(),
         entry_points: links.entry_points,
@@ -195,77 +196,15 @@ fn with_reports<R>(
     result
 }
 
-/// Whether not everything was followed in one of the functions that a claim speaks of: what else happens there is not known.
-fn cut_off(world: &World<'_>, claim: &Claim) -> bool {
-    let cut = |f: FuncId| world.summary(f).is_some_and(|s| s.truncated);
-    cut(claim.at.0) || claim.steps.iter().any(|step| cut(step.func))
-}
-
-/// The records whose objects somebody frees.
-fn freed_records(lifetimes: &Lifetimes) -> HashSet<Record> {
-    let ends = |deed: Deed| matches!(deed, Deed::Free | Deed::FreeLater);
-    lifetimes.functions().into_iter().flat_map(|f| lifetimes.own(f)).filter(|u| ends(u.deed)).map(|u| u.object).collect()
-}
-
-/// Whether a caller may hold a lock, or be in a section, when it calls a function.
-fn may_be_protected(tree: &Tree<'_>, func: FuncId) -> bool {
-    let entered = tree.contexts().entered(func);
-    [&entered.certain, &entered.perhaps].iter().any(|way| {
-        way.reached() && (!way.locks.is_empty() || [Part::Rcu, Part::Bh, Part::Irq, Part::Preempt].iter().any(|&part| way.part(part).1))
-    })
-}
-
-/// Weighs what was claimed against the rest of the program.
+/// What the checks claim, on paths and of the whole tree, weighed against the rest of the program.
 fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], options: &Options, outside: Option<&Outside>) -> Vec<Finding> {
-    let program = world.program;
-    let (mut habits, mut members, mut arguments) = (Habits::default(), Members::default(), Arguments::default());
-    let mut lifetimes = Lifetimes::default();
-    let mut locked = Locked::default();
-    let mut calls = CallTable::default();
-    let mut handovers = Handovers::default();
-    let mut claims = Vec::<Claim>::new();
-    let mut locks = Vec::new();
-    let (mut rcu, mut percpu) = (RcuUses::default(), PerCpuUses::default());
-    for (func, list) in reports {
-        for report in list {
-            match report {
-                Report::Claim(claim) => claims.push(*claim),
-                Report::Fact(fact) => {
-                    habits.add(&fact);
-                    members.add(func, &fact);
-                    arguments.add(func, &fact);
-                    lifetimes.add(func, &fact);
-                    locked.add(func, &fact);
-                    handovers.add(func, &fact);
-                    rcu.add(func, &fact);
-                    percpu.add(func, &fact);
-                }
-                Report::Calls(found) => {
-                    calls.insert(func, *found);
-                }
-                Report::Locks(known) => locks.push((func, known)),
-            }
-        }
-    }
+    let mut known = Gathered::of(reports);
     if let Some(outside) = outside {
-        outside.habits(world, &mut habits);
+        outside.habits(world, &mut known.habits);
     }
-    let (contexts, graph) = (OnceLock::new(), OnceLock::new());
-    let tree = Tree {
-        world,
-        habits: &habits,
-        members: &members,
-        arguments: &arguments,
-        lifetimes: &lifetimes,
-        locks: &locks,
-        whole: options.whole(),
-        locked: &locked,
-        rcu: &rcu,
-        percpu: &percpu,
-        calls: &calls,
-        contexts: &contexts,
-        graph: &graph,
-    };
+    let mut claims = std::mem::take(&mut known.claims);
+    let late = Late::default();
+    let tree = known.tree(world, options.whole(), &late);
     let judged = |(n, check): &(u8, &Check)| {
         let mut late = Claims::of(*n);
         if let Some(judge) = check.tree {
@@ -275,78 +214,20 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     };
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     shared::weigh(&mut claims);
-    let wanted = |path: &str| options.covers(path);
-    let active = |f: FuncId| program.function_ref(f.0).is_none_or(|r| program.item(r).active);
-    let mut callers: Option<Callers> = None;
-    let mut freed: Option<HashSet<Record>> = None;
+    let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
     let mut findings = Vec::new();
     for mut claim in claims {
         let Some((_, check)) = checks.iter().find(|(n, _)| *n == claim.check) else { continue };
-        if !wanted(world.path(claim.at.0)) {
-            continue;
+        if scales.asked(&claim) && scales.weigh(&mut claim, check.info.maturity) {
+            findings.push(claim.finding(world, check.info.id));
         }
-        if !active(claim.at.0) && in_no_setting(program, world.func(claim.at.0)) {
-            continue;
-        }
-        if two_architectures(claim.steps.iter().map(|s| world.path(s.func))) {
-            continue;
-        }
-        if let Some(belief) = &claim.belief {
-            let (confidence, said) = belief.weigh(&habits);
-            claim.confidence = confidence;
-            claim.assumes.extend(said);
-            // Who else uses a function of another folder was not read.
-            if let Giver::Function(f) = belief.giver
-                && outside.is_none()
-                && !world.func(f).is_static
-                && !wanted(world.path(f))
-                && confidence == Confidence::High
-            {
-                claim.confidence = Confidence::Medium;
-                claim.assumes.push(format!("other uses of {}() were not read", world.func(f).name));
-            }
-        }
-        if let Some(param) = claim.handed
-            && arguments.all_hand_objects(claim.at.0, param)
-        {
-            claim.confidence = Confidence::Low;
-            claim.assumes.push(format!("every caller of {}() hands an object", world.func(claim.at.0).name));
-        }
-        if let Some(left) = claim.left {
-            if left.falls && left.by.is_some_and(|by| !handovers.is_completed(by)) {
-                continue;
-            }
-            let callers = callers.get_or_insert_with(|| Callers::new(world));
-            if let Some(by) = handovers.other_half(callers, claim.at.0, left.class, left.kept) {
-                if left.falls {
-                    continue;
-                }
-                claim.confidence = Confidence::Low;
-                claim.assumes.push(format!("{}() does not do the other half", world.func(by).name));
-            } else if !options.paths.is_empty() && !world.func(claim.at.0).is_static && callers.of(claim.at.0).is_empty() {
-                claim.confidence = Confidence::Low;
-                claim.assumes.push(format!("callers of {}() were not read", world.func(claim.at.0).name));
-            }
-        }
-        if let Some(record) = claim.lives
-            && !freed.get_or_insert_with(|| freed_records(&lifetimes)).contains(&record)
-        {
-            continue;
-        }
-        if claim.alone && claim.confidence > Confidence::Low && may_be_protected(&tree, claim.at.0) {
-            claim.confidence = Confidence::Low;
-            claim.assumes.push("no lock or read-side section of a caller protects it".to_owned());
-        }
-        if cut_off(world, &claim) {
-            claim.confidence = claim.confidence.min(Confidence::Medium);
-        }
-        // High means that the check's precision was measured and is that good.
-        if check.info.maturity == Maturity::Trial {
-            claim.confidence = claim.confidence.min(Confidence::Medium);
-        }
-        findings.push(claim.finding(world, check.info.id));
     }
-    // Several paths to the same defect are one finding: the surest is kept.
+    one_each(&mut findings);
+    findings
+}
+
+/// Several paths to the same defect are one finding: the surest is kept. What remains is in the order that users see.
+fn one_each(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         (a.sort_key().0, a.line, a.column, &a.fingerprint)
             .cmp(&(b.sort_key().0, b.line, b.column, &b.fingerprint))
@@ -356,5 +237,4 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column
     });
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    findings
 }

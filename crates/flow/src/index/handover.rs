@@ -100,48 +100,24 @@ impl Handovers {
 
     /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that leaves the opposite of the
     /// class, of which no caller does the other half.
-    pub fn other_half(&self, callers: &Callers, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
-        self.completed_above(callers, func, class, kept, 0).or_else(|| {
+    pub fn other_half(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
+        self.completed_above(world, func, class, kept, 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
-            opposite.iter().find(|f| **f != func && self.completed_above(callers, **f, class, !kept, 0).is_none()).copied()
+            opposite.iter().find(|f| **f != func && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
         })
     }
 
-    fn completed_above(&self, callers: &Callers, func: FuncId, class: Symbol, kept: bool, depth: u32) -> Option<FuncId> {
+    fn completed_above(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool, depth: u32) -> Option<FuncId> {
         if self.completed.contains(&func) {
-            return Some(callers.of(func).first().copied().unwrap_or(func));
+            return Some(by_name(world, func).next().unwrap_or(func));
         }
         let leaves = |f: &FuncId| self.left.get(&(class, kept)).is_some_and(|l| l.len() >= ENDS_MAX || l.contains(f));
-        let up = callers.of(func).iter().filter(|f| **f != func && leaves(f));
-        up.take(ENDS_MAX).find_map(|&f| if depth < DEPTH_MAX { self.completed_above(callers, f, class, kept, depth + 1) } else { Some(f) })
+        let up = by_name(world, func).filter(|f| *f != func && leaves(f));
+        up.take(ENDS_MAX).find_map(|f| if depth < DEPTH_MAX { self.completed_above(world, f, class, kept, depth + 1) } else { Some(f) })
     }
 }
 
 /// Who calls a function by its name.
-#[derive(Default)]
-pub struct Callers(FxHashMap<FuncId, Vec<FuncId>>);
-
-/// Callers that are known of one function.
-const CALLERS_MAX: usize = 256;
-
-impl Callers {
-    pub fn new(world: &World<'_>) -> Callers {
-        let mut map: FxHashMap<FuncId, Vec<FuncId>> = FxHashMap::default();
-        for (n, all) in world.callees.iter().enumerate() {
-            for (_, callees) in all.iter() {
-                if let Callees::One(f) = callees {
-                    let list = map.entry(*f).or_default();
-                    if list.len() < CALLERS_MAX && list.last() != Some(&FuncId(n as u32)) {
-                        list.push(FuncId(n as u32));
-                    }
-                }
-            }
-        }
-        Callers(map)
-    }
-
-    /// Sorted; no more than are kept.
-    pub fn of(&self, func: FuncId) -> &[FuncId] {
-        self.0.get(&func).map_or(&[], Vec::as_slice)
-    }
+fn by_name<'w>(world: &'w World<'_>, func: FuncId) -> impl Iterator<Item = FuncId> + 'w {
+    world.callers(func).chunk_by(|a, b| a.func == b.func).filter(|calls| calls.iter().any(|c| c.certain())).map(|calls| calls[0].func)
 }

@@ -67,8 +67,6 @@ type Known = FxHashMap<(FuncId, u8), Rc<[Done]>>;
 pub struct Lives<'w> {
     pub world: &'w World<'w>,
     pub lifetimes: &'w Lifetimes,
-    /// Callee, caller, call; sorted.
-    calls: Vec<(FuncId, FuncId, OpId)>,
     inside: RefCell<Known>,
     /// Members that lead to what lies behind the object in its own memory, by the records on both sides.
     trailing: FxHashSet<(Record, Symbol)>,
@@ -82,13 +80,6 @@ pub struct Lives<'w> {
 
 impl<'w> Lives<'w> {
     pub fn new(world: &'w World<'w>, lifetimes: &'w Lifetimes) -> Lives<'w> {
-        let mut calls = Vec::new();
-        for (caller, all) in world.callees.iter().enumerate() {
-            for (op, callees) in all.iter() {
-                calls.extend(callees.list().iter().map(|f| (*f, FuncId(caller as u32), *op)));
-            }
-        }
-        calls.sort_unstable();
         let mut bound: FxHashMap<Symbol, Vec<(FuncId, Record)>> = FxHashMap::default();
         for b in &world.bound {
             bound.entry(b.field).or_default().push((b.func, b.record));
@@ -96,7 +87,6 @@ impl<'w> Lives<'w> {
         let mut lives = Lives {
             world,
             lifetimes,
-            calls,
             inside: RefCell::default(),
             trailing: FxHashSet::default(),
             interior: FxHashMap::default(),
@@ -164,9 +154,7 @@ impl<'w> Lives<'w> {
 
     /// Who calls a function: who, by which operation, and whether that call has no other target.
     pub fn callers(&self, func: FuncId) -> impl Iterator<Item = (FuncId, OpId, bool)> + '_ {
-        let start = self.calls.partition_point(|c| c.0 < func);
-        let one = |f: FuncId, op: OpId| self.world.callees(f, op).is_some_and(|c| c.list().len() == 1);
-        self.calls[start..].iter().take_while(move |c| c.0 == func).take(CALLERS_MAX).map(move |c| (c.1, c.2, one(c.1, c.2)))
+        self.world.callers(func).iter().take(CALLERS_MAX).map(|c| (c.func, c.op, c.certain()))
     }
 
     /// The functions bound to a member of this name, with the record.

@@ -182,7 +182,6 @@ impl<'t> LockGraph<'t> {
 
     /// What is taken below each function that its callers are not told of.
     fn reach(&self, world: &World<'_>) -> FxHashMap<FuncId, Vec<Reach>> {
-        let callers = callers(world);
         let mut out: FxHashMap<FuncId, Vec<Reach>> = FxHashMap::default();
         let mut queue = Queue::new();
         for (i, (f, all)) in self.facts.iter().enumerate() {
@@ -198,7 +197,8 @@ impl<'t> LockGraph<'t> {
             if known.cost != cost || cost % DOUBT >= DEPTH_MAX {
                 continue;
             }
-            for &(caller, op, certain) in callers.of(f) {
+            for &call in world.callers(f).iter().filter(|c| c.targets() <= TARGETS_MAX) {
+                let (caller, op, certain) = (call.func, call.op, call.certain());
                 if self.calls.get(&caller).is_some_and(|c| !c.reached(op)) {
                     continue;
                 }
@@ -456,37 +456,4 @@ fn add(out: &mut FxHashMap<FuncId, Vec<Reach>>, queue: &mut Queue, f: FuncId, ne
         None => return,
     }
     queue.push(Reverse((new.cost, f, new.class)));
-}
-
-/// Who calls whom, upwards.
-struct Callers {
-    starts: Vec<u32>,
-    edges: Vec<(FuncId, OpId, bool)>,
-}
-
-impl Callers {
-    fn of(&self, f: FuncId) -> &[(FuncId, OpId, bool)] {
-        &self.edges[self.starts[f.index()] as usize..self.starts[f.index() + 1] as usize]
-    }
-}
-
-fn callers(world: &World<'_>) -> Callers {
-    let mut starts = vec![0u32; world.funcs.len() + 1];
-    let followed = |c: &Callees| c.list().len() <= TARGETS_MAX;
-    let all = || world.callees.iter().enumerate().flat_map(|(n, list)| list.iter().map(move |(op, c)| (FuncId(n as u32), *op, c)));
-    for (_, _, c) in all().filter(|e| followed(e.2)) {
-        c.list().iter().for_each(|f| starts[f.index() + 1] += 1);
-    }
-    for n in 0..world.funcs.len() {
-        starts[n + 1] += starts[n];
-    }
-    let mut at = starts.clone();
-    let mut edges = vec![(FuncId(0), OpId(0), false); starts[world.funcs.len()] as usize];
-    for (from, op, c) in all().filter(|e| followed(e.2)) {
-        for f in c.list() {
-            edges[at[f.index()] as usize] = (from, op, matches!(c, Callees::One(_)));
-            at[f.index()] += 1;
-        }
-    }
-    Callers { starts, edges }
 }

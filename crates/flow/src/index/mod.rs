@@ -21,7 +21,7 @@ pub use arguments::Arguments;
 pub use belief::Belief;
 pub use calls::{CallRecorder, CallState, Calls, LockAt};
 pub use facts::{ArgumentUse, Fact, Giver, Handed, MemberUse, Recorder, ResultUse};
-pub use handover::{Callers, Handovers, LockHalf};
+pub use handover::{Handovers, LockHalf};
 pub use life::{Deed, LifeUse, Spot};
 pub use lifetimes::{Done, Lifetimes, Lives, spot_of};
 pub use lock_classes::{ClassInfo, LockClass, LockClasses};

@@ -69,6 +69,9 @@ impl Habit {
 
 type Key = (Record, Symbol);
 
+/// Callers of a function that are asked.
+const CALLERS_MAX: usize = 64;
+
 /// How pointer members are treated, and who breaks with it.
 #[derive(Default)]
 pub struct Members {
@@ -108,8 +111,7 @@ impl Members {
             self.uses.iter().filter(|(_, u)| u.tested.is_some() && habits.contains_key(&key(u))).map(|(f, u)| (*f, key(u))).collect();
         let suspect = |u: &MemberUse| u.dereferenced.is_some() && u.tested.is_none() && !u.left_null && habits.contains_key(&key(u));
         let mut suspects: Vec<&(FuncId, MemberUse)> = self.uses.iter().filter(|(_, u)| suspect(u)).collect();
-        let callers = callers(world, suspects.iter().map(|s| s.0));
-        suspects.retain(|(func, u)| !guarded_by_caller(&callers, &tests, *func, key(u), 0));
+        suspects.retain(|(func, u)| !guarded_by_caller(world, &tests, *func, key(u), 0));
         for habit in habits.values_mut() {
             habit.untested = 0;
         }
@@ -126,40 +128,8 @@ impl Members {
     }
 }
 
-/// Who calls some functions, and who calls those.
-fn callers(world: &World<'_>, of: impl Iterator<Item = FuncId>) -> FxHashMap<FuncId, Vec<FuncId>> {
-    let mut map: FxHashMap<FuncId, Vec<FuncId>> = of.map(|f| (f, Vec::new())).collect();
-    for _ in 0..2 {
-        let mut more: Vec<FuncId> = Vec::new();
-        for (n, all) in world.callees.iter().enumerate() {
-            for (_, callees) in all.iter() {
-                for f in callees.list() {
-                    if let Some(list) = map.get_mut(f)
-                        && !list.contains(&FuncId(n as u32))
-                        && list.len() < 64
-                    {
-                        list.push(FuncId(n as u32));
-                        more.push(FuncId(n as u32));
-                    }
-                }
-            }
-        }
-        for f in more {
-            map.entry(f).or_default();
-        }
-    }
-    map
-}
-
 /// Whether a caller, or a caller's caller, tests the member: then it may call only if it is there.
-fn guarded_by_caller(
-    callers: &FxHashMap<FuncId, Vec<FuncId>>,
-    tests: &FxHashSet<(FuncId, Key)>,
-    func: FuncId,
-    key: Key,
-    depth: u32,
-) -> bool {
-    callers.get(&func).is_some_and(|list| {
-        list.iter().any(|&c| tests.contains(&(c, key)) || (depth < 1 && guarded_by_caller(callers, tests, c, key, depth + 1)))
-    })
+fn guarded_by_caller(world: &World<'_>, tests: &FxHashSet<(FuncId, Key)>, func: FuncId, key: Key, depth: u32) -> bool {
+    let callers = world.callers(func).chunk_by(|a, b| a.func == b.func).map(|calls| calls[0].func);
+    callers.take(CALLERS_MAX).any(|f| tests.contains(&(f, key)) || (depth < 1 && guarded_by_caller(world, tests, f, key, depth + 1)))
 }

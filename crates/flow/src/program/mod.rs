@@ -1,6 +1,7 @@
 //! A whole program: its functions, who calls whom, how functions are entered, and their summaries.
 
 pub mod callback;
+mod callers;
 pub mod components;
 pub mod contexts;
 mod entry_point;
@@ -12,6 +13,7 @@ mod releases;
 pub mod tables;
 mod ways;
 
+pub use callers::{Caller, Callers};
 pub use entry_point::{EntryPoint, start_state, strictest};
 pub use releases::Release;
 pub use ways::{Hub, Taken};
@@ -33,6 +35,8 @@ pub struct World<'a> {
     pub funcs: Vec<Body>,
     /// Per function: the operations that call functions of the tree, sorted by operation.
     pub callees: Vec<Box<[(OpId, Callees)]>>,
+    /// The same upwards, once somebody asks.
+    pub upwards: OnceLock<Callers>,
     pub summaries: Vec<OnceLock<Summary>>,
     /// First approximations for functions that call each other in a circle.
     pub drafts: FxHashMap<FuncId, OnceLock<Summary>>,
@@ -63,6 +67,11 @@ impl<'a> World<'a> {
     pub fn callees(&self, func: FuncId, op: OpId) -> Option<&Callees> {
         let all = &self.callees[func.index()];
         all.binary_search_by_key(&op, |c| c.0).ok().map(|i| &all[i].1)
+    }
+
+    /// The calls that reach a function, sorted by caller and operation.
+    pub fn callers(&self, func: FuncId) -> &[Caller] {
+        self.upwards.get_or_init(|| Callers::new(&self.callees)).of(func)
     }
 
     /// The model's entry for a call by name, unless a body in the tree is to be believed instead.

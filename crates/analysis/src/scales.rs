@@ -1,0 +1,134 @@
+//! Weighs a claim against what the rest of the program says: drops it, lowers it, or leaves it as it is.
+//!
+//! Every step is one reason for which claims of checks turned out wrong, and says so in the finding.
+
+use crate::checker::{Maturity, Tree};
+use crate::claim::{Claim, Left};
+use crate::options::Options;
+use crate::tree::{in_no_setting, two_architectures};
+use cuthere_base::Confidence;
+use cuthere_flow::body::Record;
+use cuthere_flow::index::{Deed, Giver, Handovers, Lifetimes};
+use cuthere_flow::program::contexts::Part;
+use cuthere_flow::summary::FuncId;
+use rustc_hash::FxHashSet;
+use std::cell::OnceCell;
+
+/// What claims are weighed against.
+pub(crate) struct Scales<'t> {
+    tree: &'t Tree<'t>,
+    handovers: &'t Handovers,
+    options: &'t Options,
+    /// The whole tree's knowledge is at hand, though only a part is read.
+    indexed: bool,
+    /// The records whose objects somebody frees, once somebody asks.
+    freed: OnceCell<FxHashSet<Record>>,
+}
+
+impl<'t> Scales<'t> {
+    pub fn new(tree: &'t Tree<'t>, handovers: &'t Handovers, options: &'t Options, indexed: bool) -> Scales<'t> {
+        Scales { tree, handovers, options, indexed, freed: OnceCell::new() }
+    }
+
+    /// Whether a claim is about code that was asked for, and that can exist.
+    pub fn asked(&self, claim: &Claim) -> bool {
+        let (world, f) = (self.tree.world, claim.at.0);
+        let active = || world.program.function_ref(f.0).is_none_or(|r| world.program.item(r).active);
+        self.options.covers(world.path(f))
+            && (active() || !in_no_setting(world.program, world.func(f)))
+            && !two_architectures(claim.steps.iter().map(|s| world.path(s.func)))
+    }
+
+    /// Gives a claim the confidence that it deserves; `false`: it does not hold.
+    pub fn weigh(&self, claim: &mut Claim, maturity: Maturity) -> bool {
+        self.by_habit(claim);
+        self.by_arguments(claim);
+        if claim.left.is_some_and(|left| !self.by_other_half(claim, left)) || !self.by_lives(claim) {
+            return false;
+        }
+        self.by_callers(claim);
+        if self.cut_off(claim) {
+            claim.confidence = claim.confidence.min(Confidence::Medium);
+        }
+        // High means that the check's precision was measured and is that good.
+        if maturity == Maturity::Trial {
+            claim.confidence = claim.confidence.min(Confidence::Medium);
+        }
+        true
+    }
+
+    /// What most code does with a pointer of the same origin.
+    fn by_habit(&self, claim: &mut Claim) {
+        let Some(belief) = &claim.belief else { return };
+        let world = self.tree.world;
+        let (confidence, said) = belief.weigh(self.tree.habits);
+        // Who else uses a function of another folder was not read.
+        let unread = match belief.giver {
+            Giver::Function(f) if !self.indexed && !world.func(f).is_static && !self.options.covers(world.path(f)) => Some(f),
+            _ => None,
+        };
+        claim.confidence = confidence;
+        claim.assumes.extend(said);
+        if let Some(f) = unread.filter(|_| confidence == Confidence::High) {
+            claim.confidence = Confidence::Medium;
+            claim.assumes.push(format!("other uses of {}() were not read", world.func(f).name));
+        }
+    }
+
+    fn by_arguments(&self, claim: &mut Claim) {
+        if claim.handed.is_some_and(|param| self.tree.arguments.all_hand_objects(claim.at.0, param)) {
+            lower(claim, format!("every caller of {}() hands an object", self.tree.world.func(claim.at.0).name));
+        }
+    }
+
+    /// Who does the other half of what is left of a lock.
+    fn by_other_half(&self, claim: &mut Claim, left: Left) -> bool {
+        if left.falls && left.by.is_some_and(|by| !self.handovers.is_completed(by)) {
+            return false;
+        }
+        let (world, f) = (self.tree.world, claim.at.0);
+        if let Some(by) = self.handovers.other_half(world, f, left.class, left.kept) {
+            lower(claim, format!("{}() does not do the other half", world.func(by).name));
+            return !left.falls;
+        }
+        if !self.options.paths.is_empty() && !world.func(f).is_static && world.callers(f).is_empty() {
+            lower(claim, format!("callers of {}() were not read", world.func(f).name));
+        }
+        true
+    }
+
+    /// Whether somebody frees such objects.
+    fn by_lives(&self, claim: &Claim) -> bool {
+        claim.lives.is_none_or(|record| self.freed.get_or_init(|| freed_records(self.tree.lifetimes)).contains(&record))
+    }
+
+    /// Whether a caller may hold a lock, or be in a section, when it calls the function.
+    fn by_callers(&self, claim: &mut Claim) {
+        if !claim.alone || claim.confidence == Confidence::Low {
+            return;
+        }
+        let entered = self.tree.contexts().entered(claim.at.0);
+        let protected = [&entered.certain, &entered.perhaps].iter().any(|way| {
+            way.reached() && (!way.locks.is_empty() || [Part::Rcu, Part::Bh, Part::Irq, Part::Preempt].iter().any(|&part| way.part(part).1))
+        });
+        if protected {
+            lower(claim, "no lock or read-side section of a caller protects it".to_owned());
+        }
+    }
+
+    /// Whether not everything was followed in one of the functions that a claim speaks of: what else happens there is not known.
+    fn cut_off(&self, claim: &Claim) -> bool {
+        let cut = |f: FuncId| self.tree.world.summary(f).is_some_and(|s| s.truncated);
+        cut(claim.at.0) || claim.steps.iter().any(|step| cut(step.func))
+    }
+}
+
+fn lower(claim: &mut Claim, assumed: String) {
+    claim.confidence = Confidence::Low;
+    claim.assumes.push(assumed);
+}
+
+fn freed_records(lifetimes: &Lifetimes) -> FxHashSet<Record> {
+    let ends = |deed: Deed| matches!(deed, Deed::Free | Deed::FreeLater);
+    lifetimes.functions().into_iter().flat_map(|f| lifetimes.own(f)).filter(|u| ends(u.deed)).map(|u| u.object).collect()
+}
