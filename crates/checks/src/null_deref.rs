@@ -31,15 +31,17 @@
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
 //!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a test of that pointer alone earlier on the path, with the
-//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result, or what
-//!   was loaded into a variable, that is dereferenced on every way to its test; an operation
-//!   that the table at hand leaves out, or one of the tables of this file, where a sibling is tested.
+//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result that
+//!   may be NULL, or an RCU-protected pointer, that is dereferenced on every way to its test; a member of a new object that is used before this function
+//!   sets it; an operation that a table called by its name leaves out.
 //! * **low**: what was wrong more often than right when it was looked up. NULL that a body returns though few others test for it: most callers know
 //!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it, or as the other arm
 //!   of a conversion (`p ? to_x(p) : NULL`). A test that is one part of a larger condition, that only chooses a value, or that a macro makes, with the
-//!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. An argument that is tested after its
-//!   use, for the same reason, or a pointer in memory. Members that most others test: each has its own reason to know.
-//!   An argument of a static function whose every caller hands an object. Zeroed members on paths that were merged. Tests, and programs in user space.
+//!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its use,
+//!   for the same reason. A variable, by a test of the memory that it was loaded from: that asks for what happened since. Members that most others test:
+//!   each has its own reason to know. An argument of a static function whose every caller hands an object. Other zeroed members: they were nearly always
+//!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, bytes that were
+//!   pulled, a reference to what the caller holds). Tests, and programs in user space.
 //! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and calls that also answered through a variable that was
 //!   tested.
 //!
@@ -50,9 +52,12 @@
 //! asks. Error pointers are another matter. Which element of an array holds NULL is not followed. Of pointers in memory that a callee dereferences, those
 //! that its caller has just set or tested count, one call chain within a file deep.
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
+mod contract;
+mod members;
+
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Expr, OpId, OpKind, Target};
+use cuthere_flow::body::{BlockId, Body, Expr, ExprId, OpId, OpKind, Target};
 use cuthere_flow::engine::event::{Access, EventKind, NullCause};
 use cuthere_flow::engine::{Event, Path, null_return};
 use cuthere_flow::index::{Belief, Giver};
@@ -69,7 +74,7 @@ pub(crate) const CHECK: Check = Check {
     },
     start: Some(|_, _| Box::<NullDeref>::default()),
     entered: false,
-    tree: Some(members),
+    tree: Some(members::judge),
 };
 
 #[derive(Default)]
@@ -89,7 +94,7 @@ impl Checker for NullDeref {
                 Some(NullCause::Zeroed) => zeroed(path, event, access),
                 Some(NullCause::LeftOut { table, known, own }) => {
                     // Of objects that other files make, these know which operations they have.
-                    left_out(path, event, access, table, known).map(|c| if own { c } else { c.sure(Confidence::Low) })
+                    left_out(path, event, access, table, known, own)
                 }
                 Some(NullCause::Field(..)) | None => None,
             },
@@ -156,7 +161,11 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         .access(path, event, access, &name)
         .assume(assumed)
         .assume_all(place.map(str::to_owned));
-    Some(claim.identity(format!("{callee} {name}")).cause(call).believe(belief))
+    let claim = claim.identity(format!("{callee} {name}")).cause(call);
+    match world.model.entry(callee).and_then(|e| contract::cannot_fail(path, call, e)) {
+        Some(why) => Some(claim.sure(Confidence::Low).assume(why)),
+        None => Some(claim.believe(belief)),
+    }
 }
 
 /// A pointer that this path has found to be NULL, or set to it.
@@ -183,17 +192,19 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         // decisions most often go together with it.
         let local = access.text.and_then(|e| path.body.loaded_local(e));
         let always = local.is_some_and(|l| path.always_null(l));
-        // What a conversion gives for NULL (`p ? to_x(p) : NULL`) is there for others.
-        let decided = !indirect && path.decided_by_arguments() && local.is_none_or(|l| path.set_to_null(l));
+        // What a conversion gives for NULL (`p ? to_x(p) : NULL`) is there for others; it has no name.
+        let decided = !indirect && path.decided_by_arguments() && local.is_some_and(|l| path.set_to_null(l));
         let confidence = if always || decided { Confidence::Medium } else { Confidence::Low };
         let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
         return literal.then(|| claim.sure(confidence).weakness(weak));
     };
     let plain = !path.left_loop() && !path.state.merged && event.unconditional(path.world);
     let (sure, tied) = (test.fresh && plain, indirect && !(test.independent && plain));
+    // A variable that was loaded before is not asked for by looking at the memory again: that asks for what happened in between.
+    let elsewhere = test.in_memory && access.text.is_some_and(|e| path.body.loaded_local(e).is_some());
     // What was decided since about anything but arguments goes together with the test more often than not.
     let since = !sure && !test.independent;
-    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since {
+    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since || elsewhere {
         Confidence::Low
     } else if !sure || path.handed_by_callers(access.pointer).is_some() {
         Confidence::Medium
@@ -212,7 +223,12 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
         _ => None,
     };
     let name = path.body.text(access.text.or_else(argument)?);
-    let confidence = if path.state.merged { Confidence::Low } else { Confidence::Medium };
+    // Looked up, it was nearly always stored through another name of the object, or by a callee that was told where: unless it is stored later.
+    let later = path.body.all_ops().any(|(op, o)| match o.kind {
+        OpKind::Store { place, .. } => op > event.op && path.body.text(place) == name,
+        _ => false,
+    });
+    let confidence = if later && !path.state.merged { Confidence::Medium } else { Confidence::Low };
     let claim = known_claim(path, event, &name).access(path, event, access, &name).sure(confidence);
     let claim = claim.assume(format!("`{name}` is zero from the allocation on, and nothing was stored there"));
     Some(claim.weakness(words::weak_place(path.world, path.func)))
@@ -220,14 +236,26 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
 
 /// An operation that a table leaves out is called: the table at hand, or one of those that the object may have, where a sibling of the operation was
 /// tested before.
-fn left_out(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, table: Symbol, known: bool) -> Option<Claim> {
-    let name = path.body.text(access.text?);
+fn left_out(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, table: Symbol, known: bool, own: bool) -> Option<Claim> {
+    let called = access.text?;
+    let name = path.body.text(called);
     let (member, sibling) = path.sibling_tested(access.pointer)?;
     let sibling = if known { None } else { Some(sibling?) };
     let message = format!("`{name}` may be NULL and is called: `{table}` leaves `{member}` out");
-    let claim = Claim::here(path, event, Confidence::Medium, message).step(path.func, event.loc, format!("calls `{name}`"));
+    // Who reaches a table through a pointer has most often made sure of it elsewhere.
+    let confidence = if own && names_table(path.body, called) { Confidence::Medium } else { Confidence::Low };
+    let claim = Claim::here(path, event, confidence, message).step(path.func, event.loc, format!("calls `{name}`"));
     let siblings = sibling.map(|s| format!("`{s}` is tested before it is called, so `{member}` may be missing as well"));
     Some(claim.identity(format!("left out {member}")).assume_all(siblings).weakness(words::weak_place(path.world, path.func)))
+}
+
+/// Whether what is called is written as a member of a variable.
+fn names_table(body: &Body, called: ExprId) -> bool {
+    match body.expr(called) {
+        Expr::Load(place, _) => names_table(body, place),
+        Expr::Field { base, .. } => matches!(body.expr(base), Expr::Global(_)) || names_table(body, base),
+        _ => false,
+    }
 }
 
 fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
@@ -243,11 +271,16 @@ fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: Bl
     let &(_, op) = path.state.derefs.iter().find(|d| d.0 == value)?;
     let deref = path.body.op(op)?;
     let (text, what) = words::accessed(path.body, op, None)?;
-    // Looked up, nearly all tests of arguments, and of what arguments lie in, were made for safety's sake; others may have changed what lies in memory.
+    // Looked up, nearly all such tests were made for safety's sake: only what a call may give as NULL, or what somebody
+    // else may take away at any time, needs one.
     let root = path.values.pointer_root(value);
-    let argument = path.values.param(root, path.body.params).is_some() || matches!(path.values.get(root), Value::Container(..));
-    let in_memory = path.member(value).is_some() && path.variable(value).is_none();
-    let confidence = if argument || in_memory { Confidence::Low } else { Confidence::Medium };
+    let call = path.values.call(root);
+    let published = |call: OpId| match path.body.op(call).map(|op| op.kind) {
+        Some(OpKind::Call { target: Target::Name(name), .. }) => path.world.model.entry(name).is_some_and(|e| e.rcu_read),
+        _ => false,
+    };
+    let needed = call.is_some_and(|call| published(call) || null_return(path.world, path.func, call).is_some());
+    let confidence = if needed { Confidence::Medium } else { Confidence::Low };
     let claim = Claim::here(path, event, confidence, format!("`{text}` is dereferenced before it is tested for NULL"))
         .step(path.func, deref.loc, what)
         .step(path.func, event.loc, format!("tests `{text}` for NULL"))
@@ -255,31 +288,4 @@ fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: Bl
         .identity(format!("late {text}"));
     let claim = claim.unless_handed(path.handed_by_callers(value)).weakness(words::weak_place(path.world, path.func));
     Some(claim.about(op).at(path.func, deref.loc))
-}
-
-/// Members that nearly everybody in their folder tests, dereferenced without a test.
-fn members(tree: &Tree<'_>, claims: &mut Claims) {
-    tree.members.unchecked(tree.world, |func, u, habit| {
-        if let Some(claim) =
-            u.dereferenced.and_then(|(op, argument)| untested_member(tree.world, func, op, argument, (u.record.tag(), u.member)))
-        {
-            let world = tree.world;
-            let storer = habit.storer.map(|f| (world.func(f), world.path(f)));
-            let tester = habit.tester.map(|(f, block)| (world.func(f), world.path(f), world.func(f).block(block).loc.line));
-            let count = format!("{} of {} functions that use this member test it for NULL", habit.tested, habit.tested + habit.untested);
-            let stored = storer.map(|(f, path)| format!("`{}` may store NULL there ({path}:{})", f.name, f.loc.line));
-            let tested = tester.map(|(f, path, line)| [count, format!("`{}` tests it ({path}:{line})", f.name)]);
-            claims.add(claim.assume_all(stored).assume_all(tested.into_iter().flatten()));
-        }
-    });
-}
-
-fn untested_member(world: &World<'_>, func: FuncId, op: OpId, argument: Option<u8>, (record, member): (&str, Symbol)) -> Option<Claim> {
-    let body = world.func(func);
-    let made = body.op(op)?;
-    let (text, step) = words::accessed(body, op, argument)?;
-    let message = format!("`{text}` is dereferenced untested; `{member}` of `struct {record}` may be NULL");
-    Some(
-        Claim::new(op, (func, made.loc), Confidence::Low, message).step(func, made.loc, step).identity(format!("member {record}.{member}")),
-    )
 }

@@ -435,6 +435,8 @@ pub struct Entry {
     pub irq_off_ok: bool,
     /// A call of this function by the same file allows it in every context.
     pub excused_by: Option<Symbol>,
+    /// Where one of these was called before for the same argument 0, or has made it, it does not fail: there is room, the bytes are there.
+    pub vouched_by: Vec<Symbol>,
     /// The result is an RCU-protected pointer (`rcu_dereference`).
     pub rcu_read: bool,
     /// The section that it must be called in, if nothing but that section will do.

@@ -300,6 +300,7 @@ fn entry(row: EntryRow) -> Entry {
         asks: row.asks.map(|word| word.0),
         irq_off_ok: row.irq_off_ok,
         excused_by: row.excused_by.map(|word| word.0),
+        vouched_by: row.vouched_by.map(|word| word.0.0).unwrap_or_default(),
         rcu_read: row.rcu_read,
         publishes: row.publishes,
         tests: row.tests.map(|word| word.0),

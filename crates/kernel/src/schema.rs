@@ -120,6 +120,7 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub irq_off_ok: bool,
     pub excused_by: Option<W<Symbol>>,
+    pub vouched_by: Option<W<Names>>,
     #[serde(default)]
     pub rcu_read: bool,
     pub needs: Option<W<Section>>,

@@ -61,6 +61,8 @@ pub struct NullTest {
     pub compound: bool,
     /// Whatever was decided since concerns arguments as they were handed.
     pub independent: bool,
+    /// What was asked is a place in memory, not a variable.
+    pub in_memory: bool,
 }
 
 /// One path at one moment.
@@ -111,7 +113,18 @@ impl<'p> Path<'p, '_> {
             independent: self.decisions().take_while(|d| *d != step).all(|d| self.about_argument(d)),
             chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
             compound: self.part_of_condition(step.block, [then, els]) || !self.asks_alone(cond),
+            in_memory: self.asks_memory(cond),
         })
+    }
+
+    /// Whether a condition asks for what lies in memory, and for nothing else.
+    fn asks_memory(&self, cond: ExprId) -> bool {
+        match self.body.expr(cond) {
+            Expr::Load(place, _) => !matches!(self.body.expr(place), Expr::Local(_)),
+            Expr::Un(UnOp::Not, a) => self.asks_memory(a),
+            Expr::Bin(BinOp::Eq | BinOp::Ne, a, b) => self.asks_memory(a) || self.asks_memory(b),
+            _ => false,
+        }
     }
 
     /// Whether a block ends in nothing but a test of one pointer.
