@@ -170,7 +170,9 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
 
 /// A pointer that this path has found to be NULL, or set to it.
 fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
-    let name = access.text.map_or_else(|| path.pointer_name(access, None, Symbol::EMPTY), |e| path.body.text(e));
+    let handed = || access.argument.and_then(|i| path.argument_text(event.op, i)).filter(|text| !text.contains('…'));
+    let written = access.text.map(|e| path.body.text(e)).or_else(handed);
+    let name = written.unwrap_or_else(|| path.pointer_name(access, None, Symbol::EMPTY));
     let literal = matches!(path.values.get(access.pointer), Value::Int(_));
     if access.text.is_some_and(|e| matches!(path.body.expr(e), Expr::Int(_))) {
         // Written so: to learn where a member lies.

@@ -102,6 +102,8 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
             places.filter_map(|(file, line)| lines.get(file, line)).flat_map(|line| [line, b"\n".to_vec()].concat()).collect();
         maintainers.of(&finding.file, &text).all().map(str::to_owned).collect()
     };
+    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
+    cuthere_report::point(&mut findings, &|file, line| lines.get(file, line));
     if !inputs.outside.is_empty() {
         findings.iter_mut().for_each(|finding| show(finding, &inputs));
     }

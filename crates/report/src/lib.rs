@@ -11,6 +11,7 @@ mod group;
 mod html;
 mod json;
 mod order;
+mod point;
 mod sarif;
 mod summary;
 mod text;
@@ -23,6 +24,7 @@ pub use group::{Group, group};
 pub use html::{About, Page, html, pages};
 pub use json::{json_lines, json_lines_for};
 pub use order::{Tally, sort};
+pub use point::point;
 pub use sarif::{Origin, sarif};
 pub use text::{Palette, Shown, recipients, text};
 
