@@ -117,7 +117,7 @@ fn with_reports<R>(
     let (keep, index) = if whole { (keep, None) } else { (None, keep) };
 
     progress.stage("outline", source.len() as u64);
-    let program = outline(source, model, options);
+    let mut program = outline(source, model, options);
     clock.lap(&mut stats, "outline");
 
     progress.stage("bodies", program.files.iter().filter(|f| !f.items.is_empty()).count() as u64);
@@ -154,6 +154,11 @@ fn with_reports<R>(
     stats.functions_asked = (0..program.files.len() as u32).map(FileId).filter(asked).map(|f| program.functions(f).len() as u64).sum();
     stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
 
+    let gfp_reclaim = gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]);
+    let gfp_nofail = gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]);
+    // Nothing is preprocessed any more.
+    program.release_texts();
+
     progress.stage("paths", own as u64);
     let mut world = World {
         program: &program,
@@ -168,8 +173,8 @@ fn with_reports<R>(
         bound: links.bound,
         tables,
         excused: links.excused,
-        gfp_reclaim: gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]),
-        gfp_nofail: gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]),
+        gfp_reclaim,
+        gfp_nofail,
         preemption,
     };
     let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));

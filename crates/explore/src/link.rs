@@ -359,18 +359,17 @@ impl<'p> Linker<'p> {
         let addr = match self.by_global.get(&key) {
             Some(&addr) => addr,
             None => {
-                let size = init.as_ref().map_or(size, |i| size_of(self.program, i.ty).min(1 << 24) as u32).max(size);
+                let size = init.as_ref().map_or(u64::from(size), |i| size_of(self.program, i.ty)).max(u64::from(size));
                 let size = if size == 0 { 256 } else { size };
                 let own = init.as_ref().is_some_and(|i| i.is_thread_local) && self.plain;
-                let copies: Vec<u64> =
-                    (0..if own { THREADS_MAX } else { 1 }).map(|_| self.mem.add_global(vec![0; size as usize])).collect();
+                let copies: Vec<u64> = (0..if own { THREADS_MAX } else { 1 }).map(|_| self.mem.add_zeroed_global(size)).collect();
                 let addr = copies.first().copied().unwrap_or(0);
                 self.by_global.insert(key, addr);
                 copies.iter().for_each(|&copy| self.name_global(copy, name, init.as_ref().map(|i| i.ty)));
                 // The linker's own symbols, and what is defined in files that nobody reads.
                 if !self.plain && init.as_ref().is_none_or(|i| i.is_extern) && !self.is_known(name) {
                     let id = self.guesses.about(name.as_str());
-                    copies.iter().for_each(|&copy| self.mem.guess_image(copy, 0, size, id));
+                    copies.iter().for_each(|&copy| self.mem.guess_image(copy, 0, u32::try_from(size).unwrap_or(u32::MAX), id));
                 }
                 if let Some(value) = self.customary(from, name)
                     && let Some(image) = self.mem.image_mut(addr)
@@ -573,8 +572,7 @@ impl<'p> Linker<'p> {
                 base.wrapping_add(off as u64) as i64
             }
             ConstValue::Compound { ty, entries } => {
-                let size = size_of(self.program, *ty).clamp(1, 1 << 24);
-                let object = self.mem.add_global(vec![0; size as usize]);
+                let object = self.mem.add_zeroed_global(size_of(self.program, *ty).max(1));
                 self.fill(object, file, *ty, entries);
                 if matches!(self.program.types.kind(entry.ty), TyKind::Record(_) | TyKind::Array { .. }) {
                     let bytes = self.mem.image_mut(object)?.clone();

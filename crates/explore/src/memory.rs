@@ -23,6 +23,8 @@ const SLOTS: u64 = 1 << (SPACE_BITS - SLOT_BITS);
 pub const POISON: u8 = 0x5a;
 /// How many CPUs there are.
 pub const CPUS: u32 = 4;
+/// Places of globals that one without room takes up at most.
+const MISSING_MAX: u64 = 1 << 12;
 /// Slots between two globals: room for one copy per CPU.
 const GLOBAL_SLOTS: u64 = 16;
 /// The most bytes that one execution may allocate.
@@ -187,6 +189,8 @@ pub struct Memory {
     images: Vec<Image>,
     /// Bytes of all images, and of those that there was no room for.
     image_bytes: usize,
+    /// There was no room for some global.
+    pub lacks: bool,
     pub learned: Learned,
     /// Set while several threads run.
     pub concurrent: bool,
@@ -254,6 +258,24 @@ impl Memory {
         self.guessed.reset();
         self.concurrent = false;
         self.exhausted = false;
+    }
+
+    /// Adds a global that is all zero; its address holds for all executions.
+    pub fn add_zeroed_global(&mut self, size: u64) -> u64 {
+        // What there is no room for is not made either.
+        let room = if size > ARENA_MAX as u64 { ARENA_MAX + 1 } else { size as usize };
+        self.image_bytes += room;
+        let missing = room > ARENA_MAX || self.image_bytes > IMAGES_MAX;
+        let bytes = if missing { Vec::new() } else { vec![0; room] };
+        let id = self.images.len() as u64;
+        self.images.push(Image { bytes, site: NONE.alloc, missing, guessed: Vec::new() });
+        if missing {
+            // Nothing else lies where it would.
+            let more = (size >> SLOT_BITS).div_ceil(GLOBAL_SLOTS).min(MISSING_MAX);
+            self.images.extend((0..more).map(|_| Image { bytes: Vec::new(), site: NONE.alloc, missing, guessed: Vec::new() }));
+            self.lacks = true;
+        }
+        global_addr(id, 0)
     }
 
     /// Adds a global; its address holds for all executions.

@@ -231,3 +231,18 @@ fn a_callback_of_the_same_cpu_comes_before_what_ran_before_its_creator() {
     let outcome = explore_tree(&[("include/all.h", header)], text, &Options::default());
     assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("use-after-free"), "{:?}", outcome.unsupported);
 }
+
+#[test]
+fn every_value_of_a_wide_choice_is_tried_or_the_bound_is_named() {
+    let text = |n: &str, assertion: &str| {
+        format!(
+            "static void f(void *u)\n{{\n\tlong v = cuthere_choose({n});\n\tcuthere_assert({assertion});\n}}\nvoid scenario(void)\n{{\n\tcuthere_task(0, f, NULL);\n}}\n"
+        )
+    };
+    assert_eq!(fault(&run(&text("1000", "v != 500"))), Some("assertion"));
+    none(&run(&text("1000", "v < 1000")));
+    let options = Options { time: std::time::Duration::from_millis(200), ..Options::default() };
+    let beyond = with(&options, &text("1UL << 40", "1"));
+    assert_eq!(beyond.kind, OutcomeKind::Unknown);
+    assert!(beyond.bounds.contains("choices"), "{:?}", beyond.bounds);
+}

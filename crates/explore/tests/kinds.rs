@@ -217,3 +217,14 @@ fn reads_that_decide_nothing_are_reads() {
     assert_eq!(copy.faults.first().map(|f| f.fault.kind.id()), Some("data-race"));
     assert_eq!(races(&beside("_Atomic(int *) g;\nint x;", "g = &x;", "if (g) {\n\t}")).kind, OutcomeKind::None);
 }
+
+#[test]
+fn a_global_without_room_is_a_bound_and_no_fault() {
+    for size in ["[1 << 25]", "[100000][10000]"] {
+        let last = if size.starts_with("[1 <") { "(1 << 25) - 1" } else { "99999][9999" };
+        let outcome =
+            run(&format!("int other;\nint big{size};\nint main(void)\n{{\n\tbig[{last}] = 1;\n\tassert(!other);\n\treturn 0;\n}}\n"));
+        assert_eq!(outcome.kind, OutcomeKind::Unknown, "{size}");
+        assert!(outcome.bounds.contains("memory"), "{size}: {:?}", outcome.bounds);
+    }
+}

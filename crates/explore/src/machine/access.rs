@@ -4,7 +4,7 @@ use super::*;
 
 impl Machine<'_> {
     pub(crate) fn bad(&mut self, t: usize, bad: Bad, addr: u64, write: bool) {
-        if self.link.mem.exhausted {
+        if self.link.mem.exhausted || self.link.mem.lacks && bad == Bad::Wild {
             // An address that could not be given is no fault of the program.
             self.bounds.insert("memory");
             self.cut(t);

@@ -101,7 +101,11 @@ impl Machine<'_> {
             Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
             Prim::ListAddValid | Prim::ListDelValid => self.list_footprint(t, prim, site),
             Prim::Choose => {
-                self.threads[t].choices = if site.args.is_empty() { 2 } else { a(self, 0).clamp(1, 64) as u16 };
+                let asked = if site.args.is_empty() { 2 } else { a(self, 0).max(1) };
+                self.threads[t].choices = u16::try_from(asked).unwrap_or_else(|_| {
+                    self.bounds.insert("choices");
+                    u16::MAX
+                });
                 Ok(())
             }
             Prim::Exit(false) => {
