@@ -40,9 +40,10 @@
 //!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its use,
 //!   for the same reason. A variable, by a test of the memory that it was loaded from: that asks for what happened since. Members that most others test:
 //!   each has its own reason to know. An argument of a static function whose every caller hands an object. Other zeroed members: they were nearly always
-//!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, bytes that were
-//!   pulled, a reference to what the caller holds). Tests, and programs in user space.
-//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and calls that also answered through a variable that was
+//!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, or in
+//!   one that is filled further before the use; bytes that were pulled; a look-up that was made before; a reference to what the caller holds; elements that a
+//!   loop takes as long as there are some). What a callee does only sometimes with a pointer that was found NULL. Tests, and programs in user space.
+//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), look-ups by constants alone, and calls that also answered through a variable that was
 //!   tested.
 //!
 //! ## What it assumes and misses
@@ -62,7 +63,7 @@ use cuthere_flow::engine::event::{Access, EventKind, NullCause};
 use cuthere_flow::engine::{Event, Path, null_return};
 use cuthere_flow::index::{Belief, Giver};
 use cuthere_flow::program::World;
-use cuthere_flow::summary::{FuncId, Summary, Way};
+use cuthere_flow::summary::{FuncId, NullWhy, Summary, Way};
 use cuthere_flow::value::{Value, ValueId};
 
 pub(crate) const CHECK: Check = Check {
@@ -140,6 +141,8 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
     };
     let args = path.body.call_args(args);
     let place = words::weak_place(world, path.func);
+    // What a part of the machine, or of the program, is asked for by a constant is there on those that run this.
+    let fixed = why != NullWhy::Allocation && contract::asks_for_a_constant(path.body, call);
     let lookup = world.model.entry(giver.name(world)).is_some_and(|e| e.lookup);
     let belief = Belief {
         giver,
@@ -147,7 +150,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         outside: args.iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| path.from_outside(l))),
         lookup,
         // What the call left in a variable whose address it got (`err`, a length) may tell of the failure too.
-        weak: place.is_some() || lookup && words::of_one_machine(path) || path.decided_by(call, &path.locals_given(args)),
+        weak: place.is_some() || fixed || lookup && words::of_one_machine(path) || path.decided_by(call, &path.locals_given(args)),
         test: words::is_test_code(world.path(path.func)),
         tested_here: false,
     };
@@ -162,8 +165,9 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         .assume(assumed)
         .assume_all(place.map(str::to_owned));
     let claim = claim.identity(format!("{callee} {name}")).cause(call);
-    match world.model.entry(callee).and_then(|e| contract::cannot_fail(path, call, e)) {
+    match contract::cannot_fail(path, call, event.op) {
         Some(why) => Some(claim.sure(Confidence::Low).assume(why)),
+        None if fixed && (place.is_some() || words::of_one_machine(path)) => Some(claim.sure(Confidence::Low)),
         None => Some(claim.believe(belief)),
     }
 }
@@ -201,12 +205,17 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         return literal.then(|| claim.sure(confidence).weakness(weak));
     };
     let plain = !path.left_loop() && !path.state.merged && event.unconditional(path.world);
-    let (sure, tied) = (test.fresh && plain, indirect && !(test.independent && plain));
+    let (sure, tied) = (test.fresh && plain && event.certain(path.world), indirect && !(test.independent && plain));
+    // What a callee does with it only sometimes, or with an argument that was found NULL before, goes together with other arguments and conditions.
+    let argument = path.values.param(access.pointer, path.body.params).is_some();
+    let handed = !sure && event.way != Way::Here && (argument || !event.certain(path.world));
     // A variable that was loaded before is not asked for by looking at the memory again: that asks for what happened in between.
-    let elsewhere = test.in_memory && access.text.is_some_and(|e| path.body.loaded_local(e).is_some());
+    let elsewhere = test.in_memory && access.text.is_some_and(|e| path.body.loaded_local(e).is_some())
+        || !matches!(path.values.get(access.pointer), Value::Select(..))
+            && access.text.or_else(|| handed_expr(path, event, access)).is_some_and(|e| contract::tests_another(path.body, test.cond, e));
     // What was decided since about anything but arguments goes together with the test more often than not.
     let since = !sure && !test.independent;
-    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since || elsewhere {
+    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since || handed || elsewhere {
         Confidence::Low
     } else if !sure || path.handed_by_callers(access.pointer).is_some() {
         Confidence::Medium
@@ -217,13 +226,18 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
     Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name).weakness(weak))
 }
 
+/// What is handed to the callee that dereferences it.
+fn handed_expr(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<ExprId> {
+    match path.body.op(event.op)?.kind {
+        OpKind::Call { args, .. } => path.body.call_args(args).get(access.argument? as usize).copied(),
+        _ => None,
+    }
+}
+
 /// A member of a new object, used before anything was stored there.
 fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
-    let argument = || match (path.body.op(event.op)?.kind, event.way, access.argument) {
-        // A library function given no bytes to work on does not look.
-        (OpKind::Call { args, .. }, Way::Callee(..), Some(i)) => path.body.call_args(args).get(i as usize).copied(),
-        _ => None,
-    };
+    // A library function given no bytes to work on does not look.
+    let argument = || handed_expr(path, event, access).filter(|_| matches!(event.way, Way::Callee(..)));
     let name = path.body.text(access.text.or_else(argument)?);
     // Looked up, it was nearly always stored through another name of the object, or by a callee that was told where: unless it is stored later.
     let later = path.body.all_ops().any(|(op, o)| match o.kind {

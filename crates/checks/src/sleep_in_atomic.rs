@@ -45,7 +45,7 @@
 //!
 //! ## What it assumes and misses
 //!
-//! Resuming a device is taken to sleep, unless the same file calls `pm_runtime_irq_safe()`. Operations that must not sleep for some arguments only
+//! Resuming a device is taken to sleep, unless the same file calls `pm_runtime_irq_safe()` or the path keeps the device awake already. Operations that must not sleep for some arguments only
 //! (`inode_operations.permission` with `MAY_NOT_BLOCK`) are entered with these. Conditions other than on arguments and locals are taken for possible. Calls through pointers with very many possible targets are
 //! not followed. Interrupts run in threads on `--preempt rt` unless the flags of their request are constants that forbid it.
 

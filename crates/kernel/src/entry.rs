@@ -407,6 +407,8 @@ pub struct Entry {
     pub derefs_inside: Vec<u8>,
     /// Arguments that are neither zero nor NULL nor false where the call returns: it ends a test that fails.
     pub ensures: Vec<u8>,
+    /// Arguments that are not NULL where the result is not zero (a look-up in what argument 0 leads to finds nothing in NULL).
+    pub implies: Vec<u8>,
     /// The argument that says how much of them is looked at; nothing if it is zero.
     pub length: Option<u8>,
     /// Arguments that may be NULL (`kfree`).

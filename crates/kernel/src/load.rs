@@ -153,6 +153,7 @@ impl Loader<'_> {
                 .iter()
                 .chain(&row.derefs_inside)
                 .chain(&row.ensures)
+                .chain(&row.implies)
                 .chain(&row.null_ok)
                 .chain(&row.assigns)
                 .chain(&row.interior)
@@ -284,6 +285,7 @@ fn entry(row: EntryRow) -> Entry {
         derefs,
         derefs_inside: row.derefs_inside,
         ensures: row.ensures,
+        implies: row.implies,
         length: row.length,
         null_ok: row.null_ok,
         assigns: row.assigns,

@@ -94,6 +94,9 @@ pub(crate) struct EntryRow {
     /// Arguments that are not zero, NULL or false where the call returns.
     #[serde(default)]
     pub ensures: Vec<u8>,
+    /// Arguments that are not NULL where the result is not zero.
+    #[serde(default)]
+    pub implies: Vec<u8>,
     pub length: Option<u8>,
     #[serde(default)]
     pub null_ok: Vec<u8>,

@@ -93,9 +93,10 @@ impl Locks {
             return Some((i, Match::Exact));
         }
         // One object has more than one name where it was reached through memory; two arguments are two objects.
-        if let Some(i) =
-            self.held.iter().rposition(|l| l.class == lock.class && l.kind == lock.kind && !distinct(values, l.place, lock.place))
-        {
+        if let Some(i) = self.held.iter().rposition(|l| {
+            // What the function was entered with stands for whatever object its class is about.
+            l.class == lock.class && l.kind == lock.kind && (l.op.is_none() || !distinct(values, l.place, lock.place))
+        }) {
             return Some((i, Match::Class));
         }
         // A pointer to the lock that went through memory: the only one of its kind must be it.

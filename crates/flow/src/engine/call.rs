@@ -140,8 +140,10 @@ impl<O: Observer> Run<'_, '_, O> {
 
         let result = self.values.result(index);
         self.set_aside(index, result, &mut state);
+        let first = out.len();
         if let Some(entry) = entry {
             self.model_call(&call, entry, result, state, out);
+            self.imply(&call, result, first, out);
             return;
         }
         match callees {
@@ -152,6 +154,7 @@ impl<O: Observer> Run<'_, '_, O> {
                         state.learn(result, Interval::NON_ZERO);
                     }
                     self.tree_call(&call, *f, summary, (&gone, &referenced), result, state, out);
+                    self.imply(&call, result, first, out);
                 }
                 None => {
                     self.assign(dst, result, &mut state);
@@ -165,6 +168,30 @@ impl<O: Observer> Run<'_, '_, O> {
                 state.locks.doubtful |= crate::program::naming::names_lock(name);
                 self.assign(dst, result, &mut state);
                 out.push(state);
+            }
+        }
+    }
+
+    /// What a result says of arguments by the model's word: where it is not zero they are not NULL.
+    fn imply(&mut self, call: &Call<'_>, result: ValueId, first: usize, out: &mut SmallVec<[Boxed; 4]>) {
+        let Some(entry) = self.world.model.entry(call.name).filter(|e| call.dst.is_some() && !e.implies.is_empty()) else { return };
+        let args: SmallVec<[ValueId; 2]> = entry.implies.iter().filter_map(|&i| call.values.get(i as usize).copied()).collect();
+        for at in first..out.len() {
+            if args.iter().all(|&v| !out[at].known(self.values, v).may_be_zero()) {
+                continue;
+            }
+            let mut found = match out[at].known(self.values, result).truth() {
+                Some(false) => continue,
+                Some(true) => None,
+                None => Some(out[at].clone()),
+            };
+            let state = found.as_mut().unwrap_or(&mut out[at]);
+            let holds = state.learn(result, Interval::NON_ZERO) && args.iter().all(|&v| self.refine(state, v, Interval::NON_ZERO));
+            if let Some(found) = found {
+                out[at].learn(result, Interval::ZERO);
+                if holds {
+                    out.push(found);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ pub use super::found::FoundObject;
 use crate::body::{BlockId, ExprId, OpId, Record};
 use crate::domain::{Freed, Held, Taken, Wait};
 use crate::program::World;
-use crate::summary::{Condition, FuncId, Way};
+use crate::summary::{Condition, EffectKind, FuncId, Way};
 use crate::value::ValueId;
 use cuthere_base::{Loc, Symbol};
 use cuthere_kernel::{Assert, CallbackOp, CtxPart, Entry, ListOp, PerCpu, RefOp};
@@ -43,6 +43,12 @@ pub struct Event<'e> {
 }
 
 impl Event<'_> {
+    /// Whether the callee that it is in cannot return without it; of what happens here, yes.
+    pub fn certain(&self, world: &World<'_>) -> bool {
+        let Way::Callee(f, id) = self.way else { return true };
+        world.summary(f).and_then(|s| s.effect(id)).is_some_and(|e| e.always || matches!(e.kind, EffectKind::DerefMember { .. }))
+    }
+
     /// Whether it happens on every path through the callee that it is in; of what happens here, yes.
     pub fn unconditional(&self, world: &World<'_>) -> bool {
         let Way::Callee(f, id) = self.way else { return true };

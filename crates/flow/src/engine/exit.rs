@@ -99,7 +99,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 OpKind::Store { place, value: v } => {
                     value(v, &mut bits);
                     let whole = matches!(self.body.expr(place), Expr::Deref(v) if self.body.loaded_local(v).is_some());
-                    if !whole {
+                    if !whole && !self.behind_a_load(place) {
                         self.body.locals_in(place, &mut |l| {
                             if l.0 < all {
                                 bits |= 1 << l.0
@@ -134,6 +134,20 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         bits
+    }
+
+    /// Whether a place lies in memory that a pointer in memory leads to (`(*out)->n`): what the first pointer points to stays as it is.
+    fn behind_a_load(&self, place: ExprId) -> bool {
+        let mut at = place;
+        loop {
+            at = match self.body.expr(at) {
+                Expr::Field { base, .. } | Expr::Index { base, .. } => base,
+                Expr::Deref(v) => {
+                    return matches!(self.body.expr(v), Expr::Load(from, _) if !matches!(self.body.expr(from), Expr::Local(_)));
+                }
+                _ => return false,
+            };
+        }
     }
 
     /// Whether a path has written a place relative to an argument.

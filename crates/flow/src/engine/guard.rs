@@ -96,6 +96,23 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// The same of a value that was chosen by other bits (`p->flags & F ? BIT : 0`).
+    fn bits_of_choice(&mut self, value: ValueId, mask: i64, state: &State) -> Bits {
+        let Value::Select(by, then, els) = self.values.get(value) else { return self.bits(value, mask, state, 0) };
+        let whole = state.known(self.values, value).value().is_some();
+        let (then, els) = (self.bits(then, mask, state, 1), self.bits(els, mask, state, 1));
+        match (then, els, self.values.get(by)) {
+            (Bits::Set, Bits::Clear, Value::Bin(BinOp::And, word, m)) if !whole => match self.values.get(m) {
+                Value::Int(m) => match self.bits(word, m, state, 1) {
+                    Bits::Own(subject) => Bits::Chosen(subject, m),
+                    known => known,
+                },
+                _ => Bits::Unknown,
+            },
+            _ => self.bits(value, mask, state, 0),
+        }
+    }
+
     /// A callee's condition in terms of this call: `None` if it cannot hold, else what remains as a condition for own callers.
     pub(super) fn translate(&mut self, guard: &Guard, args: &[ValueId], state: &State) -> Option<Guard> {
         let mut own = Guard::new();
@@ -117,9 +134,10 @@ impl<O: Observer> Run<'_, '_, O> {
                         own.push((subject, test));
                     }
                 }
-                Test::AnyBit(mask) => match self.bits(value, mask, state, 0) {
+                Test::AnyBit(mask) => match self.bits_of_choice(value, mask, state) {
                     Bits::Clear => return None,
                     Bits::Own(subject) => own.push((subject, test)),
+                    Bits::Chosen(subject, by) => own.push((subject, Test::AnyBit(by))),
                     Bits::Set => {}
                     Bits::Unknown => {
                         if mask == self.world.gfp_reclaim {
@@ -185,5 +203,7 @@ pub(super) enum Bits {
     Clear,
     /// As callers know.
     Own(Subject),
+    /// As some of these bits are, which callers know.
+    Chosen(Subject, i64),
     Unknown,
 }

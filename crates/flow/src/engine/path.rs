@@ -47,6 +47,7 @@ impl From<(Record, Symbol)> for VariableOf {
 /// The decision by which a path knows a pointer to be NULL.
 pub struct NullTest {
     pub loc: Loc,
+    pub cond: ExprId,
     /// The condition as written, and how it came out.
     pub text: String,
     pub taken: bool,
@@ -106,6 +107,7 @@ impl<'p> Path<'p, '_> {
         let Term::Branch { cond, then, els } = block.term else { return None };
         Some(NullTest {
             loc: block.loc,
+            cond,
             text: self.body.text(cond),
             taken: step.taken,
             in_macro: !block.origin.is_empty(),

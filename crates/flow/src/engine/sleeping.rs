@@ -113,6 +113,9 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     fn entry_sleep(&mut self, at: OpId, entry: &Entry, args: &[ValueId], state: &State, ways: &mut SmallVec<[SleepWay; 2]>) {
+        if self.counted_already(entry, args, state) {
+            return;
+        }
         // What ends a section is not where it went wrong.
         let excused = entry.excused_by.is_some_and(|by| self.world.excused.contains(&(self.body.file, by)));
         if !entry.releases.is_empty() || excused {
@@ -181,6 +184,16 @@ impl<O: Observer> Run<'_, '_, O> {
         if sleeps {
             ways.push(way(guard, wait));
         }
+    }
+
+    /// Whether a call only changes a count (of uses, say) that this path keeps above zero by itself: nothing has to be waited for then.
+    fn counted_already(&self, entry: &Entry, args: &[ValueId], state: &State) -> bool {
+        let counts = |r: &&cuthere_kernel::RefEffect| !r.counter.is_empty();
+        let Some(effect) = entry.refs.iter().find(counts).filter(|_| !state.objects.references.is_empty()) else { return false };
+        let Some(&pointer) = args.get(effect.argument as usize) else { return false };
+        let least = if effect.op == RefOp::Put { 2 } else { 1 };
+        let same = |t: &&crate::domain::Taken| t.counter == effect.counter && t.pointer == pointer && !t.doubtful;
+        state.objects.references.taken().iter().find(same).is_some_and(|t| t.count >= least)
     }
 
     /// Whether the code before an operation takes an object off the list that others find it by.

@@ -36,5 +36,7 @@ pub fn start_state(entry_point: &EntryPoint) -> StartState {
     ctx.bh = ctx.bh.max(i8::from(context.bh_off));
     ctx.irq = ctx.irq.max(i8::from(context.irq_off));
     ctx.rcu = ctx.rcu.max(i8::from(context.rcu));
-    StartState { ctx, locks: context.locks.clone(), contract: entry_point.contract, when: entry_point.when.clone() }
+    // Where a lock is what forbids it, giving that back allows it.
+    let contract = entry_point.contract && !context.atomic();
+    StartState { ctx, locks: context.locks.clone(), contract, when: entry_point.when.clone() }
 }
