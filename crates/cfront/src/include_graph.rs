@@ -21,6 +21,13 @@ pub fn domain_of(path: &str) -> Domain {
     }
 }
 
+/// Whether a file is linked into a program apart from the kernel: what unpacks it, what starts another one, what is mapped into processes.
+pub fn linked_apart(path: &str) -> bool {
+    let mut folders = path.split('/').rev().skip(1);
+    path.starts_with("arch/") && folders.any(|folder| matches!(folder, "boot" | "purgatory" | "vdso" | "vdso32" | "vdso64"))
+        || path.starts_with("drivers/firmware/efi/libstub/")
+}
+
 /// The architecture whose folder a path lies in.
 pub fn arch_of(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("arch/").or_else(|| path.strip_prefix("tools/arch/"))?;

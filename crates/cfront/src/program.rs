@@ -6,7 +6,7 @@
 
 use crate::asked::{Asked, Question, Space};
 use crate::config::Options;
-use crate::include_graph::{Domain, Resolver, arch_of, common_dirs, domain_of};
+use crate::include_graph::{Domain, Resolver, arch_of, common_dirs, domain_of, linked_apart};
 use crate::macros::MacroBody;
 use crate::names::{Names, Table};
 use crate::outline::{FileOutline, Item, ItemKind, ItemRef};
@@ -393,7 +393,7 @@ impl<'s> Program<'s> {
                 return found;
             }
         }
-        let (domain, arch) = (domain_of(path), arch_of(path));
+        let (domain, arch, apart) = (domain_of(path), arch_of(path), linked_apart(path));
         functions()
             .filter(|r| {
                 let p = self.source.path(r.file);
@@ -405,7 +405,8 @@ impl<'s> Program<'s> {
             })
             .min_by_key(|r| {
                 let p = self.source.path(r.file);
-                (!self.item(**r).active, !p.ends_with(".c"), std::cmp::Reverse(common_dirs(p, path)), **r)
+                let other_program = !apart && linked_apart(p);
+                (!self.item(**r).active, other_program, !p.ends_with(".c"), std::cmp::Reverse(common_dirs(p, path)), **r)
             })
             .copied()
             // In another part of the tree only one that exists is meant; user-space programs share many names.
@@ -464,5 +465,30 @@ impl<'s> Reader<'s> {
             }
             Err(reason) => FileOutline { notes: vec![(cuthere_base::Loc::NONE, reason)], ..FileOutline::default() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cuthere_base::MemorySource;
+
+    #[test]
+    fn the_kernel_does_not_call_what_is_linked_apart() {
+        let body = "char *skip(char *s)\n{\n\treturn s + 1;\n}\n";
+        let call = "char *skip(char *s);\nchar *f(char *s)\n{\n\treturn skip(s);\n}\n";
+        let source = MemorySource::new([
+            ("arch/x86/boot/compressed/args.c", body),
+            ("arch/x86/boot/compressed/main.c", call),
+            ("lib/text.c", body),
+            ("kernel/args.c", call),
+        ]);
+        let program = Program::build(&source, Config::default(), Shapes::default());
+        let reached = |from: &str| {
+            let from = source.find(from).expect("it is there");
+            program.resolve_call(from, Symbol::intern("skip")).map(|r| source.path(r.file))
+        };
+        assert_eq!(reached("kernel/args.c"), Some("lib/text.c"));
+        assert_eq!(reached("arch/x86/boot/compressed/main.c"), Some("arch/x86/boot/compressed/args.c"));
     }
 }
