@@ -191,6 +191,9 @@ pub fn splats(path: &Path) -> Result<Vec<Splat>> {
     for note in notes.skip(usize::from(!mail)) {
         output::say(&note.text);
     }
+    if !mail && let Some(left) = cuthere_splat::left_over(&String::from_utf8_lossy(&bytes), &splats) {
+        output::say(&format!("line {} looks like part of a report that could not be read: {}", left.line, left.text));
+    }
     Ok(splats)
 }
 

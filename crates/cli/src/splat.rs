@@ -2,12 +2,12 @@
 
 use crate::args::{ReadArgs, ReadFormat};
 use crate::{Status, inputs, output};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cuthere_report::escape;
 use cuthere_splat::{Access, Frame, HeldLock, Splat, Task};
 use std::io::{self, Write};
 
-/// Runs the subcommand. Finding no report is no error.
+/// Runs the subcommand. An input without a report is an error, as for `explain`: nothing was read.
 pub fn run(args: &ReadArgs) -> Result<Status> {
     let splats = inputs::splats(&args.input)?;
     match args.format {
@@ -15,8 +15,10 @@ pub fn run(args: &ReadArgs) -> Result<Status> {
             let json = serde_json::to_string_pretty(&splats).context("cannot write the reports as JSON")?;
             output::standard(|out, _| writeln!(out, "{json}"))?;
         }
-        ReadFormat::Text if splats.is_empty() => output::standard(|out, _| writeln!(out, "no crash report found"))?,
         ReadFormat::Text => output::standard(|out, _| splats.iter().try_for_each(|splat| text(out, splat, "")))?,
+    }
+    if splats.is_empty() {
+        bail!("no crash report in {}", args.input.display());
     }
     Ok(Status::Clean)
 }
@@ -30,6 +32,7 @@ pub fn text(out: &mut dyn Write, splat: &Splat, indent: &str) -> io::Result<()> 
     };
     fact("kind", Some(splat.kind.as_str()))?;
     fact("function", splat.function.clone())?;
+    fact("pc", splat.pc.as_ref().map(|pc| format!("{}{}{}", pc.function, offset(pc), module(pc))))?;
     fact("kernel", splat.kernel.clone())?;
     fact("task", splat.task.as_ref().and_then(task))?;
     fact("cpu", splat.cpu.map(|cpu| cpu.to_string()))?;
@@ -40,10 +43,11 @@ pub fn text(out: &mut dyn Write, splat: &Splat, indent: &str) -> io::Result<()> 
     fact("corrupted", splat.corrupted.clone())?;
     splat.damage.iter().try_for_each(|damage| fact("damage", Some(damage.clone())))?;
     splat.notes.iter().try_for_each(|note| fact("note", Some(note.clone())))?;
-    splat.unread_frames.iter().try_for_each(|frame| fact("frame not read", Some(format!("line {}: {}", frame.line, frame.text))))?;
+    splat.unread_frames.iter().try_for_each(|frame| fact("frame not read whole", Some(format!("line {}: {}", frame.line, frame.text))))?;
     splat.held_locks.iter().try_for_each(|lock| fact("holds", Some(locked(lock))))?;
     splat.other_locks.iter().try_for_each(|lock| fact("names", Some(locked(lock))))?;
     frames(out, "call trace", &splat.frames, indent)?;
+    frames(out, "handlers of the interrupt", &splat.handlers, indent)?;
     frames(out, "allocated", &splat.alloc_stack, indent)?;
     frames(out, "freed", &splat.free_stack, indent)?;
     for stack in &splat.other_stacks {
@@ -110,8 +114,18 @@ fn frames(out: &mut dyn Write, title: &str, frames: &[Frame], indent: &str) -> i
         for inner in frame.inlined_at.iter().rev() {
             place += &format!(", inlined {}:{}", inner.file, inner.line.map_or("?".to_owned(), |line| line.to_string()));
         }
-        let module = frame.module.as_ref().map(|module| format!(" [{module}]")).unwrap_or_default();
-        writeln!(out, "{indent}    {mark}{}{}{}{inlined}", escape(&frame.function), escape(&place), escape(&module))?;
+        let (offset, module) = (offset(frame), module(frame));
+        writeln!(out, "{indent}    {mark}{}{offset}{}{}{inlined}", escape(&frame.function), escape(&place), escape(&module))?;
     }
     Ok(())
+}
+
+/// How far into the function, as the kernel prints it.
+fn offset(frame: &Frame) -> String {
+    let size = frame.size.map(|size| format!("/{size:#x}")).unwrap_or_default();
+    frame.offset.map(|offset| format!("+{offset:#x}{size}")).unwrap_or_default()
+}
+
+fn module(frame: &Frame) -> String {
+    frame.module.as_ref().map(|module| format!(" [{module}]")).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{ReadArgs, ReadFormat};
 use crate::{Status, inputs, output, splat};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cuthere_mail::{Hint, Thread};
 use cuthere_splat::Splat;
 use serde::Serialize;
@@ -32,6 +32,9 @@ pub fn run(args: &ReadArgs) -> Result<Status> {
     } else {
         cuthere_mail::source::read_path(&args.input).context("cannot read the thread")?
     };
+    if thread.messages.is_empty() && args.input.is_dir() {
+        bail!("{} is no Maildir and no public-inbox repository, and holds no mails", args.input.display());
+    }
     let splats: Vec<Found> = thread
         .messages
         .iter()

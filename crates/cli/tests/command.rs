@@ -98,7 +98,13 @@ fn splats_are_read_from_standard_input() {
         assert!(json[0].get(field).is_some(), "{field} is missing");
     }
     assert!(stdout(cuthere().args(["splat", "-"]).write_stdin(log), 0).contains("foo_release"));
-    assert_eq!(stdout(cuthere().args(["splat", "-"]).write_stdin("all is well\n"), 0), "no crash report found\n");
+    assert_eq!(stdout(cuthere().args(["splat", "-"]).write_stdin("all is well\n"), 2), "");
+    // What only a report has is not passed over in silence.
+    let torn = "Call Trace:\n foo_release+0x2/0x30\n";
+    let said = cuthere().args(["splat", "-"]).write_stdin(torn).assert().code(2).get_output().stderr.clone();
+    assert!(String::from_utf8_lossy(&said).contains("line 1 looks like part of a report"));
+    let text = stdout(cuthere().args(["splat", "-"]).write_stdin(log), 0);
+    assert!(text.contains("  pc: foo_put+0x1/0x20\n") && text.contains("    foo_release+0x2/0x30\n"), "{text}");
 }
 
 #[test]

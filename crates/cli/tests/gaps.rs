@@ -47,6 +47,8 @@ fn where_nothing_remains_the_status_is_two() {
         (vec!["review", "bare"], "no patch"),
         (vec!["review"], "--rev A..B"),
         (vec!["explain", "text"], "no crash report"),
+        (vec!["splat", "text"], "no crash report"),
+        (vec!["thread", "bare"], "no Maildir"),
     ] {
         let (out, error) = said(folder.path(), &args, 2);
         assert!(error.contains(words) && !error.contains("panicked"), "{args:?}: {error}");

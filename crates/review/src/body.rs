@@ -73,8 +73,31 @@ pub(crate) fn tests(definition: &Definition, variable: &str, from: u32, to: u32)
     false
 }
 
+/// Whether the function loads or stores through the variable after one line and before another: it got past that, so it was no NULL.
+pub(crate) fn dereferences(definition: &Definition, variable: &str, after: u32, before: u32) -> bool {
+    let text = blanked(definition);
+    let first = definition.body_line();
+    let lines = text.lines().enumerate().map(|(n, l)| (first + n as u32, l)).filter(|(n, _)| *n > after && *n < before);
+    for (_, line) in lines {
+        let packed: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        let member = format!("{variable}->");
+        for (at, _) in packed.match_indices(member.as_str()) {
+            let head = packed.get(..at).unwrap_or_default();
+            // An address is computed, and nothing loaded, unless the path goes on through what is loaded.
+            let path = packed.get(at + member.len()..).unwrap_or_default();
+            let end = path.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '>' | '.'))).unwrap_or(path.len());
+            let further = path.get(..end).unwrap_or_default().contains("->");
+            let whole = !head.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '>' | '.'));
+            if whole && (!head.ends_with('&') || head.ends_with("&&") || further) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// The body with everything but code blanked; line ends stay.
-fn blanked(definition: &Definition) -> String {
+pub(crate) fn blanked(definition: &Definition) -> String {
     let body = definition.text.get(definition.function.body.clone()).unwrap_or_default();
     let body = body.get(..body.len().min(MAX_BODY)).unwrap_or_default();
     let mut out = Vec::with_capacity(body.len());
@@ -191,6 +214,8 @@ mod tests {
             ]
         );
         assert_eq!(parameters(&d), ["one", "two"]);
+        let d2 = definition("int f(struct a *p)\n{\n\tstruct b *q = get(p);\n\n\ttake(&q->lock);\n\tq->n++;\n\tput(q);\n}\n");
+        assert!(!dereferences(&d2, "q", 3, 6) && dereferences(&d2, "q", 3, 7) && !dereferences(&d2, "p", 3, 7));
         assert!(tests(&d, "p", 6, 9) && !tests(&d, "p", 1, 6) && !tests(&d, "q", 1, 20));
     }
 }

@@ -8,7 +8,7 @@
 //! Where the report gives source lines, they decide which of several calls it was. A call is named only if the source has it ([`crate::edge`]).
 //! Works on text, function by function; a static finding of the same sort in the same functions outweighs that.
 
-use crate::body::{Call as Site, calls, parameters, tests};
+use crate::body::{Call as Site, calls, dereferences, parameters, tests};
 use crate::defect;
 use crate::edge::{Borne, Callees, edge, nearest, own_line};
 use crate::explain::{Call, Found, frames, plain};
@@ -87,10 +87,11 @@ fn is_null(splat: &Splat) -> bool {
 /// Index of the frame whose function is to blame.
 fn blamed(splat: &Splat, found: &Found<'_>) -> Option<usize> {
     let all: Vec<&Frame> = frames(splat).collect();
-    if is_sleep(splat) {
-        return all.iter().position(|f| !is_service(found, &f.function));
-    }
+    // The title's function, so that one report says one thing.
     let named = splat.function.as_ref().and_then(|name| all.iter().position(|f| same_name(&f.function, name)));
+    if is_sleep(splat) {
+        return named.or_else(|| all.iter().position(|f| !is_service(found, &f.function)));
+    }
     named.or_else(|| all.iter().position(|f| !cuthere_splat::is_skipped(&f.function, &[])))
 }
 
@@ -103,8 +104,9 @@ pub(crate) fn innermost(splat: &Splat, found: &Found<'_>) -> usize {
     let Some(blamed) = blamed(splat, found) else { return 0 };
     let printer = |f: &&Frame| cuthere_splat::is_skipped(&f.function, &["fault", "preempt"]);
     let shown = frames(splat).take(blamed).take_while(printer).count();
-    // The service that complained is.
-    shown.min(blamed.saturating_sub(1))
+    // The service that complained is, unless no source calls it.
+    let inserted = frames(splat).nth(blamed.saturating_sub(1)).is_some_and(|f| cuthere_splat::is_inserted(&f.function));
+    if inserted { blamed } else { shown.min(blamed.saturating_sub(1)) }
 }
 
 /// The last frame of the blamed function's part of the tree, and the one that called into it.
@@ -154,10 +156,24 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
     {
         return Some(call);
     }
+    if let Some(handler) = splat.handlers.first() {
+        let definition = found.definition(&handler.function);
+        return Some(Call {
+            function: plain(&handler.function).to_owned(),
+            callee: None,
+            file: definition.map(|d| d.file.clone()),
+            line: definition.map(|d| d.function.name_line),
+            text: None,
+            primitive: None,
+            context: context(splat),
+            why: vec!["it is a handler of the interrupt, and did not take it".to_owned()],
+        });
+    }
     let all: Vec<&Frame> = frames(splat).collect();
     let at = blamed(splat, found)?;
     let frame = all.get(at)?;
-    let inner = at.checked_sub(1).and_then(|n| all.get(n)).map(|f| plain(&f.function).to_owned());
+    let into = at.checked_sub(1).and_then(|n| all.get(n)).filter(|f| !cuthere_splat::is_inserted(&f.function));
+    let inner = into.map(|f| plain(&f.function).to_owned());
     let function = plain(&frame.function).to_owned();
     let mut call = Call {
         function: function.clone(),
@@ -175,7 +191,6 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
     };
     call.file = Some(definition.file.clone());
     call.line = Some(definition.function.name_line);
-    let into = at.checked_sub(1).and_then(|n| all.get(n));
     let chosen = into.zip(inner.as_ref()).and_then(|(into, inner)| {
         let edge = edge(frame, into, found, callees);
         let direct = edge.site.filter(|_| edge.borne == Borne::Direct).map(|s| (s, format!("it calls `{inner}`")));
@@ -200,6 +215,9 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
             if let Some(line) = own_line(definition, frame) {
                 call.line = Some(line);
                 call.text = Some(definition.line_text(line));
+            }
+            if inner.is_none() {
+                accessed(splat, definition, frame, found, &mut call);
             }
             call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; this tree does not have that call")));
         }
@@ -321,27 +339,84 @@ fn null_source(splat: &Splat, found: &Found<'_>) -> Option<Call> {
 
 /// Of these calls, those whose function this tree has and whose body returns no NULL: it does not name it, and hands on no other's result.
 fn never_null(variables: &[(Site, String, String)], found: &Found<'_>) -> BTreeSet<String> {
-    // Arithmetic on a pointer that was there before.
-    let entry = |name: &str| found.options.model.entry(Symbol::intern(name));
-    let computed = |site: &&Site| entry(&site.callee).is_some_and(|e| e.interior.is_some()) || MADE_FROM.contains(&site.callee.as_str());
-    let mut never: BTreeSet<String> = variables.iter().map(|(site, _, _)| site).filter(computed).map(|s| s.callee.clone()).collect();
+    let mut never: BTreeSet<String> =
+        variables.iter().map(|(site, _, _)| site).filter(|s| made_from(found, &s.callee)).map(|s| s.callee.clone()).collect();
     let names: BTreeMap<String, _> = variables.iter().map(|(site, _, _)| (site.callee.clone(), Default::default())).collect();
     if names.is_empty() {
         return never;
     }
-    let bodies = locate(found.tree, &names, &found.options.arch, found.outliner).definitions;
+    let located = locate(found.tree, &names, &found.options.arch, found.outliner);
+    let bodies = located.definitions;
+    // A macro that computes: all it calls does.
+    let computes = |called: &BTreeSet<String>| called.iter().any(|c| made_from(found, c));
+    never.extend(located.macros.iter().filter(|(_, called)| computes(called)).map(|(name, _)| name.clone()));
     let says = |d: &Definition| {
         let text = d.text.get(d.function.body.clone()).unwrap_or_default();
         let word = |w: &str| words::has_word(text, w);
         let packed: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
         let hands_on = calls(d)
             .iter()
+            .filter(|c| !made_from(found, &c.callee))
             .any(|c| c.target.is_some() || memchr::memmem::find(&packed, format!("return{}(", c.callee).as_bytes()).is_some());
-        word("NULL") || memchr::memmem::find(&packed, b"return0;").is_some() || hands_on
+        word("NULL") || memchr::memmem::find(&packed, b"return0;").is_some() || hands_on || returns_member(&packed)
     };
     let silent = |all: &Vec<Definition>| !all.is_empty() && !all.iter().any(says);
     never.extend(bodies.into_iter().filter(|(_, all)| silent(all)).map(|(name, _)| name));
     never
+}
+
+/// Whether a call computes a pointer from one that was there before: arithmetic gives no NULL.
+fn made_from(found: &Found<'_>, callee: &str) -> bool {
+    let interior = || found.options.model.entry(Symbol::intern(callee)).is_some_and(|e| e.interior.is_some());
+    MADE_FROM.contains(&callee) || interior()
+}
+
+/// Whether a body, packed, returns what a member holds: that may be NULL as well as any.
+fn returns_member(packed: &[u8]) -> bool {
+    memchr::memmem::find_iter(packed, b"return").any(|at| {
+        let value = packed.get(at + 6..).unwrap_or_default();
+        let value = value.get(..memchr::memchr(b';', value).unwrap_or(value.len())).unwrap_or_default();
+        let plain = |b: &u8| words::is_word(*b) || matches!(b, b'-' | b'>' | b'.');
+        value.first().is_some_and(|b| words::is_word(*b)) && value.iter().all(plain) && memchr::memmem::find(value, b"->").is_some()
+    })
+}
+
+/// Says what is known of an access that is itself what the kernel complains of: its line, which may be in a function that was inlined.
+fn accessed(splat: &Splat, definition: &Definition, frame: &Frame, found: &Found<'_>, call: &mut Call) {
+    if let Some(place) = frame.inlined_at.first()
+        && let Some(at) = place.line
+        && let Ok(Some(whole)) = found.tree.read_path(&place.file)
+        && let Some(shown) = crate::outline::Lines::new(&whole).text(&whole, at)
+    {
+        (call.file, call.line) = (Some(place.file.clone()), Some(at));
+        call.text = Some(String::from_utf8_lossy(shown).trim().to_owned());
+    }
+    let Some(access) = splat.access.as_ref().filter(|a| a.write.is_some() || a.null_offset.is_some()) else { return };
+    let what = match (access.write, access.size) {
+        (Some(write), Some(size)) => format!("{} {size} bytes", if write { "writes" } else { "reads" }),
+        (Some(write), None) => if write { "writes" } else { "reads" }.to_owned(),
+        (None, _) => "accesses memory".to_owned(),
+    };
+    // Sources of another version have another line there.
+    let loads =
+        call.text.as_ref().map(|text| text.contains("->") || text.contains(['[', '(']) || text.starts_with('*') || text.contains("= *"));
+    match (loads, frame.line, frame.offset, frame.size) {
+        (Some(true), ..) => call.why.push(format!("by the report, this line {what} at the address that the kernel complains of")),
+        (Some(false), ..) => {
+            call.why.push(format!(
+                "it {what}, in this line by the report; in this tree the line does not, so its source is of another version"
+            ));
+        }
+        (None, Some(at), ..) => {
+            let name = &definition.function.name;
+            call.why.push(format!("it {what}; the report's line {at} is not in `{name}` in this tree"));
+        }
+        (None, None, Some(offset), Some(size)) => {
+            let at = format!("{offset:#x} bytes into its {size:#x} bytes of code");
+            call.why.push(format!("it {what} {at}; `scripts/decode_stacktrace.sh` finds the line"));
+        }
+        _ => {}
+    }
 }
 
 /// Results of calls that the function dereferences without a test: the call, the variable, and where it is used.
@@ -377,9 +452,14 @@ fn handed_in(definition: &Definition, inner: &str, found: &Found<'_>) -> (Vec<(S
     for call in leading {
         for argument in &call.arguments {
             outwards |= words::identifiers(argument).any(|(_, w)| own.iter().any(|p| p == w));
+            // What is loaded through a pointer to be handed on proves the pointer itself.
+            if argument.contains("->") && !argument.trim_start().starts_with('&') {
+                continue;
+            }
             let Some((_, variable)) = words::identifiers(argument).find(|(_, w)| !own.iter().any(|p| p == w)) else { continue };
             let set = all.iter().rev().find(|c| c.target.as_deref() == Some(variable) && c.line <= call.line);
-            if let Some(set) = set.filter(|s| !tests(definition, variable, s.line, call.line)) {
+            let sound = |s: &&Site| tests(definition, variable, s.line, call.line) || dereferences(definition, variable, s.line, call.line);
+            if let Some(set) = set.filter(|s| !sound(s)) {
                 out.push((set.clone(), variable.to_owned(), format!("`{}` gets it", call.callee)));
             }
         }

@@ -4,11 +4,10 @@
 //! where the body has it: by name, by way of functions that the compiler put into the caller, or through a member in which the tree stores
 //! the callee. Everything else is said to be the stack's word.
 
-use crate::body::{Call as Site, calls, parameters};
+use crate::body::{Call as Site, blanked, calls, parameters};
 use crate::explain::{Found, plain};
 use crate::locate::{Definition, Hint, locate_in};
 use crate::words;
-use cuthere_base::Symbol;
 use cuthere_splat::Frame;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +27,8 @@ pub enum Borne {
     Unknown,
     /// The body has no such call.
     Absent,
+    /// The compiler or the processor puts the call there: a check of an access, tracing, a trap. No source has it.
+    Inserted,
     /// The caller is not in this tree.
     NotHere,
 }
@@ -42,29 +43,70 @@ pub(crate) struct Edge {
 
 /// How deep functions that were inlined are looked into.
 const DEPTH: usize = 4;
+/// Functions on such a way that should have left a frame, and did not.
+const MAX_KEPT: usize = 1;
 /// Callees looked up at once.
-const MAX_CALLEES: usize = 512;
+const MAX_CALLEES: usize = 1024;
+/// Definitions of one name that are looked into: those of other settings among them.
+const MAX_SAME: usize = 4;
+/// Where the kernel's own services are, whose functions are left by jumps into one another.
+const SERVICES: &[&str] = &["kernel/", "lib/", "mm/", "block/", "drivers/base/", "net/core/"];
 
-/// Functions that the bodies of frames call, for calls that were inlined.
+/// What a function or macro calls, by name and through members; true where the call leaves no frame of the function: it was put into its
+/// caller, or left by a jump since nothing follows.
 #[derive(Default)]
-pub(crate) struct Callees(BTreeMap<String, Definition>);
+struct Calls {
+    direct: BTreeMap<String, bool>,
+    through: BTreeMap<String, bool>,
+}
+
+impl Calls {
+    fn add(&mut self, definition: &Definition) {
+        let head = definition.text.get(definition.function.span.start..definition.function.body.start).unwrap_or_default();
+        let inlined = ["static", "inline", "__always_inline"].iter().any(|word| words::has_word(head, word));
+        let packed: String = blanked(definition).chars().filter(|c| !c.is_whitespace()).collect();
+        let body = packed.trim_end_matches(['}', ';']);
+        let last = body.rfind([';', '{', '}']).map_or(0, |at| at + 1);
+        let ends = body.get(last..).unwrap_or_default();
+        for call in calls(definition) {
+            let jump = || ends.starts_with(&format!("{}(", call.callee)) || packed.contains(&format!("return{}(", call.callee));
+            let vanishes = inlined || jump();
+            *(if call.through { &mut self.through } else { &mut self.direct }).entry(call.callee).or_default() |= vanishes;
+        }
+    }
+
+    /// Whether a call of a function is here, and whether it leaves no frame.
+    fn has(&self, name: &str, stored: Option<&BTreeSet<String>>) -> Option<bool> {
+        let bare = name.trim_start_matches('_');
+        let direct = self.direct.iter().filter(|(callee, _)| callee.trim_start_matches('_') == bare);
+        let through = self.through.iter().filter(|(member, _)| stored.is_some_and(|members| members.contains(*member)));
+        direct.chain(through).map(|(_, vanishes)| *vanishes).max()
+    }
+}
+
+/// Functions and macros that the bodies of frames call, for calls that were inlined.
+#[derive(Default)]
+pub(crate) struct Callees(BTreeMap<String, Calls>);
 
 impl Callees {
-    /// Looks up what the callers call where a call is not seen at once, and what that calls in turn: in headers and in the folders of the
-    /// callers, since what leaves no frame was put into its caller, or was left by a jump. One search a level for all of them.
+    /// Looks up what the callers call where a call is not seen at once, and what that calls in turn: in headers, in the folders of the
+    /// callers and in the kernel's services, since what leaves no frame was put into its caller, or was left by a jump. One search a level for all of them.
     pub fn of<'a>(pairs: impl Iterator<Item = (&'a Frame, &'a Frame)>, found: &Found<'_>) -> Callees {
         let mut callees = Callees::default();
         let mut open: Vec<(&Frame, &Frame)> = pairs.collect();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         for _ in 0..DEPTH {
-            open.retain(|(outer, inner)| found.definition(&outer.function).is_some() && edge(outer, inner, found, &callees).site.is_none());
+            open.retain(|(outer, inner)| {
+                let edge = edge(outer, inner, found, &callees);
+                !matches!(edge.borne, Borne::NotHere | Borne::Inserted) && edge.site.is_none()
+            });
             let mut wanted: BTreeMap<String, Hint> = BTreeMap::new();
             let mut folders: BTreeSet<String> = BTreeSet::new();
             for (outer, _) in &open {
                 let Some(definition) = found.definition(&outer.function) else { continue };
                 folders.insert(words::folder(&definition.file).to_owned());
                 let hint = Hint { file: Some(definition.file.clone()), ..Hint::default() };
-                for name in callees.unknown(definition, found, DEPTH) {
+                for name in callees.unknown(definition) {
                     if wanted.len() < MAX_CALLEES && asked.insert(name.clone()) {
                         wanted.insert(name, hint.clone());
                     }
@@ -73,34 +115,78 @@ impl Callees {
             if wanted.is_empty() {
                 break;
             }
-            let inside = |path: &str| path.ends_with(".h") && !path.starts_with("drivers/") || folders.contains(words::folder(path));
+            let inside = |path: &str| {
+                path.ends_with(".h") && !path.starts_with("drivers/")
+                    || folders.contains(words::folder(path))
+                    || SERVICES.iter().any(|s| path.starts_with(s))
+            };
             let located = locate_in(found.tree, &wanted, &found.options.arch, found.outliner, &inside);
-            callees.0.extend(located.definitions.into_iter().filter_map(|(name, all)| Some((name, all.into_iter().next()?))));
+            for (name, all) in located.definitions {
+                let calls = callees.0.entry(name).or_default();
+                all.iter().take(MAX_SAME).for_each(|definition| calls.add(definition));
+            }
+            for (name, called) in located.macros {
+                callees.0.entry(name).or_default().direct.extend(called.into_iter().map(|callee| (callee, true)));
+            }
         }
         callees
     }
 
-    /// Names that a function calls, itself or through what is known, and whose bodies are not known. What the kernel model knows is a
-    /// primitive and leads nowhere.
-    fn unknown(&self, definition: &Definition, found: &Found<'_>, depth: usize) -> BTreeSet<String> {
+    /// Names that a function calls, itself or through what is known, and of which nothing is known.
+    fn unknown(&self, definition: &Definition) -> BTreeSet<String> {
+        let mut own = Calls::default();
+        own.add(definition);
+        let (mut seen, mut level) = (BTreeSet::new(), own.direct.into_keys().collect::<BTreeSet<_>>());
         let mut out = BTreeSet::new();
-        for call in calls(definition).into_iter().filter(|c| !c.through) {
-            match self.0.get(&call.callee) {
-                Some(body) if depth > 1 => out.extend(self.unknown(body, found, depth - 1)),
-                Some(_) => {}
-                None if found.definition(&call.callee).is_some() => {}
-                None if found.options.model.entry(Symbol::intern(&call.callee)).is_some_and(|e| !e.learned) => {}
-                None => {
-                    out.insert(call.callee);
+        for _ in 0..DEPTH {
+            let mut next = BTreeSet::new();
+            for name in std::mem::take(&mut level) {
+                match self.0.get(&name) {
+                    Some(calls) => next.extend(calls.direct.keys().filter(|c| !seen.contains(*c)).cloned()),
+                    None => {
+                        out.insert(name.clone());
+                    }
                 }
+                seen.insert(name);
             }
+            level = next;
         }
         out
+    }
+
+    /// How many calls lead from one function to another, by way of functions that left no frame; `None`: too many, or none do.
+    fn distance(&self, from: &str, name: &str, found: &Found<'_>) -> Option<usize> {
+        let stored = found.members.get(name);
+        // With each function how many before it should have left a frame; one may be missing, as stacks go.
+        let mut level = vec![(from.to_owned(), 0usize)];
+        let mut seen: BTreeSet<(String, usize)> = level.iter().cloned().collect();
+        for steps in 1..=DEPTH {
+            let mut next = Vec::new();
+            for (function, kept) in level {
+                let of_frame = found.definition(&function).filter(|_| !self.0.contains_key(&function)).map(|definition| {
+                    let mut calls = Calls::default();
+                    calls.add(definition);
+                    calls
+                });
+                let Some(calls) = self.0.get(&function).or(of_frame.as_ref()) else { continue };
+                let after = |vanishes: bool| kept + usize::from(!vanishes);
+                if calls.has(name, stored).is_some_and(|vanishes| after(vanishes) <= MAX_KEPT) {
+                    return Some(steps);
+                }
+                let further = calls.direct.iter().map(|(callee, vanishes)| (callee.clone(), after(*vanishes)));
+                next.extend(further.filter(|(_, kept)| *kept <= MAX_KEPT).filter(|step| seen.insert(step.clone())));
+            }
+            level = next;
+        }
+        None
     }
 }
 
 /// The call in the outer frame's function that leads to the inner one.
 pub(crate) fn edge(outer: &Frame, inner: &Frame, found: &Found<'_>, callees: &Callees) -> Edge {
+    if cuthere_splat::is_inserted(&inner.function) {
+        return Edge { borne: Borne::Inserted, site: None };
+    }
     let Some(definition) = found.definition(&outer.function) else { return Edge { borne: Borne::NotHere, site: None } };
     let name = plain(&inner.function);
     let all = calls(definition);
@@ -112,26 +198,17 @@ pub(crate) fn edge(outer: &Frame, inner: &Frame, found: &Found<'_>, callees: &Ca
     if let Some(site) = nearest(definition, outer, through) {
         return Edge { borne: Borne::Pointer, site: Some(site) };
     }
-    let leads = |c: &&Site| !c.through && leads_to(&c.callee, name, found, callees, &mut BTreeSet::new(), DEPTH);
-    if let Some(site) = nearest(definition, outer, all.iter().filter(leads).collect()) {
+    // The shortest way is the likeliest to have left no frame.
+    let ways: Vec<(usize, &Site)> =
+        all.iter().filter(|c| !c.through).filter_map(|c| Some((callees.distance(&c.callee, name, found)?, c))).collect();
+    let shortest = ways.iter().map(|(steps, _)| *steps).min();
+    if let Some(site) = nearest(definition, outer, ways.iter().filter(|(steps, _)| Some(*steps) == shortest).map(|(_, c)| *c).collect()) {
         return Edge { borne: Borne::Through, site: Some(site) };
     }
     let handed = parameters(definition);
     let open = all.iter().any(|c| c.through || handed.contains(&c.callee));
     let borne = if open { Borne::Unknown } else { Borne::Absent };
     Edge { borne, site: None }
-}
-
-fn leads_to(callee: &str, name: &str, found: &Found<'_>, callees: &Callees, seen: &mut BTreeSet<String>, depth: usize) -> bool {
-    if depth == 0 || !seen.insert(callee.to_owned()) {
-        return false;
-    }
-    let Some(definition) = callees.0.get(callee).or_else(|| found.definition(callee)) else { return false };
-    let all = calls(definition);
-    let stored = found.members.get(name);
-    !named(&all, name).is_empty()
-        || all.iter().any(|c| c.through && stored.is_some_and(|members| members.contains(&c.callee)))
-        || all.iter().filter(|c| !c.through).any(|c| leads_to(&c.callee, name, found, callees, seen, depth - 1))
 }
 
 /// The calls of a name; without underscores in front where it is not called as it is, since macros of the name add them.

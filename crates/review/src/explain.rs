@@ -8,7 +8,7 @@ use crate::analyser::Analyser;
 use crate::body::calls;
 use crate::culprit;
 use crate::defect;
-use crate::edge::{Borne, Callees, edge, own_line};
+use crate::edge::{Borne, Callees, Edge, edge, own_line};
 use crate::locate::{Definition, Hint, Located, locate};
 use crate::outline::{Lines, Outliner};
 use crate::words;
@@ -257,7 +257,7 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
     let outliner = Outliner::new(options.model.shapes());
     let mut wanted: BTreeMap<String, Hint> = BTreeMap::new();
     for splat in &splats {
-        let more = splat.other_stacks.iter().flat_map(|s| s.frames.iter().take(32));
+        let more = splat.other_stacks.iter().flat_map(|s| s.frames.iter().take(32)).chain(splat.handlers.iter().take(32));
         for frame in frames(splat).chain(splat.alloc_stack.iter().take(32)).chain(splat.free_stack.iter().take(32)).chain(more) {
             let hint = wanted.entry(plain(&frame.function).to_owned()).or_default();
             hint.module = hint.module.take().or_else(|| frame.module.clone());
@@ -267,7 +267,7 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
             wanted.entry(plain(name).to_owned()).or_default();
         }
     }
-    let Located { definitions, members } = locate(tree, &wanted, &options.arch, &outliner);
+    let Located { definitions, members, .. } = locate(tree, &wanted, &options.arch, &outliner);
     if !wanted.is_empty() && definitions.is_empty() {
         notes.push("none of the functions in the reports is in this tree".to_owned());
     }
@@ -430,8 +430,12 @@ fn entered(splat: &Splat, found: &Found<'_>, callees: &Callees) -> Option<String
         && outer.function != inner.function
     {
         let called = format!("`{}` called from `{}`", plain(&inner.function), plain(&outer.function));
-        let borne = edge(outer, inner, found, callees).site.is_some();
-        parts.push(if borne { called } else { format!("{called} (the stack says so; this tree does not show the call)") });
+        let borne = edge(outer, inner, found, callees);
+        parts.push(match borne {
+            Edge { site: Some(_), .. } | Edge { borne: Borne::Inserted, .. } => called,
+            Edge { borne: Borne::Unknown, .. } => format!("{called} (the stack says so; perhaps through a pointer)"),
+            _ => format!("{called} (the stack says so; this tree does not show the call)"),
+        });
     }
     if let Some(work) = &splat.workqueue {
         parts.push(format!("by the work item `{}`", plain(work)));

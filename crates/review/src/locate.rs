@@ -54,6 +54,8 @@ pub(crate) struct Located {
     pub definitions: BTreeMap<String, Vec<Definition>>,
     /// Members that a function is stored in, by initialisers and assignments: `.open = foo_open`, `x->open = foo_open`.
     pub members: BTreeMap<String, BTreeSet<String>>,
+    /// What macros of these names with parameters call.
+    pub macros: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Looks up all of the names at once, in the whole tree.
@@ -82,17 +84,22 @@ pub(crate) fn locate_in(
         .map(FileId)
         .filter(|id| inside(tree.path(*id)) && is_kernel(tree.path(*id), arch, tree.size_hint(*id)))
         .collect();
-    type Found = (Vec<(String, Definition)>, Vec<(String, String)>);
+    /// Definitions, members, macros.
+    type Found = (Vec<(String, Definition)>, Vec<(String, String)>, Vec<(String, BTreeSet<String>)>);
     let found: Vec<Found> = files
         .into_par_iter()
         .map(|id| {
             let Ok(text) = tree.read(id) else { return Found::default() };
             let mut here: BTreeSet<&str> = BTreeSet::new();
             let mut members: BTreeSet<(String, String)> = BTreeSet::new();
+            let mut macros: Vec<(String, BTreeSet<String>)> = Vec::new();
             for hit in search.find_iter(&text[..]) {
                 let number = hit.pattern().as_usize();
                 if let (Some(name), Some(member)) = (names.get(number), stored_in(&text, hit.start(), hit.end())) {
                     members.insert(((*name).clone(), member));
+                }
+                if let (Some(name), Some(called)) = (names.get(number), called_by_macro(&text, hit.start(), hit.end())) {
+                    macros.push(((*name).clone(), called));
                 }
                 let name = match number.checked_sub(names.len()) {
                     None => names.get(number).map(|n| n.as_str()).filter(|_| is_definition(&text, hit.start(), hit.end())),
@@ -102,7 +109,7 @@ pub(crate) fn locate_in(
             }
             let members: Vec<(String, String)> = members.into_iter().collect();
             if here.is_empty() {
-                return (Vec::new(), members);
+                return (Vec::new(), members, macros);
             }
             let functions = outliner.functions(&text);
             let whole: Arc<[u8]> = Arc::from(&text[..]);
@@ -116,19 +123,24 @@ pub(crate) fn locate_in(
                     }),
                 );
             }
-            (out, members)
+            (out, members, macros)
         })
         .collect();
     let mut all: BTreeMap<String, Vec<Definition>> = BTreeMap::new();
     let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let (found, stored): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    for (name, member) in stored.into_iter().flatten() {
-        members.entry(name).or_default().insert(member);
-    }
-    for (name, definition) in found.into_iter().flatten() {
-        let same = all.entry(name).or_default();
-        if same.len() < MAX_SAME {
-            same.push(definition);
+    let mut macros: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (defined, stored, called) in found {
+        for (name, member) in stored {
+            members.entry(name).or_default().insert(member);
+        }
+        for (name, called) in called {
+            macros.entry(name).or_default().extend(called);
+        }
+        for (name, definition) in defined {
+            let same = all.entry(name).or_default();
+            if same.len() < MAX_SAME {
+                same.push(definition);
+            }
         }
     }
     // Folders of names that have one definition draw the others.
@@ -137,7 +149,7 @@ pub(crate) fn locate_in(
         let hint = wanted.get(name).cloned().unwrap_or_default();
         definitions.sort_by_cached_key(|d| (std::cmp::Reverse(weigh(d, &hint, &sure)), d.file.clone(), d.function.line));
     }
-    Located { definitions: all, members }
+    Located { definitions: all, members, macros }
 }
 
 fn weigh(definition: &Definition, hint: &Hint, sure: &BTreeSet<String>) -> u32 {
@@ -191,6 +203,24 @@ fn is_definition(text: &[u8], start: usize, end: usize) -> bool {
     false
 }
 
+/// What the macro whose name these bytes are calls, if a macro with parameters is defined there.
+fn called_by_macro(text: &[u8], start: usize, end: usize) -> Option<BTreeSet<String>> {
+    const MAX_MACRO: usize = 4096;
+    let line = text.get(..start).and_then(|t| memchr::memrchr(b'\n', t)).map_or(0, |at| at + 1);
+    let head = text.get(line..start)?.trim_ascii().strip_prefix(b"#")?.trim_ascii_start();
+    if head != b"define" || !text.get(start.checked_sub(1)?)?.is_ascii_whitespace() || text.get(end) != Some(&b'(') {
+        return None;
+    }
+    let rest = text.get(end..)?;
+    let rest = rest.get(..rest.len().min(MAX_MACRO))?;
+    // To the first line that is not continued, without the parameters.
+    let close = memchr::memchr(b')', rest)? + 1;
+    let ends = |at: &usize| rest.get(at.wrapping_sub(1)) != Some(&b'\\');
+    let last = memchr::memchr_iter(b'\n', rest).find(ends).unwrap_or(rest.len());
+    let body = String::from_utf8_lossy(rest.get(close..last.max(close))?).into_owned();
+    Some(words::called(&body).map(|(_, word)| word.to_owned()).collect())
+}
+
 /// The member that the function at these bytes is stored in: an identifier before `=` that `.` or `->` stands before.
 fn stored_in(text: &[u8], start: usize, end: usize) -> Option<String> {
     let after = text.get(end).copied().unwrap_or(b' ');
@@ -225,6 +255,10 @@ mod tests {
             b"int foo(int a);\nint foo(int a)\n{\n\tfoo(1);\n}\nint x = foo(2);\nstatic void\nfoo (void) __must_hold(x)\n{\n}\nafoo(1) {\n";
         let hits: Vec<usize> = memchr::memmem::find_iter(text, b"foo").filter(|at| is_definition(text, *at, at + 3)).collect();
         assert_eq!(hits.len(), 2, "{hits:?}");
+        let text = "int a;\n# define take(x, y) \\\n\tdo { lock(x); put(y); } while (0)\nvoid f(void) { take(1, 2); none(); }\n#define take_all 1\n";
+        let hits: Vec<usize> = memchr::memmem::find_iter(text.as_bytes(), b"take").collect();
+        let called: Vec<_> = hits.iter().filter_map(|at| called_by_macro(text.as_bytes(), *at, at + 4)).collect();
+        assert_eq!(called, [BTreeSet::from(["lock".to_owned(), "put".to_owned()])]);
         assert_eq!(system_call("__x64_sys_bind"), Some("bind"));
         for (text, member) in [
             ("\t.open\t= foo,", Some("open")),

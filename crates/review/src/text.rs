@@ -187,6 +187,9 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
         if let Some(call) = &splat.call {
             let what = if call.callee.is_some() { "the call" } else { "the function" };
             writeln!(out, "  {what}: {}", printable(&call.text()))?;
+            if let Some(text) = &call.text {
+                writeln!(out, "    | {}", printable(text))?;
+            }
             call.why.iter().try_for_each(|why| writeln!(out, "    {}", printable(why)))?;
         }
         for link in &splat.chain {
@@ -217,7 +220,7 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
         }
         splat.splat.damage.iter().try_for_each(|damage| writeln!(out, "  damage: {}", printable(damage)))?;
         for frame in &splat.splat.unread_frames {
-            writeln!(out, "  a frame that could not be read (line {}): {}", frame.line, printable(&frame.text))?;
+            writeln!(out, "  a frame that could not be read whole (line {}): {}", frame.line, printable(&frame.text))?;
         }
     }
     for finding in &explanation.findings {

@@ -109,6 +109,48 @@ unsigned int __bit_weight(const unsigned long *bits, unsigned int n)
 }
 ";
 
+const LAMP: &str = "\
+#define to_lamp(d) container_of_const(d, struct lamp, dev)
+
+static inline struct shade *to_shade(struct device *dev)
+{
+	return container_of(dev, struct shade, dev);
+}
+
+int lamp_dim(struct lamp *lamp)
+{
+	return lamp->power->level;
+}
+
+int lamp_probe(struct device *dev)
+{
+	struct lamp *lamp = to_lamp(dev);
+	struct shade *shade = to_shade(dev);
+	struct bulb *bulb = find_bulb(dev);
+
+	bulb->lit = 1;
+	shade_fold(shade);
+	lamp_dim(lamp);
+	return bulb_take(bulb);
+}
+
+void lamp_close(struct lamp *lamp)
+{
+	lamp->open = 0;
+	gate_wait(&lamp->gate);
+}
+";
+
+const GATE: &str = "\
+#define gate_wait(g) \\
+	do { gate_enter(g, 0); } while (0)
+
+static inline void gate_enter(struct gate *g, int how)
+{
+	gate_pass(g);
+}
+";
+
 fn tree() -> Folder {
     Folder::new(&[
         ("drivers/gadget/xmit.c", DRIVER),
@@ -116,6 +158,12 @@ fn tree() -> Folder {
         ("net/gcore/dev.c", CORE),
         ("drivers/gadget/table.c", TABLE),
         ("lib/bits.c", LIB),
+        ("drivers/lamp/lamp.c", LAMP),
+        ("include/linux/gate.h", GATE),
+        (
+            "kernel/gate.c",
+            "void __gate_block(struct gate *g)\n{\n\tg->shut = 1;\n}\n\nvoid gate_pass(struct gate *g)\n{\n\t__gate_block(g);\n}\n",
+        ),
         ("tools/testing/fake.c", "void gadget_account(struct gadget *g)\n{\n}\n"),
         ("arch/mips/gadget.c", "void core_start_xmit(void)\n{\n}\n"),
     ])
@@ -302,6 +350,63 @@ fn a_low_address_is_a_null_pointer_and_a_high_one_says_nothing() {
     assert_eq!(claim(&log.replace("0000000000000018", "ffffc90000123018")), None);
     let poisoned = claim(&log.replace("0000000000000018", "6b6b6b6b6b6b6b83")).expect("a claim");
     assert!(poisoned.contains("use after free") && poisoned.contains("freed memory"), "{poisoned}");
+}
+
+#[test]
+fn what_is_computed_or_was_used_before_is_not_blamed() {
+    let log = "BUG: kernel NULL pointer dereference, address: 0000000000000014\nRIP: 0010:FUNCTION+0x10/0x40\nCall Trace:\n \
+               FUNCTION+0x10/0x40\n lamp_probe+0x30/0x60\n";
+    // An accessor gives an address inside of what it is given; a pointer that was loaded through was no NULL.
+    for function in ["lamp_dim", "shade_fold", "bulb_take"] {
+        let explanation = explained(&log.replace("FUNCTION", function), &Silent);
+        let call = explanation.call.as_ref().expect("a call");
+        assert_eq!((call.function.as_str(), call.callee.as_deref()), (function, None), "{:?}", call.why);
+    }
+}
+
+#[test]
+fn the_title_and_the_explanation_name_one_function() {
+    // The kernel model knows that this one sleeps, which makes it no part of the complaint.
+    let log = "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:5\nin_atomic(): 1, irqs_disabled(): 0, \
+               non_block: 0, pid: 4, name: x\nCall Trace:\n dump_stack_lvl+0x1/0x2\n __might_resched+0x1/0x2\n mutex_lock+0x1/0x2\n \
+               led_trigger_set_default+0x1/0x2\n lamp_probe+0x1/0x2\n";
+    let explanation = explained(log, &Silent);
+    let splat = &explanation.splats.first().expect("one").splat;
+    assert_eq!(splat.function.as_deref(), Some("led_trigger_set_default"));
+    assert_eq!(explanation.call.as_ref().map(|c| c.function.as_str()), splat.function.as_deref());
+}
+
+#[test]
+fn a_call_through_macros_and_jumps_leads_to_the_frame() {
+    let log = "kernel BUG at kernel/gate.c:3!\nRIP: 0010:__gate_block+0x1/0x20\nCall Trace:\n lamp_close+0x10/0x40\n";
+    let links = chain(&explained(log, &Silent));
+    assert_eq!(
+        links.first().map(String::as_str),
+        Some("drivers/lamp/lamp.c:28 `lamp_close` calls `gate_wait`, which leads to `__gate_block`")
+    );
+}
+
+#[test]
+fn a_check_that_the_compiler_put_in_is_no_call() {
+    let log = "BUG: KASAN: slab-use-after-free in lamp_dim (drivers/lamp/lamp.c:10)\nRead of size 4 at addr ffff888000000001 by task x/4\n\
+               Call Trace:\n dump_stack_lvl (lib/dump_stack.c:1)\n kasan_report (mm/kasan/report.c:601)\n lamp_dim \
+               (drivers/lamp/lamp.c:10)\n lamp_probe (drivers/lamp/lamp.c:21)\n";
+    let explanation = explained(log, &Silent);
+    let call = explanation.call.as_ref().expect("a call");
+    assert_eq!((call.line, call.text.as_deref()), (Some(10), Some("return lamp->power->level;")));
+    assert!(call.why.iter().any(|why| why.contains("reads 4 bytes")), "{:?}", call.why);
+    let text = explanation_text(&explanation);
+    assert!(!text.contains("kasan_report") && text.contains("| return lamp->power->level;"), "{text}");
+}
+
+#[test]
+fn an_interrupt_that_nobody_took_is_about_its_handler() {
+    let log = "irq 9: nobody cared (try booting with the \"irqpoll\" option)\nCPU: 0 PID: 0 Comm: swapper/0 Not tainted 6.2.0 #1\nCall \
+               Trace:\n <IRQ>\n dump_stack_lvl+0x1/0x2\n __report_bad_irq+0x1/0x2\n note_interrupt+0x1/0x2\n </IRQ>\nhandlers:\n\
+               [<00000000abcdef01>] lamp_dim [lamp]\nDisabling IRQ #9\n";
+    let explanation = explained(log, &Silent);
+    let call = explanation.call.as_ref().expect("a call");
+    assert_eq!((call.function.as_str(), call.file.as_deref()), ("lamp_dim", Some("drivers/lamp/lamp.c")));
 }
 
 #[test]

@@ -91,8 +91,10 @@ pub struct Body {
     pub wild: Vec<(usize, String)>,
     /// Whether the report is about a switch of context inside an RCU read-side section.
     pub switched: bool,
-    /// Lines that look like frames and could not be read, by index.
+    /// Lines that look like frames and could not be read, or not whole, by index.
     pub unread: Vec<usize>,
+    /// See [`crate::Splat::handlers`].
+    pub handlers: Vec<Frame>,
     /// See [`crate::Splat::rcu_depth`].
     pub rcu_depth: Option<u32>,
     /// Whether a stack was dropped because fault injection printed it in between.
@@ -103,7 +105,16 @@ impl Body {
     /// Reads all lines of a report. Linear in their length.
     pub fn read(segment: &Segment<'_>) -> Body {
         let mut body = Body::default();
-        let mut reader = Reader { body: &mut body, current: None, discarding: false, holder: None, own: true, place_next: false };
+        let mut reader = Reader {
+            body: &mut body,
+            current: None,
+            discarding: false,
+            holder: None,
+            own: true,
+            place_next: false,
+            pointer_next: false,
+            handlers: false,
+        };
         for index in segment.header..segment.lines.len() {
             if let Some((_, text)) = segment.lines.get(index) {
                 reader.line(index, text, index == segment.header);
@@ -203,6 +214,10 @@ struct Reader<'b> {
     own: bool,
     /// The line before ended in `at:`, so the symbol in this one is a place and no frame.
     place_next: bool,
+    /// The line before was the label of the instruction pointer alone.
+    pointer_next: bool,
+    /// Inside the list of an interrupt's handlers.
+    handlers: bool,
 }
 
 impl Reader<'_> {
@@ -219,6 +234,7 @@ impl Reader<'_> {
             return;
         }
         if !is_header && let Some(kind) = starts_stack(t) {
+            facts::marks(self.body, t);
             self.open(kind, t, index);
             // One address is named, on this line or the next.
             if let Some(rest) = t.strip_prefix(DISABLED_AT).filter(|_| kind == StackKind::PreemptDisabled)
@@ -233,10 +249,27 @@ impl Reader<'_> {
             facts::read(self.body, t);
             return;
         }
+        // Another task's allocation fails in the midst of it, and its stack comes between.
+        self.body.foreign_stack |= t.contains(": vmalloc: allocation failure: ");
         if place && self.current.and_then(|c| self.body.stacks.get(c)).is_none_or(|s| s.kind == StackKind::Main) {
             return;
         }
-        if let Some(pointer) = frame::pointer(t) {
+        let pointer_next = std::mem::replace(&mut self.pointer_next, frame::is_bare_pointer(t));
+        let below = if pointer_next { frame::parse(text).map(Pointer::At) } else { None };
+        if t == "handlers:" {
+            self.handlers = true;
+            self.current = None;
+            return;
+        }
+        if self.handlers {
+            let named = frame::handlers(t);
+            self.handlers = !named.is_empty();
+            self.body.handlers.extend(named.into_iter().take(64));
+            if self.handlers {
+                return;
+            }
+        }
+        if let Some(pointer) = below.or_else(|| frame::pointer(t)) {
             match pointer {
                 Pointer::At(f) => {
                     let again = self
@@ -274,7 +307,18 @@ impl Reader<'_> {
         if !t.contains("at: ")
             && let Some(f) = frame::parse(text)
         {
+            facts::marks(self.body, t);
+            if frame::is_open(t) {
+                self.unread(index);
+            }
             self.frame(index, text, f);
+            return;
+        }
+        if let Some(f) = frame::torn(t) {
+            self.unread(index);
+            if self.current.is_some() {
+                self.frame(index, text, f);
+            }
             return;
         }
         if let Some(f) = frame::return_address(t) {
@@ -297,12 +341,18 @@ impl Reader<'_> {
             self.current = None;
             return;
         }
-        if frame::resembles(t) && self.body.unread.len() < 1024 && !self.discarding {
-            self.body.unread.push(index);
+        if frame::resembles(t) {
+            self.unread(index);
         }
         facts::read(self.body, t);
         if t.starts_with("---[ end trace") {
             self.current = None;
+        }
+    }
+
+    fn unread(&mut self, index: usize) {
+        if self.body.unread.len() < 1024 && !self.discarding {
+            self.body.unread.push(index);
         }
     }
 

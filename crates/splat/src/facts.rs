@@ -17,7 +17,7 @@ macro_rules! pattern {
 
 pattern!(
     CPU_LINE,
-    r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b| +\[[A-Z]\]=\w+,?)+) +([\w.][^ ]*)(.*)$"
+    r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?)(?: Kdump: loaded)? (Not tainted|Tainted:(?: +[A-Z]{1,3}\b| +\[[A-Z]\]=\w+,?)+) +([\w.][^ ]*)(.*)$"
 );
 pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) *\(?([\w.]+[^ )]*)");
 pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+)");
@@ -182,13 +182,16 @@ fn counts(b: &mut Body, t: &str) {
     }
 }
 
-/// The marks around stacks.
-fn marks(b: &mut Body, t: &str) {
-    let context = match t {
-        "<NMI>" => Context::Nmi,
-        "<IRQ>" => Context::Hardirq,
-        "<SOFTIRQ>" => Context::Softirq,
-        "<TASK>" => Context::Task,
+/// The marks around stacks; older kernels put them before the first frame.
+pub fn marks(b: &mut Body, t: &str) {
+    let mark = t.strip_prefix("Call Trace:").unwrap_or(t).trim_start();
+    let Some(mark) = mark.strip_prefix('<').and_then(|rest| rest.split('>').next()) else { return };
+    let context = match mark {
+        // Machine checks, double faults and debug traps come in whatever was running, like NMIs.
+        "NMI" | "#MC" | "#DF" | "#DB" | "#VC" | "#VC2" => Context::Nmi,
+        "IRQ" => Context::Hardirq,
+        "SOFTIRQ" => Context::Softirq,
+        "TASK" => Context::Task,
         _ => return,
     };
     let begun = b.stacks.iter().any(|s| s.kind == StackKind::Main && !s.frames.is_empty());
@@ -248,6 +251,7 @@ mod tests {
             ("spin/9 is trying to acquire lock:", "spin", 9, None, None, None),
             ("Process spin (pid: 9, stack limit = 0xc0000000)", "spin", 9, None, None, None),
             ("CPU: 1 UID: 0 PID: 9 Comm: spin Not tainted 6.1.0 #1", "spin", 9, None, Some(1), None),
+            ("CPU: 1 PID: 9 Comm: spin Kdump: loaded Tainted: G        W  6.1.0 #1", "spin", 9, None, Some(1), None),
         ];
         for (text, comm, pid, count, cpu, seconds) in cases {
             let mut body = Body::default();

@@ -44,7 +44,7 @@ pattern!(TAIL_MODULE, r"^\s*\[([A-Za-z0-9_-]+)[^\]]*\]");
 // `pc : func+`, `NIP [addr] func+`, `epc : func+`, `epc   : addr func+`, `ERA: addr func+`, `psw : ... (func+0x1/0x2)`, `RIP: 0010:func file.c:12`.
 pattern!(
     POINTER,
-    r"^\s*(?:Krnl PSW : [0-9a-fA-F ]+\(|IAOQ\[0\]: |TPC: <|\[ECR\s*\]: .* |(?:RIP|EIP|NIP|PC|pc|s?epc|era|ERA|IP|RPC|EPC|ERET)(?: is at| at)?\s*:?\s+(?:[0-9a-f]{4}:)?(?:(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2})(?:(?:0x)?[0-9a-f]{8,16}\s+)?)\s*(?:\? )?\(?([A-Za-z_][\w.$]*)(?:\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)|\s+([A-Za-z0-9_./-]+\.[chS]):(\d+).*|(\s+\([^()\s]+:(?:\d+|\?).*))$"
+    r"^\s*(?:Krnl PSW : [0-9a-fA-F ]+\(|IAOQ\[0\]: |TPC: <|\[ECR\s*\]: .* |(?:RIP|EIP|NIP|PC|pc|s?epc|era|ERA|IP|RPC|EPC|ERET)(?: is at| at)?\s*:?\s+(?:[0-9a-f]{4}:)?(?:(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2})(?:(?:0x)?[0-9a-f]{8,16}\s+)?)\s*(?:\? )?\(?\.?([A-Za-z_][\w.$]*)(?:\+(0x[0-9a-fA-F]+)/(0x[0-9a-fA-F]+)(.*)|\s+([A-Za-z0-9_./-]+\.[chS]):(\d+).*|(\s+\([^()\s]+:(?:\d+|\?).*))$"
 );
 // An instruction pointer that is no symbol: a wild jump.
 pattern!(
@@ -62,7 +62,7 @@ pub fn parse(text: &str) -> Option<Frame> {
         return None;
     }
     // Older kernels put the mark of the interrupt stack before its first frame.
-    let text = ["<IRQ>", "<EOI>", "<NMI>", "<TASK>", "<SOFTIRQ>", "<EOE>", "<#DF>", "<#DB>", "<UNK>", "<<EOE>>"]
+    let text = ["<IRQ>", "<EOI>", "<NMI>", "<TASK>", "<SOFTIRQ>", "<EOE>", "<#DF>", "<#DB>", "<#MC>", "<UNK>", "<<EOE>>"]
         .iter()
         .find_map(|mark| text.trim_start().strip_prefix(mark))
         .unwrap_or(text);
@@ -221,7 +221,7 @@ pub fn return_address(text: &str) -> Option<Frame> {
         r"^\s*(?:lr|LR|ra|RA|RPC|BLINK|\[BLINK\s*\]|RP\(r2\))(?: is at| at)?\s*:?\s+(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*)?(?:(?:0x)?[0-9a-f]{8,16}\s+)?(.*)$"
     );
     let rest = RETURN.as_ref()?.captures(text)?;
-    parse(&rest[1])
+    parse(rest[1].trim_start_matches('.'))
 }
 
 /// What looks like a frame and may have been meant as one: an address in brackets or an offset.
@@ -231,6 +231,45 @@ pub fn resembles(text: &str) -> bool {
         r"^\s*(?:\(?\[<[0-9a-fA-F]+>\]|0x[0-9a-f]{8,16}\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
     );
     LIKELY.as_ref().is_some_and(|re| re.is_match(text))
+}
+
+/// The frame of a line that was cut off behind the name: `walk+0x1>`, as a pager or a console of fixed width leaves it.
+pub fn torn(text: &str) -> Option<Frame> {
+    pattern!(TORN, r"^\s*(?:\(?\[<?(?:0x)?[0-9a-fA-F]+>?\]\)? ?){0,3}(\? )?\.?([A-Za-z_][\w.$]*)\+(?:0x?)?[0-9a-fA-F]*/?(?:0x?)?>?\s*$");
+    let c = TORN.as_ref()?.captures(text)?;
+    let mut frame = new(&c[2]);
+    frame.unreliable = c.get(1).is_some();
+    Some(frame)
+}
+
+/// Whether a frame's line breaks off inside the name of its module or its source.
+pub fn is_open(text: &str) -> bool {
+    pattern!(OPEN, r"/0x[0-9a-fA-F]+\)?\s+\[[\w-]*>?\s*$|/0x[0-9a-fA-F]+>$|\([^()\s]+:\d+[^()]*>?$");
+    OPEN.as_ref().is_some_and(|re| re.is_match(text))
+}
+
+/// Whether a line is the label of the instruction pointer, with the symbol left for the next.
+pub fn is_bare_pointer(text: &str) -> bool {
+    pattern!(
+        LABEL,
+        r"^\s*(?:RIP|EIP|NIP|PC|pc|epc|era|ERA)(?: is at|\s*:)(?:\s+(?:0010|0060):)?\s*(?:\[<?(?:0x)?[0-9a-fA-F]+>?\]\s*){0,2}$"
+    );
+    LABEL.as_ref().is_some_and(|re| re.is_match(text))
+}
+
+/// An interrupt's handlers as a line of their list names them, the one in the interrupt first, then its thread.
+pub fn handlers(text: &str) -> Vec<Frame> {
+    pattern!(
+        HANDLER,
+        r"^\s*\[<[0-9a-fA-Fx]+>\]\s+([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?(?:\s+\[([\w-]+)\])?(?:\s+threaded\s+\[<[0-9a-fA-Fx]+>\]\s+([A-Za-z_][\w.]*)(?:\s+\[([\w-]+)\])?)?\s*$"
+    );
+    let Some(c) = HANDLER.as_ref().and_then(|re| re.captures(text)) else { return Vec::new() };
+    let named = |name: usize, module: usize| {
+        let mut frame = new(c.get(name)?.as_str());
+        frame.module = c.get(module).map(|m| m.as_str().to_owned());
+        Some(frame)
+    };
+    [named(1, 2), named(3, 4)].into_iter().flatten().collect()
 }
 
 /// An address in brackets that belongs to no symbol.
@@ -257,7 +296,7 @@ pub fn symbol_in(text: &str) -> Option<Frame> {
 pub fn new(name: &str) -> Frame {
     let function = match RUST_SYMBOL.as_ref() {
         Some(re) if re.is_match(name) => format!("{:#}", rustc_demangle::demangle(name)),
-        _ => name.trim_start_matches('.').to_owned(),
+        _ => unmangled(name.trim_start_matches('.')).to_owned(),
     };
     Frame {
         function,
@@ -271,6 +310,14 @@ pub fn new(name: &str) -> Frame {
         unreliable: false,
         stack: StackKind::Main,
     }
+}
+
+/// The name in a symbol of C++ outside any namespace: `_Z` and its length stand before it.
+fn unmangled(symbol: &str) -> &str {
+    let Some(rest) = symbol.strip_prefix("_Z") else { return symbol };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let length = rest.get(..digits).and_then(|d| d.parse::<usize>().ok()).unwrap_or(0);
+    rest.get(digits..digits.saturating_add(length)).filter(|name| !name.is_empty()).unwrap_or(symbol)
 }
 
 /// Reads a hexadecimal number with or without `0x`.
@@ -331,6 +378,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cut_off_is_seen() {
+        for text in [" walk_all+0x1>", " [<c0100000>] walk_all+0x", "? walk_all+0x10/0"] {
+            assert!(parse(text).is_none() && torn(text).is_some_and(|f| f.function == "walk_all"), "{text}");
+        }
+        assert!(is_open(" [<000003ff7ff1a8b2>] walk_all+0x62/0x1a0 [so"));
+        assert!(!is_open(" walk_all+0x62/0x1a0 [some]") && !is_open(" walk_all+0x62/0x1a0"));
+        assert!(torn("see walk_all+0x1 there").is_none());
+        assert_eq!(new("_Z4walki").function, "walk");
+        assert!(is_bare_pointer("RIP: 0010:") && is_bare_pointer("pc : ") && !is_bare_pointer("RIP: 0010:walk+0x1/0x2"));
+        let names = |text: &str| handlers(text).into_iter().map(|f| f.function).collect::<Vec<_>>();
+        assert_eq!(
+            names("[<00000000abcdef>] ring_isr [ring] threaded [<0000000012345678>] ring_thread [ring]"),
+            ["ring_isr", "ring_thread"]
+        );
+        assert!(names("Disabling IRQ #18").is_empty());
+    }
+
+    #[test]
     fn forms_of_the_instruction_pointer() {
         for text in [
             "RIP: 0010:walk+0x97/0xd0",
@@ -340,6 +405,7 @@ mod tests {
             "PC is at walk+0x1/0x2",
             "pc : walk+0x1/0x2",
             "NIP [c000000000123456] walk+0x1/0x2",
+            "NIP [c000000000123456] .walk+0x1/0x2",
             "NIP: walk+0x1/0x2",
             "epc : walk+0x1/0x2",
             "epc   : 80001234 walk+0x1/0x2 [mod]",

@@ -150,6 +150,11 @@ pub fn is_complaint(function: &str) -> bool {
     in_group("complaint", function)
 }
 
+/// Whether the compiler or the processor puts the call of this function where it is: no source has it.
+pub fn is_inserted(function: &str) -> bool {
+    in_group("inserted", function)
+}
+
 /// Whether a frame may give the report its name. Inlined functions do not: whether they show depends on whether the log was symbolised,
 /// and one crash should have one title.
 fn counts(f: &Frame, groups: &[&str]) -> bool {

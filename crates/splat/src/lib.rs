@@ -32,7 +32,7 @@ mod types;
 mod verdict;
 mod warning;
 
-pub use guilty::{canonical, is_complaint, is_skipped};
+pub use guilty::{canonical, is_complaint, is_inserted, is_skipped};
 pub use types::{Access, Context, Frame, HeldLock, Kind, Lines, Place, Splat, Stack, StackKind, Task, Unread};
 
 use body::Body;
@@ -64,6 +64,24 @@ pub fn read(text: &str) -> Vec<Splat> {
     splats
 }
 
+/// The first line outside the reports read from a text that only a report has: the heading of a stack with a frame below it, the marker of
+/// a `BUG()` or `WARN()`, the end of a trace. Someone's log then holds a report that was not understood.
+pub fn left_over(text: &str, splats: &[Splat]) -> Option<Unread> {
+    let layout = layout::read(text);
+    let rows = &layout.rows;
+    let inside = |row: &layout::Row<'_>| splats.iter().any(|s| (s.lines.start..=s.lines.end).contains(&row.number));
+    // What ends a report may stand a little below the last line that says something.
+    let near = |row: &layout::Row<'_>| splats.iter().any(|s| (s.lines.end..s.lines.end.saturating_add(24)).contains(&row.number));
+    let texts: Vec<&str> = rows.iter().map(|row| line::strip_row(row).text.trim()).collect();
+    let (at, row) = rows.iter().enumerate().find(|(at, row)| {
+        let Some(text) = texts.get(*at) else { return false };
+        let shown = || texts.iter().skip(at + 1).take(3).any(|t| frame::parse(t).is_some() || frame::torn(t).is_some());
+        let ends = text.starts_with("---[ end trace") && !near(row);
+        !inside(row) && (header::is_cut_here(text) || ends || body::is_trace(text) && shown())
+    })?;
+    Some(Unread { line: row.number, text: texts.get(at).unwrap_or(&"").chars().take(512).collect() })
+}
+
 fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
     let body = Body::read(segment);
     let verdict = verdict::judge(segment, &body);
@@ -93,6 +111,7 @@ fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
         title,
         function: verdict.function,
         header: segment.header_text().chars().take(512).collect(),
+        pc: body.instruction().cloned(),
         frames,
         context: body.context,
         in_atomic: body.in_atomic,
@@ -114,14 +133,15 @@ fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
         access: verdict.access,
         corrupted,
         panicked: segment.panicked,
+        handlers: body.handlers,
         unread_frames,
         notes,
-        damage: layout.damage(segment.first, segment.last),
+        damage: layout.damage(segment.first, segment.last).into_iter().chain(layout.torn(segment.first, segment.last)).collect(),
         lines: layout.lines(segment.first, segment.last),
     }
 }
 
-/// The lines that look like frames and are none of any known form.
+/// The lines that look like frames and are none of any known form, or break off.
 fn unread(segment: &Segment<'_>, body: &Body, layout: &Layout<'_>) -> Vec<Unread> {
     let lines = body.unread.iter().filter_map(|index| segment.lines.get(*index)).take(MAX_UNREAD);
     lines.map(|(row, text)| Unread { line: layout.lines(*row, *row).start, text: text.trim().chars().take(512).collect() }).collect()
@@ -147,7 +167,7 @@ fn corrupted(segment: &Segment<'_>, body: &Body, verdict: &verdict::Verdict) -> 
         End::Whole | End::TooLong => "",
     };
     if body.foreign_stack && segment.speaker.is_empty() {
-        return Some("a stack of fault injection is mixed in".to_owned());
+        return Some("another stack is mixed in".to_owned());
     }
     if body.stacks.is_empty() {
         return Some(format!("no stack trace{cut}"));

@@ -23,7 +23,7 @@ pub struct Line<'a> {
 
 static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?:[^\[\]]{0,100}|.{0,60}?\]: )(?:<\d+>)?\[(?:\s*\d{1,9}\.\d{3,9}(?:[@,|][ 0-9a-zA-Z]{1,12}| <[ \d.]{1,20}>)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4}|\d\d:\d\d:\d\d(?:\.\d+)?)\]",
+        r"^(?:<\d+>)?\[\s*\d{1,9}\.\d{1,2}\]|^(?:[^\[\]]{0,100}|.{0,60}?\]: )(?:<\d+>)?\[(?:\s*\d{1,9}\.\d{3,9}(?:[@,|][ 0-9a-zA-Z]{1,12}| <[ \d.]{1,20}>)?|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4}|\d\d:\d\d:\d\d(?:\.\d+)?)\]",
     )
     .ok()
 });
@@ -67,7 +67,12 @@ pub fn stamp(text: &str) -> Option<u64> {
     let (seconds, fraction) = inside.split_once('.')?;
     let digits = |s: &str| !s.is_empty() && s.len() <= 9 && s.bytes().all(|b| b.is_ascii_digit());
     let fraction = fraction.split(['@', ',', ' ']).next().unwrap_or("");
-    if !digits(seconds) || !digits(fraction) || fraction.len() < 3 {
+    if !digits(seconds) || !digits(fraction) {
+        return None;
+    }
+    // A version in brackets looks like a stamp of few digits, and stands behind a word.
+    let before = text.get(..open)?.trim_end();
+    if fraction.len() < 3 && !before.is_empty() && !before.ends_with(['>', 'Z', ':']) {
         return None;
     }
     let fraction: u64 = format!("{fraction:0<9}").parse().ok()?;
@@ -203,6 +208,10 @@ mod tests {
             ("[   12.345678]<0> -(0)[12:init]BUG: y", "BUG: y", None),
             ("[   12.345678] [c0 12 init] BUG: y", "BUG: y", None),
             ("[   12.345678 <    0.000012>] BUG: y", "BUG: y", None),
+            ("[   12.3] BUG: y", "BUG: y", None),
+            ("<4>[   12.34][   T43] BUG: y", "BUG: y", Some("T43")),
+            ("2024-01-02T03:04:05.1234567Z [    5.50] BUG: y", "BUG: y", None),
+            ("linux [6.1] is where", "linux [6.1] is where", None),
             ("00: [   12.345678] BUG: y", "BUG: y", None),
             ("2024-01-02T03:04:05 host sshd[12]: BUG: y", "2024-01-02T03:04:05 host sshd[12]: BUG: y", None),
             ("[   12.345678] host kernel: BUG: y", "BUG: y", None),

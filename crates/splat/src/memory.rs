@@ -81,13 +81,14 @@ pub fn kfence(segment: &Segment<'_>, body: &Body) -> Verdict {
     verdict
 }
 
-/// `BUG: KMSAN: class in function`. A leak to a device names the submitter of the request, so the origin stands in for it.
+/// `BUG: KMSAN: class in function`. A leak to a device is about who submits the request; where the stack does not say,
+/// the origin stands in for it.
 pub fn kmsan(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
     let class = opening.split_once("KMSAN:").and_then(|(_, r)| r.trim().split_once(" in ")).map_or("uninit-value", |(c, _)| c).to_owned();
     let origins = || body.stacks.iter().filter(|s| matches!(s.kind, StackKind::Origin)).flat_map(|s| s.frames.iter());
     let function = if class == "kernel-usb-infoleak" {
-        pick(origins(), &["origin"])
+        pick(body.main(), &["usb"])
     } else {
         // Inlined callers repeat the opening line, each with its own function.
         let named = segment

@@ -437,7 +437,8 @@ impl<'a> Segment<'a> {
             }
             Kind::RcuStall => self.kind == Kind::RcuStall && early,
             Kind::OopsNull | Kind::OopsPaging => early && self.kind == Kind::OopsPaging && self.lines.len() <= self.header + 3,
-            Kind::DoubleFault => self.kind == Kind::StackOverflow && early,
+            // Two CPUs fault at once, and print in turn.
+            Kind::DoubleFault => (self.kind == Kind::StackOverflow || faults && self.speaker.is_empty()) && early,
             // A notice that the kernel repeats every few seconds, in whatever is going on.
             Kind::Other => !self.done && text.contains("unregister_netdevice"),
             // The panic of Rust code ends in a `BUG()`.
@@ -554,11 +555,15 @@ fn is_content(text: &str) -> bool {
         "state was registered",
         "Krnl PSW",
         "ASSERT FAILED",
+        "handlers:",
+        "Disabling IRQ",
     ];
     frame::parse(text).is_some()
         || frame::pointer(text).is_some()
         || frame::return_address(text).is_some()
         || frame::bare_address(text).is_some()
+        || frame::torn(text).is_some()
+        || !frame::handlers(text).is_empty()
         || WORDS.iter().any(|w| t.contains(w))
         || header::is_rule(t)
         || t.starts_with(['#', '>']) && t.contains(':')

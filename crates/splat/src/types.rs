@@ -276,7 +276,7 @@ pub struct Lines {
     pub end: usize,
 }
 
-/// A line that looks like a frame and could not be read.
+/// A line that could not be read, or not whole: one that looks like a frame, or a mark of a report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unread {
@@ -298,6 +298,8 @@ pub struct Splat {
     pub function: Option<String>,
     /// The line with which the kernel opened the report, without its prefixes.
     pub header: String,
+    /// Where the instruction pointer was, if in a function of the kernel.
+    pub pc: Option<Frame>,
     /// The main stack, innermost first; the function of the instruction pointer leads where one is printed.
     pub frames: Vec<Frame>,
     /// The context, where the report shows it.
@@ -336,7 +338,9 @@ pub struct Splat {
     pub free_stack: Vec<Frame>,
     /// All further stacks, in the order of the report.
     pub other_stacks: Vec<Stack>,
-    /// Lines that look like frames and could not be read as such.
+    /// The interrupt's handlers, for an interrupt that none of them took: no part of any stack.
+    pub handlers: Vec<Frame>,
+    /// Lines that look like frames and could not be read, or not whole.
     pub unread_frames: Vec<Unread>,
     /// What else the report shows, a sentence each, such as where a jump through a bad function pointer came from.
     pub notes: Vec<String>,

@@ -149,6 +149,9 @@ fn panic(segment: &Segment<'_>, body: &Body) -> Verdict {
 fn other(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
     let function = pick(body.faulting(), &[]);
+    // An interrupt that no handler took is about its handlers; what found that out is not.
+    let function =
+        body.handlers.first().map(|f| canonical(&f.function)).or_else(|| function.filter(|_| !opening.contains(": nobody cared")));
     if segment.guessed {
         let title: String = segment.header_text().chars().take(160).collect();
         let title = if title.is_empty() { "stack dump in %".to_owned() } else { title.replace('%', "") };

@@ -68,6 +68,8 @@ fn check(name: &str, key: &str, value: &str, splat: &Splat) {
         "PREEMPT" => splat.preempt_count.map_or("-".into(), |c| c.to_string()),
         "CPU" => splat.cpu.map_or("-".into(), |c| c.to_string()),
         "SECONDS" => splat.seconds.map_or("-".into(), |c| c.to_string()),
+        "HANDLERS" => splat.handlers.iter().map(|f| f.function.as_str()).collect::<Vec<_>>().join(" "),
+        "PC" => splat.pc.as_ref().map_or("-".into(), |pc| format!("{}+{:#x}", pc.function, pc.offset.unwrap_or(0))),
         "UNREAD" => splat.unread_frames.len().to_string(),
         "NOTES" => splat.notes.iter().find(|note| *note == value).or(splat.notes.first()).cloned().unwrap_or("-".into()),
         "DAMAGE" => match splat.damage.iter().find(|d| value != "-" && d.contains(value)) {

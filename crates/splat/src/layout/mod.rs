@@ -12,6 +12,9 @@ use crate::line;
 use crate::types::Lines;
 use std::borrow::Cow;
 
+/// No console is narrower than this.
+const MIN_CUT: usize = 60;
+
 /// One line after mending.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
@@ -77,6 +80,27 @@ impl Layout<'_> {
         let rows = self.rows.get(first.saturating_sub(1)..last.min(self.rows.len())).unwrap_or(&[]);
         let start = rows.iter().map(|row| row.number).min().unwrap_or(first);
         Lines { start, end: rows.iter().map(|row| row.end).max().unwrap_or(start) }
+    }
+
+    /// What was cut off at the right in the rows from one to another, a phrase. A pager marks it with `>`; a console of fixed width does not, so
+    /// several lines as wide as the widest must break off, one of them inside brackets. Rows are counted from 1.
+    pub fn torn(&self, first: usize, last: usize) -> Option<String> {
+        let rows = self.rows.get(first.saturating_sub(1)..last.min(self.rows.len())).unwrap_or(&[]);
+        let count = |text: &str, c: char| text.matches(c).count();
+        let marked = rows.iter().filter(|row| row.text.ends_with('>') && count(&row.text, '>') > count(&row.text, '<')).count();
+        if marked > 0 {
+            let lines = if marked == 1 { "1 line was".to_owned() } else { format!("{marked} lines were") };
+            return Some(format!("{lines} cut off at the right, where a pager put `>`"));
+        }
+        let width = rows.iter().map(|row| row.text.trim_end().len()).max().unwrap_or(0);
+        let full = rows.iter().filter(|row| row.text.len() + 1 >= width && row.width > 0);
+        let (mut lines, mut open) = (0usize, false);
+        for row in full {
+            lines += 1;
+            let tail = row.text.rsplit(' ').next().unwrap_or("");
+            open |= count(&row.text, '[') > count(&row.text, ']') && tail.contains('[') || crate::frame::torn(&row.text).is_some();
+        }
+        (width >= MIN_CUT && lines >= 3 && open).then(|| format!("{lines} lines were cut off at column {width}"))
     }
 
     /// What was mended in the rows from one to another, a phrase each. Rows are counted from 1.

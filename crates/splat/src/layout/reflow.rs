@@ -6,9 +6,11 @@
 //! of a wide line) is left to [`crate::segment`].
 
 use super::Row;
-use crate::line;
+use crate::types::Kind;
+use crate::{header, line};
 use regex::Regex;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 macro_rules! pattern {
@@ -25,7 +27,7 @@ const CONSOLE: usize = 80;
 // A kernel's time stamp, with the prefix of a system log where there is one.
 pattern!(
     MARK,
-    r"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: ?)?(?:<\d>)?\[ *\d{1,9}\.\d{6}\]|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: "
+    r"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: ?)?(?:<\d>)?\[ *\d{1,9}\.\d{1,6}\]|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: "
 );
 // A frame with offset and size, its address, and its module.
 pattern!(
@@ -43,12 +45,13 @@ pattern!(
     r"\s(?:Call [Tt]race:|Hardware name: |Workqueue: |Modules linked in:|---\[ end trace|RIP: 00|RSP: 00|Code: [0-9a-f<]{2}|(?:preempt_count|in_atomic\(\)): |RCU nest depth: |\d+ locks? held by |#\d+: [0-9a-f]{8,16} \(|(?:Read|Write) of size \d|(?:Allocated|Freed) by task |The buggy address |CPU: \d+ (?:UID: \d+ )?PID: |</?(?:TASK|IRQ|NMI|SOFTIRQ)>)"
 );
 pattern!(OPEN_STAMP, r"(?:^|\s)\[\s*(?:\d{1,9}(?:\.\d{0,5})?)?$");
-pattern!(BARE_STAMP, r"(?:^|\s)\[\s*\d{1,9}\.\d{6}\]$");
+pattern!(BARE_STAMP, r"^\s*\[\s*\d{1,9}\.\d{1,6}\]$|\s\[\s*\d{1,9}\.\d{6}\]$");
 pattern!(REST_OF_STAMP, r"^\s*\d{0,9}\.?\d{0,6}\](?:\s|$)");
 pattern!(
     BARE_ADDRESS,
     r"(?:^|\s|:)\(?\[<[0-9a-fA-F]{6,16}>\]\)?\s*$|^\s*(?:pc|lr|epc|ra|era|ERA|NIP|LR|PC)\s*(?:is at)?\s*:?\s*(?:\[?[0-9a-f]{8,16}\]?)?\s*$"
 );
+pattern!(OPEN_SYMBOL, r"\]\s+(?:\?\s+)?[A-Za-z_.][\w.]*_$");
 pattern!(SYMBOL_FIRST, r"^\s*(?:\?\s+)?[A-Za-z_.][\w.$]*\+0x[0-9a-fA-F]+/0x[0-9a-fA-F]+");
 pattern!(MODULE_ONLY, r"^\s*\[[a-z][\w-]*(?: [0-9a-f]{8,40})?\](?: ?\([A-Z]{1,3}\))?\s*$");
 pattern!(OPEN_SOURCE, r"[A-Za-z_][\w.]*\s+\((?:[^\s():]+\.[chS]:(?:\d+)?(?:\s+\(discriminator(?: \d+)?\)?)?\s*)*[^\s()]*$");
@@ -63,7 +66,9 @@ pub fn rows(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     let stamped = rows.iter().filter(|row| line::stamp(&row.text).is_some()).count();
     // With prefixes of another kind before the stamps, a stamp inside a line says nothing.
     let at_front = rows.iter().filter(|row| starts_with_mark(&row.text)).count();
-    let by_stamps = stamped >= 2 && at_front * 2 >= stamped;
+    // A whole report may have become one line.
+    let several = stamped >= 2 || rows.iter().any(|row| starts_with_mark(&row.text) && marks(&row.text).len() > 1);
+    let by_stamps = several && at_front * 2 >= stamped;
     let narrow = stamped > 0 && rows.iter().all(|row| row.width <= CONSOLE);
     let mut out: Vec<Row<'_>> = Vec::with_capacity(rows.len());
     let mut pending: Option<Row<'_>> = None;
@@ -95,6 +100,26 @@ fn starts_with_mark(text: &str) -> bool {
     MARK.as_ref().and_then(|re| re.find(text)).is_some_and(|m| m.start() == 0)
 }
 
+/// The marks in a line, each with nothing but a blank before it. One log writes all its fractions with as many digits.
+fn marks(text: &str) -> Vec<Range<usize>> {
+    let Some(re) = MARK.as_ref() else { return Vec::new() };
+    let digits = |mark: &str| mark.trim_end().strip_suffix(']').and_then(|m| m.rsplit_once('.')).map_or(6, |(_, fraction)| fraction.len());
+    let own = re.find(text).filter(|m| m.start() == 0).map_or(6, |m| digits(m.as_str()));
+    re.find_iter(text).filter(|m| is_blank(text, m.start()) && digits(m.as_str()) == own).map(|m| m.range()).collect()
+}
+
+/// Whether the next line is the rest of the sentence that opens a report: together they say what neither says.
+fn is_rest_of_opening(head: &str, tail: &str) -> bool {
+    if !["BUG: ", "INFO: ", "WARNING: ", "nable to handle"].iter().any(|w| head.contains(w)) || tail.len() > 100 {
+        return false;
+    }
+    let kind = |text: &str| header::classify(text).map(|(kind, _)| kind);
+    let stripped = line::strip(head, 0, 0).text.trim_end();
+    let named = |kind: Option<Kind>| !matches!(kind, None | Some(Kind::Other | Kind::Warning | Kind::SlabCorruption));
+    let whole = kind(&format!("{stripped} {}", tail.trim_start()));
+    named(whole) && whole != kind(stripped) && kind(tail).is_none()
+}
+
 /// What to put between a line and the next, if that is its rest.
 fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option<&'static str> {
     let (head, tail) = (last.text.as_ref(), next.text.as_ref());
@@ -112,6 +137,10 @@ fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option
         let bare = BARE_STAMP.as_ref().and_then(|re| re.find(head.trim_end()));
         if bare.is_some_and(|m| m.start() > 0 || is(&SYMBOL_FIRST, tail)) {
             return Some(" ");
+        }
+        // A name that was cut in two: nothing ends a line with an underscore.
+        if is(&OPEN_SYMBOL, head) && is(&SYMBOL_FIRST, tail) && !tail.starts_with(' ') {
+            return Some("");
         }
         if narrow && last.width == CONSOLE && next.end == last.end + 1 {
             return Some("");
@@ -132,6 +161,9 @@ fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option
             return Some(" ");
         }
     }
+    if is_rest_of_opening(end, tail) {
+        return Some(" ");
+    }
     let report = ["BUG: ", "INFO: ", "Unable to handle", "in_atomic()", "WARNING: "].iter().any(|w| head.contains(w));
     let place_next = end.ends_with(" at") || end.ends_with(" at:") || end.ends_with(" address") || end.ends_with(" address:");
     if place_next && (report || end.ends_with(" at:") && head.contains('(')) && is(&PLACE, tail) {
@@ -142,6 +174,7 @@ fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option
             || head.contains("INFO: task ")
                 && (head.ends_with("for more than") || head.ends_with("blocked for") || head.ends_with(" blocked"))
             || head.contains(" PID: ") && (head.ends_with(" Comm:") || head.ends_with("tainted") || head.ends_with("Tainted:"))
+            || head.contains("in preemptible [") && head.ends_with(']')
             || head.ends_with(" locks held by")
             || head.ends_with(" lock held by")
     };
@@ -165,18 +198,11 @@ fn join(last: &mut Row<'_>, next: &Row<'_>, glue: &str) {
 fn apart<'a>(row: Row<'a>, by_stamps: bool, out: &mut Vec<Row<'a>>) {
     let mut cuts: Vec<usize> = Vec::new();
     let text = row.text.as_ref();
-    if by_stamps
-        && text.len() > 16
-        && let Some(re) = MARK.as_ref()
-    {
+    if by_stamps && text.len() > 16 {
         // The first mark at the front is the line's own; a console may print two at once.
-        let own = re.find(text).filter(|m| m.start() == 0).map_or(0, |m| m.end());
-        let rest = text.get(own..).unwrap_or("");
-        cuts.extend(
-            re.find_iter(rest)
-                .map(|m| own + m.start())
-                .filter(|at| is_blank(text, *at) && text.get(own..*at).is_some_and(|t| !t.trim().is_empty())),
-        );
+        let marks = marks(text);
+        let own = marks.first().filter(|m| m.start == 0).map_or(0, |m| m.end);
+        cuts.extend(marks.iter().map(|m| m.start).filter(|at| *at > 0 && text.get(own..*at).is_some_and(|t| !t.trim().is_empty())));
     }
     if cuts.is_empty() {
         frames(text, &mut cuts);
@@ -320,6 +346,11 @@ mod tests {
             (" walk (fs/a.c:1 (discriminator 2)\nfs/b.h:3)", 1),
             ("WARNING: CPU: 0 PID: 1 at fs/a.c:1\nwalk+0x1/0x2", 1),
             ("in_atomic(): 1, irqs_disabled(): 0,\nnon_block: 0, pid: 1, name: x", 1),
+            ("BUG: sleeping function called from\ninvalid context at fs/a.c:1", 1),
+            ("BUG: unable to handle kernel NULL pointer\ndereference at 0000000000000010", 1),
+            ("BUG: it fails\nwith a soft lockup", 2),
+            ("[    1.000001] one\n[    1.000002]  long_name_that_\nends_here+0x1/0x2", 2),
+            ("[  1.0] one+0x1/0x2 [  1.0] two+0x1/0x2 [mod] [  1.0] three", 3),
             ("Call Trace:\n walk+0x1/0x2", 2),
             ("see fs/a.c:1\nfs/b.c:2 too", 2),
         ];
@@ -340,6 +371,7 @@ mod tests {
             &*REST_OF_STAMP,
             &*BARE_ADDRESS,
             &*SYMBOL_FIRST,
+            &*OPEN_SYMBOL,
             &*MODULE_ONLY,
             &*OPEN_SOURCE,
             &*REST_OF_SOURCE,
