@@ -166,9 +166,38 @@ impl<O: Observer> Run<'_, '_, O> {
                     state.call_unread(index);
                 }
                 state.locks.doubtful |= crate::program::naming::names_lock(name);
+                if let Some(Callees::Many(all)) = known
+                    && !state.locks.held.is_empty()
+                {
+                    self.give_back_in_common(&call, all, &mut state);
+                }
                 self.assign(dst, result, &mut state);
                 out.push(state);
             }
+        }
+    }
+
+    /// What all functions that a call may reach give back of the caller's, on all their ways: whichever it is, it is given back.
+    fn give_back_in_common(&mut self, call: &Call<'_>, callees: &[FuncId], state: &mut State) {
+        let world = self.world;
+        let mut ways = SmallVec::<[&Outcome; 8]>::new();
+        for f in callees {
+            match world.summary(*f) {
+                Some(summary) if !summary.outcomes.is_empty() => ways.extend(&summary.outcomes),
+                _ => return,
+            }
+        }
+        let Some(&first) = ways.first() else { return };
+        for lock in state.locks.held.clone() {
+            let given = |o: &&Outcome| o.locks.iter().any(|l| !l.taken && l.class == lock.class && l.kind == lock.kind);
+            if ways.iter().all(given) {
+                let lock = Held { op: Some(call.index), ..lock };
+                self.release(call, Way::Here, lock, state);
+            }
+        }
+        let less = first.ctx.least(Ctx::default());
+        if !less.is_zero() && ways.iter().all(|o| o.ctx == first.ctx) {
+            self.shift(less, call.index, state);
         }
     }
 
