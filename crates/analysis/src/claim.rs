@@ -175,6 +175,8 @@ impl Claim {
     /// Adds the steps of a free: the call here, and the frames below it.
     pub fn freed(self, path: &Path<'_, '_>, freed: &Freed) -> Claim {
         let text = match (freed.way, freed.written) {
+            (Way::Callee(..), _) if freed.moved => format!("calls {}(), which may put elsewhere what it points into", freed.by),
+            (_, None) if freed.moved => format!("{}() may put elsewhere what it points into", freed.by),
             (Way::Callee(..), _) => {
                 let what = path.freed_text(freed).map_or_else(|| "it".to_owned(), |text| format!("`{text}`"));
                 format!("calls {}(), which frees {what}", freed.by)

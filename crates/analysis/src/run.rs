@@ -170,6 +170,7 @@ fn with_reports<R>(
         drafts: Default::default(),
         entry_points: links.entry_points,
         releases: links.releases,
+        owners: links.owners,
         bound: links.bound,
         tables,
         excused: links.excused,

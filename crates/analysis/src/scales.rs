@@ -8,11 +8,14 @@ use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
 use cuthere_base::Confidence;
 use cuthere_flow::body::Record;
-use cuthere_flow::index::{Deed, Giver, Handovers, Lifetimes};
+use cuthere_flow::index::{Deed, Giver, Handovers};
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use std::cell::OnceCell;
+
+/// Callers that are followed up to the end of a module.
+const AT_END_MAX: u32 = 5;
 
 /// What claims are weighed against.
 pub(crate) struct Scales<'t> {
@@ -21,8 +24,8 @@ pub(crate) struct Scales<'t> {
     options: &'t Options,
     /// The whole tree's knowledge is at hand, though only a part is read.
     indexed: bool,
-    /// The records whose objects somebody frees, once somebody asks.
-    freed: OnceCell<FxHashSet<Record>>,
+    /// The records whose objects somebody frees while others run, once somebody asks; whether somebody does it at once.
+    freed: OnceCell<FxHashMap<Record, bool>>,
 }
 
 impl<'t> Scales<'t> {
@@ -99,7 +102,11 @@ impl<'t> Scales<'t> {
 
     /// Whether somebody frees such objects.
     fn by_lives(&self, claim: &Claim) -> bool {
-        claim.lives.is_none_or(|record| self.freed.get_or_init(|| freed_records(self.tree.lifetimes)).contains(&record))
+        claim.lives.is_none_or(|record| self.freed().contains_key(&record))
+    }
+
+    fn freed(&self) -> &FxHashMap<Record, bool> {
+        self.freed.get_or_init(|| freed_records(self.tree))
     }
 
     /// Whether a caller may hold a lock, or be in a section, when it calls the function.
@@ -108,9 +115,12 @@ impl<'t> Scales<'t> {
             return;
         }
         let entered = self.tree.contexts().entered(claim.at.0);
-        let protected = [&entered.certain, &entered.perhaps].iter().any(|way| {
-            way.reached() && (!way.locks.is_empty() || [Part::Rcu, Part::Bh, Part::Irq, Part::Preempt].iter().any(|&part| way.part(part).1))
-        });
+        // What one CPU disables keeps another from nothing but the end of a grace period.
+        let at_once = claim.lives.is_some_and(|record| self.freed().get(&record) == Some(&true));
+        let parts: &[Part] = if at_once { &[Part::Rcu] } else { &[Part::Rcu, Part::Bh, Part::Irq, Part::Preempt] };
+        let protected = [&entered.certain, &entered.perhaps]
+            .iter()
+            .any(|way| way.reached() && (!way.locks.is_empty() || parts.iter().any(|&part| way.part(part).1)));
         if protected {
             lower(claim, "no lock or read-side section of a caller protects it".to_owned());
         }
@@ -128,7 +138,28 @@ fn lower(claim: &mut Claim, assumed: String) {
     claim.assumes.push(assumed);
 }
 
-fn freed_records(lifetimes: &Lifetimes) -> FxHashSet<Record> {
-    let ends = |deed: Deed| matches!(deed, Deed::Free | Deed::FreeLater);
-    lifetimes.functions().into_iter().flat_map(|f| lifetimes.own(f)).filter(|u| ends(u.deed)).map(|u| u.object).collect()
+/// The records whose objects are freed other than by what runs when all is over, and whether that happens with no grace period.
+fn freed_records(tree: &Tree<'_>) -> FxHashMap<Record, bool> {
+    let mut out: FxHashMap<Record, bool> = FxHashMap::default();
+    for f in tree.lifetimes.functions() {
+        let frees = tree.lifetimes.own(f).iter().filter(|u| matches!(u.deed, Deed::Free | Deed::FreeLater));
+        let mut frees = frees.peekable();
+        if frees.peek().is_some() && !at_end(tree, f, 0) {
+            for u in frees {
+                *out.entry(u.object).or_default() |= u.deed == Deed::Free;
+            }
+        }
+    }
+    out
+}
+
+/// Whether a function runs only when its module is loaded or unloaded: nobody who could look something up is left, or there yet.
+fn at_end(tree: &Tree<'_>, f: FuncId, depth: u32) -> bool {
+    let world = tree.world;
+    if world.func(f).annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit")) {
+        return true;
+    }
+    let bound = world.bound.binary_search_by(|b| b.func.cmp(&f)).is_ok() || world.entry_points.contains_key(&f);
+    let callers = world.callers(f);
+    depth < AT_END_MAX && !bound && !callers.is_empty() && callers.iter().all(|c| c.func != f && at_end(tree, c.func, depth + 1))
 }

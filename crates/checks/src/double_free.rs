@@ -22,7 +22,8 @@
 //! ## How it decides
 //!
 //! As use-after-free does: objects are known by pointer; what frees, and when, is known from the kernel model and from the bodies of callees, for each way
-//! of returning that callers can tell apart. Freeing NULL or an error pointer is nothing. An object to which the path took a
+//! of returning that callers can tell apart. A pointer that a callee has stored where its caller finds it (`*out`, `p->ring`), and whose object it has freed by the time
+//! it returns, leads to a freed object there, unless it was cleared. Freeing NULL or an error pointer is nothing. An object to which the path took a
 //! reference (`skb_get()`) is freed by the second call only. Memory of `devm_kzalloc()` and its kin is freed by the device core, so that any other free is one too many.
 //!
 //! What a release function frees when a reference is given up is freed twice if it is freed directly afterwards: if that reference was not the last one, the count frees it later.
@@ -68,6 +69,9 @@ struct DoubleFree;
 impl Checker for DoubleFree {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         let EventKind::Free { object, freed, before, .. } = &event.kind else { return };
+        if freed.moved || before.is_some_and(|before| before.moved) {
+            return;
+        }
         let claim = match before {
             // A use in between was told of; that a count did not decide alone is more than that.
             Some(before) if before.told && !before.deferred && (!before.put || freed.put) => None,

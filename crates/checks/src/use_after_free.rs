@@ -28,7 +28,9 @@
 //!
 //! Giving up a reference (`put_device(&c->dev)`, `kref_put(&c->ref, release)`) frees what the release function frees on all its paths: it is found by what the call
 //! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
-//! function made itself, and gave to nobody else. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list.
+//! function made itself, and gave to nobody else. What lies in the private part of an object (`netdev_priv()`) is gone with it, also where it is freed by a member that leads back to it. A
+//! pointer into a packet (`ip_hdr(skb)`, `skb->data`) is stale once a function of the model has made the packet writable, longer or of one piece, which may put its memory
+//! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list.
 //!
 //! One finding for one free: the first use in the source.
 //!
@@ -76,9 +78,26 @@ impl Checker for UseAfterFree {
             EventKind::Free { object, freed, linked: Some(linked), before: None } => {
                 claims.extend(on_list(path, event, *object, freed, *linked))
             }
+            EventKind::Exit { value: Some(value), .. } if path.body.ret_ptr => claims.extend(returned(path, event, *value)),
             _ => {}
         }
     }
+}
+
+/// What was freed is handed to the caller as a result.
+fn returned(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId) -> Option<Claim> {
+    let freed = path.state.objects.freed(path.values.pointer_root(value))?;
+    let known = path.known(value);
+    if freed.told || freed.moved || freed.put || freed.deferred || known.is_zero() || known.is_err() == Some(true) {
+        return None;
+    }
+    let name = path.describe(value)?;
+    let message = format!("`{}` returns `{name}`, which `{}()` freed", path.body.name, freed.by);
+    let doubtful = path.assumes_free(freed) || doubtful(path, freed);
+    let sure = if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High };
+    let claim = Claim::here(path, event, sure, message).freed(path, freed);
+    let claim = claim.step(path.func, event.loc, format!("returns `{name}`"));
+    Some(claim.identity(format!("{} {name} returned", freed.by)).cause(freed.op))
 }
 
 fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Freed) -> Claim {
@@ -89,7 +108,8 @@ fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Fre
         (Way::Model(_), Some(_)) => format!(" by `{}()`", access.callee),
         _ => String::new(),
     };
-    let message = format!("`{name}` is used{at} after `{}()` freed it", freed.by);
+    let gone = if freed.moved { "may have put its memory elsewhere" } else { "freed it" };
+    let message = format!("`{name}` is used{at} after `{}()` {gone}", freed.by);
     let claim = Claim::here(path, event, confidence(path, event, access, freed), message);
     let claim = claim.freed(path, freed);
     let claim = match (event.way, access.argument) {
@@ -125,12 +145,14 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
         _ => false,
     };
     let open = freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func));
-    // Looked up, these were wrong far more often than right.
-    let doubtful = freed.put && !(freed.released && freed.sole)
-        || freed.by_state
-        || path.state.merged
-        || sometimes
-        || freed.later_round
-        || !path.state.rounds.is_empty();
-    if open || doubtful { Confidence::Low } else { Confidence::High }
+    if open || sometimes || freed.put && !(freed.released && freed.sole) || doubtful(path, freed) {
+        Confidence::Low
+    } else {
+        Confidence::High
+    }
+}
+
+/// Whether the free, or the path, is not certain enough: looked up, what rests on such was wrong far more often than right.
+fn doubtful(path: &Path<'_, '_>, freed: &Freed) -> bool {
+    freed.by_state || path.state.merged || freed.later_round || !path.state.rounds.is_empty()
 }

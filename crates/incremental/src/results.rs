@@ -78,6 +78,9 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
             }
             let body = &world.funcs[n];
             text += &world.tables.named(body);
+            for (record, member) in world.owners.get(&FuncId(n as u32)).into_iter().flatten() {
+                text += &format!("{record}.{member} ");
+            }
             let mut excuses: Vec<&str> =
                 excuses.iter().filter(|by| world.excused.contains(&(body.file, **by))).map(|by| by.as_str()).collect();
             excuses.sort_unstable();

@@ -175,6 +175,15 @@ pub struct RefEffect {
     pub counter: Symbol,
 }
 
+/// Memory that a member of an argument leads to, and that may be put elsewhere: pointers into it from before are stale.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MoveEffect {
+    pub argument: u8,
+    pub member: Symbol,
+    /// On which result that has happened.
+    pub success: Success,
+}
+
 /// An argument that is freed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FreeEffect {
@@ -389,6 +398,7 @@ pub struct Entry {
     /// The result was chosen by somebody outside the kernel (a netlink attribute, a user's argument, a device's answer).
     pub outside: bool,
     pub frees: Vec<FreeEffect>,
+    pub moves: Vec<MoveEffect>,
     pub refs: Vec<RefEffect>,
     /// Places in its arguments that it reads or writes.
     pub accesses: Vec<MemoryEffect>,
@@ -417,6 +427,8 @@ pub struct Entry {
     pub assigns: Vec<u8>,
     /// The result points into the object in this argument and lives as long as it (`netdev_priv`).
     pub interior: Option<u8>,
+    /// Of such: it points into what this member of the argument leads to (`ip_hdr(skb)`: into `skb->head`).
+    pub interior_of: Option<Symbol>,
     pub asserts: Vec<Assert>,
     /// The member in this argument is put on a list, or taken off it.
     pub links: Option<u8>,

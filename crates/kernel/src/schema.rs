@@ -3,7 +3,8 @@
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
 use crate::entry::{
-    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, PerCpu, Returns, Section, Sleeps, Test, When,
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Sleeps, Test,
+    When,
 };
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
@@ -74,6 +75,8 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub frees: Vec<W<FreeEffect>>,
     #[serde(default)]
+    pub moves: Vec<W<MoveEffect>>,
+    #[serde(default)]
     pub refs: Vec<W<RefWord>>,
     #[serde(default)]
     pub accesses: Vec<W<MemoryEffect>>,
@@ -105,6 +108,7 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub unevaluated: Vec<u8>,
     pub interior: Option<u8>,
+    pub interior_of: Option<W<Symbol>>,
     #[serde(default)]
     pub asserts: Vec<W<Assert>>,
     pub links: Option<u8>,

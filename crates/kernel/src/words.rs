@@ -5,7 +5,7 @@
 
 use crate::entry::{
     ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
-    MemoryEffect, PerCpu, RefEffect, RefOp, Returns, Section, Sleeps, Success, Test, When,
+    MemoryEffect, MoveEffect, PerCpu, RefEffect, RefOp, Returns, Section, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -257,6 +257,23 @@ impl Word for FreeEffect {
         };
         no_more(words)?;
         Ok(FreeEffect { argument: index, how })
+    }
+}
+
+impl Word for MoveEffect {
+    const ALLOWED: &'static str = "INDEX.MEMBER [if-nonzero|if-zero]";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let place = words.next().unwrap_or("");
+        let (index, member) = place.split_once('.').ok_or_else(|| unknown(place))?;
+        let success = match words.next() {
+            None => Success::Always,
+            Some("if-nonzero") => Success::NonZero,
+            Some("if-zero") => Success::Zero,
+            Some(word) => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(MoveEffect { argument: argument(Some(index))?, member: identifier(member)?, success })
     }
 }
 

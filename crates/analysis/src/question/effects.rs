@@ -29,7 +29,10 @@ pub(super) fn add(world: &World<'_>, f: FuncId, answer: &mut FunctionAnswer) {
                 let name = body.local_name(LocalId(u32::from(*param)));
                 answer.dereferences.push(done(if member.is_empty() { format!("*{name}") } else { format!("{name}->{member}") }));
             }
-            EffectKind::Free { place: p, deferred, last, counted } => {
+            EffectKind::Free { place: p, moved: true, .. } => {
+                answer.frees.push(done(format!("{}, which may be put elsewhere", place(body, p, true))))
+            }
+            EffectKind::Free { place: p, deferred, last, counted, .. } => {
                 let later = if *deferred { " after a grace period" } else { "" };
                 let last = if *last || *counted { " with its last reference" } else { "" };
                 answer.frees.push(done(format!("{}{last}{later}", place(body, p, true))));

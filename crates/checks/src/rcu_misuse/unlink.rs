@@ -46,8 +46,13 @@ impl Unlinks {
             }
             EventKind::Wait { .. } | EventKind::MaySleep { .. } if !self.unlinked.is_empty() => self.wait(event.op),
             EventKind::Free { object, freed, before: None, .. } if !self.unlinked.is_empty() => {
-                let certain =
-                    !freed.deferred && !freed.last && !freed.put && !freed.handle && !freed.by_state && event.unconditional(path.world);
+                let certain = !freed.deferred
+                    && !freed.moved
+                    && !freed.last
+                    && !freed.put
+                    && !freed.handle
+                    && !freed.by_state
+                    && event.unconditional(path.world);
                 let root = path.values.pointer_root(*object);
                 if certain && !self.freed.iter().any(|f| f.1 == event.op) && self.unlinked.iter().any(|u| u.object == root) {
                     let name = path.describe(root).unwrap_or_else(|| "the object".to_owned());

@@ -34,6 +34,8 @@ pub struct Freed {
     pub by_state: bool,
     /// What the pointer stands for is gone, not what it points to (`struct page`).
     pub handle: bool,
+    /// It may have been put elsewhere: what leads into it from before is stale.
+    pub moved: bool,
     /// A callee freed it on some of the ways in which it may have returned: the result that tells.
     pub result: Option<ValueId>,
     /// In a later round of a loop.
@@ -59,6 +61,7 @@ impl Freed {
             sole: false,
             by_state: false,
             handle: false,
+            moved: false,
             result: None,
             later_round: false,
             told: false,

@@ -78,6 +78,10 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Tells of the use of a freed object, once. Within a read-side section, and what implies one, the end of the grace period is not yet there.
     pub(super) fn access_freed(&mut self, root: ValueId, state: &mut State, site: &Site) {
+        if state.objects.is_empty() {
+            return;
+        }
+        let root = self.computed_from(root);
         let Some(freed) = state.objects.freed(root).copied() else { return };
         if freed.told || freed.handle || freed.deferred && state.atomic() {
             return;
@@ -86,6 +90,18 @@ impl<O: Observer> Run<'_, '_, O> {
         if let Some(freed) = state.objects.freed_mut(root) {
             freed.told = true;
         }
+    }
+
+    /// The pointer that arithmetic began with: `p` for `p + n`.
+    fn computed_from(&self, root: ValueId) -> ValueId {
+        let mut at = root;
+        for _ in 0..4 {
+            match self.values.get(at) {
+                Value::Bin(BinOp::Add | BinOp::Sub, a, _) => at = self.values.pointer_root(a),
+                _ => break,
+            }
+        }
+        at
     }
 
     /// Whether a place is a member of an object that a call has just made, with no array in between.

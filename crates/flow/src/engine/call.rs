@@ -375,10 +375,16 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => {}
         }
         // The private part of an object is a part of it.
-        if let Some(&whole) = entry.interior.and_then(|i| values.get(i as usize))
+        if let Some(i) = entry.interior
+            && let Some(&whole) = values.get(i as usize)
             && call.dst.is_some()
         {
-            let base = self.values.deref(whole);
+            let mut base = self.values.deref(whole);
+            if let (Some(member), Some(&e)) = (entry.interior_of, self.body.call_args(call.args).get(i as usize)) {
+                let place = self.values.field(base, member, self.body.pointee(e).unwrap_or_default());
+                let within = state.read(self.values, place);
+                base = self.values.deref(within);
+            }
             let part = self.values.field(base, Symbol::intern("private"), Record::UNKNOWN);
             value = self.values.addr(part);
         }
@@ -418,6 +424,23 @@ impl<O: Observer> Run<'_, '_, O> {
                 out.push(state);
             }
             return;
+        }
+        if let Some(moved) = entry.moves.first() {
+            let (ok, failed) = match moved.success {
+                Success::Zero => (Interval::ZERO, Interval::NON_ZERO),
+                _ => (Interval::NON_ZERO, Interval::ZERO),
+            };
+            if call.dst.is_some() && moved.success != Success::Always {
+                let mut unmoved = state.clone();
+                if unmoved.learn(result, failed) {
+                    self.assign(call.dst, value, &mut unmoved);
+                    out.push(unmoved);
+                }
+                if !state.learn(result, ok) {
+                    return;
+                }
+            }
+            self.move_members(call, entry, &mut state);
         }
         let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
         match conditional {
@@ -549,6 +572,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 None => self.lift_refs(call, callee, summary, &outcome.refs, referenced, &mut s),
             };
             for &freed in &outcome.frees {
+                if matches!(summary.effect(freed.effect).map(|e| &e.kind), Some(EffectKind::Free { left: true, .. })) {
+                    self.lift_left(call, callee, summary, freed, result, &mut s);
+                    continue;
+                }
                 let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) else { continue };
                 let object = self.values.pointer_root(value);
                 let counted = matches!(summary.effect(freed.effect).map(|e| &e.kind), Some(EffectKind::Free { counted: true, .. }));

@@ -55,6 +55,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
         self.note_replaced(&mut state);
+        let (left, vacant) = (self.note_left(&state), self.note_vacant(&state));
         self.settle_references(&mut state);
         self.exits.push(Exit {
             ret,
@@ -66,6 +67,8 @@ impl<O: Observer> Run<'_, '_, O> {
             ctx: state.ctx.minus(self.entry_ctx),
             checked_params,
             written,
+            left,
+            vacant,
             null_from,
         });
     }
@@ -223,6 +226,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut exits = std::mem::take(&mut self.exits);
         self.reference_effects(&mut exits);
         let effects = self.effects_by_certainty(&exits);
+        leave_nothing(&mut exits);
 
         // The result.
         if !exits.is_empty() && self.body.ret_void {
@@ -302,14 +306,85 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut out = SmallVec::new();
         for (object, freed) in exit.objects.all_freed() {
             let Some(place) = self.place_of(object) else { continue };
-            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, .. } if p.root == place.root && *p.object() == *place.path);
+            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, left: false, .. } if p.root == place.root && *p.object() == *place.path);
             if let Some(i) = effects.iter().position(same) {
                 out.push(FreedOnReturn { effect: EffectId::new(i, &effects[i].effect), replaced: freed.replaced });
+            }
+        }
+        for place in &exit.left {
+            let same = |m: &Made| matches!(&m.effect.kind, EffectKind::Free { place: p, left: true, .. } if **p == *place);
+            if let Some(i) = effects.iter().position(same) {
+                out.push(FreedOnReturn { effect: EffectId::new(i, &effects[i].effect), replaced: false });
             }
         }
         out.sort_unstable();
         out.dedup();
         out
+    }
+
+    /// Places that callers find NULL or an error in, of those that were written here.
+    fn note_vacant(&mut self, state: &State) -> SmallVec<[RelPlace; 1]> {
+        let mut vacant = SmallVec::new();
+        for &(at, value) in &state.env {
+            let known = state.known(self.values, value);
+            if (known.is_zero() || known.is_err() == Some(true))
+                && self.values.local_of(at).is_none()
+                && vacant.len() < VACANT_MAX
+                && self.may_free()
+                && let Some(mut place) = self.relative(at, None)
+            {
+                place.path.push(RelStep::Deref);
+                vacant.push(place);
+            }
+        }
+        vacant
+    }
+
+    /// Whether the function frees anything on some path.
+    fn may_free(&mut self) -> bool {
+        let (world, func, body) = (self.world, self.func, self.body);
+        let frees = |(id, op): (OpId, &Op)| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => match (world.model.entry(name), world.callees(func, id)) {
+                (Some(entry), _) => !entry.frees.is_empty(),
+                (None, Some(Callees::One(f))) => world.summary(*f).is_some_and(Summary::frees),
+                _ => false,
+            },
+            _ => false,
+        };
+        *self.frees.get_or_insert_with(|| body.all_ops().any(frees))
+    }
+
+    /// Tells callers of pointers that a path has stored where they find them, and that lead to what it freed.
+    fn note_left(&mut self, state: &State) -> SmallVec<[RelPlace; 1]> {
+        let mut left = SmallVec::new();
+        for (object, freed) in state.objects.all_freed() {
+            let certain = !freed.put && !freed.deferred && !freed.last && !freed.handle && !freed.moved && !freed.by_state;
+            if !certain || self.place_of(object).is_some() {
+                continue;
+            }
+            for &(at, _) in state.env.iter().filter(|e| e.1 == object) {
+                let Some(mut place) = self.relative(at, None).filter(|_| self.values.local_of(at).is_none()) else { continue };
+                place.path.push(RelStep::Deref);
+                let loc = self.body.op(freed.op).map_or(self.body.loc, |op| op.loc);
+                let kind = EffectKind::Free {
+                    place: Box::new(place.clone()),
+                    deferred: false,
+                    last: false,
+                    counted: false,
+                    moved: false,
+                    left: true,
+                };
+                let depth = match freed.way {
+                    Way::Callee(f, id) => self.world.summary(f).and_then(|s| s.effect(id)).map_or(0, |e| e.depth + 1),
+                    _ => 0,
+                };
+                let condition = Condition::from_elem(Guard::new(), 1);
+                let effect = Effect { kind, loc, way: freed.way, condition, depth, indirect: 0, modes: 0, always: false };
+                self.record(freed.op, effect, state);
+                left.push(place);
+            }
+        }
+        left
     }
 
     /// What a pointer points to, in terms of parameters and globals.
@@ -396,12 +471,19 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         // A caller can only tell the ways apart by the result or by its own arguments. Where neither does it, the difference is most
         // likely a correlation that was lost here.
+        let apart = |a: &Outcome, b: &Outcome| a.ret.meet(b.ret).is_none() || contradict(&a.guard, &b.guard);
         let told_apart = |outcomes: &[Outcome]| {
-            let apart = |a: &Outcome, b: &Outcome| a.ret.meet(b.ret).is_none() || contradict(&a.guard, &b.guard);
             outcomes.len() <= OUTCOMES_MAX && outcomes.iter().enumerate().all(|(i, a)| outcomes[..i].iter().all(|b| apart(a, b)))
         };
+        while !told_apart(&outcomes) {
+            // Objects first: what is freed on some ways only is taken for kept, where nothing tells these ways apart.
+            let before = outcomes.len();
+            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs && !apart(a, b));
+            if outcomes.len() == before {
+                break;
+            }
+        }
         if !told_apart(&outcomes) {
-            // Objects first: what is freed on some ways only is taken for kept.
             merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs);
         }
         if !told_apart(&outcomes) {
@@ -438,6 +520,18 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 }
 
+/// Where one way out leaves a pointer to what it freed, another that leaves NULL or an error there is no better: who frees it again frees nothing then.
+fn leave_nothing(exits: &mut [Exit]) {
+    let all: SmallVec<[RelPlace; 2]> = exits.iter().flat_map(|e| &e.left).cloned().collect();
+    for e in exits.iter_mut().filter(|_| !all.is_empty()) {
+        let more = all.iter().filter(|place| e.vacant.contains(place) && !e.left.contains(place));
+        let more: SmallVec<[RelPlace; 1]> = more.cloned().collect();
+        e.left.extend(more);
+    }
+}
+
+/// Places with nothing in them that are noted at one way out.
+const VACANT_MAX: usize = 4;
 /// Ways to sleep that a summary holds.
 const SLEEPS_MAX: usize = 6;
 /// Ways of returning that a summary tells apart.

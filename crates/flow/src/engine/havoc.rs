@@ -158,7 +158,7 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// The place holds a value that nothing is known of.
-    fn unknown(&mut self, place: ValueId, state: &mut State) {
+    pub(super) fn unknown(&mut self, place: ValueId, state: &mut State) {
         self.keep_copies(place, state);
         let salt = self.values.len() as u32;
         let v = self.values.fresh(Origin::Havoc(place, salt));

@@ -5,6 +5,8 @@ use super::*;
 
 /// Frames that effects are told through.
 const DEPTH_MAX: u8 = 10;
+/// Frames that it is told through that memory may have been put elsewhere: whoever is farther away asks for it anew, as all do.
+const MOVES_MAX: u8 = 3;
 /// Effects other than sleeping and dereferences that a summary holds, of each kind.
 const KIND_MAX: usize = 10;
 
@@ -117,7 +119,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let no_result = self.values.int(0);
         for freed in summary.outcomes.iter().flat_map(|o| &o.frees) {
             let id = freed.effect;
-            let Some(Effect { kind: EffectKind::Free { place, .. }, .. }) = summary.effect(id) else { continue };
+            let Some(Effect { kind: EffectKind::Free { place, left: false, .. }, .. }) = summary.effect(id) else { continue };
             if out.iter().all(|o| o.0 != id)
                 && place.root != RelRoot::Result
                 && let Some(place) = self.absolute(place, args, no_result, state)
@@ -142,7 +144,7 @@ impl<O: Observer> Run<'_, '_, O> {
         state: &mut State,
     ) {
         let Some(effect) = summary.effect(freed.effect) else { return };
-        let EffectKind::Free { ref place, deferred, last, counted, .. } = effect.kind else { return };
+        let EffectKind::Free { ref place, deferred, last, counted, moved, .. } = effect.kind else { return };
         // Two files may each have a variable of this name.
         if let RelRoot::Global(name) = place.root
             && !self.world.shares(callee, self.func, name)
@@ -150,7 +152,7 @@ impl<O: Observer> Run<'_, '_, O> {
             return;
         }
         let by_state = effect.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.place().is_some()));
-        if effect.depth >= DEPTH_MAX {
+        if effect.depth >= if moved { MOVES_MAX } else { DEPTH_MAX } {
             return;
         }
         let Some(condition) = self.lift(effect, call.values, state) else { return };
@@ -158,12 +160,34 @@ impl<O: Observer> Run<'_, '_, O> {
         let effect = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
         let counted = counted || put.is_some();
         let sole = put == Some(true);
-        let freed_here = Freed { way, deferred, last, put: counted, released: counted, sole, by_state, ..Freed::by(call.index, call.name) };
+        let freed_here =
+            Freed { way, deferred, last, put: counted, released: counted, sole, by_state, moved, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed_here, effect, state);
         if freed.replaced {
             let object = self.values.pointer_root(value);
             self.disturb(object, state, &|_, _| true);
         }
+    }
+
+    /// A callee has stored a pointer where its caller finds it, and freed what it leads to.
+    pub(super) fn lift_left(
+        &mut self,
+        call: &Call<'_>,
+        callee: FuncId,
+        summary: &Summary,
+        freed: FreedOnReturn,
+        result: ValueId,
+        state: &mut State,
+    ) {
+        let Some(Effect { kind: EffectKind::Free { place, left: true, .. }, .. }) = summary.effect(freed.effect) else { return };
+        let mut place = (**place).clone();
+        if place.path.pop() != Some(RelStep::Deref) {
+            return;
+        }
+        let Some(place) = self.absolute(&place, call.values, result, state) else { return };
+        self.unknown(place, state);
+        let value = state.read(self.values, place);
+        self.lift_free(call, callee, summary, freed, value, None, state);
     }
 
     /// An object is freed, by a primitive or by a callee.
@@ -191,9 +215,22 @@ impl<O: Observer> Run<'_, '_, O> {
         if !freed.handle
             && let Some(place) = self.relative(place, None)
         {
-            let kind = EffectKind::Free { place: Box::new(place), deferred: freed.deferred, last: freed.last, counted };
+            let Freed { deferred, last, moved, .. } = freed;
+            let kind = EffectKind::Free { place: Box::new(place), deferred, last, counted, moved, left: false };
             self.record(call.index, Effect { kind, ..effect }, state);
         }
         state.objects.free(object, freed);
+        if let Some(part) = self.private_part(object) {
+            state.objects.free(part, freed);
+        }
+    }
+
+    /// The object that lies in the memory of another, and by whose member that was freed.
+    fn private_part(&self, object: ValueId) -> Option<ValueId> {
+        let owners = self.world.owners.get(&self.func)?;
+        let (Value::Entry(place) | Value::Fresh(Origin::Havoc(place, _))) = self.values.get(object) else { return None };
+        let Value::PField(_, member, record) = self.values.get(place) else { return None };
+        let part = self.values.pointer_root(self.values.root(place)?);
+        owners.contains(&(record, member)).then_some(part)
     }
 }

@@ -77,6 +77,10 @@ struct Exit {
     checked_params: u64,
     /// What was written to where parameters point.
     written: SmallVec<[(u8, Interval); 1]>,
+    /// Places that lead to what was freed, and were given that pointer here.
+    left: SmallVec<[RelPlace; 1]>,
+    /// Places that lead nowhere.
+    vacant: SmallVec<[RelPlace; 1]>,
     null_from: Option<(NullWhy, Symbol)>,
 }
 
@@ -124,6 +128,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     unlinks: u64,
     /// The result of the call at hand, and what stands for the one that it gave in the round before.
     former: Option<(ValueId, ValueId)>,
+    /// Whether the function frees anything, once that was asked for.
+    frees: Option<bool>,
 }
 
 impl Engine {
@@ -193,6 +199,7 @@ impl Engine {
             returned: None,
             unlinks: 0,
             former: None,
+            frees: None,
         };
         run.pending[0].push(state);
         run.go();

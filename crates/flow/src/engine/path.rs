@@ -424,7 +424,10 @@ impl<'p> Path<'p, '_> {
         let mut pointer = true;
         for step in &place.path {
             match step {
-                RelStep::Deref => pointer = true,
+                RelStep::Deref => {
+                    text = text.strip_prefix('&').map_or_else(|| text.clone(), str::to_owned);
+                    pointer = true;
+                }
                 RelStep::Field(name, _) => {
                     text = match text.strip_prefix('&') {
                         Some(place) if pointer => format!("{place}.{name}"),

@@ -150,7 +150,7 @@ impl LifeRecorder {
             if entry.allocates {
                 self.add(with(Deed::Allocate { managed: entry.managed }, Spot::Object(record), record, call.name));
             }
-            if let Some(i) = entry.interior {
+            if let Some(i) = entry.interior.filter(|_| entry.interior_of.is_none()) {
                 self.add(with(Deed::Interior, Spot::Object(record), object(i), call.name));
             }
         }

@@ -129,7 +129,7 @@ impl RcuRecorder {
                 _ => {}
             },
             EventKind::Wait { object: None } if grace(path, at) => self.note(RcuFact::Grace { at }),
-            EventKind::Free { freed, .. } if !freed.deferred && matches!(event.way, Way::Model(_)) => {
+            EventKind::Free { freed, .. } if !freed.deferred && !freed.moved && matches!(event.way, Way::Model(_)) => {
                 self.note(RcuFact::Frees { at, by: freed.by });
             }
             _ => {}

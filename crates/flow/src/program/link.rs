@@ -7,7 +7,7 @@ use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
-use crate::program::{Callees, EntryPoint, Release, releases};
+use crate::program::{Callees, EntryPoint, Release, owners, releases};
 use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::include_graph::arch_of;
@@ -48,6 +48,7 @@ pub struct Links {
     pub callees: Vec<Box<[(OpId, Callees)]>>,
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
+    pub owners: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     pub excused: Excused,
 }
 
@@ -252,7 +253,8 @@ pub fn link(
             all.into_boxed_slice()
         })
         .collect();
-    Links { bound: stored, callees, entry_points, releases, excused }
+    let owners = owners::find(model, funcs);
+    Links { bound: stored, callees, entry_points, releases, owners, excused }
 }
 
 fn bound(

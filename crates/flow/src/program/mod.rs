@@ -7,6 +7,7 @@ pub mod contexts;
 mod entry_point;
 pub mod link;
 pub mod naming;
+mod owners;
 pub mod packed;
 mod parameters;
 mod releases;
@@ -18,7 +19,7 @@ pub use entry_point::{EntryPoint, start_state, strictest};
 pub use releases::Release;
 pub use ways::{Hub, Taken};
 
-use crate::body::{Body, OpId};
+use crate::body::{Body, OpId, Record};
 use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
 use cuthere_base::Symbol;
@@ -43,6 +44,8 @@ pub struct World<'a> {
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
     /// Per function that gives up references: what frees the objects.
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
+    /// Per function that frees: members by which it may free what they lie in.
+    pub owners: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     /// The members that functions are bound to, sorted by function.
     pub bound: Vec<link::BoundFunction>,
     pub tables: tables::Tables,

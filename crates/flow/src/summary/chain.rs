@@ -166,6 +166,7 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
             if member.is_empty() { format!("dereferences `{text}`") } else { format!("loads or stores `{text}->{member}`") }
         }
         _ if through => format!("calls {callee}()"),
+        EffectKind::Free { moved: true, .. } => format!("may put it elsewhere by {callee}()"),
         EffectKind::Free { deferred: false, .. } => format!("frees it by {callee}()"),
         EffectKind::Free { deferred: true, .. } => format!("frees it after a grace period by {callee}()"),
         EffectKind::Acquire { class, .. } => format!("takes {class} by {callee}()"),

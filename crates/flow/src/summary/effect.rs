@@ -57,8 +57,9 @@ pub enum EffectKind {
     /// A pointer in what an argument points to is dereferenced, untested and as the caller left it; the member that is accessed, if any.
     DerefMember { place: Box<RelPlace>, member: Symbol },
     /// The object at a place is freed; `deferred`: after a grace period; `last`: a reference is given up, `counted`: the
-    /// count of references had reached zero.
-    Free { place: Box<RelPlace>, deferred: bool, last: bool, counted: bool },
+    /// count of references had reached zero; `moved`: its memory may have been put elsewhere; `left`: the place was given the pointer here, and leads
+    /// to the freed object on return.
+    Free { place: Box<RelPlace>, deferred: bool, last: bool, counted: bool, moved: bool, left: bool },
     /// A lock is taken, whether or not it is given back before the return.
     Acquire { lock: Box<RelPlace>, class: Symbol, kind: LockKind, mode: LockMode, nested: bool },
     /// A reference to the object at a place is taken or dropped; `counter`: see [`cuthere_kernel::RefEffect`].

@@ -131,6 +131,11 @@ impl Summary {
         })
     }
 
+    /// Whether it frees anything on some path.
+    pub fn frees(&self) -> bool {
+        self.effects.iter().any(|e| matches!(e.kind, EffectKind::Free { .. }))
+    }
+
     /// Whether an argument is freed on every way of returning.
     pub fn frees_argument(&self, param: u8) -> bool {
         let argument = |place: &RelPlace| place.root == RelRoot::Param(param) && place.object().is_empty();
