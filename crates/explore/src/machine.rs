@@ -5,19 +5,22 @@
 
 mod access;
 mod arithmetic;
+mod bits;
 mod buffer;
 mod calls;
 mod lazy;
 mod snapshot;
+mod symbols;
 mod transfer;
+mod values;
 mod weak;
 
 pub use buffer::{MemoryModel, StoreBuffer};
 use lazy::Lazily;
-pub use lazy::Values;
 pub(crate) use lazy::fitted;
 pub(crate) use lazy::is_lazy;
 pub(crate) use snapshot::Snapshot;
+pub use symbols::Open;
 pub(crate) use transfer::Filling;
 pub use weak::{Barrier, Ordering, Weak};
 
@@ -169,6 +172,8 @@ pub struct Machine<'p> {
     pub choice: u16,
     /// The operation being done may make a choice that was not known before.
     may_choose: bool,
+    /// What the solver has said of open values.
+    answers: symbols::Answers,
     /// Some thread has met an open value.
     any_open: bool,
     pub exited: bool,
@@ -213,6 +218,7 @@ impl<'p> Machine<'p> {
             resting: Resting::default(),
             choice: 0,
             may_choose: false,
+            answers: symbols::Answers::default(),
             any_open: false,
             exited: false,
             returned: false,
@@ -343,11 +349,12 @@ impl<'p> Machine<'p> {
         self.add_cpu(t, true);
     }
 
-    /// Adds a thread that will start with this function. `None`: there are too many.
+    /// Adds a thread that will start with this function. `None`: there are too many, and the creator does not go on, for it may wait for this one.
     pub fn spawn(&mut self, creator: usize, level: Level, cpu: u32, entry: (FnId, i64), name: Symbol) -> Option<usize> {
         let id = self.threads.len();
         if id >= THREADS_MAX {
             self.bounds.insert("threads");
+            self.cut(creator);
             return None;
         }
         let mut thread = Thread::new(level, cpu, entry);

@@ -21,6 +21,15 @@ type Clock = SmallVec<[u32; 8]>;
 /// What stands for the order of sections that run as one; no address.
 const SECTIONS: u64 = 1;
 
+/// What an atomic operation does, and what its order makes of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Atomically {
+    pub reads: bool,
+    pub writes: bool,
+    pub acquires: bool,
+    pub releases: bool,
+}
+
 #[derive(Clone, Copy)]
 struct Use {
     thread: u8,
@@ -36,6 +45,10 @@ struct Use {
 pub struct Races {
     threads: Vec<Clock>,
     locations: FxHashMap<u64, Clock>,
+    /// What reading an atomic object of a program takes over, and who has stored it.
+    atomics: FxHashMap<u64, (Clock, usize)>,
+    /// By thread: what its relaxed reads have met, and what it had done at its last fence.
+    fences: Vec<(Clock, Clock)>,
     cells: FxHashMap<u64, Vec<Use>>,
 }
 
@@ -51,6 +64,8 @@ impl Races {
     pub fn reset(&mut self) {
         self.threads.clear();
         self.locations.clear();
+        self.atomics.clear();
+        self.fences.clear();
         self.cells.clear();
     }
 
@@ -110,6 +125,43 @@ impl Races {
         }
     }
 
+    fn fenced(&mut self, thread: usize) -> &mut (Clock, Clock) {
+        if self.fences.len() <= thread {
+            self.fences.resize_with(thread + 1, Default::default);
+        }
+        &mut self.fences[thread]
+    }
+
+    /// An operation of C11 on an atomic object: a release is taken over by the acquisition that reads it, or reads what exchanges or its own
+    /// thread's stores have made of it.
+    fn atomic(&mut self, t: usize, at: u64, used: Atomically) {
+        if used.reads
+            && let Some((released, _)) = self.atomics.get(&at).cloned()
+        {
+            merge(if used.acquires { self.clock(t) } else { &mut self.fenced(t).0 }, &released);
+        }
+        if used.writes {
+            let own = if used.releases { self.clock(t).clone() } else { self.fenced(t).1.clone() };
+            let stored = self.atomics.entry(at).or_default();
+            if !used.reads && stored.1 != t {
+                stored.0.clear();
+            }
+            merge(&mut stored.0, &own);
+            if !used.reads {
+                stored.1 = t;
+            }
+            self.tick(t);
+        }
+    }
+
+    /// A fence, which makes relaxed reads before it acquisitions, and relaxed stores behind it releases.
+    pub fn fence(&mut self, t: usize) {
+        let met = std::mem::take(&mut self.fenced(t).0);
+        merge(self.clock(t), &met);
+        self.fenced(t).1 = self.clock(t).clone();
+        self.tick(t);
+    }
+
     /// A plain access; the earlier one that it races with.
     fn plain(&mut self, thread: usize, granule: u64, now: Use) -> Option<Site> {
         let clock = self.clock(thread).clone();
@@ -136,7 +188,7 @@ impl Machine<'_> {
             return;
         }
         if self.threads[t].frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok()) {
-            self.order_atomic(t, addr, write);
+            self.order_atomic(t, addr, Atomically { reads: !write, writes: write, acquires: true, releases: true });
             return;
         }
         let site = self.site(t);
@@ -167,10 +219,24 @@ impl Machine<'_> {
         }
     }
 
-    /// An atomic operation both takes over and hands on what was done before it at the same place.
-    pub(crate) fn order_atomic(&mut self, t: usize, addr: u64, write: bool) {
+    /// An atomic operation. Of the kernel's, each takes over and hands on what was done before it at the same place.
+    pub(crate) fn order_atomic(&mut self, t: usize, addr: u64, used: Atomically) {
+        let plain = self.link.plain;
         if let Some(races) = &mut self.races {
-            races.synchronise(t, addr & !7, if write { Mode::Write } else { Mode::Acquire });
+            if plain {
+                races.atomic(t, addr, used);
+            } else {
+                races.synchronise(t, addr & !7, if used.writes { Mode::Write } else { Mode::Acquire });
+            }
+        }
+    }
+
+    /// A fence of a program. Which of the two sides its order has is not looked at: one too many hides a race at most.
+    pub(crate) fn order_fence(&mut self, t: usize) {
+        if self.link.plain
+            && let Some(races) = &mut self.races
+        {
+            races.fence(t);
         }
     }
 

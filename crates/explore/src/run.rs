@@ -393,12 +393,14 @@ impl<'p> Run<'p> {
         }
         self.deciders.extend(Some(self.machine.resting.decided).filter(|id| *id != 0));
         let m = &mut self.machine;
+        // Who waits for a thread that an assumption stopped, the assumption stopped as well.
+        let assumed = m.link.plain && m.threads.iter().any(|thread| thread.assumed);
         for (n, thread) in m.threads.iter().enumerate() {
             if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
                 blocked.push((n, thread.footprint.clone()));
             }
             // A program's threads end with it, wherever they are.
-            let ended = matches!(thread.status, Status::Finished) || m.returned && thread.alive() || thread.assumed;
+            let ended = matches!(thread.status, Status::Finished) || (m.returned || assumed) && thread.alive() || thread.assumed;
             if (n > 0 || m.link.plain) && thread.drains.is_none() {
                 // The callbacks of one function are one: which of them come to run is the schedule's matter.
                 let which = if m.link.plain {

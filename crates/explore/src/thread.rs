@@ -160,8 +160,8 @@ pub struct Thread {
     pub effects: u32,
     /// What it has read since the last backward jump: granule and value.
     pub reads: Vec<(u64, u64)>,
-    /// What the open values that it met first may still be.
-    pub lazies: Vec<crate::machine::Values>,
+    /// The open values that it met first, and those that it computed.
+    pub lazies: Vec<crate::machine::Open>,
 }
 
 impl Thread {

@@ -3,22 +3,24 @@
 //! A program of a verification suite gets such a value from `__VERIFIER_nondet_int()` and its kin. It travels through registers as a
 //! stand-in that no computation can make, and through memory as an open cell; with it goes the set of values that it may still have. A test
 //! of it is a choice between the values for which it holds and the others, so all values are covered by as many executions as the tests
-//! tell apart. Where a number is needed (arithmetic, an address, a part of an open cell) the value is chosen for good: each of a few, or,
-//! from a large set, some that stand for all, which is a bound.
+//! tell apart. Arithmetic gives another open value ([`super::symbols`]). Where a number is needed (an address, a part of an open cell) the value is
+//! chosen for good: each of a few, or, from a large set, some that stand for all, which is a bound.
 //!
 //! A choice touches no location, even where two threads test one value: for every value that it can have at last, the program is one without
 //! choices, and reduction is right for each of these. So what a choice can still decide is known only when it is made.
 
+use super::symbols::{Found, Open, Term};
+use super::values::{Values, range};
 use super::*;
 use crate::primitives::{Any, Prim};
 
 /// The upper half of every stand-in; no address and no integer of 32 bits has it.
-const MARK: i64 = 0x6c61_7a79;
+pub(super) const MARK: i64 = 0x6c61_7a79;
 /// Sets of up to this many values are gone through one by one.
 const FEW: i128 = 16;
 
 /// Bits of a stand-in that number the values of one thread; the thread is above.
-const NUMBER: u32 = 24;
+pub(super) const NUMBER: u32 = 24;
 
 /// Whether a register holds a stand-in.
 #[inline]
@@ -30,61 +32,6 @@ pub(crate) fn is_lazy(v: i64) -> bool {
 #[inline]
 pub(crate) fn fitted(ty: IntTy, v: i64) -> i64 {
     if is_lazy(v) { v } else { ty.fit(v) }
-}
-
-/// The values of an integer type.
-fn range(ty: IntTy) -> (i128, i128) {
-    let bits = u32::from(ty.size) * 8;
-    if ty.signed { (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1) } else { (0, (1i128 << bits) - 1) }
-}
-
-/// A set of integers: intervals in ascending order, apart from each other.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Values(Vec<(i128, i128)>);
-
-impl Values {
-    fn within(&self, part: &Values) -> Values {
-        let mut out = Vec::new();
-        for &(a, b) in &self.0 {
-            out.extend(part.0.iter().map(|&(c, d)| (a.max(c), b.min(d))).filter(|(lo, hi)| lo <= hi));
-        }
-        Values(out)
-    }
-
-    fn without(&self, part: &Values) -> Values {
-        let mut left = self.0.clone();
-        for &(c, d) in &part.0 {
-            left = left.iter().flat_map(|&(a, b)| [(a, b.min(c - 1)), (a.max(d + 1), b)]).filter(|(lo, hi)| lo <= hi).collect();
-        }
-        Values(left)
-    }
-
-    fn count(&self) -> i128 {
-        self.0.iter().map(|(a, b)| b - a + 1).sum()
-    }
-
-    fn nth(&self, n: i128) -> Option<i128> {
-        let mut n = n;
-        for &(a, b) in &self.0 {
-            if n <= b - a {
-                return Some(a + n);
-            }
-            n -= b - a + 1;
-        }
-        None
-    }
-
-    fn has(&self, v: i128) -> bool {
-        self.0.iter().any(|&(a, b)| a <= v && v <= b)
-    }
-
-    /// Two values that stand for all: nought and one where they are among them.
-    fn samples(&self) -> [i128; 2] {
-        let first = if self.has(0) { 0 } else { self.nth(0).unwrap_or(0) };
-        let second = if first == 0 && self.has(1) { Some(1) } else { (0..2).filter_map(|n| self.nth(n)).find(|v| *v != first) };
-        let second = second.unwrap_or(first);
-        [first, second]
-    }
 }
 
 /// What becomes of an instruction that an undecided value goes into.
@@ -107,22 +54,23 @@ impl Machine<'_> {
             self.bounds.insert("values");
             return 0;
         }
-        lazies.push(Values(vec![match which {
+        let values = Values(vec![match which {
             Any::Typed => range(ty),
             Any::Truth => (0, 1),
             Any::Natural => (0, range(ty).1),
-        }]));
+        }]);
+        lazies.push(Open::new(values, Term::Free));
         self.any_open = true;
         (MARK << 32) | (t as i64) << NUMBER | (lazies.len() as i64 - 1)
     }
 
-    fn values_mut(&mut self, lazy: i64) -> Option<&mut Values> {
+    fn open_mut(&mut self, lazy: i64) -> Option<&mut Open> {
         let thread = self.threads.get_mut((lazy >> NUMBER & 0xff) as usize)?;
         thread.lazies.get_mut((lazy & ((1 << NUMBER) - 1)) as usize)
     }
 
     fn values(&mut self, lazy: i64) -> Values {
-        self.values_mut(lazy).cloned().unwrap_or(Values(vec![(0, 0)]))
+        self.open_mut(lazy).map_or(Values(vec![(0, 0)]), |open| open.values.clone())
     }
 
     /// The thread's choice between `n`. `None`: it stopped to ask.
@@ -153,9 +101,18 @@ impl Machine<'_> {
             self.link.mem.close(lazy, v);
             self.close_buffered(lazy, v);
         }
-        if let Some(entry) = self.values_mut(lazy) {
-            *entry = values;
+        if let Some(open) = self.open_mut(lazy) {
+            open.values = values;
         }
+    }
+
+    /// It follows from what is known already that the value is among these.
+    fn imply(&mut self, lazy: i64, values: Values) {
+        // What was decided about it before stays a decision.
+        if let Some(open) = self.open_mut(lazy).filter(|open| open.values == open.whole) {
+            open.whole = values.clone();
+        }
+        self.narrow(lazy, values);
     }
 
     /// Decides whether a value is in a set: `true` first. `None`: the thread stopped to ask.
@@ -165,26 +122,76 @@ impl Machine<'_> {
         if outside.count() == 0 || inside.count() == 0 {
             return Some(outside.count() == 0);
         }
-        let holds = self.ask(t, pc, 2)? == 0;
+        let found = [self.find(lazy, &inside), self.find(lazy, &outside)];
+        let holds = match found {
+            [_, Found::Nothing] | [Found::Nothing, _] => {
+                let holds = found[1] == Found::Nothing;
+                self.imply(lazy, if holds { inside } else { outside });
+                return Some(holds);
+            }
+            _ => self.ask(t, pc, 2)? == 0,
+        };
+        if found[usize::from(!holds)] == Found::Unsure {
+            self.too_hard();
+        }
         self.narrow(lazy, if holds { inside } else { outside });
         Some(holds)
     }
 
+    /// The values among which one is chosen for good, and whether these are all.
+    fn candidates(&mut self, lazy: i64) -> (Vec<i128>, bool) {
+        let values = self.values(lazy);
+        if values.count() > FEW && self.alone(lazy) {
+            return (values.samples().to_vec(), false);
+        }
+        let (mut rest, mut found) = (values, Vec::new());
+        while found.len() <= FEW as usize {
+            match self.find(lazy, &rest) {
+                Found::Value(v) => {
+                    found.push(v);
+                    rest = rest.without(&Values(vec![(v, v)]));
+                }
+                Found::Nothing => {
+                    found.sort_unstable();
+                    return (found, true);
+                }
+                Found::Unsure => {
+                    found.extend(rest.nth(0));
+                    self.too_hard();
+                    return (found, false);
+                }
+            }
+        }
+        found.truncate(2);
+        (found, false)
+    }
+
     /// Chooses a value for good.
     fn settle(&mut self, t: usize, pc: usize, lazy: i64) -> Lazily {
-        let values = self.values(lazy);
-        let count = values.count();
-        let samples = values.samples();
-        let n = if count <= FEW { count as u16 } else { 2 };
-        let Some(choice) = self.ask(t, pc, n) else { return Lazily::Stop };
-        let v = if count <= FEW {
-            values.nth(i128::from(choice)).unwrap_or(0)
-        } else {
+        let (candidates, all) = self.candidates(lazy);
+        let Some(choice) = self.ask(t, pc, candidates.len() as u16) else { return Lazily::Stop };
+        if !all {
             self.bounds.insert("values");
-            samples[usize::from(choice & 1)]
-        };
-        self.narrow(lazy, Values(vec![(v, v)]));
+        }
+        let v = candidates.get(usize::from(choice)).copied().unwrap_or(0);
+        let values = Values(vec![(v, v)]);
+        if all && candidates.len() == 1 {
+            self.imply(lazy, values)
+        } else {
+            self.narrow(lazy, values)
+        }
         Lazily::Again
+    }
+
+    /// Arithmetic on open values gives an open value.
+    fn compute(&mut self, t: usize, pc: usize, (d, term, ty): (usize, Term, IntTy), operand: i64) -> Lazily {
+        match self.computed(t, term, ty) {
+            Some(v) => {
+                self.threads[t].regs[d] = v;
+                Lazily::Done
+            }
+            None => self.settle(t, pc, operand),
+        }
     }
 
     /// Makes sure that a value is one of this type's, or is chosen.
@@ -228,17 +235,39 @@ impl Machine<'_> {
                     self.threads[t].regs[regs + usize::from(d)] = i64::from(matches!(op, BinOp::Eq | BinOp::Le | BinOp::Ge));
                     Lazily::Done
                 }
-                (Some(_), Some(w)) => self.settle(t, pc, w),
+                (Some(v), Some(w)) => self.compare_open(t, pc, (op, d, v, w, ty), regs),
                 (Some(v), None) => self.compare_lazy(t, pc, (op, d, v, r(self, b), ty), regs),
                 (None, Some(v)) => self.compare_lazy(t, pc, (mirrored(op), d, v, r(self, a), ty), regs),
             },
             Ins::Fit { d, s, ty } => {
                 let Some(v) = lazy(self, s) else { return Lazily::Plain };
-                let next = self.fit_lazy(t, pc, v, ty);
-                if matches!(next, Lazily::Done) {
+                if self.values(v).without(&Values(vec![range(ty)])).count() == 0 {
                     self.threads[t].regs[regs + usize::from(d)] = v;
+                    return Lazily::Done;
                 }
-                next
+                self.compute(t, pc, (regs + usize::from(d), Term::Fit(v, ty), ty), v)
+            }
+            Ins::Neg { d, s, ty } => match lazy(self, s) {
+                None => Lazily::Plain,
+                Some(v) => self.compute(t, pc, (regs + usize::from(d), Term::Neg(v, ty), ty), v),
+            },
+            Ins::BitNot { d, s, ty } => match lazy(self, s) {
+                None => Lazily::Plain,
+                Some(v) => self.compute(t, pc, (regs + usize::from(d), Term::BitNot(v, ty), ty), v),
+            },
+            Ins::Bin { op, d, a, b, ty } => {
+                let Some(operand) = lazy(self, b).or(lazy(self, a)) else { return Lazily::Plain };
+                if matches!(op, BinOp::Div | BinOp::Rem) {
+                    match lazy(self, b) {
+                        Some(divisor) if self.values(divisor).has(0) => {
+                            return self.decide(t, pc, divisor, &nought).map_or(Lazily::Stop, |_| Lazily::Again);
+                        }
+                        None if r(self, b) == 0 => return Lazily::Plain,
+                        _ => {}
+                    }
+                }
+                let term = Term::Bin(op, r(self, a), r(self, b), ty);
+                self.compute(t, pc, (regs + usize::from(d), term, ty), operand)
             }
             Ins::Switch { v, table } => match lazy(self, v) {
                 None => Lazily::Plain,
@@ -247,7 +276,11 @@ impl Machine<'_> {
             Ins::Ret { s: Some(s), size: 0 } => {
                 let Some(v) = lazy(self, s) else { return Lazily::Plain };
                 let Some(ty) = self.result_type(t) else { return self.settle(t, pc, v) };
-                match self.fit_lazy(t, pc, v, ty) {
+                if self.values(v).without(&Values(vec![range(ty)])).count() == 0 {
+                    return Lazily::Plain;
+                }
+                // The function is over, and its registers with it.
+                match self.compute(t, pc, (regs + usize::from(s), Term::Fit(v, ty), ty), v) {
                     Lazily::Done => Lazily::Plain,
                     next => next,
                 }
@@ -330,6 +363,27 @@ impl Machine<'_> {
         }
     }
 
+    /// Compares two open values.
+    fn compare_open(&mut self, t: usize, pc: usize, (op, d, v, w, ty): (BinOp, Reg, i64, i64, IntTy), regs: usize) -> Lazily {
+        for operand in [v, w] {
+            match self.fit_lazy(t, pc, operand, ty) {
+                Lazily::Done => {}
+                next => return next,
+            }
+        }
+        let Some(result) = self.computed(t, Term::Bin(op, v, w, ty), IntTy { size: 1, signed: false }) else {
+            return self.settle(t, pc, w);
+        };
+        let holds = if is_lazy(result) { self.decide(t, pc, result, &Values(vec![(1, 1)])) } else { Some(result != 0) };
+        match holds {
+            None => Lazily::Stop,
+            Some(holds) => {
+                self.threads[t].regs[regs + usize::from(d)] = i64::from(holds);
+                Lazily::Done
+            }
+        }
+    }
+
     fn compare_lazy(&mut self, t: usize, pc: usize, (op, d, v, c, ty): (BinOp, Reg, i64, i64, IntTy), regs: usize) -> Lazily {
         match self.fit_lazy(t, pc, v, ty) {
             Lazily::Done => {}
@@ -365,8 +419,19 @@ impl Machine<'_> {
         }
         ways.push((rest, *default));
         ways.retain(|(values, _)| values.count() > 0);
+        let found: Vec<Found> = ways.iter().map(|(values, _)| self.find(v, values)).collect();
+        let mut possible = found.iter().map(|found| *found != Found::Nothing);
+        ways.retain(|_| possible.next().unwrap_or(true));
         let Some(choice) = self.ask(t, pc, ways.len() as u16) else { return Lazily::Stop };
+        if ways.is_empty() {
+            // Only behind a question that was too hard.
+            self.too_hard();
+            return Lazily::Jump(*default as usize);
+        }
         let (values, to) = ways.swap_remove(usize::from(choice));
+        if found.contains(&Found::Unsure) {
+            self.too_hard();
+        }
         self.narrow(v, values);
         Lazily::Jump(to as usize)
     }
@@ -455,22 +520,5 @@ fn mirrored(op: BinOp) -> BinOp {
         BinOp::Le => BinOp::Ge,
         BinOp::Ge => BinOp::Le,
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sets_are_divided_without_loss() {
-        let all = Values(vec![range(IntTy { size: 4, signed: true })]);
-        assert_eq!(all.count(), 1 << 32);
-        let case = Values(vec![(0, 3), (7, 7)]);
-        let (inside, outside) = (all.within(&case), all.without(&case));
-        assert_eq!((inside.count(), inside.count() + outside.count()), (5, all.count()));
-        assert_eq!(outside.0, [(-(1 << 31), -1), (4, 6), (8, (1 << 31) - 1)]);
-        assert_eq!((inside.nth(4), inside.nth(5)), (Some(7), None));
-        assert_eq!((all.samples(), outside.samples(), inside.samples()), ([0, 1], [-(1 << 31), -(1 << 31) + 1], [0, 1]));
     }
 }

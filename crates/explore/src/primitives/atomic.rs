@@ -5,6 +5,7 @@ use crate::code::{CallSite, IntTy};
 use crate::fault::FaultKind;
 use crate::machine::{Barrier, Flow, Machine, Ordering, fitted};
 use crate::memory::Ref;
+use crate::races::Atomically;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
@@ -250,7 +251,10 @@ impl Machine<'_> {
                 return Flow::Next(0);
             }
         }
-        self.order_atomic(t, addr, write);
+        if self.races.is_some() {
+            let used = Atomically { reads: !stores, writes: write, ..self.c11_order(t, prim, site, write) };
+            self.order_atomic(t, addr, used);
+        }
         let before = self.link.mem.peek(addr & !7);
         let id = if prim == Prim::StoreTo { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);

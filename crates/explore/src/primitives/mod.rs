@@ -300,6 +300,7 @@ impl Machine<'_> {
                 self.barrier(t, barrier);
             }
             if !(weak && matches!(barrier, Barrier::Full | Barrier::Atomic) || self.buffers() && barrier == Barrier::Full) {
+                self.order_fence(t);
                 return Flow::Next(0);
             }
         }

@@ -1,6 +1,7 @@
 //! How calls are ordered with what surrounds them, where memory is weak.
 
 use super::*;
+use crate::races::Atomically;
 
 /// The order of C11 in which everything is ordered.
 const SEQ_CST: i64 = 5;
@@ -53,6 +54,19 @@ impl Machine<'_> {
                 _ => Ordering::Full,
             },
         }
+    }
+
+    /// The order that C11 gives an operation: of exchanges that failed, that of their read.
+    pub(super) fn c11_order(&self, t: usize, prim: Prim, site: &CallSite, write: bool) -> Atomically {
+        let name = site.name.as_str();
+        let given = name.ends_with("_explicit") || name.starts_with("__atomic_");
+        let last = (site.args.len() as u8).saturating_sub(1);
+        let order = match prim {
+            _ if !given => SEQ_CST,
+            Prim::C11Compare if write => self.arg(t, site, last.saturating_sub(1)),
+            _ => self.arg(t, site, last),
+        };
+        Atomically { reads: true, writes: write, acquires: matches!(order, 1 | 2 | 4 | SEQ_CST), releases: order >= 3 }
     }
 
     /// Whether a call is done only when all that its CPU has stored is seen by others.

@@ -12,6 +12,7 @@ impl Machine<'_> {
                 if self.is_weak() {
                     self.barrier(t, barrier);
                 }
+                self.order_fence(t);
                 Flow::Next(0)
             }
             Prim::Argument(n) => Flow::Next(a(self, n)),

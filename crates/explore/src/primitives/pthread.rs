@@ -97,7 +97,7 @@ impl Machine<'_> {
                 };
                 let name = self.link.functions[id.0 as usize].name;
                 let cpu = 0;
-                let Some(new) = self.spawn(t, Level::Task, cpu, (id, a(self, 3)), name) else { return Flow::Next(11) };
+                let Some(new) = self.spawn(t, Level::Task, cpu, (id, a(self, 3)), name) else { return Flow::Dead };
                 let out = a(self, 0) as u64;
                 if out != 0 {
                     self.write_int(out, IntTy::ULONG, new as i64);
