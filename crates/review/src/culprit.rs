@@ -308,7 +308,7 @@ fn null_source(splat: &Splat, found: &Found<'_>) -> Option<Call> {
             continue;
         };
         let (variables, outwards) = match &inner {
-            None => (untested_results(definition), !parameters(definition).is_empty()),
+            None => (untested_results(definition, frame), !parameters(definition).is_empty()),
             Some(inner) => handed_in(definition, inner, found),
         };
         let variables = variables.into_iter().take(MAX_CALLEES).collect::<Vec<_>>();
@@ -419,12 +419,17 @@ fn accessed(splat: &Splat, definition: &Definition, frame: &Frame, found: &Found
     }
 }
 
-/// Results of calls that the function dereferences without a test: the call, the variable, and where it is used.
-fn untested_results(definition: &Definition) -> Vec<(Site, String, String)> {
+/// Results of calls that the function dereferences without a test: the call, the variable, and where it is used. Where the report gives the
+/// line, the variable must be in it.
+fn untested_results(definition: &Definition, frame: &Frame) -> Vec<(Site, String, String)> {
+    let at = own_line(definition, frame).map(|line| definition.line_text(line));
     let text = definition.text.get(definition.function.body.clone()).unwrap_or_default();
     let mut out = Vec::new();
     for site in calls(definition) {
         let Some(variable) = site.target.clone() else { continue };
+        if at.as_ref().is_some_and(|text| !words::has_word(text.as_bytes(), &variable)) {
+            continue;
+        }
         let member = format!("{variable}->");
         if memchr::memmem::find(text, member.as_bytes()).is_some() && !tests(definition, &variable, site.line, definition.function.end_line)
         {

@@ -139,6 +139,16 @@ void lamp_close(struct lamp *lamp)
 	lamp->open = 0;
 	gate_wait(&lamp->gate);
 }
+
+int lamp_mix(struct lamp *lamp)
+{
+	struct bulb *red = find_red(lamp);
+	struct bulb *blue = find_blue(lamp);
+
+	red->lit = 1;
+	blue->lit = 1;
+	return 0;
+}
 ";
 
 const GATE: &str = "\
@@ -361,6 +371,16 @@ fn what_is_computed_or_was_used_before_is_not_blamed() {
         let explanation = explained(&log.replace("FUNCTION", function), &Silent);
         let call = explanation.call.as_ref().expect("a call");
         assert_eq!((call.function.as_str(), call.callee.as_deref()), (function, None), "{:?}", call.why);
+    }
+}
+
+#[test]
+fn the_line_of_the_fault_says_which_pointer_it_was() {
+    let log = "BUG: kernel NULL pointer dereference, address: 0000000000000014\nRIP: 0010:lamp_mix (drivers/lamp/lamp.c:37)\nCall Trace:\n \
+               lamp_probe (drivers/lamp/lamp.c:21)\n";
+    for (line, callee) in [("37", "find_blue"), ("36", "find_red")] {
+        let explanation = explained(&log.replace("37", line), &Silent);
+        assert_eq!(explanation.call.as_ref().and_then(|c| c.callee.as_deref()), Some(callee), "line {line}");
     }
 }
 

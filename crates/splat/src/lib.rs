@@ -77,7 +77,7 @@ pub fn left_over(text: &str, splats: &[Splat]) -> Option<Unread> {
         let Some(text) = texts.get(*at) else { return false };
         let shown = || texts.iter().skip(at + 1).take(3).any(|t| frame::parse(t).is_some() || frame::torn(t).is_some());
         let ends = text.starts_with("---[ end trace") && !near(row);
-        !inside(row) && (header::is_cut_here(text) || ends || body::is_trace(text) && shown())
+        (header::is_cut_here(text) || ends || body::is_trace(text) && shown()) && !inside(row)
     })?;
     Some(Unread { line: row.number, text: texts.get(at).unwrap_or(&"").chars().take(512).collect() })
 }
