@@ -56,6 +56,10 @@ pub struct Claim {
     pub alone: bool,
     /// It falls if nobody frees objects of this record.
     pub lives: Option<Record>,
+    /// It falls if nobody takes objects of this record off a list that is read under RCU.
+    pub unlinked: Option<Record>,
+    /// It is low if nobody walks lists of elements with this link in a read-side section.
+    pub read: Option<(Record, Symbol)>,
 }
 
 /// What a function leaves of a lock, which is right if somebody does the other half.
@@ -94,6 +98,8 @@ impl Claim {
             left: None,
             alone: false,
             lives: None,
+            unlinked: None,
+            read: None,
         }
     }
 
@@ -246,6 +252,22 @@ impl Claim {
             return self.sure(Confidence::Low);
         }
         self.lives = Some(record);
+        self
+    }
+
+    /// Lets it fall if nobody takes objects of this record off a list that is read under RCU; of one that is not known it is low.
+    pub fn unless_never_unlinked(mut self, record: Record) -> Claim {
+        if record.is_unknown() {
+            self.assumes.push("somebody takes such objects away".to_owned());
+            return self.sure(Confidence::Low);
+        }
+        self.unlinked = Some(record);
+        self
+    }
+
+    /// Lowers it if nobody walks lists of elements with this link in a read-side section.
+    pub fn unless_unread(mut self, link: Option<(Record, Symbol)>) -> Claim {
+        self.read = link;
         self
     }
 

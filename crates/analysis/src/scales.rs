@@ -8,10 +8,11 @@ use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
 use cuthere_base::Confidence;
 use cuthere_flow::body::Record;
-use cuthere_flow::index::{Deed, Giver, Handovers};
+use cuthere_flow::index::{Deed, Giver, Handovers, ListUse, RcuFact};
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
-use rustc_hash::FxHashMap;
+use cuthere_kernel::{Level, ListOp};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 
 /// Callers that are followed up to the end of a module.
@@ -26,11 +27,13 @@ pub(crate) struct Scales<'t> {
     indexed: bool,
     /// The records whose objects somebody frees while others run, once somebody asks; whether somebody does it at once.
     freed: OnceCell<FxHashMap<Record, bool>>,
+    /// The records whose objects somebody takes off a list.
+    unlinked: OnceCell<FxHashSet<Record>>,
 }
 
 impl<'t> Scales<'t> {
     pub fn new(tree: &'t Tree<'t>, handovers: &'t Handovers, options: &'t Options, indexed: bool) -> Scales<'t> {
-        Scales { tree, handovers, options, indexed, freed: OnceCell::new() }
+        Scales { tree, handovers, options, indexed, freed: OnceCell::new(), unlinked: OnceCell::new() }
     }
 
     /// Whether a claim is about code that was asked for, and that can exist.
@@ -50,6 +53,7 @@ impl<'t> Scales<'t> {
             return false;
         }
         self.by_callers(claim);
+        self.by_readers(claim);
         if self.cut_off(claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);
         }
@@ -100,9 +104,10 @@ impl<'t> Scales<'t> {
         true
     }
 
-    /// Whether somebody frees such objects.
+    /// Whether somebody frees such objects, or takes them away.
     fn by_lives(&self, claim: &Claim) -> bool {
-        claim.lives.is_none_or(|record| self.freed().contains_key(&record))
+        let unlinked = |record: Record| self.unlinked.get_or_init(|| unlinked_records(self.tree)).contains(&record);
+        claim.lives.is_none_or(|record| self.freed().contains_key(&record)) && claim.unlinked.is_none_or(unlinked)
     }
 
     fn freed(&self) -> &FxHashMap<Record, bool> {
@@ -123,6 +128,24 @@ impl<'t> Scales<'t> {
             .any(|way| way.reached() && (!way.locks.is_empty() || parts.iter().any(|&part| way.part(part).1)));
         if protected {
             lower(claim, "no lock or read-side section of a caller protects it".to_owned());
+        }
+    }
+
+    /// Whether a list is walked under RCU at all.
+    fn by_readers(&self, claim: &mut Claim) {
+        let Some((record, member)) = claim.read.filter(|_| claim.confidence > Confidence::Low) else { return };
+        let inside = |f: FuncId, u: &ListUse| {
+            let entered = self.tree.contexts().entered(f).best();
+            // By the form of the walk, where nothing else is held.
+            let alone = !u.locked && !entered.locks.iter().any(|l| l.always);
+            u.section || alone || entered.reached() && (!entered.level(Level::Task) || entered.part(Part::Rcu).0)
+        };
+        let walks = |(f, fact): &(FuncId, RcuFact)| match fact {
+            RcuFact::List(u) => u.op == ListOp::Walk && u.rcu && (u.record, u.member) == (record, member) && inside(*f, u),
+            _ => false,
+        };
+        if !self.tree.rcu.all.iter().any(walks) {
+            lower(claim, "somebody walks the list with no lock of the writers held".to_owned());
         }
     }
 
@@ -162,4 +185,13 @@ fn at_end(tree: &Tree<'_>, f: FuncId, depth: u32) -> bool {
     let bound = world.bound.binary_search_by(|b| b.func.cmp(&f)).is_ok() || world.entry_points.contains_key(&f);
     let callers = world.callers(f);
     depth < AT_END_MAX && !bound && !callers.is_empty() && callers.iter().all(|c| c.func != f && at_end(tree, c.func, depth + 1))
+}
+
+/// Records whose objects are taken off a list by the `_rcu` form, other than by what runs when all is over.
+fn unlinked_records(tree: &Tree<'_>) -> FxHashSet<Record> {
+    let removed = |(f, fact): &(FuncId, RcuFact)| match fact {
+        RcuFact::List(u) if u.op == ListOp::Remove && u.rcu && !at_end(tree, *f, 0) => Some(u.record),
+        _ => None,
+    };
+    tree.rcu.all.iter().filter_map(removed).collect()
 }

@@ -36,7 +36,7 @@
 //!
 //! ## What it assumes and misses
 //!
-//! Locks are told apart by class. That a lock is needed for some states of the object only, or not before the object is known to others, is not seen:
+//! Locks are told apart by class; where of one no more than the member is known, by that. That a lock is needed for some states of the object only, or not before the object is known to others, is not seen:
 //! lockdep warns all the same.
 
 use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, words};
@@ -90,7 +90,7 @@ fn broken(tree: &Tree<'_>, f: FuncId, a: &LockAsserted, claims: &mut Claims) {
         let ins = contexts.entered(caller);
         let layers = [&ins.certain, &ins.perhaps].into_iter().filter(|l| l.reached());
         let holds: Vec<(bool, bool)> = layers.map(|l| holding(l, state, a.class)).collect();
-        let asserts = tree.lock_graph().facts(caller).is_some_and(|facts| facts.asserted.iter().any(|b| b.class == a.class));
+        let asserts = tree.lock_graph().facts(caller).is_some_and(|facts| facts.asserted.iter().any(|b| same(b.class, a.class)));
         if asserts || holds.iter().any(|h| h.0) {
             held += 1;
         } else if certain && !holds.is_empty() && holds.iter().all(|h| !h.1) {
@@ -108,10 +108,17 @@ fn broken(tree: &Tree<'_>, f: FuncId, a: &LockAsserted, claims: &mut Claims) {
 
 /// Whether a lock is held at a call on every way, and on some.
 fn holding(entry: &OnEntry, state: Option<&CallState>, class: Symbol) -> (bool, bool) {
-    let here = state.and_then(|s| s.held.iter().find(|l| l.class == class)).map(|l| l.always);
+    let here = state.and_then(|s| s.held.iter().find(|l| same(l.class, class))).map(|l| l.always);
     let given_back = state.is_some_and(|s| s.released.contains(&(class, true)));
-    let before = entry.locks.iter().find(|l| l.class == class && !given_back);
+    let before = entry.locks.iter().find(|l| same(l.class, class) && !given_back);
     (here == Some(true) || before.is_some_and(|l| l.always), here.is_some() || before.is_some() || entry.truncated)
+}
+
+/// Whether two classes are one, where of one of them no more than the member is known.
+fn same(a: Symbol, b: Symbol) -> bool {
+    let member = |class: Symbol| class.as_str().rsplit_once('.').map_or(class.as_str(), |at| at.1);
+    let bare = |class: Symbol| !class.as_str().contains('.');
+    a == b || (bare(a) || bare(b)) && member(a) == member(b)
 }
 
 /// Whether not everything is known of what a function holds.
@@ -139,7 +146,8 @@ fn claim(tree: &Tree<'_>, (caller, op): (FuncId, OpId), f: FuncId, a: &LockAsser
     let (body, callee) = (world.func(caller), world.func(f));
     let loc = body.op(op).map_or(body.loc, |o| o.loc);
     let name = a.place.text();
-    let seen = known && (tree.whole || body.is_static);
+    // Of a member of an unknown record, wrappers take another one.
+    let seen = known && (tree.whole || body.is_static) && !matches!(a.place, LockPlace::Member { record, .. } if record.is_unknown());
     let sure = seen && !words::is_boot_code(body) && !words::is_test_code(world.path(caller));
     let confidence = if sure { Confidence::Medium } else { Confidence::Low };
     let message = format!("`{}()` says that its caller holds `{name}`, which nobody does here", callee.name);

@@ -25,7 +25,7 @@
 //! ## How it decides
 //!
 //! How functions are entered is followed from the entry points (handlers, timers, tasklets, operations tables) down the call graph: at which level, and what is disabled on every
-//! way in. A class is used in a context if a function takes it there, other than by a trylock, and it is used with that context enabled if
+//! way in. Callbacks of notifier chains are entered as the chain says that the file registers with. A class is used in a context if a function takes it there, other than by a trylock, and it is used with that context enabled if
 //! a way leads to a place that takes it on which nothing disables the context. Handlers that run in threads are tasks. Readers on both sides do not wait
 //! for each other. It is told at the surest of the places that do not disable, with the others beside.
 //!
@@ -33,24 +33,24 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: both ways are certain (calls by name, or members that hold one function), and no way to the place disables the context; or the place has slept before, or holds
+//! * **medium**: both ways are certain (calls by name, or members that hold one function), and no path of the function to the place disables the context; or the place has slept before, or holds
 //!   what only a task can hold.
-//! * **low**: a long way leads to one of the places, the place's callers are not known, some of them disable the context, both sides are one statement, the two ways are in different drivers, the function disables the interrupt itself or asks for its
+//! * **low**: a long way leads to one of the places, the place's callers are not known, some paths of the function disable the context, both sides are one statement, some callers of a helper in a header disable it, the two ways are in different drivers, the function disables the interrupt itself or asks for its
 //!   context, it runs at boot, or the lock's object has just been made.
 //!
 //! ## What it assumes and misses
 //!
 //! Two objects of a class are taken for one, as lockdep takes them. That the interrupt is not requested yet, or is masked in the device, is not seen.
 
+mod place;
+
 use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::index::{LockClass, LockUse};
-use cuthere_flow::program::Callees;
-use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
+use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::{FuncId, Way};
-use cuthere_kernel::{CallbackOp, Level, LockMode};
-use std::cmp::Reverse;
+use cuthere_kernel::{Level, LockMode};
+use place::{Place, Unsafe, surest, taken_inside, unsafe_place};
 use std::collections::BTreeMap;
 
 pub(crate) const CHECK: Check = Check {
@@ -64,30 +64,6 @@ pub(crate) const CHECK: Check = Check {
     entered: false,
     tree: Some(judge),
 };
-
-/// A place that takes a class.
-#[derive(Clone, Copy)]
-struct Place<'u> {
-    func: FuncId,
-    used: &'u LockUse,
-    certain: bool,
-}
-
-/// A place that takes a class with the context enabled.
-struct Unsafe<'u> {
-    func: FuncId,
-    used: &'u LockUse,
-    handler: Place<'u>,
-    /// A certain way in leads here.
-    certain: bool,
-    hops: Vec<Hop<'u>>,
-    comes: Vec<Hop<'u>>,
-    sure: bool,
-    assumes: Vec<String>,
-}
-
-/// Of longer ways in too much is not known.
-const HOPS_SURE: usize = 6;
 
 /// Other places that are shown.
 const OTHERS_MAX: usize = 4;
@@ -138,106 +114,6 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     }
 }
 
-/// The place of which it is surest that it is in the context.
-fn surest<'p, 'u: 'p>(all: impl Iterator<Item = &'p Place<'u>>) -> Option<Place<'u>> {
-    all.max_by_key(|p| (p.certain, Reverse(p.func), Reverse(p.used.op))).copied()
-}
-
-/// Whether a class is taken in the context.
-fn taken_inside<'u>(tree: &Tree<'_>, interrupt: Interrupt, func: FuncId, used: &'u LockUse) -> Option<Place<'u>> {
-    let ins = tree.contexts().entered(func);
-    // What has slept before is in no interrupt.
-    if used.nested || used.slept || words::is_test_code(tree.world.path(func)) {
-        return None;
-    }
-    let certain = ins.certain.reached() && ins.certain.level(interrupt.level);
-    (certain || ins.perhaps.reached() && ins.perhaps.level(interrupt.level)).then_some(Place { func, used, certain })
-}
-
-/// Whether a disabled context is on all, and on some, of the paths to a use.
-fn disabled(part: Part, u: &LockUse) -> (bool, bool) {
-    match part {
-        Part::Irq => (u.least.irq > 0, u.most.irq > 0),
-        _ => (u.least.irq > 0 || u.least.bh > 0, u.most.irq > 0 || u.most.bh > 0),
-    }
-}
-
-fn unsafe_place<'u>(
-    tree: &'u Tree<'_>,
-    class: LockClass,
-    interrupt: Interrupt,
-    handler: Place<'u>,
-    (f, u): (FuncId, &'u LockUse),
-    uses: &[(FuncId, &LockUse)],
-) -> Option<Unsafe<'u>> {
-    let (world, contexts) = (tree.world, tree.contexts());
-    let ins = contexts.entered(f);
-    if disabled(interrupt.part, u).0 {
-        return None;
-    }
-    // A way in on which nothing disables it; the certain ones say most.
-    let open = |layer: &OnEntry| {
-        let below = layer.level(Level::Task) || interrupt.level == Level::Hardirq && layer.level(Level::Softirq);
-        layer.reached() && below && !layer.part(interrupt.part).0
-    };
-    let (certain, perhaps) = (open(&ins.certain), open(&ins.perhaps));
-    if !certain && !perhaps {
-        return None;
-    }
-    let body = world.func(f);
-    let layer = if certain { &ins.certain } else { &ins.perhaps };
-    let mixed = layer.part(interrupt.part).1 || disabled(interrupt.part, u).1;
-    // Whoever takes it in both ways knows where he is.
-    let both = uses.iter().any(|(g, other)| *g == f && disabled(interrupt.part, other).0);
-    let mut sure = handler.certain && (certain && !ins.assumed || u.slept) && !both;
-    let mut assumes = Vec::new();
-    if mixed {
-        assumes.push(format!("some ways in disable {}, this one does not", interrupt.cure));
-    }
-    if u.asked {
-        return None;
-    }
-    let masks = masks_interrupts(tree, f);
-    if masks {
-        assumes.push(format!("what `{}()` disables is another interrupt", body.name));
-    }
-    if !certain {
-        assumes.push(format!("`{}()` is entered in a task with nothing disabled", body.name));
-    }
-    sure &= !masks && !words::is_boot_code(body) && !words::is_test_code(world.path(f));
-    sure &= !tree.lock_graph().classes.info(class).pointer;
-    // Looked up, hardly any were right of these: one statement on both sides, and ways in that differ in what they disable.
-    sure &= !mixed && (f, u.op) != (handler.func, handler.used.op);
-    let mut place = Unsafe { func: f, used: u, handler, certain, hops: Vec::new(), comes: Vec::new(), sure, assumes };
-    // Ways are searched for where they may decide; else only for the place that is told.
-    if sure {
-        place.find_ways(tree, interrupt);
-    }
-    Some(place)
-}
-
-impl<'u> Unsafe<'u> {
-    /// Looks for the ways in, and doubts the place if they are doubtful.
-    fn find_ways(&mut self, tree: &'u Tree<'_>, interrupt: Interrupt) {
-        let (world, contexts) = (tree.world, tree.contexts());
-        let hops = contexts.example(self.func, Sought::WithoutPart(interrupt.part), self.certain);
-        let comes = contexts.example(self.handler.func, Sought::Level(interrupt.level), self.handler.certain);
-        let asks = hops.iter().chain(&comes).any(|hop| matches!(*hop, Hop::Calls(g, _) | Hop::CallsBack(g, _) if asks_context(tree, g)));
-        if asks {
-            self.sure = false;
-            self.assumes.push("what the code asks of its context does not decide".to_owned());
-        }
-        self.sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
-        // Nor were those of which it is not known how the function is entered.
-        self.sure &= self.used.slept || matches!(hops.first(), Some(Hop::Entry(..)));
-        if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
-            self.sure = false;
-            self.assumes.push("the drivers that lead there share the object".to_owned());
-        }
-        (self.hops, self.comes) = (hops, comes);
-    }
-}
-
 fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, found: &[Unsafe<'_>]) -> Claim {
     let world = tree.world;
     let first = &found[0];
@@ -267,28 +143,4 @@ fn claim(tree: &Tree<'_>, class: LockClass, interrupt: Interrupt, found: &[Unsaf
         claim = claim.step(other.func, place(other), format!("takes `{name}` in the same way{rest}"));
     }
     claim.assume_all(first.assumes.iter().cloned()).assume("the objects meet: locks of one class are taken for one")
-}
-
-/// Whether a function asks in which context it runs.
-fn asks_context(tree: &Tree<'_>, f: FuncId) -> bool {
-    tree.world.func(f).all_ops().any(|(id, op)| match op.kind {
-        OpKind::Call { target: Target::Name(name), .. } => {
-            let callee = || match tree.world.callees(f, id)? {
-                Callees::One(g) => tree.world.summary(*g),
-                Callees::Many(_) => None,
-            };
-            tree.world.model.entry(name).is_some_and(|e| e.asks.is_some()) || callee().is_some_and(|s| s.ret.asks)
-        }
-        _ => false,
-    })
-}
-
-/// Whether a function keeps an interrupt from coming by its number.
-fn masks_interrupts(tree: &Tree<'_>, f: FuncId) -> bool {
-    tree.world.func(f).all_ops().any(|(_, op)| match op.kind {
-        OpKind::Call { target: Target::Name(name), .. } => tree.world.model.entry(name).is_some_and(|e| {
-            e.callbacks.iter().any(|c| c.kind.as_str() == "irq" && matches!(c.op, CallbackOp::Flush | CallbackOp::CancelSync))
-        }),
-        _ => false,
-    })
 }

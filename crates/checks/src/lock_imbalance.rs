@@ -41,17 +41,20 @@
 //!
 //! ## What it assumes and misses
 //!
-//! A lock is known by its class, so that one partner of a class answers for all its locks. All locks of an array, taken in a loop, are left alone.
+//! A function that takes a lock for one event and gives it back for another keeps it in between. A lock is known by its class, so that one partner of a class answers for all its locks. All locks of an array, taken in a loop, are left alone.
+
+mod annotations;
+mod judge;
+mod stray;
 
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Body, OpId};
+use cuthere_flow::body::{BlockId, OpId};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{EventKind, Match};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
-use cuthere_flow::program::naming::{names_lock, names_unlock};
 use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_flow::value::{Interval, ValueId};
 use cuthere_kernel::LockKind;
@@ -152,7 +155,7 @@ impl Checker for LockImbalance {
                 }
             }
         }
-        for stray in self.strays.iter().filter(|s| !self.was_held(&s.claim)) {
+        for stray in self.strays.iter().filter(|s| s.before || !self.was_held(&s.claim)) {
             let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
             if pairs.clone().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
@@ -180,30 +183,6 @@ impl LockImbalance {
         {
             self.pairs.push((taken, given, how));
         }
-    }
-
-    fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
-        let locks = &path.state.locks;
-        if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
-            return;
-        }
-        let Some(name) = ways::lock_name(path, lock) else { return };
-        let annotated = |a: &Symbol| a.as_str().split_once('(').is_some_and(|a| plain(a.1) == plain(&name));
-        if path.body.annotations.iter().any(annotated) {
-            return;
-        }
-        let past = locks.past.iter().find(|p| p.place == lock.place);
-        // By the same call, or by another name: which lock was meant before is not sure.
-        if past.is_some_and(|p| p.given == event.op || !p.exact) {
-            return;
-        }
-        let message = format!("`{name}` is given back, but is not held here");
-        let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
-        let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
-        let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
-        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, by: None });
-        let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
-        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
     }
 
     fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, block: BlockId, value: Option<ValueId>) {
@@ -253,114 +232,6 @@ impl LockImbalance {
         }
         self.exits.push(exit);
     }
-
-    /// Whether the lock that a claim is about is the caller's, given back for a while.
-    fn was_held(&self, claim: &Claim) -> bool {
-        claim.left.is_some_and(|l| self.retaken.contains(&l.class))
-    }
-
-    /// Whether some way out keeps a lock of the class that a claim is about.
-    fn keeps(&self, claim: &Claim) -> bool {
-        let class = claim.left.map(|l| l.class);
-        self.exits.iter().flat_map(|e| &e.kept).any(|k| k.2.left.map(|l| l.class) == class)
-    }
-
-    /// Whether a lock is taken here and no way out gives it back.
-    fn forgotten(&self, body: &Body, (taken, name, claim): &(OpId, String, Claim)) -> bool {
-        let one = claim.left.is_some_and(|l| l.class.as_str().contains('.'));
-        let told = body.annotations.iter().any(|a| a.as_str().contains('('));
-        one && !name.is_empty()
-            && !told
-            && !self.collects.contains(taken)
-            && self.pairs.iter().all(|p| p.0 != *taken)
-            && !names_lock(body.name)
-    }
-
-    /// How sure it is that a way out keeps what it should not.
-    fn judge(&self, body: &Body, exit: &Exit, (taken, name, claim): &(OpId, String, Claim)) -> Option<Confidence> {
-        let taken = *taken;
-        let given: Vec<&(OpId, OpId, Match)> = self.pairs.iter().filter(|p| p.0 == taken).collect();
-        // Whoever gets an object may get it locked.
-        let object = body.ret_ptr && exit.answer == Answer::Open;
-        if given.is_empty() || exit.unclear || object || self.was_held(claim) || self.collects.contains(&taken) {
-            return None;
-        }
-        let free = |e: &&Exit| !e.unclear && e.kept.iter().all(|k| k.0 != taken && (k.1 != *name || name.is_empty()));
-        let passed = |e: &&Exit| given.iter().any(|p| body.follows(p.1, e.block));
-        let siblings: Vec<&Exit> = self.exits.iter().filter(free).collect();
-        let count = |e: &Exit| !self.returned.is_empty() && matches!(e.answer, Answer::Zero | Answer::Positive | Answer::NotZero);
-        let open = |e: &Exit| e.answer == Answer::Open;
-        let alike = |e: &&&Exit| exit.answer == e.answer || open(exit) || open(e) || count(exit) && count(e);
-        // `return spin_trylock(…)` succeeds by not being zero.
-        let locker = names_lock(body.name) && !names_unlock(body.name);
-        let fails = exit.answer == Answer::Failure || exit.answer == Answer::NotZero && !locker;
-        if !siblings.iter().any(|e| passed(e) && (fails || alike(&e))) {
-            return None;
-        }
-        // An argument that says whether the lock is to be kept.
-        let apart = |&(n, at): &(u32, Interval)| {
-            let mut known = siblings.iter().filter(|e| alike(e)).map(|e| e.arguments.iter().find(|a| a.0 == n)).peekable();
-            known.peek().is_some() && known.all(|a| a.is_some_and(|a| a.1.meet(at).is_none()))
-        };
-        if exit.arguments.iter().any(|a| !self.returned.contains(&a.0) && apart(a)) {
-            return None;
-        }
-        if exit.skipped.iter().any(|s| given.iter().any(|p| body.block_of(p.1) == Some(*s))) {
-            return Some(Confidence::Low);
-        }
-        let always = body.dominates(taken, Some(exit.block)) || body.dominates(taken, exit.decided);
-        // The ways meet again where the function ends: what is skipped may have its reason.
-        let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
-        let sure = always && !joined && exit.answer != Answer::Open && given.iter().any(|p| p.2 == Match::Exact);
-        // A part of the context has its other half elsewhere (single-stepping).
-        Some(match sure && !name.is_empty() {
-            true if fails => Confidence::High,
-            true if !locker => Confidence::Medium,
-            _ => Confidence::Low,
-        })
-    }
-}
-
-impl LockImbalance {
-    /// What annotations promise, and other ways out keep.
-    fn contracts(&self, body: &Body, claims: &mut Claims) {
-        let words: Vec<(&str, &str)> = body.annotations.iter().filter_map(|a| a.as_str().strip_suffix(')')?.split_once('(')).collect();
-        let both = |lock: &str| ["__acquires", "__releases"].iter().all(|word| words.contains(&(*word, lock)));
-        for &(word, argument) in &words {
-            let (condition, lock) = argument.split_once(", ").unwrap_or(("", argument));
-            let named = |name: &str| plain(name) == plain(lock);
-            let keeps = |e: &Exit| e.kept.iter().any(|k| named(&k.1));
-            let loses = |e: &Exit| e.lost.iter().any(|l| named(&l.0));
-            let meant = |e: &Exit| match condition {
-                "" => true,
-                "true" | "nonzero" | "nonnull" | "1" => matches!(e.answer, Answer::Positive | Answer::NotZero),
-                _ => e.answer == Answer::Zero,
-            };
-            let (kept, what): (&dyn Fn(&Exit) -> bool, &str) = match word {
-                "__must_hold" | "__acquires" if word == "__must_hold" || both(argument) => (&|e| !loses(e), "without"),
-                "__acquires" | "__cond_acquires" if word == "__acquires" || !condition.is_empty() => (&keeps, "without having taken"),
-                "__releases" if !both(argument) => (&loses, "without having given back"),
-                _ => continue,
-            };
-            if self.exits.iter().any(|e| meant(e) && kept(e)) {
-                // What some ways do under a condition, or tell by the result, is a contract of its own.
-                let by = |e: &Exit| {
-                    let kept = e.kept.iter().filter(|k| named(&k.1)).map(|k| k.0);
-                    kept.chain(e.lost.iter().filter(|l| named(&l.0)).filter_map(|l| l.1)).any(|op| body.dominates(op, Some(e.block)))
-                };
-                let like = |e: &Exit, k: &Exit| k.block != e.block && by(k) && (e.answer == Answer::Failure || e.answer == k.answer);
-                let plainly =
-                    |e: &Exit| what == "without" || e.lost.is_empty() && self.exits.iter().any(|k| meant(k) && kept(k) && like(e, k));
-                for (exit, mut claim) in self.exits.iter().filter(|e| meant(e) && !kept(e)).filter_map(|e| Some((e, e.claim.clone()?))) {
-                    if !plainly(exit) && condition.is_empty() {
-                        claim.confidence = Confidence::Low;
-                    }
-                    claim.message = format!("`{}` returns {what} `{}`, against its `{word}()`", body.name, plain(lock));
-                    claims.add(claim.identity(format!("{word} {}", plain(lock))));
-                }
-            }
-        }
-    }
 }
 
 /// What the function itself keeps, and the place where it began.
@@ -376,9 +247,4 @@ fn judged(kind: LockKind) -> bool {
 
 fn name(path: &Path<'_, '_>, lock: &Held) -> String {
     path.describe_place(lock.place, 0).unwrap_or_else(|| lock.class.as_str().to_owned())
-}
-
-/// A lock without the signs that make an address of it.
-fn plain(text: &str) -> &str {
-    text.trim_start_matches(['&', '*', '(']).trim_end_matches(')')
 }

@@ -29,8 +29,8 @@
 //! * `rcu_dereference()` is reached on a way in on which no section is open and nothing is held. `rcu_dereference_protected()`, `rcu_dereference_check()`, `rtnl_dereference()` and
 //!   kin state their own condition and are believed.
 //! * A pointer declared `__rcu` is loaded plainly in a read-side section and then followed, or stored to plainly.
-//! * Elements are added, removed or walked by the plain form of a list operation, while readers walk lists of these elements by the `_rcu` form. Lists are
-//!   told apart by the member that links their elements.
+//! * Elements are added, removed or walked by the plain form of a list operation, while readers walk lists of these elements by the `_rcu` form, in a section of their own or of all
+//!   their callers, with no lock that the writer holds as well. Lists are told apart by the member that links their elements; one that lies in an object just made has no readers yet.
 //! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
 //! * `synchronize_rcu()` where callbacks armed before have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
@@ -40,10 +40,10 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; an element added by
-//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; a free at once; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; removals by the plain form; what a callee
-//!   found in a section of its own (looked up, none of these was right); walks of `_rcu` loops outside
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; an element added by
+//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; mixed SRCU domains; missing `rcu_barrier()`.
+//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
+//!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section, which update-side locks protect as well; test code.
 //!
 //! ## What it assumes and misses
@@ -124,12 +124,8 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
         None => format!("`{name}` is used after the read-side section that it was found in has ended"),
     };
     let named = found.by.is_some_and(|(_, found)| found.named);
-    // What holds a callee's object otherwise is seldom seen: of those that were looked up none was right.
-    let sure = if words::is_test_code(world.path(path.func)) || path.state.merged || found.by.is_some() {
-        Confidence::Low
-    } else {
-        Confidence::High
-    };
+    // Of what a callee found, those that were looked up were wrong where nobody ever frees such objects.
+    let sure = if words::is_test_code(world.path(path.func)) || path.state.merged || named { Confidence::Low } else { Confidence::High };
     let mut claim = Claim::here(path, event, sure, message)
         .assume_all(named.then(|| "no reference comes with it, other than its name says".to_owned()));
     claim = claim.step_at(path, found.section, "begins a read-side section");
@@ -148,12 +144,16 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
         _ => format!("dereferences `{name}`, outside of the section"),
     };
     let way = if matches!(event.way, Way::Callee(..)) { event.way } else { Way::Here };
-    claim
+    let claim = claim
         .step(path.func, event.loc, text)
         .down(world, way)
         .identity(format!("past section {name}"))
         .cause(found.op)
-        .unless_protected_by_callers()
+        .unless_protected_by_callers();
+    match found.by {
+        Some((_, inner)) => claim.unless_never_unlinked(inner.record),
+        None => claim,
+    }
 }
 
 impl RcuMisuse {

@@ -3,18 +3,22 @@
 //! What most code does with a list is taken for what has to be done: a list counts as one under RCU where readers walk it in a section, or where elements are put onto it
 //! or taken from it by the `_rcu` form, and the plain form is the exception.
 
+use super::unlink;
 use cuthere_analysis::{Claim, Claims, Tree, words};
-use cuthere_base::Confidence;
-use cuthere_flow::index::{ListUse, RcuFact};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::index::{ListLies, ListUse, RcuFact};
+use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::ListOp;
+use cuthere_kernel::{Level, ListOp};
 
 pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for uses in tree.rcu.lists() {
-        let walk = uses.iter().find(|(_, u)| u.op == ListOp::Walk && u.rcu && u.section);
-        let any_walk = walk.or_else(|| uses.iter().find(|(_, u)| u.op == ListOp::Walk && u.rcu));
-        let Some(&reader) = any_walk else { continue };
-        let heads: Vec<_> = uses.iter().filter(|(_, u)| u.op == ListOp::Walk && u.rcu && !u.head.is_empty()).map(|(_, u)| u.head).collect();
+        let walks: Vec<(FuncId, ListUse)> = uses.iter().filter(|(_, u)| u.op == ListOp::Walk && u.rcu).copied().collect();
+        if walks.is_empty() || uses.iter().all(|(_, u)| u.rcu) {
+            continue;
+        }
+        let readers: Vec<Reader> = walks.iter().map(|&w| Reader::new(tree, w)).collect();
+        let heads: Vec<_> = walks.iter().filter(|(_, u)| !u.head.is_empty()).map(|(_, u)| u.head).collect();
         let other = |u: &ListUse| !u.head.is_empty() && !heads.is_empty() && !heads.contains(&u.head);
         // The link serves for other lists as well: which one an element is on is not known.
         let shared = uses.iter().any(|(_, u)| other(u) || u.op == ListOp::Add && u.private);
@@ -22,27 +26,63 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             let count = |rcu: bool| uses.iter().filter(|(_, u)| u.op == op && u.rcu == rcu && !u.private).count();
             let (with, without) = (count(true), count(false));
             for &(f, u) in uses.iter().filter(|(_, u)| u.op == op && !u.rcu && !u.private) {
+                let locks = held(tree, f, &u);
+                // Who shares a lock with the writer is no reader of the kind that is meant.
+                let alone = readers.iter().find(|r| r.inside && r.locks.iter().all(|l| !locks.contains(l)));
+                let reader = alone.or(readers.iter().find(|r| r.inside)).unwrap_or(&readers[0]);
                 // Elements wait on other lists before they are published, and after they were taken back.
                 let usual = with == 0 && without > 2 || without > with + 1;
                 let elsewhere = if op == ListOp::Add { other(&u) } else { shared };
                 let late = tree.rcu.of(f).any(|fact| matches!(*fact, RcuFact::Grace { at } if at < u.at));
-                // Where the head is handed around, nothing says that readers know this list; what comes last may have no readers any more.
-                // Of removals none was right when they were looked up: the list is not that of the readers, or the element stays.
-                let known = op == ListOp::Add && heads.contains(&u.head);
-                let sure = if walk.is_some() && known && !usual && !elsewhere && !late { Confidence::Medium } else { Confidence::Low };
-                claims.extend(told(tree, f, &u, reader, (with, without), sure));
+                // Where the head is handed around, nothing says that readers know this list; what comes last may have no readers any more. Of removals only those
+                // count after which the element is freed: else it is not that of the readers, or stays.
+                let known = match op {
+                    ListOp::Add => heads.contains(&u.head) && (u.lies == ListLies::Known || u.lies == ListLies::Argument && u.locked),
+                    _ => u.freed && u.locked && u.lies == ListLies::Known && !unlink::ends_use(tree.world.func(f)),
+                };
+                let sure = if alone.is_some() && known && !usual && !elsewhere && !late { Confidence::Medium } else { Confidence::Low };
+                claims.extend(told(tree, f, &u, reader.walk, (with, without), sure));
             }
         }
-        // Within a section, with no lock held, the plain form of the walk lacks what orders its loads.
-        for &(f, u) in uses.iter().filter(|(_, u)| u.op == ListOp::Walk && !u.rcu) {
-            let adds = uses.iter().any(|(_, u)| u.op != ListOp::Walk && u.rcu);
-            if u.section && !u.locked && adds {
-                claims.extend(told(tree, f, &u, reader, (0, 0), Confidence::Medium));
-            } else if !u.locked && adds {
-                claims.extend(told(tree, f, &u, reader, (0, 0), Confidence::Low));
+        // In a section the plain form of the walk lacks what orders its loads, and nothing else; with a lock of its writers it lacks nothing.
+        let changes: Vec<(FuncId, ListUse)> = uses.iter().filter(|(_, u)| u.op != ListOp::Walk && u.rcu && !u.private).copied().collect();
+        for &(f, u) in uses.iter().filter(|(_, u)| u.op == ListOp::Walk && !u.rcu && !u.locked) {
+            let locks = held(tree, f, &u);
+            if changes.iter().any(|(_, c)| c.head.is_empty() || u.head.is_empty() || c.head == u.head) && locks.is_empty() {
+                let sure = if u.section { Confidence::Medium } else { Confidence::Low };
+                claims.extend(told(tree, f, &u, walks[0], (0, 0), sure));
             }
         }
     }
+}
+
+/// A walk by the `_rcu` form.
+struct Reader {
+    walk: (FuncId, ListUse),
+    /// A section is open, here or by every way in.
+    inside: bool,
+    /// What is held besides.
+    locks: Vec<Symbol>,
+}
+
+impl Reader {
+    fn new(tree: &Tree<'_>, walk: (FuncId, ListUse)) -> Reader {
+        let (f, u) = walk;
+        let ins = tree.contexts().entered(f);
+        let entered = ins.best();
+        let softirq = entered.reached() && !entered.level(Level::Task);
+        let locks = held(tree, f, &u);
+        // By the form of the walk it is in a section, if nobody is seen to call it.
+        let unseen = ins.assumed && locks.is_empty();
+        Reader { walk, inside: u.section || softirq || unseen || entered.part(Part::Rcu).0, locks }
+    }
+}
+
+/// The classes of locks that are held at a use, here and by every way in.
+fn held(tree: &Tree<'_>, f: FuncId, u: &ListUse) -> Vec<Symbol> {
+    let entered = tree.contexts().entered(f).best();
+    let outer = entered.locks.iter().filter(|l| l.always).map(|l| l.class);
+    u.locks.iter().copied().filter(|l| !l.is_empty()).chain(outer).collect()
 }
 
 fn told(

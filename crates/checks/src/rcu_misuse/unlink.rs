@@ -5,9 +5,10 @@
 
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Loc, Symbol};
-use cuthere_flow::body::{Body, Expr, OpId, OpKind, Target};
+use cuthere_flow::body::{Body, Expr, OpId, OpKind, Record, Target};
 use cuthere_flow::engine::event::{CallEvent, EventKind};
 use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::index::{ListLies, list_lies, list_link};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Way};
 use cuthere_flow::value::{Origin, Value, ValueId};
@@ -18,6 +19,8 @@ struct Unlink {
     op: OpId,
     loc: Loc,
     by: Symbol,
+    /// The link, if it was on a list.
+    link: Option<(Record, Symbol)>,
 }
 
 /// What a function unlinks, frees and waits for.
@@ -26,6 +29,8 @@ pub(super) struct Unlinks {
     unlinked: Vec<Unlink>,
     freed: Vec<(ValueId, OpId, Claim)>,
     waits: Vec<OpId>,
+    /// Elements of lists that lie in what this function has made: no reader knows them yet.
+    own: Vec<ValueId>,
 }
 
 impl Unlinks {
@@ -33,12 +38,20 @@ impl Unlinks {
         match &event.kind {
             EventKind::List { op: ListOp::Remove, link, rcu: true, .. } => {
                 if let (Some(root), Way::Model(by)) = (path.values.root(*link), event.way) {
-                    self.unlink(path.values.pointer_root(root), event, by);
+                    self.unlink(path.values.pointer_root(root), event, by, list_link(path.values, *link));
+                }
+            }
+            EventKind::List { op: ListOp::Walk | ListOp::Add, link, head: Some(head), .. } => {
+                if let Some(root) = path.values.root(*link).filter(|_| list_lies(path, *head) == ListLies::Here) {
+                    let element = path.values.pointer_root(root);
+                    if !self.own.contains(&element) && self.own.len() < 16 {
+                        self.own.push(element);
+                    }
                 }
             }
             EventKind::Call(call) => {
                 for object in replaced(path, event.op, call) {
-                    self.unlink(object, event, call.name);
+                    self.unlink(object, event, call.name, None);
                 }
                 if call.entry.is_none() && call.callees.is_empty() && path.world.model.entry(call.name).is_none() {
                     self.wait(event.op);
@@ -67,9 +80,10 @@ impl Unlinks {
         }
     }
 
-    fn unlink(&mut self, object: ValueId, event: &Event<'_>, by: Symbol) {
-        if !self.unlinked.iter().any(|u| u.object == object && u.op == event.op) && self.unlinked.len() < 16 {
-            self.unlinked.push(Unlink { object, op: event.op, loc: event.loc, by });
+    fn unlink(&mut self, object: ValueId, event: &Event<'_>, by: Symbol, link: Option<(Record, Symbol)>) {
+        if !self.own.contains(&object) && !self.unlinked.iter().any(|u| u.object == object && u.op == event.op) && self.unlinked.len() < 16
+        {
+            self.unlinked.push(Unlink { object, op: event.op, loc: event.loc, by, link });
         }
     }
 
@@ -89,7 +103,7 @@ impl Unlinks {
             }
             let Some(free) = body.op(op) else { continue };
             let claim = claim.step(func, u.loc, format!("unlinks it by {}(); readers may go on with it", u.by));
-            claims.add(claim.step(func, free.loc, "frees it at once").cause(op));
+            claims.add(claim.step(func, free.loc, "frees it at once").cause(op).unless_unread(u.link));
         }
     }
 }

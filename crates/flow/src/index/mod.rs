@@ -31,5 +31,5 @@ pub use lock_graph::{Doubts, Example, LockGraph, Since};
 pub use lock_place::LockPlace;
 pub use locked::{Locked, LockedUse, MemberAccess, accesses};
 pub use percpu::{PerCpuUse, PerCpuUses};
-pub use rcu::{ListUse, RcuFact, RcuUses};
+pub use rcu::{ListLies, ListUse, RcuFact, RcuUses, list_lies, list_link};
 pub use results::{Habit, Habits, Members};

@@ -5,12 +5,14 @@
 //! around. Whether a lock is held counts without saying which: whoever updates holds one.
 
 use super::facts::Fact;
+use super::lock_place::{LockPlace, made_here};
 use crate::body::{OpId, OpKind, Record, Target};
 use crate::domain::State;
 use crate::engine::Path;
 use crate::engine::event::{Event, EventKind};
+use crate::program::naming::names_maker;
 use crate::summary::{FuncId, Way};
-use crate::value::{Value, ValueId, Values};
+use crate::value::{Origin, Value, ValueId, Values};
 use cuthere_base::Symbol;
 use cuthere_kernel::{CallbackOp, ListOp, Section};
 use rustc_hash::FxHashMap;
@@ -32,8 +34,29 @@ pub struct ListUse {
     pub locked: bool,
     /// The element is not on a list that others know: it was made here, or has been unlinked before.
     pub private: bool,
+    /// Where the list lies.
+    pub lies: ListLies,
+    /// The element is freed here, after it was taken off.
+    pub freed: bool,
+    /// The classes of locks that are held or asserted on every path.
+    pub locks: [Symbol; LOCKS_MAX],
     pub at: OpId,
 }
+
+/// Where a list lies, as the function that changes it knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ListLies {
+    /// In an object that this function has made, or on its stack: nobody else need know of it yet.
+    Here,
+    /// In what an argument points to, which the caller may have made.
+    Argument,
+    /// In a variable of the whole program, or in an object that was reached by way of another.
+    Known,
+    Unknown,
+}
+
+/// Classes of locks that are told apart at one use.
+const LOCKS_MAX: usize = 3;
 
 /// Something that a function does with what RCU protects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -82,8 +105,10 @@ impl RcuFact {
 #[derive(Default)]
 pub(super) struct RcuRecorder {
     pub facts: Vec<RcuFact>,
-    /// Elements that were unlinked.
-    unlinked: Vec<ValueId>,
+    /// Elements that were unlinked, and by which operation.
+    unlinked: Vec<(ValueId, OpId)>,
+    /// Elements that were met, and where their list lies.
+    met: Vec<(ValueId, ListLies)>,
 }
 
 /// More of one function are not kept.
@@ -98,6 +123,12 @@ impl RcuRecorder {
                 old.section |= new.section;
                 old.locked |= new.locked;
                 old.private &= new.private;
+                old.freed |= new.freed;
+                for class in &mut old.locks {
+                    if !new.locks.contains(class) {
+                        *class = Symbol::EMPTY;
+                    }
+                }
             }
         } else if self.facts.len() < FACTS_MAX {
             self.facts.push(fact);
@@ -129,8 +160,13 @@ impl RcuRecorder {
                 _ => {}
             },
             EventKind::Wait { object: None } if grace(path, at) => self.note(RcuFact::Grace { at }),
-            EventKind::Free { freed, .. } if !freed.deferred && !freed.moved && matches!(event.way, Way::Model(_)) => {
-                self.note(RcuFact::Frees { at, by: freed.by });
+            EventKind::Free { object, freed, .. } if !freed.deferred && !freed.moved => {
+                if !(freed.last || freed.put || freed.handle || freed.by_state) {
+                    self.freed(path.values.pointer_root(*object));
+                }
+                if matches!(event.way, Way::Model(_)) {
+                    self.note(RcuFact::Frees { at, by: freed.by });
+                }
             }
             _ => {}
         }
@@ -146,34 +182,71 @@ impl RcuRecorder {
             }
         };
         // On the stack, or at file level: a head, or a list of this function's own.
+        let met = element.and_then(|v| self.met.iter().find(|m| m.0 == v)).map(|m| m.1);
+        let lies = head.map(|h| list_lies(path, h)).or(met).unwrap_or(match element {
+            // What a caller hands over to be taken off is on a list that he knows.
+            Some(v) if path.values.param(v, path.body.params).is_some() => ListLies::Known,
+            _ => ListLies::Unknown,
+        });
+        if let (Some(element), true) = (element, head.is_some() && met.is_none() && self.met.len() < FACTS_MAX) {
+            self.met.push((element, lies));
+        }
         let stack = head.is_some_and(|h| matches!(path.values.get(h), Value::Addr(p) if path.values.local_of(p).is_some()));
         let head = head.and_then(|h| head_name(path.values, h)).unwrap_or_default();
-        let private = stack || element.is_none_or(|v| self.unlinked.contains(&v) || op == ListOp::Remove && made(v));
+        let private = stack || element.is_none_or(|v| self.unlinked.iter().any(|u| u.0 == v) || op == ListOp::Remove && made(v));
         if let (ListOp::Remove, Some(v)) = (op, element) {
-            self.unlinked.push(v);
+            self.unlinked.push((v, event.op));
         }
         let state = path.state;
         let section = state.ctx.rcu > 0;
         let locked = state.locks.held.iter().any(|l| l.op.is_some()) || !state.locks.asserted.is_empty();
-        self.note(RcuFact::List(ListUse { record, member, head, op, rcu, section, locked, private, at: event.op }));
+        let locks = classes(path);
+        let (freed, at) = (false, event.op);
+        self.note(RcuFact::List(ListUse { record, member, head, op, rcu, section, locked, private, lies, freed, locks, at }));
+    }
+
+    /// An element is freed: it was taken off a list for that.
+    fn freed(&mut self, object: ValueId) {
+        for &(_, op) in self.unlinked.iter().filter(|u| u.0 == object) {
+            for fact in &mut self.facts {
+                if let RcuFact::List(ListUse { op: ListOp::Remove, freed, at, .. }) = fact
+                    && *at == op
+                {
+                    *freed = true;
+                }
+            }
+        }
     }
 }
 
 /// The link's record and member, and the pointer to the element; `None` in its place: the element lies in a variable.
 fn link_of(values: &Values, link: ValueId) -> Option<(Record, Symbol, Option<ValueId>)> {
     let mut at = link;
-    let mut found = None;
+    let mut found: Option<(Record, Symbol)> = None;
+    let known = |link: Option<(Record, Symbol)>| link.filter(|(record, _)| !record.is_unknown());
     loop {
         match values.get(at) {
+            // Of a member of something without a name, both: a union serves for several lists.
             Value::PField(base, name, record) => {
-                found = (!record.is_unknown()).then_some((record, name)).or(found);
+                found = match found {
+                    Some((inner, member)) if inner.is_unknown() || inner == record => {
+                        Some((record, Symbol::intern(&format!("{name}.{member}"))))
+                    }
+                    Some(known) if record.is_unknown() => Some(known),
+                    _ => Some((record, name)),
+                };
                 at = base;
             }
             Value::PIndex(base, _) => at = base,
-            Value::PDeref(v) => return found.map(|(r, m)| (r, m, Some(values.pointer_root(v)))),
-            _ => return found.map(|(r, m)| (r, m, None)),
+            Value::PDeref(v) => return known(found).map(|(r, m)| (r, m, Some(values.pointer_root(v)))),
+            _ => return known(found).map(|(r, m)| (r, m, None)),
         }
     }
+}
+
+/// The link's record and member.
+pub fn list_link(values: &Values, link: ValueId) -> Option<(Record, Symbol)> {
+    link_of(values, link).map(|(record, member, _)| (record, member))
 }
 
 /// The member or variable that a list's head is, or lies in.
@@ -185,6 +258,43 @@ fn head_name(values: &Values, head: ValueId) -> Option<Symbol> {
             Value::PIndex(base, _) => base,
             _ => return None,
         };
+    }
+}
+
+/// The classes of the locks that are held, or said to be held.
+fn classes(path: &Path<'_, '_>) -> [Symbol; LOCKS_MAX] {
+    let locks = &path.state.locks;
+    let asserted = locks.asserted.iter().filter_map(|place| Some(Symbol::intern(&LockPlace::of(path.values, path.body, *place)?.text())));
+    let mut out = [Symbol::EMPTY; LOCKS_MAX];
+    // The innermost ones are taken for the list.
+    for (slot, class) in out.iter_mut().zip(asserted.chain(locks.held.iter().rev().map(|l| l.class))) {
+        *slot = class;
+    }
+    out
+}
+
+/// Where the list with this head lies.
+pub fn list_lies(path: &Path<'_, '_>, head: ValueId) -> ListLies {
+    let values = path.values;
+    if values.param(head, path.body.params).is_some() {
+        return ListLies::Argument;
+    }
+    let Value::Addr(place) = values.get(head) else { return ListLies::Unknown };
+    let Some(root) = values.root(place).map(|root| values.pointer_root(root)) else {
+        return if values.local_of(place).is_some() { ListLies::Here } else { ListLies::Known };
+    };
+    let by_maker = || match values.get(root) {
+        Value::Fresh(Origin::Result(op)) => {
+            path.world.callees(path.func, op).is_some_and(|c| c.list().iter().any(|&f| names_maker(path.world.func(f).name)))
+        }
+        _ => false,
+    };
+    if made_here(path.world, path.func, values, place) || by_maker() {
+        ListLies::Here
+    } else if values.param(root, path.body.params).is_some() {
+        ListLies::Argument
+    } else {
+        ListLies::Known
     }
 }
 

@@ -110,6 +110,8 @@ pub fn link(
         direct: Vec<(u32, Vec<(OpId, FuncId)>)>,
         bound: Vec<Bound>,
         modes: Vec<(ObjectKey, CallbackOp, Context)>,
+        /// The chains that notifiers are put onto.
+        chains: Vec<(FileId, Context)>,
         stored: Vec<BoundFunction>,
         excused: Vec<(FileId, Symbol)>,
     }
@@ -118,7 +120,14 @@ pub fn link(
         .par_iter()
         .map(|&(start, end)| {
             let mut names = FileNames::new(program, funcs[start].file, outside);
-            let mut out = Pass1 { direct: Vec::new(), bound: Vec::new(), modes: Vec::new(), stored: Vec::new(), excused: Vec::new() };
+            let mut out = Pass1 {
+                direct: Vec::new(),
+                bound: Vec::new(),
+                modes: Vec::new(),
+                chains: Vec::new(),
+                stored: Vec::new(),
+                excused: Vec::new(),
+            };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
                 let mut direct = Vec::new();
@@ -133,6 +142,9 @@ pub fn link(
                             }
                             if let Some(entry) = model.entry(name) {
                                 for callback in &entry.callbacks {
+                                    if callback.op == CallbackOp::Arm && callback.kind.as_str() == "notifier" {
+                                        out.chains.push((d.file, preemption.entered(&callback.context)));
+                                    }
                                     if callback.function.is_none() && callback.when.is_none() {
                                         continue;
                                     }
@@ -190,12 +202,19 @@ pub fn link(
     };
     let mut stored: Vec<BoundFunction> = first.iter().flat_map(|pass| pass.stored.iter().copied()).collect();
     let mut names: Option<FileNames<'_, '_>> = None;
+    let chains = one_chain(first.iter().flat_map(|pass| &pass.chains));
     for b in bindings {
         if names.as_ref().is_none_or(|n| n.file != b.file) {
             names = Some(FileNames::new(program, b.file, outside));
         }
         if let Some(f) = names.as_mut().and_then(|n| n.get(b.function)) {
-            let (key, f, entry_point) = bound(model, preemption, b.record, b.field, f, b.file, b.loc);
+            let (key, f, mut entry_point) = bound(model, preemption, b.record, b.field, f, b.file, b.loc);
+            // Which block is put onto which chain is not known; all of a file mostly go onto one.
+            if b.record.tag_symbol().as_str() == "notifier_block"
+                && let Some(Some(context)) = chains.get(&b.file)
+            {
+                entry_point.context = context.clone();
+            }
             add(key, f, entry_point);
             stored.push(BoundFunction { func: f, record: b.record, field: b.field, at: (b.file, b.loc) });
         }
@@ -255,6 +274,19 @@ pub fn link(
         .collect();
     let owners = owners::find(model, funcs);
     Links { bound: stored, callees, entry_points, releases, owners, excused }
+}
+
+/// What the chain says of its callbacks, for files that use one chain.
+fn one_chain<'p>(all: impl Iterator<Item = &'p (FileId, Context)>) -> FxHashMap<FileId, Option<Context>> {
+    let mut out: FxHashMap<FileId, Option<Context>> = FxHashMap::default();
+    for (file, context) in all {
+        let known = Some(context.clone()).filter(|c| *c != Context::default());
+        let slot = out.entry(*file).or_insert_with(|| known.clone());
+        if *slot != known {
+            *slot = None;
+        }
+    }
+    out
 }
 
 fn bound(

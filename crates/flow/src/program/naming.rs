@@ -26,6 +26,11 @@ pub fn names_claim(name: Symbol) -> bool {
     get || text.split('_').any(word)
 }
 
+/// Whether a name speaks of making an object.
+pub fn names_maker(name: Symbol) -> bool {
+    name.as_str().split('_').any(|word| matches!(word, "alloc" | "create" | "new" | "zalloc"))
+}
+
 /// Whether a name says that the device core gives back what is taken.
 pub fn names_managed(name: Symbol) -> bool {
     ["devm_", "drmm_", "pcim_"].iter().any(|prefix| name.as_str().starts_with(prefix))

@@ -1,0 +1,38 @@
+//! Locks that are given back without being held.
+//!
+//! What the function says of its caller's locks, by annotation or assertion, is believed; of two locks of a class that one call gives back it is not known which is which.
+
+use super::annotations::plain;
+use super::{LockImbalance, Stray, judged};
+use cuthere_analysis::ways::{self, certainty, decided};
+use cuthere_analysis::{Claim, Left};
+use cuthere_base::Symbol;
+use cuthere_flow::domain::Held;
+use cuthere_flow::engine::{Event, Path};
+use cuthere_kernel::LockKind;
+
+impl LockImbalance {
+    pub(super) fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
+        let locks = &path.state.locks;
+        if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
+            return;
+        }
+        let Some(name) = ways::lock_name(path, lock) else { return };
+        let annotated = |a: &Symbol| a.as_str().split_once('(').is_some_and(|a| plain(a.1) == plain(&name));
+        if path.body.annotations.iter().any(annotated) {
+            return;
+        }
+        let past = locks.past.iter().find(|p| p.place == lock.place);
+        // By the same call, or by another name: which lock was meant before is not sure.
+        if past.is_some_and(|p| p.given == event.op || !p.exact) {
+            return;
+        }
+        let message = format!("`{name}` is given back, but is not held here");
+        let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
+        let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
+        let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
+        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, by: None });
+        let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
+        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
+    }
+}
