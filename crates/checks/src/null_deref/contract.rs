@@ -4,7 +4,7 @@
 //! not seen. Claims only become less sure by it.
 
 use cuthere_base::Symbol;
-use cuthere_flow::body::{ArgRange, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target};
+use cuthere_flow::body::{ArgRange, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
 use cuthere_flow::engine::{Path, null_return};
 use cuthere_flow::summary::NullWhy;
 use cuthere_kernel::RefOp;
@@ -114,7 +114,11 @@ fn in_loop_of_its_own(body: &Body, call: OpId, used: OpId) -> bool {
         next.into_iter().any(|s| s == block || body.reaches(s, block, None))
     };
     match (body.block_of(call), body.block_of(used)) {
-        (Some(call), Some(used)) => call != used && comes_back(used) && !comes_back(call),
+        (Some(call), Some(used)) => {
+            // A loop whose body runs once in any case asks too late.
+            let leaves = |b: BlockId| matches!(body.block(b).term, Term::Return(..)) && body.reaches(call, b, Some(used));
+            call != used && comes_back(used) && !comes_back(call) && body.blocks().any(|(id, _)| leaves(id))
+        }
         _ => false,
     }
 }
