@@ -6,12 +6,7 @@ use std::path::PathBuf;
 
 /// Finds kernel C code that runs, sleeps or holds a pointer when it must not, without a build, a boot or a .config.
 #[derive(Parser, Debug)]
-#[command(
-    name = "cuthere",
-    version,
-    disable_help_subcommand = true,
-    after_help = "Exit status: 0 nothing to show, 1 findings shown, 2 the work could not be done."
-)]
+#[command(name = "cuthere", version, after_help = "Exit status: 0 nothing to show, 1 findings shown, 2 the work could not be done.")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -149,7 +144,7 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub tree: TreeArgs,
     /// Run only these checks
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = check_ids(), hide_possible_values = true)]
     pub only: Vec<String>,
     /// Show findings of this confidence and above [default: medium]
     #[arg(long, value_name = "LEVEL", value_enum)]
@@ -178,6 +173,11 @@ pub struct CheckArgs {
     /// Print what a function was read as, instead of findings
     #[arg(long, value_name = "FUNCTION")]
     pub dump_ir: Option<String>,
+}
+
+/// The ids of checks, for completions and for suggestions where one is misspelt.
+fn check_ids() -> clap::builder::PossibleValuesParser {
+    crate::engine::registry().iter().map(|check| check.id).collect::<Vec<_>>().into()
 }
 
 /// [`Confidence`] as the command line spells it.
@@ -379,7 +379,7 @@ pub enum WitnessFormat {
 #[derive(Args, Debug)]
 pub struct ChecksArgs {
     /// The check whose page to show
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = check_ids(), hide_possible_values = true)]
     pub id: Option<String>,
 }
 

@@ -34,6 +34,11 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let here = [PathBuf::from(".")];
     let paths = if args.paths.is_empty() && args.tree.tree.is_none() { &here[..] } else { &args.paths };
     let inputs = inputs::open(&args.tree, paths)?;
+    let asked_files = inputs.tree.paths().iter().map(|path| &**path).filter(|path| place::covers(&inputs.paths, path));
+    let (excluded, unused) = excludes.effect(asked_files.clone());
+    if excluded > 0 && excluded == asked_files.count() as u64 {
+        bail!("nothing was checked: --exclude leaves no file of {}", named(args, &inputs));
+    }
     if let Some(function) = &args.dump_ir {
         return dump(&inputs, function);
     }
@@ -74,16 +79,35 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         bail!("nothing was checked: there is no function in {}{why}", named(args, &inputs));
     }
 
+    let unread_functions: Vec<String> = counts
+        .incomplete
+        .iter()
+        .filter(|gap| asked(&gap.file))
+        .map(|gap| format!("not read whole: {}:{}: `{}`: {}", gap.file, gap.line, gap.function, gap.reason))
+        .collect();
+    if findings.is_empty() && counts.functions_asked > 0 && counts.functions_complete == 0 {
+        let why = unread_functions.first().map_or_else(String::new, |why| format!("; {}", inputs.outside.text(why)));
+        bail!("nothing was checked: no function in {} could be read whole{why}", named(args, &inputs));
+    }
     let mut notes: Vec<String> = gone.iter().map(|s| format!("not read: {}: {}", s.path, s.reason)).collect();
     notes.extend(unread.iter().map(|why| format!("not read: {why}")));
+    let gaps: Vec<String> = notes.iter().map(|note| inputs.outside.text(note)).collect();
     shorten(&mut notes);
+    if output::verbose() {
+        notes.extend(unread_functions);
+    }
     notes.extend(wrong_marks);
+    notes.extend(unused.iter().map(|glob| format!("--exclude {glob} fits no file")));
+    if excluded > 0 {
+        notes.push(format!("{excluded} {} excluded (--exclude)", if excluded == 1 { "file is" } else { "files are" }));
+    }
     let mut coverage = Coverage {
-        files: counts.files - unread.len() as u64,
+        files: counts.files.saturating_sub(unread.len() as u64 + excluded),
         functions: counts.functions,
         functions_complete: counts.functions_complete,
         functions_truncated: counts.functions_truncated,
         rest: index::rest(&counts),
+        all_checks: only.len() == known.len(),
         checks: only,
         unread: (gone.len() + unread.len()) as u64,
         left_out,
@@ -105,9 +129,11 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
     cuthere_report::point(&mut findings, &|file, line| lines.get(file, line));
     if !inputs.outside.is_empty() {
-        findings.iter_mut().for_each(|finding| show(finding, &inputs));
+        // SARIF names a folder outside by a base of its own.
+        let files = args.format != CheckFormat::Sarif;
+        findings.iter_mut().for_each(|finding| show(finding, &inputs, files));
     }
-    print(args, &inputs, &findings, &coverage, &recipients)?;
+    print(args, &inputs, &findings, &coverage, gaps, &recipients)?;
     Ok(if findings.is_empty() { Status::Clean } else { Status::Found })
 }
 
@@ -139,12 +165,17 @@ pub(crate) fn maintainers(tree: &Tree) -> Result<Maintainers> {
 }
 
 /// Names files outside the tree as the user did.
-fn show(finding: &mut Finding, inputs: &Inputs) {
+fn show(finding: &mut Finding, inputs: &Inputs, files: bool) {
     let outside = &inputs.outside;
-    finding.file = outside.shown(&finding.file);
+    let file = |file: &mut String| {
+        if files {
+            *file = outside.shown(file);
+        }
+    };
+    file(&mut finding.file);
     finding.message = outside.text(&finding.message);
     for step in &mut finding.steps {
-        step.file = outside.shown(&step.file);
+        file(&mut step.file);
         step.text = outside.text(&step.text);
     }
     finding.assumes.iter_mut().for_each(|fact| *fact = outside.text(fact));
@@ -155,6 +186,7 @@ fn print(
     inputs: &Inputs,
     findings: &[Finding],
     coverage: &Coverage,
+    gaps: Vec<String>,
     recipients: &dyn Fn(&Finding) -> Vec<String>,
 ) -> Result<()> {
     let ran: Vec<_> = engine::registry().into_iter().filter(|check| coverage.checks.iter().any(|id| id == check.id)).collect();
@@ -186,6 +218,8 @@ fn print(
                 version: env!("CARGO_PKG_VERSION"),
                 root: inputs.tree.root().canonicalize().ok().map(|root| root.display().to_string()),
                 repository: cuthere_tree::commits::provenance(inputs.tree.root(), args.tree.rev.as_deref()),
+                outside: inputs.outside.folders(),
+                gaps,
             };
             cuthere_report::sarif(out, findings, &rules, &origin, &line)
         }

@@ -34,5 +34,11 @@ pub fn run(args: &ExplainArgs) -> Result<Status> {
         }
         ReadFormat::Text => output::standard(|out, _| out.write_all(explanation_text(&explanation).as_bytes()))?,
     }
+    if explanation.nothing_found() {
+        bail!(
+            "nothing was explained: no function of the report is in {}; name the tree of its kernel with --tree",
+            inputs.tree.root().display()
+        );
+    }
     Ok(if explanation.findings.iter().any(|related| related.agrees) { Status::Found } else { Status::Clean })
 }

@@ -3,9 +3,9 @@
 use crate::args::{FunctionArgs, ReadFormat};
 use crate::memo::Memo;
 use crate::progress::Stages;
-use crate::{Status, check, engine, inputs, output, workers};
+use crate::{Status, check, engine, inputs, output, unknown, workers};
 use anstyle::{AnsiColor, Style};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use cuthere_analysis::{Done, FunctionAnswer, Holds};
 use cuthere_base::Step;
 use cuthere_report::escape;
@@ -29,7 +29,7 @@ pub fn run(args: &FunctionArgs) -> Result<Status> {
     memo.close();
     stages.finish();
     if answers.is_empty() {
-        bail!("no function is called {} in {} ({} functions were read)", args.name, inputs.tree.root().display(), stats.functions);
+        return unknown::answer(args, &inputs, stats.functions);
     }
     match args.format {
         ReadFormat::Json => {

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of one file that the command line names.
 const MAX_INPUT: u64 = 256 << 20;
 
+/// Parts of a patch that did not apply, and are named.
+const MAX_FAILURES: usize = 5;
+
 /// Everything a run looks at.
 pub struct Inputs {
     pub tree: Tree,
@@ -57,6 +60,11 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     }
     skipped.retain(|s| s.reason != SkipReason::LinkBroken);
     if tree.is_empty() {
+        // A file that is named is the tree's only one.
+        if !place.root.is_dir() {
+            let why = skipped.first().map_or_else(|| "is no C file".to_owned(), |s| format!("was not read: {}", s.reason));
+            bail!("{} {why}; nothing was looked at", place.root.display());
+        }
         let why = skipped.first().map_or_else(String::new, |s| format!("; not read: {}: {}", s.path, s.reason));
         bail!("no C file in {}{why}; nothing was looked at", tree.root().display());
     }
@@ -132,8 +140,16 @@ fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
         patches.push(PatchText::new(path.display().to_string(), bytes));
     }
     let (tree, outcomes) = tree.with_patches(&patches)?;
-    let failures: Vec<String> = outcomes.iter().flat_map(failures).collect();
+    for file in outcomes.iter().flat_map(PatchOutcome::binary) {
+        output::say(&format!("binary, and not looked at: {}", file.path));
+    }
+    let mut failures: Vec<String> = outcomes.iter().flat_map(failures).collect();
     if !failures.is_empty() {
+        if failures.len() > MAX_FAILURES && !output::verbose() {
+            let more = failures.len() - MAX_FAILURES;
+            failures.truncate(MAX_FAILURES);
+            failures.push(format!("and {more} more did not apply; --verbose names them"));
+        }
         bail!("{}\nnothing was checked: mend the patch, or choose the tree that it was made for", failures.join("\n"));
     }
     Ok(tree)
@@ -142,7 +158,7 @@ fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
 /// What did not apply, a line each: patch, file, hunk, reason, nearest match.
 fn failures(outcome: &PatchOutcome) -> Vec<String> {
     let mut out = Vec::new();
-    for file in &outcome.files {
+    for file in outcome.files.iter().filter(|file| !file.is_binary()) {
         if let Some(problem) = &file.problem {
             out.push(format!("{}: {}: {problem}", outcome.name, file.path));
             continue;

@@ -28,6 +28,7 @@ mod settings;
 mod splat;
 mod stats;
 mod thread;
+mod unknown;
 mod witness;
 
 use anyhow::{Context, Result};
@@ -95,6 +96,13 @@ fn run(mut cli: Cli) -> Result<Status> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+/// The name that somebody may have meant.
+pub(crate) fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
+    let likeness = |name: &&str| strsim::damerau_levenshtein(word, name);
+    // One letter in three, and names of two letters that were swapped.
+    names.iter().copied().min_by_key(likeness).filter(|name| likeness(name) * 3 <= word.chars().count().max(3))
 }
 
 /// The analysis recurses as deep as nesting is allowed to be.

@@ -21,9 +21,11 @@ pub fn run(args: &ManArgs) -> Result<Status> {
 pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut command = crate::command();
     command.build();
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    // `cuthere help COMMAND` prints what these pages hold, and has none of its own.
+    let own = |sub: &&clap::Command| sub.get_name() != "help";
+    let names: Vec<String> = command.get_subcommands().filter(own).map(|sub| sub.get_name().to_owned()).collect();
     let mut out = vec![("cuthere.1".to_owned(), page(command.clone(), "", &names)?)];
-    for sub in command.get_subcommands() {
+    for sub in command.get_subcommands().filter(own) {
         let name = sub.get_name().to_owned();
         out.push((format!("cuthere-{name}.1"), page(sub.clone(), &name, &names)?));
     }

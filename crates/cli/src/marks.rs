@@ -77,7 +77,8 @@ impl Marks {
             for check in &mark.checks {
                 let place = format!("{}:{}", mark.file, mark.line);
                 if !known.contains(&check.as_str()) {
-                    wrong.push(format!("{place}: allow({check}): no check is called so"));
+                    let near = crate::nearest(check, known).map_or_else(String::new, |near| format!("; {near} is one"));
+                    wrong.push(format!("{place}: allow({check}): no check is called so{near}"));
                 } else if ran.contains(check) && !used.contains_key(&(nth, check.as_str())) {
                     wrong.push(format!("{place}: allow({check}) is not used: nothing is found there"));
                 }
@@ -99,9 +100,15 @@ fn of_file(file: &str, text: &[u8]) -> Marks {
         let Some(open) = comment else { continue };
         let rest = String::from_utf8_lossy(line.get(at + WORD.len()..).unwrap_or_default()).into_owned();
         let rest = rest.split("*/").next().unwrap_or_default().trim().to_owned();
-        let Some(rest) = rest.strip_prefix("allow") else { continue };
         let number = nth as u32 + 1;
         let place = format!("{file}:{number}");
+        let Some(rest) = rest.strip_prefix("allow") else {
+            // A word and a bracket is meant for this program; prose is not.
+            if let Some((word, _)) = rest.split_once('(').filter(|(word, _)| word.trim().bytes().all(|b| b.is_ascii_alphanumeric())) {
+                out.bad.push(format!("{place}: {}(…) is no mark; one is written allow(CHECK) and a reason", word.trim()));
+            }
+            continue;
+        };
         let Some((checks, reason)) = rest.trim_start().strip_prefix('(').and_then(|r| r.split_once(')')) else {
             out.bad.push(format!("{place}: a mark is written allow(CHECK) and a reason"));
             continue;
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn a_mark_allows_what_it_names_on_its_line_or_the_next() {
         let text = "int f(void)\n{\n\t/* cuthere: allow(one, two) it is stopped\n\t * and stays so */\n\n\tone();\n\tx(); // cuthere: allow(one) again\n\
-                    \ty(); /* cuthere: allow(one) */\n\tchar *s = \"cuthere: allow(one) no\";\n\t/* cuthere: allow(three) gone */\n\tz();\n\t/* cuthere: allow(tow) why */\n}\n";
+                    \ty(); /* cuthere: allow(one) */\n\tchar *s = \"cuthere: allow(one) no\";\n\t/* cuthere: allow(three) gone */\n\tz();\n\t/* cuthere: allow(tow) why */\n\t/* cuthere: alow(one) it is */\n\t/* cuthere: so it was (long ago) */\n}\n";
         let source = MemorySource::new([("a.c", text), ("b.c", "/* cuthere: allow(one) elsewhere */\n")]);
         let marks = Marks::read(&source, &|path| path == "a.c");
         let mut findings =
@@ -175,7 +182,8 @@ mod tests {
             wrong,
             [
                 "a.c:10: allow(three) is not used: nothing is found there",
-                "a.c:12: allow(tow): no check is called so",
+                "a.c:12: allow(tow): no check is called so; two is one",
+                "a.c:13: alow(…) is no mark; one is written allow(CHECK) and a reason",
                 "a.c:8: allow(one) has no reason, and allows nothing without one",
             ]
         );

@@ -191,6 +191,11 @@ impl Outside {
         self.mounts.iter().fold(text.to_owned(), |text, m| text.replace(&format!("{}/", m.inner), &join(&m.shown, "")))
     }
 
+    /// How the paths of each folder begin in the tree, and where it is.
+    pub fn folders(&self) -> Vec<(String, String)> {
+        self.mounts.iter().map(|m| (m.inner.clone(), m.folder.display().to_string())).collect()
+    }
+
     /// Whether nothing lies outside.
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()

@@ -46,7 +46,16 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
         return Ok(Status::Clean);
     };
     let several = args.thread.len() != 1;
+    let cut = thread.cut.then(|| thread.notes.iter().find(|note| note.message.is_none()).or(thread.notes.first())).flatten();
+    let cut = cut.map(|note| format!("{}: what lies behind was not looked at", note.text));
     if cuthere_review::select(&thread, None).is_none() {
+        if thread.commits_only() {
+            output::say("nothing to review: the commits change nothing (merges as `git show` prints them, or empty ones)");
+            return Ok(Status::Clean);
+        }
+        if thread.messages.iter().any(|m| m.body.lines().any(|l| l.starts_with("diff --cc ") || l.starts_with("diff --combined "))) {
+            bail!("a combined diff of a merge is not read; `git show -m --first-parent` prints one that is");
+        }
         let names: Vec<String> = args.thread.iter().map(|path| path.display().to_string()).collect();
         bail!("no patch in {} ({} messages read); see `cuthere thread` for what is in it", names.join(", "), thread.messages.len());
     }
@@ -88,7 +97,13 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
         || result.remaining.iter().any(|r| r.claimed || r.moved_from.is_some())
         || result.scenarios.iter().any(|s| s.fault_after());
     if bad {
+        if let Some(cut) = &cut {
+            output::say(cut);
+        }
         return Ok(Status::Found);
+    }
+    if let Some(cut) = cut {
+        bail!(cut);
     }
     // What did not apply was not looked at: that is no clean bill.
     match result.failed_hunks.len() {

@@ -14,7 +14,11 @@ use std::collections::BTreeMap;
 pub type LeftOut = Vec<(String, u64)>;
 
 /// The globs of `--exclude`.
-pub struct Excludes(GlobSet);
+pub struct Excludes {
+    /// Two forms of each glob, one after the other.
+    set: GlobSet,
+    globs: Vec<String>,
+}
 
 impl Excludes {
     /// Reads the globs: a name without `/` counts anywhere, others from the tree's root; a folder stands for what is in it.
@@ -28,12 +32,25 @@ impl Excludes {
                 set.add(form.with_context(|| format!("--exclude {glob} is no glob"))?);
             }
         }
-        Ok(Excludes(set.build().context("the globs of --exclude are too many")?))
+        let set = set.build().context("the globs of --exclude are too many")?;
+        Ok(Excludes { set, globs: globs.to_vec() })
     }
 
     /// Whether a file is left out.
     pub fn cover(&self, file: &str) -> bool {
-        self.0.is_match(file)
+        self.set.is_match(file)
+    }
+
+    /// How many of these files are left out, and the globs that fit none.
+    pub fn effect<'f>(&self, files: impl Iterator<Item = &'f str>) -> (u64, Vec<&str>) {
+        let mut used = vec![false; self.globs.len()];
+        let mut covered = 0;
+        for file in files.filter(|_| !self.globs.is_empty()) {
+            let fits = self.set.matches(file);
+            covered += u64::from(!fits.is_empty());
+            fits.into_iter().filter_map(|form| used.get_mut(form / 2).map(|used| *used = true)).for_each(drop);
+        }
+        (covered, self.globs.iter().zip(used).filter(|(_, used)| !used).map(|(glob, _)| glob.as_str()).collect())
     }
 }
 
@@ -142,6 +159,8 @@ mod tests {
         ] {
             assert_eq!(excludes.cover(file), covered, "{file}");
         }
+        let files = ["drivers/staging/a/b.c", "fs/a_test.c", "fs/a.c"];
+        assert_eq!(excludes.effect(files.into_iter()), (2, vec!["net/*/x.c"]));
         assert!(Excludes::new(&["[".into()]).is_err());
     }
 

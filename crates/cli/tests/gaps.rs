@@ -132,3 +132,98 @@ fn a_documentation_patch_says_that_there_was_nothing_to_analyse() {
     let (out, _) = said(folder.path(), &["review", "doc.patch"], 0);
     assert!(out.contains("no C file is changed"), "{out}");
 }
+
+/// A commit hook gets whatever git prints.
+#[test]
+fn a_diff_that_changes_no_c_is_no_error() {
+    let folder = ground(&[("a.c", FINE), ("b.png", "x")]);
+    let head = "diff --git a/b.png b/b.png\n";
+    let binary = format!("{head}index 0123456..89abcde 100644\nBinary files a/b.png and b/b.png differ\n");
+    let patch =
+        format!("{head}index 0123456..89abcde 100644\nGIT binary patch\nliteral 1\nIcmZPo000310RR91\n\nliteral 1\nIcmZPo000310RR91\n\n");
+    let c = "diff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c\n@@ -1,4 +1,4 @@\n int f(int a)\n {\n-\treturn a;\n+\treturn a + 1;\n }\n";
+    let commit = "commit 0123456789abcdef\nAuthor: A <a@example.org>\nDate:   Mon Jan 5 10:00:00 2026 +0000\n\n    two: second\n";
+    let binary_c = "diff --git a/a.c b/a.c\nindex 0123456..89abcde 100644\nBinary files a/a.c and b/a.c differ\n";
+    for (name, text, status, words) in [
+        ("binary", binary.clone(), 0, "binary, and not looked at: b.png"),
+        ("patch", patch.clone(), 0, "binary, and not looked at: b.png"),
+        ("both", format!("{binary}{c}"), 0, "1 of 1 hunk in"),
+        ("patch-and-c", format!("{patch}{c}"), 0, "1 of 1 hunk in"),
+        ("mode", "diff --git a/a.c b/a.c\nold mode 100644\nnew mode 100755\n".to_owned(), 0, "no line is changed"),
+        ("move", "diff --git a/a.c b/c.c\nsimilarity index 100%\nrename from a.c\nrename to c.c\n".to_owned(), 0, "no line is changed"),
+        ("empty", commit.to_owned(), 0, "the commits change nothing"),
+        (
+            "merge",
+            format!("{commit}\ndiff --cc a.c\nindex 1,2..3\n--- a/a.c\n+++ b/a.c\n@@@ -1,1 -1,1 +1,1 @@@\n- a\n -b\n++c\n"),
+            2,
+            "--first-parent",
+        ),
+        ("binary-c", binary_c.to_owned(), 2, "nothing was looked at"),
+    ] {
+        fs::write(folder.path().join(name), text).expect("written");
+        let (out, error) = said(folder.path(), &["review", name, "--tree", "."], status);
+        assert!(format!("{out}{error}").contains(words), "{name}: {out}{error}");
+    }
+    for name in ["both", "patch-and-c"] {
+        let (_, error) = said(folder.path(), &["check", "--patch", name], 0);
+        assert!(error.contains("binary, and not looked at: b.png"), "{error}");
+    }
+}
+
+#[test]
+fn what_lies_beyond_a_bound_of_a_patch_is_stated() {
+    let folder = ground(&[("a.c", FINE)]);
+    let file = |n: usize| format!("diff --git a/d{n}.c b/d{n}.c\nold mode 100644\nnew mode 100755\n");
+    let many: String = (0..20_100).map(file).collect();
+    let new = |n: usize| {
+        format!(
+            "diff --git a/{0}{n}.h b/{0}{n}.h\nnew file mode 100644\n--- /dev/null\n+++ b/{0}{n}.h\n@@ -0,0 +1 @@\n+struct s;\n",
+            "d".repeat(200)
+        )
+    };
+    let long: String = (0..20_001).map(new).collect();
+    let path = "d/".repeat(1 << 20);
+    let deep = format!("diff --git a/{path}a.c b/{path}a.c\n--- a/{path}a.c\n+++ b/{path}a.c\n@@ -1 +1 @@\n-a\n+b\n");
+    for (name, text) in [("many", many), ("long", long), ("deep", deep)] {
+        fs::write(folder.path().join(name), text).expect("written");
+    }
+    let (_, error) = said(folder.path(), &["check", "--patch", "many"], 2);
+    assert!(error.contains("and 19996 more did not apply") && error.lines().count() == 7, "{error}");
+    let (out, error) = said(folder.path(), &["review", "long", "--tree", "."], 2);
+    assert!(error.contains("only the first") && out.contains("only the first 20000 files of the patch were read"), "{out}{error}");
+    for args in [["check", "--patch", "deep"].as_slice(), &["review", "deep", "--tree", "."]] {
+        let (out, error) = said(folder.path(), args, 2);
+        assert!(format!("{out}{error}").contains("longer than a path can be") && out.len() + error.len() < 8000, "{out}{error}");
+    }
+}
+
+#[test]
+fn nothing_read_whole_and_nothing_left_are_errors() {
+    let deep = format!("int f(int x) {{ return {}x{}; }}\n", "(".repeat(50_000), ")".repeat(50_000));
+    let folder = ground(&[("deep/a.c", &deep), ("fine/b.c", FINE), ("fine/c.c", FINE), ("readme", "x")]);
+    for (args, words) in [
+        (["check", "deep"].as_slice(), "no function in deep could be read whole; not read whole: a.c:1: `f`: "),
+        (&["check", "fine", "--exclude", "*"], "--exclude leaves no file of fine"),
+        (&["check", "--tree", "readme"], "readme is no C file"),
+        (&["function", "g", "--tree", "fine"], "no function is called g"),
+        (&["check", "fine", "--only", "nul-deref"], "'null-deref'"),
+    ] {
+        let (out, error) = said(folder.path(), args, 2);
+        assert!(error.contains(words) && out.is_empty(), "{args:?}: {out}{error}");
+    }
+    let (out, _) = said(folder.path(), &["check", "fine", "--exclude", "c.c", "--exclude", "d.c"], 0);
+    assert!(out.contains("in 1 file,") && out.contains("1 file is excluded") && out.contains("--exclude d.c fits no file"), "{out}");
+    let (out, _) = said(folder.path(), &["check", "deep", "fine", "-v"], 0);
+    assert!(out.contains("note: not read whole: deep/a.c:1: `f`: "), "{out}");
+    let (out, _) = said(folder.path(), &["function", "msleep", "--tree", "fine"], 0);
+    assert!(out.contains("the kernel model says:\n  may sleep\n"), "{out}");
+    let (out, _) = said(folder.path(), &["help", "check"], 0);
+    assert!(out.contains("Find defects"), "{out}");
+    fs::write(
+        folder.path().join("log"),
+        "BUG: kernel NULL pointer dereference, address: 0000000000000008\nRIP: 0010:gone_away+0x1/0x2\nCall Trace:\n gone_before+0x1/0x2\n",
+    )
+    .expect("written");
+    let (_, error) = said(folder.path(), &["explain", "log", "--tree", "fine"], 2);
+    assert!(error.contains("no function of the report is in"), "{error}");
+}

@@ -23,7 +23,7 @@ pub fn find_diffs(text: &str) -> Vec<DiffPart> {
         match start(&lines, at) {
             Some(reader) => {
                 let (part, next) = reader.read(at);
-                if part.hunks > 0 || part.files.iter().any(|f| f.old != f.new) {
+                if part.hunks > 0 || part.files.iter().any(|f| f.old != f.new) || says_more(&part) {
                     out.push(part);
                 }
                 at = next.max(at + 1);
@@ -32,6 +32,12 @@ pub fn find_diffs(text: &str) -> Vec<DiffPart> {
         }
     }
     out
+}
+
+/// Whether a diff without hunks tells of a change all the same: of a mode, or of a binary file. In a quotation it is a piece of another one.
+fn says_more(part: &DiffPart) -> bool {
+    const MORE: &[&str] = &["new mode ", "Binary files ", "GIT binary patch", "rename to ", "copy to "];
+    part.quoted_depth == 0 && part.text.lines().any(|l| MORE.iter().any(|m| l.starts_with(m)))
 }
 
 /// What a line is to a diff of one prefix.
@@ -252,6 +258,7 @@ impl<'a> Reader<'_, 'a> {
             return Some(at + 2);
         } else if content.starts_with("GIT binary patch") {
             build.damage("a binary patch is not read".into());
+            build.lines.push(content.to_string());
             return (at + 1..self.lines.len())
                 .find(|n| self.own(*n).is_none_or(|c| c.starts_with("diff --git ") || c.starts_with("-- ")))
                 .or(Some(self.lines.len()));

@@ -1,8 +1,8 @@
 //! HTML to plain text, as copying from a browser would give it, with the links kept aside.
 //!
 //! Uses html5gum's tokenizer only, and its events rather than its tags: no tree and no list of attributes is built, so time is linear in the
-//! input, and neither nesting nor a tag with a million attributes costs more. Scripts, styles and everything else that is not text are dropped;
-//! nothing is fetched.
+//! input, and nesting costs nothing. A tag longer than anybody writes reaches the tokenizer without the attributes that nobody here asks for
+//! ([`crate::tags`]), since it calls itself for each. Scripts, styles and everything else that is not text are dropped; nothing is fetched.
 
 use crate::limits::{MAX_BODY, MAX_OVERVIEW};
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
@@ -41,6 +41,7 @@ struct State {
 
 /// Renders HTML.
 pub(crate) fn html_to_text(html: &str) -> Page {
+    let html = crate::tags::shorten(html);
     let mut state = State::default();
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
         state.event(event);
@@ -48,7 +49,7 @@ pub(crate) fn html_to_text(html: &str) -> Page {
     });
     emitter.naively_switch_states(true);
     // No event makes a token, so the tokenizer runs to the end at once; text in memory cannot fail to be read.
-    Tokenizer::new_with_emitter(html, emitter).for_each(drop);
+    Tokenizer::new_with_emitter(&*html, emitter).for_each(drop);
     state.page
 }
 
@@ -192,6 +193,52 @@ mod tests {
     fn deep_nesting_is_linear() {
         let deep = "<div><b>".repeat(200_000);
         assert_eq!(html_to_text(&deep).text, "");
+    }
+
+    /// On the stack of a thread, in a build that makes no tail calls.
+    #[test]
+    fn no_repetition_goes_deep() {
+        const PIECES: &[&str] = &[
+            "a=\"b\" ",
+            "a='b'",
+            "a=b ",
+            "a = ",
+            "a/",
+            "/",
+            "=",
+            "\"",
+            "'",
+            "\"'",
+            "&amp;",
+            "&#1;",
+            "&#x",
+            "&",
+            "<",
+            "<a ",
+            "</",
+            "</a x=\"1\" ",
+            "<!",
+            "<!-",
+            "<!--",
+            "--",
+            "--!",
+            "<!---a",
+            "-a",
+            "<!doctype ",
+            "<?",
+            "]]",
+            "<![CDATA[",
+            ">",
+            "\0",
+            "<br a=\"1\"b='2'>",
+            "<script>",
+            "</script ",
+        ];
+        for piece in PIECES {
+            for start in ["", "<p ", "<p a=\"", "<!--", "<!doctype x ", "<!doctype x public \"", "<script>", "<title>", "<plaintext>"] {
+                html_to_text(&format!("{start}{}", piece.repeat(100_000)));
+            }
+        }
     }
 
     #[test]

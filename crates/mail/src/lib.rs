@@ -25,6 +25,7 @@ mod shown;
 pub mod source;
 mod subject;
 mod summary;
+mod tags;
 mod threading;
 mod trailers;
 mod types;
@@ -126,6 +127,15 @@ fn read_plain(bytes: &[u8], hint: Hint) -> Thread {
         }
         return text_only(html.text, "the HTML is no page of a mail archive; its text was taken as it is");
     }
+    let mut thread = read_text(bytes);
+    if bytes.len() > limits::MAX_BODY && thread.messages.iter().all(|m| m.body.len() + (1 << 10) >= limits::MAX_BODY) {
+        thread.note(None, format!("a text of {} MiB: {} {} MiB were read", bytes.len() >> 20, limits::CUT, limits::MAX_BODY >> 20));
+    }
+    thread
+}
+
+/// Reads what is neither HTML nor messages with separator lines.
+fn read_text(bytes: &[u8]) -> Thread {
     let text = String::from_utf8_lossy(bytes.get(..limits::MAX_MESSAGE).unwrap_or(bytes)).replace("\r\n", "\n");
     if page::is_page(&text) {
         return page::read_page(&text, &[], SourceKind::ArchiveText);

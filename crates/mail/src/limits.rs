@@ -31,6 +31,9 @@ pub const MAX_NOTES: usize = 500;
 /// Patches in a series that a subject may claim.
 pub const MAX_TOTAL: u32 = 2_000;
 
+/// The words of every note that something lies beyond a bound.
+pub(crate) const CUT: &str = "only the first";
+
 /// Cuts text at a character boundary at or below `max` bytes.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {

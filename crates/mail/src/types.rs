@@ -285,22 +285,33 @@ pub struct Thread {
     /// How many messages the page says the thread has.
     pub claimed: Option<u32>,
     pub notes: Vec<Note>,
+    /// A part of the input lies beyond a bound and was not read; a note says which.
+    #[serde(skip)]
+    pub cut: bool,
 }
 
 impl Thread {
     pub(crate) fn new(source_kind: SourceKind) -> Thread {
-        Thread { source_kind, messages: Vec::new(), series: Vec::new(), overview: Vec::new(), claimed: None, notes: Vec::new() }
+        Thread { source_kind, messages: Vec::new(), series: Vec::new(), overview: Vec::new(), claimed: None, notes: Vec::new(), cut: false }
+    }
+
+    /// Whether these are commits of git's, as it shows them, none of which has a diff.
+    pub fn commits_only(&self) -> bool {
+        let no_diff = |m: &Message| m.diffs.is_empty() && m.body.trim_end().ends_with("---");
+        self.source_kind == SourceKind::Diff && !self.messages.is_empty() && self.messages.iter().all(no_diff)
     }
 
     /// Adds a note, up to [`crate::limits::MAX_NOTES`]. Notes on the whole input stand first, and have as much room again.
     pub(crate) fn note(&mut self, message: Option<usize>, text: impl Into<String>) {
+        let text = text.into();
+        self.cut |= text.contains(crate::limits::CUT);
         let whole = self.notes.iter().take_while(|note| note.message.is_none()).count();
         if message.is_none() && whole < crate::limits::MAX_NOTES {
-            self.notes.insert(whole, Note { message, text: text.into() });
+            self.notes.insert(whole, Note { message, text });
             return;
         }
         match self.notes.len().cmp(&crate::limits::MAX_NOTES) {
-            std::cmp::Ordering::Less => self.notes.push(Note { message, text: text.into() }),
+            std::cmp::Ordering::Less => self.notes.push(Note { message, text }),
             std::cmp::Ordering::Equal => self.notes.push(Note { message: None, text: "further notes are left out".into() }),
             std::cmp::Ordering::Greater => {}
         }

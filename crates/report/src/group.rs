@@ -1,7 +1,8 @@
 //! Findings of one root cause, taken together.
 //!
 //! A chain of calls that ends in another function is caused there: all that end at one place are one group. A claim about what another
-//! function gives or does is caused by that function, within one folder. Anything else stands by itself. Refuses to merge findings of
+//! function gives or does is caused by that function, within one folder, unless it is about what holds at the call: that is caused where it was
+//! made so, by whoever took the lock. Anything else stands by itself. Refuses to merge findings of
 //! different checks. What is grouped is only shown together: every finding still counts.
 
 use cuthere_base::Finding;
@@ -66,7 +67,7 @@ fn cause(finding: &Finding, nth: usize) -> Cause<'_> {
     }
     let named = called(&finding.message).find(|name| *name != finding.function);
     match named {
-        Some(name) if !sides => Cause::Named(&finding.check, folder(&finding.file), name),
+        Some(name) if !sides && finding.locks.is_empty() => Cause::Named(&finding.check, folder(&finding.file), name),
         _ => Cause::Itself(&finding.check, nth),
     }
 }
@@ -123,7 +124,13 @@ mod tests {
             finding("c", "x/6.c", 6, "by itself", Low, None),
             finding("c", "x/7.c", 7, "by itself", Low, None),
         ];
+        let mut all = all.to_vec();
+        // Two functions that each call something with a lock held have nothing in common.
+        for line in [8, 9] {
+            let locks = vec!["lock".to_owned()];
+            all.push(Finding { locks, ..finding("d", "x/8.c", line, "`wait()` with the lock held", Low, None) });
+        }
         let got: Vec<(u32, Vec<u32>)> = group(&all).iter().map(|g| (g.lead.line, g.others.iter().map(|f| f.line).collect())).collect();
-        assert_eq!(got, [(2, vec![1]), (3, vec![4]), (6, vec![]), (7, vec![]), (5, vec![])]);
+        assert_eq!(got, [(2, vec![1]), (3, vec![4]), (6, vec![]), (7, vec![]), (8, vec![]), (9, vec![]), (5, vec![])]);
     }
 }

@@ -102,10 +102,22 @@ pub fn pages(findings: &[Finding], rules: &[Rule], about: &About, coverage: &Cov
     out
 }
 
+/// Bytes of such a name.
+const MAX_NAME: usize = 120;
+
 /// A name that can stand in a link and in a file's name.
 fn anchor(folder: &str) -> String {
     let plain: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect();
-    if plain.trim_matches('-').is_empty() { "root".to_owned() } else { plain }
+    if plain.trim_matches('-').is_empty() {
+        return "root".to_owned();
+    }
+    if plain.len() <= MAX_NAME {
+        return plain;
+    }
+    // File systems take 255 bytes. FNV-1a tells apart what begins alike.
+    let hash = folder.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let head: String = plain.chars().take(MAX_NAME - 17).collect();
+    format!("{head}-{hash:016x}")
 }
 
 fn shell(title: &str, findings: &[Finding], body: &Markup) -> String {

@@ -57,6 +57,8 @@ pub struct Coverage {
     pub rest: Option<String>,
     /// Ids of the checks that ran, sorted.
     pub checks: Vec<String>,
+    /// These are all there are.
+    pub all_checks: bool,
     /// Files that could not be read.
     pub unread: u64,
     /// What is found but not shown: in words, and how much of it.

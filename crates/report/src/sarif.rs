@@ -1,6 +1,6 @@
 //! SARIF 2.1.0 (OASIS): one run, a rule per check, a result per finding, its steps as a code flow with a thread flow per thread.
 //!
-//! Files are relative to `SRCROOT`. Columns are bytes, which in the kernel's sources are characters nearly everywhere. Confidence is the
+//! Files are relative to `SRCROOT`, those of a module outside the tree to a base of their own. What could not be read is a notification of the run. Columns are bytes, which in the kernel's sources are characters nearly everywhere. Confidence is the
 //! level: high `error`, medium `warning`, low `note`. Forges match results between runs by `partialFingerprints`.
 //! Only the few parts of the format that findings need are written; a test holds them against the official schema.
 
@@ -24,6 +24,26 @@ pub struct Origin<'a> {
     pub root: Option<String>,
     /// Where the tree's repository is, as a URI, and the revision that was looked at.
     pub repository: Option<(String, String)>,
+    /// Folders outside the tree: how the paths of findings in them begin, and where they are, absolute.
+    pub outside: Vec<(String, String)>,
+    /// What was not read or not understood, a sentence each.
+    pub gaps: Vec<String>,
+}
+
+impl Origin<'_> {
+    /// A file's base, and its path below that.
+    fn place<'f>(&self, file: &'f str) -> (String, &'f str) {
+        let below = |(nth, (prefix, _)): (usize, &(String, String))| {
+            let rest = file.strip_prefix(prefix.as_str())?.strip_prefix('/')?;
+            Some((module(nth), rest))
+        };
+        self.outside.iter().enumerate().find_map(below).unwrap_or_else(|| (ROOT.to_owned(), file))
+    }
+}
+
+/// The base of a folder outside.
+fn module(nth: usize) -> String {
+    if nth == 0 { "MODULE".to_owned() } else { format!("MODULE{}", nth + 1) }
 }
 
 /// Writes one SARIF log. Findings of a check that is not among `rules` refer to it by id only.
@@ -35,11 +55,18 @@ pub fn sarif(out: &mut dyn Write, findings: &[Finding], rules: &[Rule], origin: 
             "rules": rules.iter().map(descriptor).collect::<Vec<Value>>(),
         }},
         "columnKind": "unicodeCodePoints",
-        "results": findings.iter().map(|finding| result(finding, rules, lines)).collect::<Vec<Value>>(),
+        "results": findings.iter().map(|finding| result(finding, rules, origin, lines)).collect::<Vec<Value>>(),
     });
-    if let Some(root) = &origin.root {
-        run["originalUriBaseIds"] = json!({ROOT: {"uri": format!("file://{}/", uri(root.trim_end_matches('/')))}});
+    let base = |folder: &str| json!({"uri": format!("file://{}/", uri(folder.trim_end_matches('/')))});
+    let roots = origin.root.iter().map(|root| (ROOT.to_owned(), base(root)));
+    let modules = origin.outside.iter().enumerate().map(|(nth, (_, folder))| (module(nth), base(folder)));
+    let bases: serde_json::Map<String, Value> = roots.chain(modules).collect();
+    if !bases.is_empty() {
+        run["originalUriBaseIds"] = Value::Object(bases);
     }
+    let notification = |gap: &String| json!({"level": "warning", "message": {"text": gap}});
+    let gaps: Vec<Value> = origin.gaps.iter().map(notification).collect();
+    run["invocations"] = json!([{"executionSuccessful": true, "toolExecutionNotifications": gaps}]);
     if let Some((repository, revision)) = &origin.repository {
         run["versionControlProvenance"] = json!([{
             "repositoryUri": repository,
@@ -71,7 +98,7 @@ fn help_uri(rule: &Rule) -> String {
     linked.map_or_else(|| format!("cuthere:checks/{}", rule.id), |link| link.trim_end_matches(['.', ',']).to_owned())
 }
 
-fn result(finding: &Finding, rules: &[Rule], lines: &Lines) -> Value {
+fn result(finding: &Finding, rules: &[Rule], origin: &Origin<'_>, lines: &Lines) -> Value {
     let level = match finding.confidence {
         Confidence::High => "error",
         Confidence::Medium => "warning",
@@ -81,7 +108,7 @@ fn result(finding: &Finding, rules: &[Rule], lines: &Lines) -> Value {
         "ruleId": finding.check,
         "level": level,
         "message": {"text": finding.message},
-        "locations": [location((&finding.file, finding.line, finding.column), &finding.function, None, lines)],
+        "locations": [location((&finding.file, finding.line, finding.column), &finding.function, None, origin, lines)],
         "partialFingerprints": {FINGERPRINT: finding.fingerprint},
         "properties": {
             "assumes": finding.assumes,
@@ -94,13 +121,13 @@ fn result(finding: &Finding, rules: &[Rule], lines: &Lines) -> Value {
         result["ruleIndex"] = json!(index);
     }
     if !finding.steps.is_empty() {
-        result["codeFlows"] = json!([{"threadFlows": thread_flows(&finding.steps, lines)}]);
+        result["codeFlows"] = json!([{"threadFlows": thread_flows(&finding.steps, origin, lines)}]);
     }
     result
 }
 
 /// One flow per thread, in the order in which the threads first act; `executionOrder` keeps the order across them.
-fn thread_flows(steps: &[Step], lines: &Lines) -> Vec<Value> {
+fn thread_flows(steps: &[Step], origin: &Origin<'_>, lines: &Lines) -> Vec<Value> {
     let mut threads: Vec<&Option<String>> = Vec::new();
     for step in steps {
         if !threads.contains(&&step.thread) {
@@ -111,7 +138,7 @@ fn thread_flows(steps: &[Step], lines: &Lines) -> Vec<Value> {
         let own = steps.iter().enumerate().filter(|(_, step)| step.thread == *thread);
         let locations: Vec<Value> = own
             .map(|(index, step)| {
-                let place = location((&step.file, step.line, step.column), &step.function, Some(&step.text), lines);
+                let place = location((&step.file, step.line, step.column), &step.function, Some(&step.text), origin, lines);
                 json!({"location": place, "executionOrder": index + 1})
             })
             .collect();
@@ -124,8 +151,9 @@ fn thread_flows(steps: &[Step], lines: &Lines) -> Vec<Value> {
     threads.into_iter().map(flow).collect()
 }
 
-fn location((file, line, column): (&str, u32, u32), function: &str, text: Option<&str>, lines: &Lines) -> Value {
-    let mut physical = json!({"artifactLocation": {"uri": uri(file), "uriBaseId": ROOT}});
+fn location((file, line, column): (&str, u32, u32), function: &str, text: Option<&str>, origin: &Origin<'_>, lines: &Lines) -> Value {
+    let (base, path) = origin.place(file);
+    let mut physical = json!({"artifactLocation": {"uri": uri(path), "uriBaseId": base}});
     if line > 0 {
         let mut region = json!({"startLine": line});
         if column > 0 {
@@ -164,7 +192,16 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::uri;
+    use super::{Origin, uri};
+
+    #[test]
+    fn folders_outside_have_bases_of_their_own() {
+        let folder = |inner: &str, at: &str| (inner.to_owned(), at.to_owned());
+        let origin = Origin { outside: vec![folder("extmod/m", "/src/m"), folder("extmod/n", "/src/n")], ..Origin::default() };
+        assert_eq!(origin.place("extmod/m/a.c"), ("MODULE".to_owned(), "a.c"));
+        assert_eq!(origin.place("extmod/n/b/c.c"), ("MODULE2".to_owned(), "b/c.c"));
+        assert_eq!(origin.place("extmod/more/a.c"), ("SRCROOT".to_owned(), "extmod/more/a.c"));
+    }
 
     #[test]
     fn paths_become_uri_references() {

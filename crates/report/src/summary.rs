@@ -78,17 +78,25 @@ pub(crate) fn closing(out: &mut dyn Write, findings: &[Finding], causes: usize, 
     let rest = coverage.rest.as_ref().map_or_else(String::new, |rest| format!("; {rest}"));
     writeln!(
         out,
-        "{number}{by}{causes} in {}{unread}, {} ({} read whole{cut}); checks: {}{rest}",
+        "{number}{by}{causes} in {}{unread}, {} ({} read whole{cut}); {}{rest}",
         plural(coverage.files, "file"),
         plural(coverage.functions, "function"),
         coverage.functions_complete,
-        coverage.checks.join(", ")
+        checks(coverage)
     )?;
     let left: Vec<String> = coverage.left_out.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")).collect();
     if !left.is_empty() {
         writeln!(out, "left out: {}", left.join(", "))?;
     }
     coverage.notes.iter().try_for_each(|note| writeln!(out, "note: {}", escape(note)))
+}
+
+/// Which checks ran: a list that is longer than a line says less than that it is whole.
+fn checks(coverage: &Coverage) -> String {
+    match coverage.checks.as_slice() {
+        all if coverage.all_checks && all.len() > 1 => format!("all {} checks", all.len()),
+        some => format!("checks: {}", some.join(", ")),
+    }
 }
 
 pub(crate) fn plural(n: u64, one: &str) -> String {

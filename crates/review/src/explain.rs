@@ -211,6 +211,14 @@ pub struct Explanation {
     pub notes: Vec<String>,
 }
 
+impl Explanation {
+    /// Whether the tree has nothing of what the reports name.
+    pub fn nothing_found(&self) -> bool {
+        let sources = |s: &Explained| s.source.iter().chain(&s.allocated).chain(&s.freed).all(|source| source.file.is_none());
+        self.splats.iter().all(sources)
+    }
+}
+
 /// Reports explained in one go; more are left out with a note.
 const MAX_SPLATS: usize = 64;
 /// Frames of one report that are mapped.

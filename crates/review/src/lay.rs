@@ -121,7 +121,7 @@ impl Sheet {
     /// What was left out.
     pub fn failures(&self, tree: &Tree, outcome: &PatchOutcome) -> Vec<FailedHunk> {
         let mut out = Vec::new();
-        for (nth, file) in outcome.files.iter().enumerate() {
+        for (nth, file) in outcome.files.iter().enumerate().filter(|(_, file)| !file.is_binary()) {
             let failed = |hunk: u32, header: String, reason: String| FailedHunk {
                 patch: self.index,
                 subject: self.subject.clone(),

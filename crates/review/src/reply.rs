@@ -124,7 +124,8 @@ fn text(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], opti
         fill(&mut out, "", "", "No finding comes or stays with this patch.");
     }
     scenarios.iter().for_each(|s| scenario(&mut out, s));
-    how_to_check(&mut out, patch, &remarks, siblings.iter().map(|s| &s.finding), options);
+    let before = review.patches.iter().filter(|p| p.index < patch.index && !p.already_applied).map(|p| p.index).min();
+    how_to_check(&mut out, patch, before, &remarks, siblings.iter().map(|s| &s.finding), options);
     bounds(&mut out, review, patch, options);
     Some(out)
 }
@@ -242,10 +243,11 @@ fn claim_text(out: &mut String, claim: &Claim, verbose: bool) {
     }
 }
 
-/// The command that shows the same, on lines that fit.
+/// The command that shows the same, on lines that fit. `before` is the first patch of the series that has to be laid before this one.
 fn how_to_check<'f>(
     out: &mut String,
     patch: &PatchReview,
+    before: Option<u32>,
     remarks: &[&'f Remark],
     siblings: impl Iterator<Item = &'f Finding>,
     options: &ReplyOptions,
@@ -260,7 +262,7 @@ fn how_to_check<'f>(
     let weak = findings.iter().any(|f| f.confidence == cuthere_base::Confidence::Low);
     let mut words: Vec<String> = vec!["cuthere".into(), "check".into()];
     if !patch.already_applied {
-        words.push("--patch this.patch".into());
+        words.push(if before.is_some() { "--patch series.mbox" } else { "--patch this.patch" }.into());
     }
     words.extend(options.arguments.iter().map(|a| shell(a)));
     words.push(format!("--only {}", checks.into_iter().collect::<Vec<_>>().join(",")));
@@ -268,12 +270,14 @@ fn how_to_check<'f>(
         words.push("--confidence low".into());
     }
     words.extend(files.into_iter().take(8).map(path_word));
-    fill(
-        out,
-        "",
-        "",
-        if patch.already_applied { "To see it, in the tree:" } else { "To see it, in the tree with this mail saved as this.patch:" },
-    );
+    let lead = match before {
+        _ if patch.already_applied => "To see it, in the tree:".to_owned(),
+        Some(first) => {
+            format!("To see it, in the tree, with patches {first} to {} of the series saved in one file, series.mbox:", patch.index)
+        }
+        None => "To see it, in the tree with this mail saved as this.patch:".to_owned(),
+    };
+    fill(out, "", "", &lead);
     out.push('\n');
     let mut line = String::from("   ");
     for word in words {

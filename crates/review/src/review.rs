@@ -145,6 +145,8 @@ pub fn review(thread: &Thread, tree: Tree, analyser: &dyn Analyser, options: &Op
     let code = |path: &String| path.ends_with(".c") || path.ends_with(".h");
     if reviews.iter().any(|r| r.judged) && !reviews.iter().any(|r| r.files.iter().any(code)) {
         notes.push("no C file is changed, so there was nothing to analyse".to_owned());
+    } else if reviews.iter().any(|r| r.judged) && reviews.iter().all(|r| r.hunks.is_empty()) {
+        notes.push("no line is changed: files have other names or modes only".to_owned());
     }
     if worker.cut {
         notes.push("not everything that uses what the series changes was analysed: a bound on files was reached".to_owned());
@@ -334,9 +336,15 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
     if patch.quoted {
         notes.push("the patch itself is not in the thread; it was read from a reply that quotes it".to_owned());
     }
-    let problems = state.outcome.files.iter().filter(|f| f.problem.is_some()).count();
+    let problems = state.outcome.files.iter().filter(|f| f.problem.is_some() && !f.is_binary()).count();
     let changed = |f: &cuthere_tree::FileOutcome| f.problem.is_none() && (f.hunks.is_empty() || f.hunks.iter().any(|h| !h.failed()));
-    let judged = state.already || state.outcome.files.iter().any(changed);
+    let binary: Vec<&str> = state.outcome.binary().map(|f| f.path.as_str()).collect();
+    if let [first, more @ ..] = binary.as_slice() {
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        notes.push(format!("binary, and not looked at: {first}{more}"));
+    }
+    // What is binary throughout has nothing that could be judged wrongly.
+    let judged = state.already || state.outcome.files.iter().any(changed) || problems + hunks.len() == 0 && !binary.is_empty();
     if !judged && problems + hunks.len() > 0 {
         notes.push("nothing of it applied, so nothing is said of it".to_owned());
     }
@@ -425,6 +433,12 @@ impl Worker<'_> {
             let said = said.filter(|_| review.judged);
             review.claim = said.map(|said| verdict(said, &review.findings, &after, changes, self.options.confidence));
             current = after;
+        }
+        // Whoever reads the answer has the tree before the series, and will have the one after it: the same mistake elsewhere counts where
+        // both have it. What a patch of the series brings, or a later one mends, is said where that happens.
+        let lasting = |f: &Finding| [&before, &current].iter().all(|state| state.iter().any(|g| g.fingerprint == f.fingerprint));
+        for claim in reviews.iter_mut().filter_map(|r| r.claim.as_mut()) {
+            claim.siblings.retain(|sibling| lasting(&sibling.finding));
         }
         self.whole(&before, &current, &whole, reviews)
     }

@@ -10,6 +10,9 @@ use std::fmt::{self, Write};
 /// Findings nearby that are listed; more are counted.
 const MOST_NEARBY: usize = 10;
 
+/// Checks that the last line names.
+const MOST_CHECKS: usize = 6;
+
 /// The review. `verbose` also shows the evidence of what was there before.
 pub fn review_text(review: &Review, verbose: bool) -> String {
     let mut out = String::new();
@@ -58,7 +61,12 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
     let failed = review.failed_hunks.len();
     let failed = if failed == 0 { String::new() } else { format!(", {} not applied and not looked at", count(failed, "hunk")) };
     let scope = &review.scope;
-    let checks = if scope.checks.is_empty() { String::new() } else { format!("; checks: {}", scope.checks.join(", ")) };
+    let checks = match scope.checks.len() {
+        0 => String::new(),
+        // A list that is longer than a line says less than how many they are.
+        n if n > MOST_CHECKS => format!("; {n} checks"),
+        _ => format!("; checks: {}", scope.checks.join(", ")),
+    };
     writeln!(
         out,
         "{} introduced, {} fixed, {} still there{failed}; looked at {} in {}{checks}",

@@ -41,6 +41,22 @@ fn a_mend_is_told_of_the_sibling_that_keeps_the_mistake() {
     assert_eq!(claim.siblings.iter().map(|s| s.finding.function.as_str()).collect::<Vec<_>>(), ["gadget_reset"]);
 }
 
+/// Whoever gets the mail has the tree before the series: a mistake that an earlier patch brings is said there, not with the mend of another.
+#[test]
+fn what_an_earlier_patch_brings_is_no_sibling() {
+    let one = format!("{}{}", bad(), CLEAN.replace("gadget_", "other_").replace("struct gadget", "struct other"));
+    let two = format!("{}{}", bad(), bad().replace("gadget_", "other_").replace("struct gadget", "struct other"));
+    let three = format!("{}{}", CLEAN, bad().replace("gadget_", "other_").replace("struct gadget", "struct other"));
+    let mails = [
+        mail("[PATCH 1/2] gadget: count more", "", &diff(FILE, &one, &two)),
+        mail("[PATCH 2/2] gadget: do not sleep in gadget_tick()", "", &diff(FILE, &two, &three)),
+    ];
+    let review = run(&one, &mails);
+    assert_eq!((review.introduced.len(), review.fixed.len()), (1, 1));
+    let claim = review.patches.last().and_then(|p| p.claim.as_ref()).expect("a claim");
+    assert_eq!((claim.verdict, claim.siblings.len()), (Verdict::Fixed, 0));
+}
+
 #[test]
 fn a_mistake_that_moves_into_a_helper_is_still_there() {
     for subject in ["[PATCH] gadget: fix sleeping under the spinlock", "[PATCH] gadget: factor out the accounting"] {

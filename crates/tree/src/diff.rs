@@ -26,7 +26,12 @@ pub struct Diff {
     pub files: Vec<FileDiff>,
     /// What was wrong, in the order of the text.
     pub notes: Vec<Note>,
+    /// More files are named than are read ([`MAX_FILES`]).
+    pub cut: bool,
 }
+
+/// Files of one text: more than a step from one release of the kernel to the next changes.
+pub const MAX_FILES: usize = 20_000;
 
 /// What happens to a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

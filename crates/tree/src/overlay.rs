@@ -44,6 +44,13 @@ pub struct FileOutcome {
     pub problem: Option<FailReason>,
 }
 
+impl FileOutcome {
+    /// Whether the file was left out because its change is binary, and is no C.
+    pub fn is_binary(&self) -> bool {
+        self.problem == Some(FailReason::Binary) && !crate::tree::is_source(&self.path)
+    }
+}
+
 impl PatchOutcome {
     /// The hunks that were left out, with their file.
     pub fn failed(&self) -> impl Iterator<Item = (&FileOutcome, &HunkOutcome)> {
@@ -52,7 +59,12 @@ impl PatchOutcome {
 
     /// Whether nothing was left out.
     pub fn is_clean(&self) -> bool {
-        self.failed().next().is_none() && self.files.iter().all(|file| file.problem.is_none())
+        self.failed().next().is_none() && self.files.iter().all(|file| file.problem.is_none() || file.is_binary())
+    }
+
+    /// Files whose change is binary, and which are no C: nothing is lost by not laying them.
+    pub fn binary(&self) -> impl Iterator<Item = &FileOutcome> {
+        self.files.iter().filter(|file| file.is_binary())
     }
 
     /// How many hunks there are, and how many of them are in (already or now).
@@ -75,14 +87,19 @@ impl Tree {
                 files = files.iter().rev().map(FileDiff::reversed).collect();
             }
             let options = ApplyOptions { reverse: false, ..patch.options.clone() };
-            let files = files.iter().map(|file| tree.lay(file, &options)).collect();
+            let mut files: Vec<FileOutcome> = files.iter().map(|file| tree.lay(file, &options)).collect();
+            if diff.cut {
+                let path = "further files".to_owned();
+                let kind = FileKind::Modify;
+                files.push(FileOutcome { path, old_path: None, kind, hunks: Vec::new(), problem: Some(FailReason::TooMany) });
+            }
             outcomes.push(PatchOutcome { name: patch.name.clone(), files, notes: diff.notes });
         }
         Ok((tree.relist()?, outcomes))
     }
 
     fn lay(&mut self, diff: &FileDiff, options: &ApplyOptions) -> FileOutcome {
-        let name = diff.new_path.as_ref().or(diff.old_path.as_ref()).cloned().unwrap_or_default();
+        let name = target::shown(diff.new_path.as_ref().or(diff.old_path.as_ref()).map_or("", String::as_str));
         let outcome = FileOutcome { path: name, old_path: None, kind: diff.kind, hunks: Vec::new(), problem: None };
         match self.try_lay(diff, options, outcome.clone()) {
             Ok(outcome) => outcome,

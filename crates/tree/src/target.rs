@@ -5,8 +5,25 @@
 use crate::Tree;
 use crate::diff::FileDiff;
 
+/// Bytes of a path, as in Linux (PATH_MAX).
+const MAX_PATH: usize = 4096;
+/// Bytes of a name that a message shows.
+const MAX_SHOWN: usize = 256;
+
+/// A name for a message.
+pub(crate) fn shown(name: &str) -> String {
+    if name.len() <= MAX_PATH {
+        return name.to_owned();
+    }
+    let end = (0..=MAX_SHOWN).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", name.get(..end).unwrap_or_default())
+}
+
 /// The path with empty and `.` parts dropped, or why it is refused.
 pub(crate) fn clean(path: &str) -> Result<String, &'static str> {
+    if path.len() > MAX_PATH {
+        return Err("it is longer than a path can be");
+    }
     if path.starts_with('/') || path.get(1..3).is_some_and(|drive| drive == ":\\" || drive == ":/") {
         return Err("it is absolute");
     }
@@ -52,7 +69,8 @@ fn readings(tree: &Tree, name: &str, strip: Option<usize>) -> Vec<String> {
 
 /// All clean names of the diff, or the reason why one is refused.
 fn names(diff: &FileDiff) -> Result<(Option<String>, Option<String>), String> {
-    let cleaned = |name: &Option<String>| name.as_deref().map(|name| clean(name).map_err(|reason| format!("{name}: {reason}"))).transpose();
+    let cleaned =
+        |name: &Option<String>| name.as_deref().map(|name| clean(name).map_err(|reason| format!("{}: {reason}", shown(name)))).transpose();
     Ok((cleaned(&diff.old_path)?, cleaned(&diff.new_path)?))
 }
 

@@ -1,7 +1,7 @@
 //! The parser: finds file headers and hunks in any text, and hands out what it found with notes on what was wrong.
 
 use super::header::{self, trim};
-use super::{Diff, FileDiff, FileKind, Hunk, HunkLine, LineKind, Note};
+use super::{Diff, FileDiff, FileKind, Hunk, HunkLine, LineKind, MAX_FILES, Note};
 
 /// A line at least this long may have been wrapped by mail.
 const WRAP_FROM: usize = 55;
@@ -53,6 +53,12 @@ impl<'a> Parser<'a> {
 
     fn run(&mut self) {
         while self.at < self.lines.len() {
+            if self.diff.files.len() >= MAX_FILES {
+                self.note(self.at, format!("only the first {MAX_FILES} files of the patch were read"));
+                self.diff.cut = true;
+                self.current = None;
+                return;
+            }
             let line = self.line(self.at);
             if let Some(names) = line.strip_prefix(b"diff --git ") {
                 self.start_git(names);
