@@ -193,7 +193,8 @@ fn print(
     let texts: Vec<String> = ran.iter().map(|check| check.page()).collect();
     let rules: Vec<Rule> = ran.iter().zip(&texts).map(|(check, page)| engine::rule(check, page)).collect();
     let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
-    let line = |file: &str, line: u32| lines.get(&inputs.outside.inner(file), line);
+    let renamed = args.format != CheckFormat::Sarif;
+    let line = |file: &str, line: u32| if renamed { lines.get(&inputs.outside.inner(file), line) } else { lines.get(file, line) };
     let about = about(args, inputs);
     if let (CheckFormat::Html, Some(folder)) = (args.format, output::folder()) {
         let pages = cuthere_report::pages(findings, &rules, &about, coverage, &line);

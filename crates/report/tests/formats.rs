@@ -89,6 +89,8 @@ fn origin() -> Origin<'static> {
         version: "0.1.0",
         root: Some("/home/me/my linux".into()),
         repository: Some(("https://example.org/linux.git".into(), "0123456789abcdef".into())),
+        outside: Vec::new(),
+        gaps: vec!["not read: a.c: unreadable".into()],
     }
 }
 
