@@ -31,6 +31,9 @@ _cuthere() {
             cuthere,function)
                 cmd="cuthere__subcmd__function"
                 ;;
+            cuthere,help)
+                cmd="cuthere__subcmd__help"
+                ;;
             cuthere,index)
                 cmd="cuthere__subcmd__index"
                 ;;
@@ -49,6 +52,42 @@ _cuthere() {
             cuthere,witness)
                 cmd="cuthere__subcmd__witness"
                 ;;
+            cuthere__subcmd__help,check)
+                cmd="cuthere__subcmd__help__subcmd__check"
+                ;;
+            cuthere__subcmd__help,checks)
+                cmd="cuthere__subcmd__help__subcmd__checks"
+                ;;
+            cuthere__subcmd__help,completions)
+                cmd="cuthere__subcmd__help__subcmd__completions"
+                ;;
+            cuthere__subcmd__help,explain)
+                cmd="cuthere__subcmd__help__subcmd__explain"
+                ;;
+            cuthere__subcmd__help,function)
+                cmd="cuthere__subcmd__help__subcmd__function"
+                ;;
+            cuthere__subcmd__help,help)
+                cmd="cuthere__subcmd__help__subcmd__help"
+                ;;
+            cuthere__subcmd__help,index)
+                cmd="cuthere__subcmd__help__subcmd__index"
+                ;;
+            cuthere__subcmd__help,man)
+                cmd="cuthere__subcmd__help__subcmd__man"
+                ;;
+            cuthere__subcmd__help,review)
+                cmd="cuthere__subcmd__help__subcmd__review"
+                ;;
+            cuthere__subcmd__help,splat)
+                cmd="cuthere__subcmd__help__subcmd__splat"
+                ;;
+            cuthere__subcmd__help,thread)
+                cmd="cuthere__subcmd__help__subcmd__thread"
+                ;;
+            cuthere__subcmd__help,witness)
+                cmd="cuthere__subcmd__help__subcmd__witness"
+                ;;
             *)
                 ;;
         esac
@@ -56,7 +95,7 @@ _cuthere() {
 
     case "${cmd}" in
         cuthere)
-            opts="-o -q -v -h -V --output --quiet --verbose --color --no-pager --help --version check index function review explain witness checks thread splat completions man"
+            opts="-o -q -v -h -V --output --quiet --verbose --color --no-pager --help --version check index function review explain witness checks thread splat completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -182,7 +221,7 @@ _cuthere() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "assert-held double-free double-lock dump-restart inconsistent-locking irq-unsafe-lock lock-imbalance lock-order null-deref rcu-misuse refcount-imbalance rt-percpu rt-sleeping-lock sleep-in-atomic teardown-race unlocked-lookup use-after-free" -- "${cur}"))
                     return 0
                     ;;
                 --confidence)
@@ -255,7 +294,7 @@ _cuthere() {
             return 0
             ;;
         cuthere__subcmd__checks)
-            opts="-o -q -v -h --output --quiet --verbose --color --no-pager --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --no-pager --help assert-held double-free double-lock dump-restart inconsistent-locking irq-unsafe-lock lock-imbalance lock-order null-deref rcu-misuse refcount-imbalance rt-percpu rt-sleeping-lock sleep-in-atomic teardown-race unlocked-lookup use-after-free"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -553,6 +592,188 @@ _cuthere() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help)
+            opts="check index function review explain witness checks thread splat completions man help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__checks)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__function)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__index)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__review)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__splat)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__thread)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cuthere__subcmd__help__subcmd__witness)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

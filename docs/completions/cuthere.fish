@@ -44,6 +44,7 @@ complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "thread" -d 'Show wh
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "splat" -d 'Read crash reports out of a log, a mail or any other text'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "man" -d 'Print a manual page'
+complete -c cuthere -n "__fish_cuthere_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l tree -d 'The tree\'s folder or repository [default: the nearest kernel tree above PATH, else PATH itself]' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l rev -d 'Read this git revision instead of the files on disk; for review also a range, A..B' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
@@ -57,7 +58,23 @@ full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s j -l jobs -d 'Threads to use [default: one per CPU]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
-complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l only -d 'Run only these checks' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l only -d 'Run only these checks' -r -f -a "assert-held\t''
+double-free\t''
+double-lock\t''
+dump-restart\t''
+inconsistent-locking\t''
+irq-unsafe-lock\t''
+lock-imbalance\t''
+lock-order\t''
+null-deref\t''
+rcu-misuse\t''
+refcount-imbalance\t''
+rt-percpu\t''
+rt-sleeping-lock\t''
+sleep-in-atomic\t''
+teardown-race\t''
+unlocked-lookup\t''
+use-after-free\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l confidence -d 'Show findings of this confidence and above [default: medium]' -r -f -a "high\t'Fit to be mailed to the list as it stands'
 medium\t'Likely right; look before mailing'
 low\t'Worth a look where the code matters'"
@@ -278,3 +295,15 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand man" -s q -l quiet -d 'S
 complete -c cuthere -n "__fish_cuthere_using_subcommand man" -s v -l verbose -d 'Say more: what was not read and why; of a review also the evidence of what was there before, and a reply without objections'
 complete -c cuthere -n "__fish_cuthere_using_subcommand man" -l no-pager -d 'Do not show text through a pager'
 complete -c cuthere -n "__fish_cuthere_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "check" -d 'Find defects in a kernel tree, or a part of one'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "index" -d 'Read a whole tree and keep what it says for later runs over parts of it'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "function" -d 'Say how a function is entered, whether it may sleep, and what it does to its callers'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "review" -d 'Say what a patch series in a mail thread introduces, fixes and leaves'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "explain" -d 'Find the call that a crash report is about, in a tree\'s source'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "witness" -d 'Explore a scenario, and show the interleaving that goes wrong'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "checks" -d 'List the checks, or show one check\'s page'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "thread" -d 'Show what a mail thread holds: messages, patch series, crash reports'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "splat" -d 'Read crash reports out of a log, a mail or any other text'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "man" -d 'Print a manual page'
+complete -c cuthere -n "__fish_cuthere_using_subcommand help; and not __fish_seen_subcommand_from check index function review explain witness checks thread splat completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

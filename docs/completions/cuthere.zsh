@@ -52,7 +52,7 @@ _arguments "${_arguments_options[@]}" : \
 '-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
-'*--only=[Run only these checks]:ID:_default' \
+'*--only=[Run only these checks]:ID:(assert-held double-free double-lock dump-restart inconsistent-locking irq-unsafe-lock lock-imbalance lock-order null-deref rcu-misuse refcount-imbalance rt-percpu rt-sleeping-lock sleep-in-atomic teardown-race unlocked-lookup use-after-free)' \
 '--confidence=[Show findings of this confidence and above \[default\: medium\]]:LEVEL:((high\:"Fit to be mailed to the list as it stands"
 medium\:"Likely right; look before mailing"
 low\:"Worth a look where the code matters"))' \
@@ -306,7 +306,7 @@ never\:""))' \
 '--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-'::id -- The check whose page to show:_default' \
+'::id -- The check whose page to show:(assert-held double-free double-lock dump-restart inconsistent-locking irq-unsafe-lock lock-imbalance lock-order null-deref rcu-misuse refcount-imbalance rt-percpu rt-sleeping-lock sleep-in-atomic teardown-race unlocked-lookup use-after-free)' \
 && ret=0
 ;;
 (thread)
@@ -385,6 +385,70 @@ never\:""))' \
 '::command -- The subcommand \[default\: the command itself\]:_default' \
 && ret=0
 ;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_cuthere__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:cuthere-help-command-$line[1]:"
+        case $line[1] in
+            (check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(index)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(function)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(review)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(witness)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(checks)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(thread)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(splat)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
         esac
     ;;
 esac
@@ -404,6 +468,7 @@ _cuthere_commands() {
 'splat:Read crash reports out of a log, a mail or any other text' \
 'completions:Print a completion script for a shell' \
 'man:Print a manual page' \
+'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'cuthere commands' commands "$@"
 }
@@ -431,6 +496,84 @@ _cuthere__subcmd__explain_commands() {
 _cuthere__subcmd__function_commands() {
     local commands; commands=()
     _describe -t commands 'cuthere function commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help_commands] )) ||
+_cuthere__subcmd__help_commands() {
+    local commands; commands=(
+'check:Find defects in a kernel tree, or a part of one' \
+'index:Read a whole tree and keep what it says for later runs over parts of it' \
+'function:Say how a function is entered, whether it may sleep, and what it does to its callers' \
+'review:Say what a patch series in a mail thread introduces, fixes and leaves' \
+'explain:Find the call that a crash report is about, in a tree'\''s source' \
+'witness:Explore a scenario, and show the interleaving that goes wrong' \
+'checks:List the checks, or show one check'\''s page' \
+'thread:Show what a mail thread holds\: messages, patch series, crash reports' \
+'splat:Read crash reports out of a log, a mail or any other text' \
+'completions:Print a completion script for a shell' \
+'man:Print a manual page' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'cuthere help commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__check_commands] )) ||
+_cuthere__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help check commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__checks_commands] )) ||
+_cuthere__subcmd__help__subcmd__checks_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help checks commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__completions_commands] )) ||
+_cuthere__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help completions commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__explain_commands] )) ||
+_cuthere__subcmd__help__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help explain commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__function_commands] )) ||
+_cuthere__subcmd__help__subcmd__function_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help function commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__help_commands] )) ||
+_cuthere__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help help commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__index_commands] )) ||
+_cuthere__subcmd__help__subcmd__index_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help index commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__man_commands] )) ||
+_cuthere__subcmd__help__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help man commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__review_commands] )) ||
+_cuthere__subcmd__help__subcmd__review_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help review commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__splat_commands] )) ||
+_cuthere__subcmd__help__subcmd__splat_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help splat commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__thread_commands] )) ||
+_cuthere__subcmd__help__subcmd__thread_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help thread commands' commands "$@"
+}
+(( $+functions[_cuthere__subcmd__help__subcmd__witness_commands] )) ||
+_cuthere__subcmd__help__subcmd__witness_commands() {
+    local commands; commands=()
+    _describe -t commands 'cuthere help witness commands' commands "$@"
 }
 (( $+functions[_cuthere__subcmd__index_commands] )) ||
 _cuthere__subcmd__index_commands() {
