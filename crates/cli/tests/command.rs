@@ -144,7 +144,7 @@ fn function_says_what_is_held_on_every_way_in() {
     let ask = |format: &str| stdout(cuthere().current_dir(folder.path()).args(["function", "leaf", "--format", format]), 0);
     let text = ask("text");
     let first: Vec<&str> = text.lines().take(2).collect();
-    assert_eq!(first, ["leaf() at a.c:1", "  held on every way in: rtnl (sleeping lock)"], "{text}");
+    assert_eq!(first, ["leaf() at a.c:1", "  held on every way in: rtnl (mutex)"], "{text}");
     assert!(text.contains("may sleep: yes, by msleep()") && text.contains("a.c:11 start() takes rtnl by rtnl_lock()"), "{text}");
     assert!(text.contains("leaf() at b.c:1"), "every function of the name is shown: {text}");
     assert!(!text.contains('\u{1b}'), "no colour where nobody looks");
