@@ -156,6 +156,29 @@ fn function_says_what_is_held_on_every_way_in() {
 }
 
 #[test]
+fn a_condition_in_a_function_known_by_the_index_is_said_and_not_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (tree, cache) = (folder.path().join("tree"), folder.path().join("cache"));
+    for part in ["drivers/a", "lib", "include/linux"] {
+        fs::create_dir_all(tree.join(part)).expect("made");
+    }
+    let header = "struct spinlock { int x; };\nstruct dev { struct spinlock lock; unsigned int flags; };\nvoid slow(struct dev *d);\n";
+    fs::write(tree.join("include/linux/slow.h"), header).expect("written");
+    let user = "#include <linux/slow.h>\nint go(struct dev *d)\n{\n\tspin_lock(&d->lock);\n\tslow(d);\n\tspin_unlock(&d->lock);\n\treturn 0;\n}\n";
+    fs::write(tree.join("drivers/a/a.c"), user).expect("written");
+    let slow = "#include <linux/slow.h>\nvoid slow(struct dev *d)\n{\n\tif (d->flags & 4)\n\t\tmsleep(3);\n}\n";
+    fs::write(tree.join("lib/slow.c"), slow).expect("written");
+    let run = |args: &[&str], status: i32| {
+        let mut command = cuthere();
+        command.current_dir(&tree).args(args).arg("--tree").arg(&tree).arg("--cache").arg(&cache);
+        stdout(&mut command, status)
+    };
+    run(&["index"], 0);
+    let found = run(&["check", "drivers/a", "--confidence", "low"], 1);
+    assert!(found.contains("sleep-in-atomic") && found.contains("a condition in slow() is"), "{found}");
+}
+
+#[test]
 fn a_run_over_a_part_knows_the_rest_by_the_index() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (tree, cache) = (folder.path().join("tree"), folder.path().join("cache"));
