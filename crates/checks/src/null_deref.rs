@@ -42,9 +42,8 @@
 //!   each has its own reason to know. An argument of a static function whose every caller hands an object. Other zeroed members: they were nearly always
 //!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, or in
 //!   one that is filled further before the use; bytes that were pulled; a look-up that was made before; a reference to what the caller holds; elements that a
-//!   loop takes as long as there are some). What a callee does only sometimes with a pointer that was found NULL. Tests, and programs in user space.
-//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), look-ups by constants alone, and calls that also answered through a variable that was
-//!   tested.
+//!   loop takes as long as there are some). What a callee does only sometimes with a pointer that was found NULL. What the call told of otherwise too (a variable that it left its answer in was tested). Tests, and programs in user space.
+//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and look-ups by constants alone.
 //!
 //! ## What it assumes and misses
 //!
@@ -149,9 +148,9 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         why,
         outside: args.iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| path.from_outside(l))),
         lookup,
-        // What the call left in a variable whose address it got (`err`, a length) may tell of the failure too.
-        weak: place.is_some() || fixed || lookup && words::of_one_machine(path) || path.decided_by(call, &path.locals_given(args)),
-        test: words::is_test_code(world.path(path.func)),
+        weak: place.is_some() || fixed || lookup && words::of_one_machine(path),
+        // What the call left in a variable whose address it got (`err`, a length, a second pointer) tells of the failure too.
+        excused: words::is_test_code(world.path(path.func)) || path.decided_by(call, &path.locals_given(args)),
         tested_here: false,
     };
     let message = match (event.way, access.argument) {
@@ -236,6 +235,12 @@ fn handed_expr(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> O
 
 /// A member of a new object, used before anything was stored there.
 fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<Claim> {
+    if let Some(OpKind::Call { target: Target::Name(name), .. }) = path.body.op(event.op).map(|op| op.kind)
+        && path.world.model.entry(name).is_some_and(|e| e.allocates)
+    {
+        // An allocation asks for the size of what it makes.
+        return None;
+    }
     // A library function given no bytes to work on does not look.
     let argument = || handed_expr(path, event, access).filter(|_| matches!(event.way, Way::Callee(..)));
     let name = path.body.text(access.text.or_else(argument)?);

@@ -164,7 +164,8 @@ fn a_condition_in_a_function_known_by_the_index_is_said_and_not_read() {
     }
     let header = "struct spinlock { int x; };\nstruct dev { struct spinlock lock; unsigned int flags; };\nvoid slow(struct dev *d);\n";
     fs::write(tree.join("include/linux/slow.h"), header).expect("written");
-    let user = "#include <linux/slow.h>\nint go(struct dev *d)\n{\n\tspin_lock(&d->lock);\n\tslow(d);\n\tspin_unlock(&d->lock);\n\treturn 0;\n}\n";
+    let user =
+        "#include <linux/slow.h>\nint go(struct dev *d)\n{\n\tspin_lock(&d->lock);\n\tslow(d);\n\tspin_unlock(&d->lock);\n\treturn 0;\n}\n";
     fs::write(tree.join("drivers/a/a.c"), user).expect("written");
     let slow = "#include <linux/slow.h>\nvoid slow(struct dev *d)\n{\n\tif (d->flags & 4)\n\t\tmsleep(3);\n}\n";
     fs::write(tree.join("lib/slow.c"), slow).expect("written");

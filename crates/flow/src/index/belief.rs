@@ -14,10 +14,10 @@ pub struct Belief {
     pub outside: bool,
     /// The model says that the look-up fails by a key from elsewhere.
     pub lookup: bool,
-    /// A weakness of the place: it runs once at boot, in tests or in user space, or the failure was told otherwise too.
+    /// A weakness of the place: it runs once at boot, in tests or in user space.
     pub weak: bool,
-    /// It is a test, or runs in user space.
-    pub test: bool,
+    /// It is a test, or runs in user space; or the call told of the failure otherwise too, and that was asked for.
+    pub excused: bool,
     /// This very result is tested in this function, and paths were merged before the use.
     pub tested_here: bool,
 }
@@ -31,7 +31,7 @@ impl Belief {
         let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
         let confidence = match self.why {
             // The result is tested, and paths were merged since: the test and the use may belong together.
-            _ if self.tested_here || self.test => Confidence::Low,
+            _ if self.tested_here || self.excused => Confidence::Low,
             // What hands on an allocator's failure, and hardly anybody tests, has been set up before by those who call it.
             NullWhy::Allocation if matches!(self.giver, Giver::Function(_)) && all >= 8 && !most(50, 1) => Confidence::Low,
             NullWhy::Allocation => Confidence::High,
