@@ -117,23 +117,22 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         coverage.notes.iter().for_each(|note| output::say(note));
     }
     coverage.left_out.retain(|(_, n)| *n > 0);
+    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
     let recipients = |finding: &Finding| -> Vec<String> {
         let Some(maintainers) = &maintainers else { return Vec::new() };
         // Keywords count in what the finding is about, as the script looks for them in what a patch changes.
-        let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
         let places = finding.steps.iter().map(|s| (s.file.as_str(), s.line)).chain([(finding.file.as_str(), finding.line)]);
         let text: Vec<u8> =
             places.filter_map(|(file, line)| lines.get(file, line)).flat_map(|line| [line, b"\n".to_vec()].concat()).collect();
         maintainers.of(&finding.file, &text).all().map(str::to_owned).collect()
     };
-    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
     cuthere_report::point(&mut findings, &|file, line| lines.get(file, line));
     if !inputs.outside.is_empty() {
         // SARIF names a folder outside by a base of its own.
         let files = args.format != CheckFormat::Sarif;
         findings.iter_mut().for_each(|finding| show(finding, &inputs, files));
     }
-    print(args, &inputs, &findings, &coverage, gaps, &recipients)?;
+    print(args, &inputs, &lines, &findings, &coverage, gaps, &recipients)?;
     Ok(if findings.is_empty() { Status::Clean } else { Status::Found })
 }
 
@@ -184,6 +183,7 @@ fn show(finding: &mut Finding, inputs: &Inputs, files: bool) {
 fn print(
     args: &CheckArgs,
     inputs: &Inputs,
+    lines: &SourceLines<'_>,
     findings: &[Finding],
     coverage: &Coverage,
     gaps: Vec<String>,
@@ -192,7 +192,6 @@ fn print(
     let ran: Vec<_> = engine::registry().into_iter().filter(|check| coverage.checks.iter().any(|id| id == check.id)).collect();
     let texts: Vec<String> = ran.iter().map(|check| check.page()).collect();
     let rules: Vec<Rule> = ran.iter().zip(&texts).map(|(check, page)| engine::rule(check, page)).collect();
-    let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
     let renamed = args.format != CheckFormat::Sarif;
     let line = |file: &str, line: u32| if renamed { lines.get(&inputs.outside.inner(file), line) } else { lines.get(file, line) };
     let about = about(args, inputs);

@@ -2,9 +2,12 @@
 //! the few in turn. `CUTHERE_PROGRAMS` says how many, `CUTHERE_SEED` from which seed on.
 
 mod common;
+#[path = "common/dice.rs"]
+mod dice;
 
 use common::explore_text;
 use cuthere_explore::{Options, Outcome, OutcomeKind};
+use dice::{Dice, number};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -16,18 +19,7 @@ fn run(text: &str) -> Outcome {
     explore_text("open.c", &format!("{START}{text}"), &Options::default())
 }
 
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn of<'t>(&mut self, list: &[&'t str]) -> &'t str {
-        list[self.below(list.len() as u64) as usize]
-    }
-
     fn expression(&mut self, depth: u64) -> String {
         if depth == 0 || self.below(5) == 0 {
             return self.of(&["o", "p", "o", "x", "1", "2", "3", "-1", "7", "100", "2000000000", "65535"]).to_owned();
@@ -106,7 +98,6 @@ fn faults(outcome: &Outcome) -> BTreeSet<(&'static str, u32)> {
 
 #[test]
 fn open_arithmetic_is_that_of_numbers() {
-    let number = |name: &str, usual: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (first, count) = (number("CUTHERE_SEED", 1), number("CUTHERE_PROGRAMS", 40));
     let (mut wrong, mut decided) = (Vec::new(), 0);
     for seed in first..first + count {

@@ -2,32 +2,18 @@
 //! long, as far as random schedules show them. `CUTHERE_PROGRAMS` says how many, `CUTHERE_SEED` from which seed on.
 
 mod common;
+#[path = "common/dice.rs"]
+mod dice;
 
 use common::{explore_text, explore_tree};
 use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, StrategyKind};
+use dice::{Dice, number};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Executions of the search without reduction, and of random schedules where they were not enough.
 const EVERY: u64 = 20_000;
 const RANDOM: u64 = 2_000;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn of<'t>(&mut self, list: &[&'t str]) -> &'t str {
-        list[self.below(list.len() as u64) as usize]
-    }
-}
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
 
 /// A statement on one line, so that faults are told apart by line.
 fn in_kernel(dice: &mut Dice, task: bool) -> String {
