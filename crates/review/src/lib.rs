@@ -22,6 +22,7 @@ mod quote;
 mod reply;
 mod review;
 mod scope;
+mod seek;
 mod text;
 mod touched;
 mod types;

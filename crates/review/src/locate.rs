@@ -2,8 +2,8 @@
 //! that look right. Of several definitions the likeliest is chosen, by module, by symbolised file name, by nearness to the others.
 
 use crate::outline::{Function, Lines, Outliner};
+use crate::seek::Seeker;
 use crate::words;
-use aho_corasick::{AhoCorasick, MatchKind};
 use cuthere_base::FileId;
 use cuthere_tree::Tree;
 use rayon::prelude::*;
@@ -78,54 +78,51 @@ pub(crate) fn locate_in(
     if patterns.is_empty() {
         return Located::default();
     }
-    // Longest first, so that a name does not hide behind one that it begins with.
-    let Ok(search) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns) else { return Located::default() };
+    let search = Seeker::new(&patterns);
     let files: Vec<FileId> = (0..tree.len() as u32)
         .map(FileId)
         .filter(|id| inside(tree.path(*id)) && is_kernel(tree.path(*id), arch, tree.size_hint(*id)))
         .collect();
     /// Definitions, members, macros.
     type Found = (Vec<(String, Definition)>, Vec<(String, String)>, Vec<(String, BTreeSet<String>)>);
-    let found: Vec<Found> = files
-        .into_par_iter()
-        .map(|id| {
-            let Ok(text) = tree.read(id) else { return Found::default() };
-            let mut here: BTreeSet<&str> = BTreeSet::new();
-            let mut members: BTreeSet<(String, String)> = BTreeSet::new();
-            let mut macros: Vec<(String, BTreeSet<String>)> = Vec::new();
-            for hit in search.find_iter(&text[..]) {
-                let number = hit.pattern().as_usize();
-                if let (Some(name), Some(member)) = (names.get(number), stored_in(&text, hit.start(), hit.end())) {
-                    members.insert(((*name).clone(), member));
+    let found: Vec<Found> =
+        files
+            .into_par_iter()
+            .map(|id| {
+                let Ok(text) = tree.read(id) else { return Found::default() };
+                let mut here: BTreeSet<&str> = BTreeSet::new();
+                let mut members: BTreeSet<(String, String)> = BTreeSet::new();
+                let mut macros: Vec<(String, BTreeSet<String>)> = Vec::new();
+                search.each(&text, |number, start, end| {
+                    if let (Some(name), Some(member)) = (names.get(number), stored_in(&text, start, end)) {
+                        members.insert(((*name).clone(), member));
+                    }
+                    if let (Some(name), Some(called)) = (names.get(number), called_by_macro(&text, start, end)) {
+                        macros.push(((*name).clone(), called));
+                    }
+                    let name = match number.checked_sub(names.len()) {
+                        None => names.get(number).map(|n| n.as_str()).filter(|_| is_definition(&text, start, end)),
+                        Some(nth) => calls.get(nth).and_then(|c| names.get(c.0)).map(|n| n.as_str()).filter(|_| in_define(&text, start)),
+                    };
+                    here.extend(name);
+                });
+                let members: Vec<(String, String)> = members.into_iter().collect();
+                if here.is_empty() {
+                    return (Vec::new(), members, macros);
                 }
-                if let (Some(name), Some(called)) = (names.get(number), called_by_macro(&text, hit.start(), hit.end())) {
-                    macros.push(((*name).clone(), called));
-                }
-                let name = match number.checked_sub(names.len()) {
-                    None => names.get(number).map(|n| n.as_str()).filter(|_| is_definition(&text, hit.start(), hit.end())),
-                    Some(nth) => calls.get(nth).and_then(|c| names.get(c.0)).map(|n| n.as_str()).filter(|_| in_define(&text, hit.start())),
-                };
-                here.extend(name);
-            }
-            let members: Vec<(String, String)> = members.into_iter().collect();
-            if here.is_empty() {
-                return (Vec::new(), members, macros);
-            }
-            let functions = outliner.functions(&text);
-            let whole: Arc<[u8]> = Arc::from(&text[..]);
-            let mut out = Vec::new();
-            for name in here {
-                let customary = system_call(name).map(|call| format!("sys_{call}"));
-                let matching = functions.iter().filter(|f| f.name == name || customary.as_ref() == Some(&f.name));
-                out.extend(
-                    matching.map(|f| {
+                let functions = outliner.functions(&text);
+                let whole: Arc<[u8]> = Arc::from(&text[..]);
+                let mut out = Vec::new();
+                for name in here {
+                    let customary = system_call(name).map(|call| format!("sys_{call}"));
+                    let matching = functions.iter().filter(|f| f.name == name || customary.as_ref() == Some(&f.name));
+                    out.extend(matching.map(|f| {
                         (name.to_owned(), Definition { file: tree.path(id).to_owned(), function: f.clone(), text: whole.clone() })
-                    }),
-                );
-            }
-            (out, members, macros)
-        })
-        .collect();
+                    }));
+                }
+                (out, members, macros)
+            })
+            .collect();
     let mut all: BTreeMap<String, Vec<Definition>> = BTreeMap::new();
     let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut macros: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

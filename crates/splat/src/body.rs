@@ -375,7 +375,14 @@ impl Reader<'_> {
     fn frame(&mut self, index: usize, text: &str, mut f: Frame) {
         if f.function.starts_with("should_fail") && !f.unreliable {
             self.discarding = true;
-            self.body.foreign_stack = true;
+            // A report that has had its stack before is not mixed with the one that follows it.
+            let whole = self
+                .body
+                .stacks
+                .iter()
+                .enumerate()
+                .any(|(at, s)| Some(at) != self.current && s.kind == StackKind::Main && s.frames.iter().any(|f| !f.unreliable));
+            self.body.foreign_stack |= !whole;
             if let Some(stack) = self.current.and_then(|c| self.body.stacks.get_mut(c)) {
                 stack.frames.clear();
             }

@@ -98,6 +98,11 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         Kind::LockdepUnregisteredKey => Verdict::new(segment.kind, "INFO: trying to register non-static key in %", stack(&["key"])),
         Kind::LockdepWaitContext => Verdict::new(segment.kind, "WARNING: locking bug in %", stack(&["wait-context"])),
         Kind::SuspiciousRcu => {
+            // Where another stack is mixed into one about a switch, dashboards name no function, not even the want of one.
+            let switches = || segment.lines.iter().any(|(_, t)| t.contains("Illegal context switch"));
+            if body.foreign_stack && segment.speaker.is_empty() && switches() {
+                return Verdict::new(segment.kind, format!("{word}: suspicious RCU usage"), None);
+            }
             if body.stacks.is_empty() && !segment.lines.iter().any(|(_, t)| t.contains("other info") || t.contains("suspicious rcu_")) {
                 return Verdict::new(segment.kind, format!("{word}: suspicious RCU usage"), None);
             }

@@ -57,7 +57,8 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
             Some(_) if word.is_none() => format!("KASAN: {class} in % at addr ADDR"),
             _ => format!("KASAN: {}{} in %", class.replace(' ', "-"), word.unwrap_or("")),
         };
-        Verdict::new(Kind::Kasan, form, named_or(segment, body, &["fault"]).or_else(|| cut_off(segment).filter(|_| word.is_none())))
+        let function = cut_off(segment).filter(|_| word.is_none()).or_else(|| named_or(segment, body, &["fault"]));
+        Verdict::new(Kind::Kasan, form, function)
     } else if let Some((class, _)) = rest.split_once(" on address") {
         // Early KASAN named no function.
         Verdict::new(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))
