@@ -4,6 +4,7 @@
 //! Functions are found by name; offsets into machine code are hints at best, since there is no image of the kernel. What kind of call is
 //! looked for depends on the report's kind (`culprit`). Refuses to guess silently: each choice says why it was made.
 
+use crate::agreement::{self, Agreement};
 use crate::analyser::Analyser;
 use crate::body::calls;
 use crate::culprit;
@@ -186,6 +187,8 @@ pub struct Explained {
     pub allocated: Vec<Source>,
     /// Where it was freed.
     pub freed: Vec<Source>,
+    /// Of a report of lockdep: the static findings that agree, or why none does.
+    pub agreement: Option<Agreement>,
 }
 
 /// A static finding in functions of a report.
@@ -271,7 +274,7 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
             hint.module = hint.module.take().or_else(|| frame.module.clone());
             hint.file = hint.file.take().or_else(|| frame.file.clone());
         }
-        for name in splat.held_locks.iter().filter_map(|lock| lock.acquired_at.as_ref()) {
+        for name in splat.held_locks.iter().chain(&splat.other_locks).filter_map(|lock| lock.acquired_at.as_ref()) {
             wanted.entry(plain(name).to_owned()).or_default();
         }
     }
@@ -280,13 +283,17 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
         notes.push("none of the functions in the reports is in this tree".to_owned());
     }
     let found = Found { tree, options, outliner: &outliner, definitions: &definitions, members: &members };
-    let findings = analysed(&splats, &found, analyser);
+    let (findings, read) = analysed(&splats, &found, analyser);
     let stacks: Vec<Vec<&Frame>> = splats.iter().map(|splat| frames(splat).collect()).collect();
     let pairs = stacks.iter().flat_map(|stack| stack.windows(2)).filter_map(|pair| Some((*pair.get(1)?, *pair.first()?)));
-    let callees = Callees::of(pairs, &found);
-    let explained: Vec<Explained> = splats.iter().map(|splat| one(splat, &found, &findings, &callees)).collect();
+    let reports: Vec<_> = splats.iter().map(|splat| agreement::report(splat)).collect();
+    let callees = Callees::of(pairs.chain(reports.iter().flatten().flat_map(|report| report.pairs())), &found);
+    let mut explained: Vec<Explained> = splats.iter().map(|splat| one(splat, &found, &findings, &callees)).collect();
+    for (explained, report) in explained.iter_mut().zip(&reports) {
+        explained.agreement = report.as_ref().map(|report| report.judge(&found, &callees, &findings, &read));
+    }
     let chosen = main_call(&explained);
-    let related = relate(&explained, findings, options.confidence);
+    let related = relate(&explained, &reports, findings, options.confidence);
     Explanation {
         call: chosen.and_then(|n| explained.get(n)).and_then(|e| e.call.clone()),
         chain: chosen.and_then(|n| explained.get(n)).map(|e| e.chain.clone()).unwrap_or_default(),
@@ -301,14 +308,16 @@ pub(crate) fn frames(splat: &Splat) -> impl Iterator<Item = &Frame> {
     splat.frames.iter().filter(|f| !f.unreliable).take(MAX_FRAMES)
 }
 
-/// The findings of the folders that the reports' own functions are in.
-fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> Vec<Finding> {
+/// The findings of the folders that the reports' own functions are in, and the files that were read for them.
+fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> (Vec<Finding>, BTreeSet<String>) {
     let mut folders: Vec<String> = Vec::new();
     let mut first: BTreeSet<String> = BTreeSet::new();
     for splat in splats {
         let beside = own_source(&splat.alloc_stack, found).take(1).chain(own_source(&splat.free_stack, found).take(1));
-        for frame in culprit::own_frames(splat, found).into_iter().take(3).chain(beside) {
-            let Some(definition) = found.definition(&frame.function) else { continue };
+        let report = agreement::report(splat);
+        let own = culprit::own_frames(splat, found).into_iter().take(3).chain(beside).map(|frame| frame.function.as_str());
+        for function in own.chain(report.iter().flat_map(|report| report.takers())) {
+            let Some(definition) = found.definition(function) else { continue };
             let folder = words::folder(&definition.file).to_owned();
             if !folders.contains(&folder) && folders.len() < MAX_FOLDERS {
                 folders.push(folder);
@@ -325,7 +334,8 @@ fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> Ve
         paths.push(path.to_string());
     }
     paths.sort();
-    if paths.is_empty() { Vec::new() } else { analyser.analyse(found.tree, &paths).findings }
+    let findings = if paths.is_empty() { Vec::new() } else { analyser.analyse(found.tree, &paths).findings };
+    (findings, paths.into_iter().collect())
 }
 
 /// The frames of a further stack that are no part of the allocator.
@@ -345,6 +355,7 @@ fn one(splat: &Splat, found: &Found<'_>, findings: &[Finding], callees: &Callees
         source: frames(splat).map(|frame| source(frame, found)).collect(),
         allocated: own_source(&splat.alloc_stack, found).map(|frame| source(frame, found)).collect(),
         freed: own_source(&splat.free_stack, found).map(|frame| source(frame, found)).collect(),
+        agreement: None,
         call,
         splat: splat.clone(),
     }
@@ -476,18 +487,24 @@ fn main_call(explained: &[Explained]) -> Option<usize> {
     votes.into_values().max().map(|(_, nth)| nth.0)
 }
 
-fn relate(explained: &[Explained], findings: Vec<Finding>, least: Confidence) -> Vec<Related> {
+fn relate(explained: &[Explained], reports: &[Option<agreement::Report<'_>>], findings: Vec<Finding>, least: Confidence) -> Vec<Related> {
     let mut out: Vec<Related> = Vec::new();
-    for finding in findings.into_iter().filter(|f| f.confidence >= least) {
+    for finding in findings {
+        // What the kernel has seen is worth showing at any level.
+        let seen = reports.iter().flatten().any(|report| report.agrees(&finding));
+        if finding.confidence < least && !seen {
+            continue;
+        }
         let functions: BTreeSet<&str> = finding.steps.iter().map(|s| s.function.as_str()).chain([finding.function.as_str()]).collect();
-        let (mut near, mut agrees) = (false, false);
-        for e in explained {
+        let (mut near, mut agrees) = (seen, seen);
+        for (e, report) in explained.iter().zip(reports) {
             let Some(call) = &e.call else { continue };
             let at_call = functions.contains(call.function.as_str());
             let stacks = e.source.iter().chain(&e.allocated).chain(&e.freed);
             let in_stack = stacks.into_iter().any(|s| plain(&s.function) == finding.function);
             let sort = defect::of_splat(&e.splat).is_some_and(|kind| defect::finds(&finding.check, kind));
-            agrees |= at_call && sort;
+            // Of a report that names its locks, those decide.
+            agrees |= at_call && sort && report.as_ref().is_none_or(|report| report.locks.is_empty());
             near |= at_call || (in_stack && sort);
         }
         if near {

@@ -6,7 +6,8 @@
 //! belong together ([`compare`]) and what a patch claims ([`claim`]). It refuses to send anything, to write files, and to fail on
 //! damaged mail: what could not be done is said in the result, and the rest goes on.
 
-pub mod analyser;
+pub mod agreement;
+mod analyser;
 mod body;
 pub mod claim;
 pub mod compare;

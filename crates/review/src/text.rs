@@ -223,6 +223,17 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
         if let Some(entered) = &splat.entered {
             writeln!(out, "  entered: {}", printable(entered))?;
         }
+        if let Some(agreement) = &splat.agreement {
+            if !agreement.locks.is_empty() {
+                let locks: Vec<String> = agreement.locks.iter().map(|class| format!("`{class}`")).collect();
+                writeln!(out, "  locks of the report: {}", printable(&locks.join(", ")))?;
+            }
+            match agreement.findings.as_slice() {
+                [] => writeln!(out, "  no static finding agrees:")?,
+                findings => writeln!(out, "  a static finding agrees: {}", printable(&findings.join(", ")))?,
+            }
+            agreement.none.iter().try_for_each(|why| writeln!(out, "    {}", printable(why)))?;
+        }
         if let Some(why) = &splat.splat.corrupted {
             writeln!(out, "  the report is not whole: {}", printable(why))?;
         }
