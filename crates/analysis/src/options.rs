@@ -54,6 +54,12 @@ pub struct Stats {
     /// Functions in the files that were asked for: the others are in headers that these include.
     #[serde(default)]
     pub functions_asked: u64,
+    /// These by file.
+    #[serde(default)]
+    pub functions_by_file: Vec<(String, u32)>,
+    /// Headers that the files asked for include and that were not found: as written, and by how many files.
+    #[serde(default)]
+    pub missing: Vec<(String, u64)>,
     /// Functions of which not everything was followed: a budget or a cap was reached.
     pub functions_truncated: u64,
     /// Only a part of the tree was read.

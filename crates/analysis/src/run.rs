@@ -23,6 +23,7 @@ use cuthere_incremental::{Keep, Outside, leave};
 use cuthere_kernel::Model;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -151,7 +152,16 @@ fn with_reports<R>(
     }
     stats.functions = own as u64;
     let asked = |file: &FileId| options.covers(program.source.path(*file));
-    stats.functions_asked = (0..program.files.len() as u32).map(FileId).filter(asked).map(|f| program.functions(f).len() as u64).sum();
+    let mut missing: BTreeMap<String, u64> = BTreeMap::new();
+    for file in (0..program.files.len() as u32).map(FileId).filter(asked) {
+        let functions = program.functions(file).len() as u32;
+        if functions > 0 {
+            stats.functions_asked += u64::from(functions);
+            stats.functions_by_file.push((program.source.path(file).to_owned(), functions));
+        }
+        program.missing_headers(file).iter().for_each(|header| *missing.entry(header.as_str().to_owned()).or_default() += 1);
+    }
+    stats.missing = missing.into_iter().collect();
     stats.incomplete = bodies.incomplete.iter().map(|i| gap(&program, i)).collect();
 
     let gfp_reclaim = gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]);

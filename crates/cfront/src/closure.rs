@@ -36,7 +36,7 @@ impl Closure {
         self.stamp += 1;
         self.order.clear();
         self.bulk.clear();
-        self.missing = program.missing[file.index()];
+        self.missing = !program.missing[file.index()].is_empty();
         self.order.push(file);
         self.ranks[file.index()] = (self.stamp, 0);
         let mut at = 0;

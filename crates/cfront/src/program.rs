@@ -63,8 +63,8 @@ pub struct Program<'s> {
     /// Only the files around some were read: these, from which each is included.
     pub(crate) includers: Option<Vec<Vec<FileId>>>,
     pub(crate) of_includers: Sharded<(FileId, Symbol), Option<ItemRef>>,
-    /// Some active include of the file was not found.
-    pub(crate) missing: Vec<bool>,
+    /// The active includes of each file that were not found.
+    pub(crate) missing: Vec<Box<[Symbol]>>,
     function_base: Vec<u32>,
     /// Per file: the items that are functions.
     function_items: Vec<Box<[u32]>>,
@@ -133,20 +133,23 @@ impl<'s> Program<'s> {
         options: FxHashMap<String, Options>,
     ) -> Program<'s> {
         let resolver = Resolver::new(source, &config);
-        let resolved: Vec<(Box<[FileId]>, bool)> = files
+        /// Headers that were found, and those that were not.
+        type Resolved = (Box<[FileId]>, Box<[Symbol]>);
+        let resolved: Vec<Resolved> = files
             .par_iter()
             .enumerate()
             .map(|(f, outline)| {
-                let mut missing = false;
+                let mut missing: Vec<Symbol> = Vec::new();
                 let mut found: Vec<FileId> = Vec::new();
                 for include in outline.includes.iter().filter(|i| i.active) {
                     match resolver.resolve(FileId(f as u32), include.path, include.quoted) {
                         Some(file) if !found.contains(&file) => found.push(file),
                         Some(_) => {}
-                        None => missing = true,
+                        None if missing.contains(&include.path) => {}
+                        None => missing.push(include.path),
                     }
                 }
-                (found.into_boxed_slice(), missing)
+                (found.into_boxed_slice(), missing.into_boxed_slice())
             })
             .collect();
         let (includes, missing): (Vec<_>, Vec<_>) = resolved.into_iter().unzip();
@@ -197,6 +200,11 @@ impl<'s> Program<'s> {
     /// The files that a file includes directly, in order.
     pub fn includes(&self, file: FileId) -> &[FileId] {
         &self.includes[file.index()]
+    }
+
+    /// The headers that the file includes and that are not in the tree, as written.
+    pub fn missing_headers(&self, file: FileId) -> &[Symbol] {
+        &self.missing[file.index()]
     }
 
     pub fn domain(&self, file: FileId) -> Domain {

@@ -67,7 +67,7 @@ fn of_file(
     asked.dedup();
     let mut text = vec![path(file).to_owned()];
     text.extend(program.includes(file).iter().map(|f| path(*f).to_owned()));
-    text.push(format!("{}", program.missing[file.index()]));
+    text.push(format!("{}", !program.missing[file.index()].is_empty()));
     let mut found = Vec::new();
     for (space, name) in asked {
         let answer = match space {

@@ -101,10 +101,15 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     if excluded > 0 {
         notes.push(format!("{excluded} {} excluded (--exclude)", if excluded == 1 { "file is" } else { "files are" }));
     }
+    notes.extend(missing(&counts.missing));
+    // What is excluded counts nowhere.
+    let out = |file: &str| excludes.cover(file);
+    let outside: u64 = counts.functions_by_file.iter().filter(|(file, _)| out(file)).map(|(_, n)| u64::from(*n)).sum();
+    let partly = counts.incomplete.iter().filter(|gap| out(&gap.file)).count() as u64;
     let mut coverage = Coverage {
         files: counts.files.saturating_sub(unread.len() as u64 + excluded),
-        functions: counts.functions,
-        functions_complete: counts.functions_complete,
+        functions: counts.functions.saturating_sub(outside),
+        functions_complete: counts.functions_complete.saturating_sub(outside.saturating_sub(partly)),
         functions_truncated: counts.functions_truncated,
         rest: index::rest(&counts),
         all_checks: only.len() == known.len(),
@@ -140,6 +145,25 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
 fn named(args: &CheckArgs, inputs: &Inputs) -> String {
     let shown: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
     if shown.is_empty() { inputs.tree.root().display().to_string() } else { shown.join(", ") }
+}
+
+/// Headers that are included and not there, but for those that a build makes.
+fn missing(headers: &[(String, u64)]) -> Option<String> {
+    const MOST: usize = 3;
+    let made = |header: &str| header.starts_with("generated/") || header.contains("/generated/") || header.starts_with("asm/");
+    let mut headers: Vec<&(String, u64)> = headers.iter().filter(|(header, _)| !made(header)).collect();
+    headers.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
+    let named = |(header, files): &&(String, u64)| if *files > 1 { format!("{header} ({files} files)") } else { header.clone() };
+    let mut shown: Vec<String> = headers.iter().take(if output::verbose() { usize::MAX } else { MOST }).map(named).collect();
+    if headers.len() > shown.len() {
+        shown.push(format!("and {} more", headers.len() - shown.len()));
+    }
+    let (what, them) = if headers.len() == 1 {
+        ("a header that is included is not there", "it declares")
+    } else {
+        ("headers that are included are not there", "they declare")
+    };
+    (!headers.is_empty()).then(|| format!("{what}: {}; what {them} is guessed from its use", shown.join(", ")))
 }
 
 /// A few of many notes.

@@ -28,10 +28,10 @@ pub fn run(args: &IndexArgs) -> Result<Status> {
     output::standard(|out, _| {
         writeln!(
             out,
-            "{} of {} functions in {} files of {} can be called from elsewhere and are known to later runs (index of {made})",
+            "{} of {} in {} of {} can be called from elsewhere and are known to later runs (index of {made})",
             head.functions,
-            outcome.stats.functions,
-            outcome.stats.files,
+            crate::count(outcome.stats.functions as usize, "function"),
+            crate::count(outcome.stats.files as usize, "file"),
             inputs.tree.root().display()
         )
     })?;
@@ -52,6 +52,7 @@ pub fn rest(stats: &engine::Stats) -> Option<String> {
         n => format!(", {n} more have changed since"),
     };
     let known = match index.functions {
+        0 => return Some(format!("nothing that is called outside is in the index of {}{stale}", time(index.made))),
         1 => "1 function outside is".to_owned(),
         n => format!("{n} functions outside are"),
     };

@@ -105,6 +105,11 @@ pub(crate) fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
     names.iter().copied().min_by_key(likeness).filter(|name| likeness(name) * 3 <= word.chars().count().max(3))
 }
 
+/// A number and what is counted.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
 /// The analysis recurses as deep as nesting is allowed to be.
 const WORKER_STACK: usize = 16 << 20;
 

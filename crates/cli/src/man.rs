@@ -91,23 +91,44 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 
 fn exit_status(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
-        "check" => {
-            &[("0", "Nothing is shown."), ("1", "Findings are shown."), ("2", "The work could not be done, or there was nothing to check.")]
-        }
+        "check" => &[
+            ("0", "Nothing is shown."),
+            ("1", "Findings are shown."),
+            (
+                "2",
+                "The work could not be done: an option, a file or a patch that cannot be used, a PATH that is not there. Or nothing was checked: no function in what was named, none of them read whole, or --exclude leaves none.",
+            ),
+        ],
         "review" => &[
-            ("0", "Nothing is introduced, no claimed fix is missing, and everything applied; or there was no change at all."),
+            (
+                "0",
+                "Nothing is introduced, no claimed fix is missing, and everything applied; or there was no change at all, or none to a C file.",
+            ),
             ("1", "A defect is introduced, or one that the patch claims to mend is still there."),
-            ("2", "The work could not be done, or a part of the patches did not apply and was not looked at."),
+            (
+                "2",
+                "The work could not be done, there is no patch in the input, or a part of the patches did not apply or lies beyond a bound, and was not looked at.",
+            ),
         ],
         "explain" => &[
             ("0", "No finding agrees with the report."),
             ("1", "A finding agrees."),
-            ("2", "There is no crash report in the input, or the work could not be done."),
+            ("2", "There is no crash report in the input, no function of it is in the tree, or the work could not be done."),
         ],
+        "function" => &[("0", "It is said."), ("2", "No function is called so, or the work could not be done.")],
+        "checks" => &[("0", "It is done."), ("2", "No check is called so.")],
         "splat" => &[("0", "Reports are shown."), ("2", "There is no crash report in the input, or it could not be read.")],
         "thread" => &[("0", "It is done."), ("2", "The work could not be done, or the folder holds no mails.")],
-        "witness" => &[("0", "No fault within the bounds."), ("1", "A fault."), ("2", "Not decided, or the work could not be done.")],
-        "" => &[("0", "Nothing to show."), ("1", "Findings shown, or a witness."), ("2", "The work could not be done.")],
+        "witness" => &[
+            ("0", "No fault within the bounds."),
+            ("1", "A fault."),
+            ("2", "Not decided within the bounds that are named, or the work could not be done."),
+        ],
+        "" => &[
+            ("0", "Nothing to show."),
+            ("1", "Findings shown, or a witness."),
+            ("2", "The work could not be done, or there was nothing that it could be done on."),
+        ],
         _ => &[("0", "It is done."), ("2", "The work could not be done.")],
     }
 }

@@ -61,13 +61,9 @@ impl Memo {
         let recorder = Recorder::new(tree);
         let of_whole = of_whole(options);
         let build = env!("CUTHERE_BUILD").as_bytes();
-        let former = Former {
-            store: &self.store,
-            recorder: &recorder,
-            fixed: &[build, &inputs.model_hash, options_text.as_bytes()],
-            index: &[build, &inputs.model_hash, of_whole.as_bytes()],
-            place: tree.root().to_string_lossy().into_owned(),
-        };
+        let fixed = [build, inputs.model_hash.as_slice(), options_text.as_bytes()];
+        let index = [build, inputs.model_hash.as_slice(), of_whole.as_bytes()];
+        let former = self.former(&recorder, &fixed, &index);
         // A run over a part rests on what one over the whole has left.
         let index = if whole { None } else { Head::open(&former) }.map_or_else(Vec::new, |head| head.id.to_vec());
         let fixed: [&[u8]; 5] = [build, &inputs.model_hash, options_text.as_bytes(), &names, &index];
@@ -124,14 +120,14 @@ impl Memo {
     /// What a run over the whole tree has left for runs over a part.
     pub fn index(&self, tree: &Tree, inputs: &Inputs, options: &Options) -> Option<Head> {
         let of_whole = of_whole(options);
-        let former = Former {
-            store: &self.store,
-            recorder: &Recorder::new(tree),
-            fixed: &[],
-            index: &[env!("CUTHERE_BUILD").as_bytes(), &inputs.model_hash, of_whole.as_bytes()],
-            place: tree.root().to_string_lossy().into_owned(),
-        };
-        Head::open(&former)
+        let recorder = Recorder::new(tree);
+        let index = [env!("CUTHERE_BUILD").as_bytes(), inputs.model_hash.as_slice(), of_whole.as_bytes()];
+        Head::open(&self.former(&recorder, &[], &index))
+    }
+
+    /// What earlier runs over the tree have left for one under these options; the index depends on less.
+    fn former<'a>(&'a self, recorder: &'a Recorder<'a>, fixed: &'a [&'a [u8]], index: &'a [&'a [u8]]) -> Former<'a> {
+        Former { store: &self.store, recorder, fixed, index, place: recorder.source.root().to_string_lossy().into_owned() }
     }
 
     /// Says what did not work, if the user counts on it.

@@ -43,9 +43,6 @@ impl Stages {
         let terminal = std::io::stderr().is_terminal();
         let visible = terminal && !output::quiet();
         bar.set_draw_target(if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() });
-        if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len} {elapsed}") {
-            bar.set_style(style);
-        }
         // Where no line can be drawn anew, a long run says once a minute that it goes on.
         let said = (!terminal && !output::quiet()).then(|| Mutex::new((Instant::now(), "")));
         Stages { bar, said, times: Mutex::default() }
@@ -69,6 +66,11 @@ impl Progress for Stages {
             && let Ok(mut said) = said.lock()
         {
             said.1 = name;
+        }
+        // A stage of one step has nothing to count.
+        let form = if total > 1 { "{msg:10} {wide_bar} {human_pos}/{human_len} {elapsed}" } else { "{msg:10} {elapsed}" };
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            self.bar.set_style(style);
         }
         self.bar.set_message(name);
         self.bar.set_length(total);

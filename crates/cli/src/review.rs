@@ -57,7 +57,11 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
             bail!("a combined diff of a merge is not read; `git show -m --first-parent` prints one that is");
         }
         let names: Vec<String> = args.thread.iter().map(|path| path.display().to_string()).collect();
-        bail!("no patch in {} ({} messages read); see `cuthere thread` for what is in it", names.join(", "), thread.messages.len());
+        bail!(
+            "no patch in {} ({} read); see `cuthere thread` for what is in it",
+            names.join(", "),
+            crate::count(thread.messages.len(), "message")
+        );
     }
     let scenarios: Vec<Scenario> = args.scenario.iter().map(|path| Scenario::read(path)).collect::<Result<_>>()?;
     let inputs = inputs::open(&tree, &[])?;
@@ -122,7 +126,11 @@ fn read(args: &ReviewArgs, tree: &mut TreeArgs) -> Result<Option<Thread>> {
         let repository = args.tree.tree.clone().unwrap_or_else(|| PathBuf::from("."));
         let range = commits::read_range(&repository, rev)?;
         if !range.merges.is_empty() {
-            output::say(&format!("{} merges in {rev} were left out", range.merges.len()));
+            output::say(&format!(
+                "{} in {rev} {} left out",
+                crate::count(range.merges.len(), "merge"),
+                if range.merges.len() == 1 { "was" } else { "were" }
+            ));
         }
         if range.commits.is_empty() {
             return Ok(None);

@@ -53,8 +53,15 @@ pub fn check(args: &mut CheckArgs) -> Result<()> {
     let Some(found) = find(&args.tree, first.as_deref())? else { return Ok(()) };
     of_tree(&mut args.tree, &found)?;
     let settings = &found.settings;
-    if let (true, Some(checks)) = (args.only.is_empty(), &settings.checks) {
-        args.only.clone_from(checks);
+    if let Some(checks) = &settings.checks {
+        let known: Vec<&str> = crate::engine::registry().iter().map(|check| check.id).collect();
+        if let Some(unknown) = checks.iter().find(|id| !known.contains(&id.as_str())) {
+            let near = crate::nearest(unknown, &known).map_or_else(String::new, |near| format!("; {near} is one"));
+            anyhow::bail!("{}: no check is called {unknown}{near} (checks)", found.path.display());
+        }
+        if args.only.is_empty() {
+            args.only.clone_from(checks);
+        }
     }
     if let (None, Some(level)) = (args.confidence, &settings.confidence) {
         args.confidence = Some(word::<Level>(level, "confidence", &found.path)?);

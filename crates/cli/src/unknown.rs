@@ -18,7 +18,7 @@ pub fn answer(args: &FunctionArgs, inputs: &Inputs, functions: u64) -> Result<St
     if facts.is_empty() || args.format == ReadFormat::Json {
         let model = if facts.is_empty() { String::new() } else { format!("; the kernel model says: {}", facts.join(", ")) };
         let near = near(name, inputs).map_or_else(String::new, |near| format!("; {near} is"));
-        bail!("no function is called {name} in {root} ({functions} functions were read){near}{model}");
+        bail!("no function is called {name} in {root} ({} read){near}{model}", crate::count(functions as usize, "function"));
     }
     output::standard(|out, _| {
         writeln!(out, "{}() is not defined in {root}; the kernel model says:", cuthere_report::escape(name))?;

@@ -227,3 +227,41 @@ fn nothing_read_whole_and_nothing_left_are_errors() {
     let (_, error) = said(folder.path(), &["explain", "log", "--tree", "fine"], 2);
     assert!(error.contains("no function of the report is in"), "{error}");
 }
+
+#[test]
+fn headers_that_are_not_there_are_said() {
+    let folder = ground(&[
+        ("Kbuild", ""),
+        ("drivers/here.h", "struct here { int a; };\n"),
+        ("drivers/a.c", "#include \"here.h\"\n#include \"nowhere.h\"\n#include <generated/made.h>\nint a(void) { return 1; }\n"),
+        ("drivers/b.c", "#include \"nowhere.h\"\nint b(void) { return 1; }\nint c(void) { return 1; }\n"),
+    ]);
+    let (out, _) = said(folder.path(), &["check", "drivers"], 0);
+    assert!(out.contains("in 3 files, 3 functions (3 read whole)"), "{out}");
+    assert!(
+        out.contains("note: a header that is included is not there: nowhere.h (2 files); what it declares is guessed from its use\n"),
+        "{out}"
+    );
+    let (out, _) = said(folder.path(), &["check", "drivers", "--tree", ".", "--exclude", "drivers/b.c"], 0);
+    assert!(out.contains("in 2 files, 1 function (1 read whole)"), "{out}");
+}
+
+#[test]
+fn a_misspelt_check_is_blamed_on_the_file_that_names_it() {
+    let folder = ground(&[("Kbuild", ""), ("a.c", "int a(void) { return 1; }\n"), ("cuthere.toml", "checks = [\"null-dref\"]\n")]);
+    let (_, error) = said(folder.path(), &["check"], 2);
+    assert!(error.contains("cuthere.toml: no check is called null-dref; null-deref is one (checks)"), "{error}");
+}
+
+#[test]
+fn a_file_that_only_gets_another_name_holds_what_it_held() {
+    let text = "#include <linux/spinlock.h>\nstruct t { spinlock_t lock; };\nvoid f(struct t *t)\n{\n\tspin_lock(&t->lock);\n\tmsleep(20);\n\tspin_unlock(&t->lock);\n}\n";
+    let rename =
+        "diff --git a/drivers/t/old.c b/drivers/t/new.c\nsimilarity index 100%\nrename from drivers/t/old.c\nrename to drivers/t/new.c\n";
+    let edit = "diff --git a/drivers/t/old.c b/drivers/t/new.c\nsimilarity index 90%\nrename from drivers/t/old.c\nrename to drivers/t/new.c\n--- a/drivers/t/old.c\n+++ b/drivers/t/new.c\n@@ -7,2 +7,8 @@\n \tspin_unlock(&t->lock);\n }\n+void g(struct t *t)\n+{\n+\tspin_lock(&t->lock);\n+\tmsleep(20);\n+\tspin_unlock(&t->lock);\n+}\n";
+    let folder = ground(&[("Kbuild", ""), ("drivers/t/old.c", text), ("rename", rename), ("edit", edit)]);
+    let (out, _) = said(folder.path(), &["review", "rename", "--tree", "."], 0);
+    assert!(out.contains("patch: a diff without a subject\n  hunks: none\n"), "{out}");
+    let (out, _) = said(folder.path(), &["review", "edit", "--tree", "."], 1);
+    assert!(out.contains("1 introduced, 0 fixed, 0 still there"), "{out}");
+}

@@ -60,8 +60,9 @@ pub(crate) fn parse_hunk_header(line: &str) -> Option<HunkHeader> {
     let (old, new) = ranges.split_once(" +")?;
     let length = |range: &str| -> Option<u32> {
         let (start, len) = range.split_once(',').unwrap_or((range, "1"));
-        start.parse::<u32>().ok()?;
-        len.parse().ok()
+        // A number that no line has is a matter for whoever lays the patch, which says so; it ends no diff.
+        let number = !start.is_empty() && start.bytes().all(|b| b.is_ascii_digit());
+        len.parse().ok().filter(|_| number)
     };
     Some(HunkHeader { old: length(old)?, new: length(new)? })
 }

@@ -385,7 +385,7 @@ fn rejoin_names(thread: &mut Thread, names: &[String]) {
 fn missing(lines: &[&str], thread: &mut Thread) {
     let without_id = thread.messages.iter().filter(|m| m.id.is_empty()).count();
     if without_id > 0 {
-        thread.note(None, format!("the page shows no Message-ID for {without_id} messages, so a reply has no In-Reply-To"));
+        thread.note(None, format!("the page shows no Message-ID for {without_id} of its messages, so a reply has no In-Reply-To"));
     }
     let names: usize = thread.messages.iter().flat_map(|m| m.to.iter().chain(&m.cc).chain([&m.from])).filter(|a| a.email.is_none()).count();
     if names > 0 {

@@ -11,6 +11,9 @@ pub(crate) const LEVELS: [Confidence; 3] = [Confidence::High, Confidence::Medium
 /// Directories listed; more are taken together by their first parts, then counted.
 const MOST_FOLDERS: usize = 24;
 
+/// Columns of the first column: with the numbers, a row fits 80.
+const WIDEST: usize = 58;
+
 /// Numbers of one row by level, highest first.
 pub(crate) type Row = [u64; 3];
 
@@ -42,7 +45,7 @@ pub(crate) fn by_folder(findings: &[Finding], most: usize) -> Vec<(String, Row)>
 pub(crate) fn tables(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     let checks = by_check(findings);
     let folders = by_folder(findings, MOST_FOLDERS);
-    let width = checks.iter().chain(&folders).map(|(name, _)| name.chars().count() + 2).max().unwrap_or(0).clamp(14, 60);
+    let width = checks.iter().chain(&folders).map(|(name, _)| name.chars().count() + 2).max().unwrap_or(0).clamp(14, WIDEST);
     table(out, "by check", &checks, width)?;
     table(out, "by directory", &folders, width)?;
     writeln!(out)
@@ -51,9 +54,15 @@ pub(crate) fn tables(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()
 fn table(out: &mut dyn Write, title: &str, rows: &[(String, Row)], width: usize) -> io::Result<()> {
     writeln!(out, "{title:width$} {:>6} {:>6} {:>6}", "high", "medium", "low")?;
     for (name, [high, medium, low]) in rows {
-        writeln!(out, "{:width$} {high:>6} {medium:>6} {low:>6}", format!("  {}", escape(name)))?;
+        writeln!(out, "{:width$} {high:>6} {medium:>6} {low:>6}", format!("  {}", fitting(&escape(name), width - 2)))?;
     }
     Ok(())
+}
+
+/// A name that fits a column: of a long one the end, which tells folders apart.
+fn fitting(name: &str, width: usize) -> String {
+    let over = name.chars().count().saturating_sub(width);
+    if over == 0 { name.to_owned() } else { std::iter::once('…').chain(name.chars().skip(over + 1)).collect() }
 }
 
 /// One line that says how many findings there are and what was covered, and one for what is left out.

@@ -43,7 +43,8 @@ const MAX_PAIRED: usize = 2000;
 pub(crate) fn compare(before: &[Finding], after: &[Finding], changes: &Changes) -> Comparison {
     let mut kept = Vec::new();
     let (old, new) = pair_up(before.iter().collect(), after.iter().collect(), &|f| f.fingerprint.clone(), &mut kept);
-    let claim = |f: &Finding| format!("{}\0{}\0{}\0{}", f.check, f.file, f.function, without_numbers(&f.message));
+    // A file under another name holds what it held.
+    let claim = |f: &Finding| format!("{}\0{}\0{}\0{}", f.check, changes.before(&f.file), f.function, without_numbers(&f.message));
     let (old, new) = pair_up(old, new, &claim, &mut kept);
     let (old, new) = moved(old, new, changes, &mut kept);
     kept.sort_by(|a, b| a.after.sort_key().cmp(&b.after.sort_key()));

@@ -85,8 +85,12 @@ fn clean(line: &str) -> String {
 
 fn write_patch(out: &mut String, review: &Review, patch: &PatchReview) -> fmt::Result {
     let number = if patch.total > 1 { format!(" {}/{}", patch.index, patch.total) } else { String::new() };
-    writeln!(out, "\npatch{number}: {}", printable(&patch.subject))?;
-    let mut hunks = format!("{} of {} in", patch.applied, count(patch.hunks.len(), "hunk"));
+    let subject = if patch.subject.trim().is_empty() { "a diff without a subject".to_owned() } else { printable(&patch.subject) };
+    writeln!(out, "\npatch{number}: {subject}")?;
+    let mut hunks = match patch.hunks.len() {
+        0 => "none".to_owned(),
+        all => format!("{} of {} in", patch.applied, count(all, "hunk")),
+    };
     let with = |what: &str, n: usize| if n == 0 { String::new() } else { format!(", {n} {what}") };
     hunks += &with("with an offset", patch.hunks.iter().filter(|h| h.offset != 0).count());
     hunks += &with("with fuzz", patch.hunks.iter().filter(|h| h.fuzz > 0).count());
@@ -94,7 +98,8 @@ fn write_patch(out: &mut String, review: &Review, patch: &PatchReview) -> fmt::R
     writeln!(out, "  hunks: {hunks}")?;
     for failed in review.failed_hunks.iter().filter(|f| f.patch == patch.index) {
         let which = if failed.hunk == 0 { "the file".to_owned() } else { format!("hunk {}", failed.hunk) };
-        writeln!(out, "  failed: {}: {which}: {}", printable(&failed.file), printable(&failed.reason))?;
+        let file = if failed.file.is_empty() { "no file's name".to_owned() } else { printable(&failed.file) };
+        writeln!(out, "  failed: {file}: {which}: {}", printable(&failed.reason))?;
         if !failed.header.is_empty() {
             writeln!(out, "    {}", printable(&failed.header))?;
         }

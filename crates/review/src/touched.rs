@@ -29,20 +29,46 @@ pub(crate) struct ChangedFile {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Changes {
     pub files: BTreeMap<String, ChangedFile>,
+    /// Files that have another name now: the new one, and the one before.
+    pub renamed: BTreeMap<String, String>,
 }
 
 impl Changes {
     /// Compares these files of two trees.
     pub fn between<'p>(before: &Tree, after: &Tree, paths: impl IntoIterator<Item = &'p str>, outliner: &Outliner) -> Changes {
         let mut files = BTreeMap::new();
+        let (mut gone, mut come) = (BTreeMap::new(), BTreeMap::new());
         for path in paths {
             let text = |tree: &Tree| tree.read_path(path).ok().flatten().map(|bytes| bytes.into_owned());
-            let (old, new) = (text(before), text(after));
-            if old != new {
-                files.insert(path.to_owned(), changed(&old.unwrap_or_default(), &new.unwrap_or_default(), outliner));
+            match (text(before), text(after)) {
+                (Some(old), Some(new)) if old != new => {
+                    files.insert(path.to_owned(), changed(&old, &new, outliner));
+                }
+                (Some(old), None) => {
+                    gone.insert(path.to_owned(), old);
+                }
+                (None, Some(new)) => {
+                    come.insert(path.to_owned(), new);
+                }
+                _ => {}
             }
         }
-        Changes { files }
+        let mut renamed = BTreeMap::new();
+        for (path, new) in come {
+            let from = gone.iter().find(|(_, old)| same_file(old, &new)).map(|(from, _)| from.clone());
+            let old = from.as_ref().and_then(|from| gone.remove(from)).unwrap_or_default();
+            files.insert(path.clone(), changed(&old, &new, outliner));
+            if let Some(from) = from {
+                renamed.insert(path, from);
+            }
+        }
+        files.extend(gone.into_iter().map(|(path, old)| (path, changed(&old, &[], outliner))));
+        Changes { files, renamed }
+    }
+
+    /// The name that a file had before.
+    pub fn before<'p>(&'p self, file: &'p str) -> &'p str {
+        self.renamed.get(file).map_or(file, String::as_str)
     }
 
     /// Adds what another change touches; lines are not kept up to date.
@@ -52,6 +78,10 @@ impl Changes {
             own.touched.extend(file.touched.iter().cloned());
             own.global.extend(file.global.iter().cloned());
             own.outside |= file.outside;
+        }
+        for (new, old) in &other.renamed {
+            let first = self.renamed.remove(old).unwrap_or_else(|| old.clone());
+            self.renamed.insert(new.clone(), first);
         }
     }
 
@@ -100,6 +130,18 @@ impl Changes {
     pub fn functions(&self) -> BTreeSet<&str> {
         self.files.values().flat_map(|f| f.touched.iter().map(String::as_str)).collect()
     }
+}
+
+/// Whether a file that came is one that went: at least half of the longer one's lines are in the other, as git counts renames.
+fn same_file(old: &[u8], new: &[u8]) -> bool {
+    if old == new {
+        return true;
+    }
+    let input = InternedInput::new(old, new);
+    let diff = Diff::compute(Algorithm::Histogram, &input);
+    let gone: u32 = diff.hunks().map(|hunk| hunk.before.end - hunk.before.start).sum();
+    let (before, after) = (input.before.len() as u32, input.after.len() as u32);
+    before.saturating_sub(gone) * 2 >= before.max(after) && before > 0
 }
 
 fn changed(old: &[u8], new: &[u8], outliner: &Outliner) -> ChangedFile {
@@ -156,7 +198,7 @@ mod tests {
     #[test]
     fn lines_are_followed_through_the_change() {
         let file = changed(OLD.as_bytes(), NEW.as_bytes(), &Outliner::new(Shapes::default()));
-        let changes = Changes { files: [("x.c".to_owned(), file)].into() };
+        let changes = Changes { files: [("x.c".to_owned(), file)].into(), ..Changes::default() };
         assert_eq!((changes.new_line("x.c", 3), changes.new_line("x.c", 9), changes.new_line("y.c", 9)), (3, 13, 9));
         assert!(changes.is_new("x.c", 8) && !changes.is_new("x.c", 13));
     }
