@@ -6,7 +6,7 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Lifetimes, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::{Arguments, Habits, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -96,6 +96,7 @@ pub struct Tree<'t> {
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,
     pub(crate) graph: &'t OnceLock<LockGraph<'t>>,
+    pub(crate) lives: &'t OnceLock<Lives<'t>>,
 }
 
 impl<'t> Tree<'t> {
@@ -107,6 +108,19 @@ impl<'t> Tree<'t> {
     /// Which lock is taken while which is held; found out when somebody asks.
     pub fn lock_graph(&self) -> &'t LockGraph<'t> {
         self.graph.get_or_init(|| LockGraph::new(self.world, self.locks, self.calls))
+    }
+
+    /// What functions do to the lives of objects, along calls; found out when somebody asks.
+    pub fn lives(&self) -> &'t Lives<'t> {
+        self.lives.get_or_init(|| Lives::new(self.world, self.lifetimes))
+    }
+
+    /// Finds out what [`Tree::contexts`], [`Tree::lives`] and [`Tree::lock_graph`] know, before several threads ask: whoever waits for the parts of such a
+    /// table does other work, which must not ask for the same table.
+    pub(crate) fn prepare(&self) {
+        self.contexts();
+        self.lives();
+        self.lock_graph();
     }
 }
 

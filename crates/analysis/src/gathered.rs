@@ -3,7 +3,7 @@
 use crate::checker::Tree;
 use crate::claim::Claim;
 use crate::paths::{Report, Reports};
-use cuthere_flow::index::{Arguments, Habits, Handovers, Lifetimes, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::{Arguments, Habits, Handovers, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::FuncId;
@@ -30,6 +30,7 @@ pub(crate) struct Gathered {
 pub(crate) struct Late<'t> {
     contexts: OnceLock<Contexts<'t>>,
     graph: OnceLock<LockGraph<'t>>,
+    lives: OnceLock<Lives<'t>>,
 }
 
 impl Gathered {
@@ -76,6 +77,7 @@ impl Gathered {
             calls: &self.calls,
             contexts: &late.contexts,
             graph: &late.graph,
+            lives: &late.lives,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bodies::read;
 use crate::checker::Check;
-use crate::claim::Claims;
+use crate::claim::{Claim, Claims};
 use crate::gathered::{Gathered, Late};
 use crate::learn::Learned;
 use crate::options::{IndexUse, Options, Outcome, Progress, Stats};
@@ -53,6 +53,7 @@ pub fn run_keeping(
 ) -> Outcome {
     let selected = selected(checks, options);
     with_reports(source, model, &selected, options, progress, keep, |world, reports, outside, stats, clock| {
+        progress.stage("findings", 1);
         let findings = findings(world, reports, &selected, options, outside);
         clock.lap(stats, "findings");
         Outcome { findings, stats: std::mem::take(stats) }
@@ -228,16 +229,17 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         }
         late.take_all()
     };
+    if checks.iter().any(|(_, check)| check.tree.is_some()) {
+        tree.prepare();
+    }
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     shared::weigh(&mut claims);
     let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
-    let mut findings = Vec::new();
-    for mut claim in claims {
-        let Some((_, check)) = checks.iter().find(|(n, _)| *n == claim.check) else { continue };
-        if scales.asked(&claim) && scales.weigh(&mut claim, check.info.maturity) {
-            findings.push(claim.finding(world, check.info.id));
-        }
-    }
+    let weighed = |mut claim: Claim| {
+        let (_, check) = checks.iter().find(|(n, _)| *n == claim.check)?;
+        (scales.asked(&claim) && scales.weigh(&mut claim, check.info.maturity)).then(|| claim.finding(world, check.info.id))
+    };
+    let mut findings: Vec<Finding> = claims.into_par_iter().filter_map(weighed).collect();
     one_each(&mut findings);
     findings
 }

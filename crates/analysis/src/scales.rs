@@ -13,7 +13,7 @@ use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Level, ListOp};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// Callers that are followed up to the end of a module.
 const AT_END_MAX: u32 = 5;
@@ -26,14 +26,14 @@ pub(crate) struct Scales<'t> {
     /// The whole tree's knowledge is at hand, though only a part is read.
     indexed: bool,
     /// The records whose objects somebody frees while others run, once somebody asks; whether somebody does it at once.
-    freed: OnceCell<FxHashMap<Record, bool>>,
+    freed: OnceLock<FxHashMap<Record, bool>>,
     /// The records whose objects somebody takes off a list.
-    unlinked: OnceCell<FxHashSet<Record>>,
+    unlinked: OnceLock<FxHashSet<Record>>,
 }
 
 impl<'t> Scales<'t> {
     pub fn new(tree: &'t Tree<'t>, handovers: &'t Handovers, options: &'t Options, indexed: bool) -> Scales<'t> {
-        Scales { tree, handovers, options, indexed, freed: OnceCell::new(), unlinked: OnceCell::new() }
+        Scales { tree, handovers, options, indexed, freed: OnceLock::new(), unlinked: OnceLock::new() }
     }
 
     /// Whether a claim is about code that was asked for, and that can exist.

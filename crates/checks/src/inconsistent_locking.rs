@@ -106,7 +106,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             found.entry(key).or_insert_with(|| (access.member, Vec::new())).1.push((FuncId(n as u32), access));
         }
     }
-    let view = View { tree, lives: Lives::new(tree.world, tree.lifetimes), contexts: tree.contexts(), covers: &covers };
+    let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
     for (member, uses) in found.into_values() {
         view.member(member, &uses, &mut told, claims);
@@ -115,7 +115,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
 
 struct View<'v, 't> {
     tree: &'v Tree<'t>,
-    lives: Lives<'t>,
+    lives: &'t Lives<'t>,
     contexts: &'t Contexts<'t>,
     covers: &'v HashMap<Member, Vec<Cover>>,
 }

@@ -60,7 +60,7 @@ impl Uses {
 
 pub struct Teardown<'t> {
     pub world: &'t World<'t>,
-    pub lives: Lives<'t>,
+    pub lives: &'t Lives<'t>,
     pub contexts: &'t Contexts<'t>,
     /// Functions that do anything, in order.
     pub functions: Vec<FuncId>,
@@ -82,7 +82,7 @@ pub struct Teardown<'t> {
 
 impl<'t> Teardown<'t> {
     pub fn new(tree: &Tree<'t>) -> Teardown<'t> {
-        let lives = Lives::new(tree.world, tree.lifetimes);
+        let lives = tree.lives();
         let functions = tree.lifetimes.functions();
         let mut objects: BTreeMap<(&str, &str, &str), (Key, Uses)> = BTreeMap::new();
         let mut add = |key: Key, func: FuncId, life: LifeUse| {

@@ -10,9 +10,10 @@ use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
 use crate::program::World;
 use crate::summary::FuncId;
 use cuthere_base::Symbol;
+use parking_lot::Mutex;
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Calls that are followed down.
 const DEPTH_MAX: u8 = 4;
@@ -60,14 +61,16 @@ pub struct Done {
     pub sure: bool,
 }
 
-/// What functions do with so many calls followed down, as far as it was asked for.
-type Known = FxHashMap<(FuncId, u8), Rc<[Done]>>;
+/// What functions do with so many calls followed down, as far as it was asked for. Several threads ask: in as many parts.
+type Known = [Mutex<FxHashMap<(FuncId, u8), Arc<[Done]>>>; KNOWN_PARTS];
+
+const KNOWN_PARTS: usize = 64;
 
 /// Asks about lives.
 pub struct Lives<'w> {
     pub world: &'w World<'w>,
     pub lifetimes: &'w Lifetimes,
-    inside: RefCell<Known>,
+    inside: Known,
     /// Members that lead to what lies behind the object in its own memory, by the records on both sides.
     trailing: FxHashSet<(Record, Symbol)>,
     /// The records that live inside of others, by these.
@@ -87,7 +90,7 @@ impl<'w> Lives<'w> {
         let mut lives = Lives {
             world,
             lifetimes,
-            inside: RefCell::default(),
+            inside: std::array::from_fn(|_| Mutex::default()),
             trailing: FxHashSet::default(),
             interior: FxHashMap::default(),
             behind: FxHashSet::default(),
@@ -99,32 +102,37 @@ impl<'w> Lives<'w> {
 
     /// Which records are parts of the memory of others: behind it (`p->priv = &p[1]`), or by the model's word.
     fn find_parts(&mut self) {
-        for body in &self.world.funcs {
-            for op in &body.ops {
-                if let OpKind::Store { place, value } = op.kind
-                    && let Expr::Field { base, record, name } = body.expr(place)
-                    && let Expr::Deref(owner) = body.expr(base)
-                    && behind(body, value, owner)
-                    && !record.is_unknown()
-                {
-                    self.trailing.insert((record, name));
-                }
-            }
-        }
-        let mut interior = FxHashSet::default();
-        for body in self.world.funcs.iter().filter(|_| !self.trailing.is_empty()) {
-            for op in &body.ops {
-                if let OpKind::Store { place, value } = op.kind
-                    && let Expr::Local(local) = body.expr(place)
-                    && let Expr::Load(from, _) = body.expr(value)
-                    && let Expr::Field { record, name, .. } = body.expr(from)
-                    && self.trailing.contains(&(record, name))
-                    && let Some(part) = body.local_pointee(local)
-                {
-                    interior.insert((record, part));
-                }
-            }
-        }
+        let trailing = |body: &'w Body| {
+            body.ops.iter().filter_map(move |op| match op.kind {
+                OpKind::Store { place, value } => match body.expr(place) {
+                    Expr::Field { base, record, name } if !record.is_unknown() => match body.expr(base) {
+                        Expr::Deref(owner) if behind(body, value, owner) => Some((record, name)),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            })
+        };
+        self.trailing = self.world.funcs.par_iter().with_min_len(1024).flat_map_iter(trailing).collect();
+        let known = &self.trailing;
+        let part = |body: &'w Body| {
+            body.ops.iter().filter_map(move |op| match op.kind {
+                OpKind::Store { place, value } => match (body.expr(place), body.expr(value)) {
+                    (Expr::Local(local), Expr::Load(from, _)) => match body.expr(from) {
+                        Expr::Field { record, name, .. } if known.contains(&(record, name)) => Some((record, body.local_pointee(local)?)),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            })
+        };
+        let mut interior: FxHashSet<(Record, Record)> = if known.is_empty() {
+            FxHashSet::default()
+        } else {
+            self.world.funcs.par_iter().with_min_len(1024).flat_map_iter(part).collect()
+        };
         self.behind.clone_from(&interior);
         for uses in self.lifetimes.uses.values() {
             for u in uses.iter().filter(|u| u.deed == Deed::Interior) {
@@ -163,16 +171,15 @@ impl<'w> Lives<'w> {
     }
 
     /// What a function does, its callees included, in the order of its operations.
-    pub fn inside(&self, func: FuncId) -> Rc<[Done]> {
+    pub fn inside(&self, func: FuncId) -> Arc<[Done]> {
         self.down(func, DEPTH_MAX)
     }
 
-    fn down(&self, func: FuncId, depth: u8) -> Rc<[Done]> {
-        if let Some(known) = self.inside.borrow().get(&(func, depth)) {
-            return Rc::clone(known);
+    fn down(&self, func: FuncId, depth: u8) -> Arc<[Done]> {
+        let part = &self.inside[func.index() % KNOWN_PARTS];
+        if let Some(known) = part.lock().get(&(func, depth)) {
+            return Arc::clone(known);
         }
-        // Whoever comes by again while this is found out finds nothing.
-        self.inside.borrow_mut().insert((func, depth), Rc::from([]));
         let mut all: Vec<Done> = Vec::new();
         let add = |all: &mut Vec<Done>, new: Done| {
             let same = |d: &Done| {
@@ -220,8 +227,8 @@ impl<'w> Lives<'w> {
             }
         }
         all.sort_by_key(|d| (d.at, d.life.op));
-        let all: Rc<[Done]> = all.into();
-        self.inside.borrow_mut().insert((func, depth), Rc::clone(&all));
+        let all: Arc<[Done]> = all.into();
+        part.lock().insert((func, depth), Arc::clone(&all));
         all
     }
 
