@@ -304,6 +304,9 @@ pub struct WitnessArgs {
     pub write_header: Option<PathBuf>,
     #[command(flatten)]
     pub tree: TreeArgs,
+    /// Read a C program with this macro: NAME or NAME=VALUE (repeatable)
+    #[arg(short = 'D', long = "define", value_name = "NAME[=VALUE]")]
+    pub define: Vec<String>,
     #[command(flatten)]
     pub bounds: BoundArgs,
     /// How the outcome is written
@@ -361,6 +364,8 @@ pub enum Memory {
 pub enum Strategy {
     /// Each equivalence class of interleavings once
     Dpor,
+    /// Each state of a C program once, without the search through executions
+    States,
     /// Random priorities with a few change points
     Pct,
     Random,

@@ -1,7 +1,7 @@
 //! Where the command meets the explorer: a scenario file joined to a tree, and what came out.
 
 use crate::args::{BoundArgs, Memory, Preempt, Strategy, TreeArgs};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cuthere_base::Source;
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{
@@ -9,37 +9,37 @@ use cuthere_explore::{
 };
 use cuthere_kernel::Model;
 use cuthere_review::ScenarioRun;
-use std::collections::BTreeMap;
+use cuthere_tree::{Gathered, Included};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Files that one program includes; one with more is somebody's mistake.
-const MAX_INCLUDED: usize = 256;
-/// A file with more bytes is not included.
-const MAX_BYTES: u64 = 16 << 20;
 
 /// A scenario file that was read.
 pub struct Scenario {
     pub name: String,
     text: String,
-    /// The name, and files that the program includes with their names, from one folder.
-    place: String,
-    included: Vec<(String, Vec<u8>)>,
+    /// The program's name from one folder, and files that it includes.
+    gathered: Gathered,
+    /// Macros that a program is read with.
+    defines: Vec<(String, String)>,
 }
 
 impl Scenario {
-    /// Reads the file; `-` is standard input.
-    pub fn read(path: &Path) -> Result<Scenario> {
+    /// Reads the file; `-` is standard input. `folders`: where a program's includes are looked for; `defines`: its macros, as `NAME` or `NAME=VALUE`.
+    pub fn read(path: &Path, folders: &[PathBuf], defines: &[String]) -> Result<Scenario> {
         let bytes = crate::inputs::bytes(path).context("cannot read the scenario")?;
         let name = if path.as_os_str() == "-" { "scenario.c".to_owned() } else { path.display().to_string() };
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (mut place, mut included) = (path.file_name().map_or(name.clone(), |name| name.to_string_lossy().into_owned()), Vec::new());
-        if cuthere_explore::is_plain(&text)
-            && let Ok(path) = path.canonicalize()
-        {
-            (place, included) = beside(&path, &bytes);
+        let place = path.file_name().map_or(name.clone(), |name| name.to_string_lossy().into_owned());
+        let mut gathered = Gathered { program: place, ..Gathered::default() };
+        let plain = cuthere_explore::is_plain(&text);
+        if !plain && !defines.is_empty() {
+            bail!("-D is for C programs; a scenario can write the #define itself");
         }
-        Ok(Scenario { name, text, place, included })
+        if plain && let Ok(path) = path.canonicalize() {
+            gathered = cuthere_tree::gather(&path, &bytes, folders, &inclusion);
+        }
+        let defines = defines.iter().map(|text| define(text)).collect::<Result<_>>()?;
+        Ok(Scenario { name, text, gathered, defines })
     }
 
     /// Whether it is an ordinary C program that needs no kernel tree.
@@ -49,9 +49,15 @@ impl Scenario {
 
     /// Explores it, joined to a tree if there is one.
     pub fn explore(&self, base: Option<&dyn Source>, model: &Model, config: &Config, options: &Options) -> Outcome {
-        let source = WithScenario::beside(base, &self.place, &self.text, &self.included);
+        let Gathered { program, files, folders } = &self.gathered;
+        let source = WithScenario::beside(base, program, &self.text, files, &self.defines);
         let scenario = source.scenario();
-        let config = Config { preempt_rt: options.preemption == Preemption::Rt, ..config.clone() };
+        let mut config = Config { preempt_rt: options.preemption == Preemption::Rt, ..config.clone() };
+        if scenario.plain {
+            config.include.clone_from(folders);
+            // Of a value that is no number, conditions know that it is there.
+            config.defines.extend(self.defines.iter().map(|(name, value)| (name.clone(), value.trim().parse().unwrap_or(1))));
+        }
         let program = Program::build_partial(&source, config, shapes_for(model, scenario.plain), &[scenario.file]);
         explore(&program, model, &scenario, options)
     }
@@ -75,30 +81,21 @@ impl Scenario {
     }
 }
 
-/// The files that a program includes by `"name"`, directly or not, as far as they are there; with the program's own name, from the folder that
-/// holds them all.
-fn beside(program: &Path, text: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
-    let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::from([(program.to_owned(), text.to_owned())]);
-    let mut waiting = vec![program.to_owned()];
-    while let Some(from) = waiting.pop() {
-        let text = String::from_utf8_lossy(found.get(&from).map_or(&[], Vec::as_slice)).into_owned();
-        for name in text.lines().filter_map(cuthere_explore::included) {
-            let Ok(path) = from.with_file_name("").join(name).canonicalize() else { continue };
-            let small = path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_BYTES);
-            if !small || found.contains_key(&path) || found.len() > MAX_INCLUDED {
-                continue;
-            }
-            if let Ok(bytes) = cuthere_tree::read_small(&path, MAX_BYTES) {
-                found.insert(path.clone(), bytes);
-                waiting.push(path);
-            }
-        }
+/// What a line of a program includes: `"name"` from beside it, and what the explorer has no header for from folders.
+fn inclusion(line: &str) -> Option<Included> {
+    let name = |name: &str, beside| Included { name: name.to_owned(), beside };
+    let own = cuthere_explore::included(line).map(|n| name(n, true));
+    own.or_else(|| cuthere_explore::included_from_folders(line).map(|n| name(n, false)))
+}
+
+/// `NAME` or `NAME=VALUE`, as compilers take it.
+fn define(text: &str) -> Result<(String, String)> {
+    let (name, value) = text.split_once('=').unwrap_or((text, "1"));
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit()) || value.contains('\n') {
+        bail!("-D {text}: expected NAME or NAME=VALUE");
     }
-    let mut folder = program.with_file_name("");
-    while !found.keys().all(|path| path.starts_with(&folder)) && folder.pop() {}
-    let name = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
-    found.remove(program);
-    (name(program), found.into_iter().map(|(path, bytes)| (name(&path), bytes)).collect())
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The outcome as the formats call it.
@@ -138,6 +135,7 @@ pub fn options(tree: &TreeArgs, bounds: Option<&BoundArgs>) -> Result<Options> {
     options.seed = bounds.seed.unwrap_or(options.seed);
     options.strategy = match bounds.strategy {
         Strategy::Dpor => StrategyKind::Dpor,
+        Strategy::States => StrategyKind::States,
         Strategy::Pct => StrategyKind::Pct,
         Strategy::Random => StrategyKind::Random,
     };

@@ -63,7 +63,7 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
             crate::count(thread.messages.len(), "message")
         );
     }
-    let scenarios: Vec<Scenario> = args.scenario.iter().map(|path| Scenario::read(path)).collect::<Result<_>>()?;
+    let scenarios: Vec<Scenario> = args.scenario.iter().map(|path| Scenario::read(path, &[], &[])).collect::<Result<_>>()?;
     let inputs = inputs::open(&tree, &[])?;
     inputs::say_skipped(&inputs.skipped);
     let maintainers = if args.to_maintainers { Some(check::maintainers(&inputs.tree)?) } else { None };

@@ -20,7 +20,7 @@ pub fn run(args: &WitnessArgs) -> Result<Status> {
     }
     workers(args.tree.jobs)?;
     let Some(path) = &args.scenario else { bail!("no scenario given") };
-    let scenario = Scenario::read(path)?;
+    let scenario = Scenario::read(path, &args.tree.include, &args.define)?;
     let mut options = explorer::options(&args.tree, Some(&args.bounds))?;
     if scenario.is_plain() {
         options.unroll = args.bounds.unroll.unwrap_or(PROGRAM_UNROLL);

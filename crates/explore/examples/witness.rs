@@ -1,11 +1,14 @@
-//! Runs a scenario file: `witness FILE [--tree DIR] [--patch FILE]… [options]`.
+//! Runs a scenario file: `witness FILE [--tree DIR] [--patch FILE]… [-I DIR]… [-D NAME]… [options]`.
 
 use cuthere_base::Source;
 use cuthere_cfront::program::{Config, Program};
-use cuthere_explore::{Options, Preemption, Schedule, StrategyKind, WithScenario, explore, shapes_for, witness};
+use cuthere_explore::{
+    MemoryModel, Options, Preemption, Schedule, StrategyKind, WithScenario, explore, included, included_from_folders, is_plain, shapes_for,
+    witness,
+};
 use cuthere_kernel::Model;
-use cuthere_tree::{OpenOptions, PatchText, Tree};
-use std::path::Path;
+use cuthere_tree::{Gathered, Included, OpenOptions, PatchText, Tree, gather};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -14,6 +17,7 @@ fn main() {
     let mut options = Options::default();
     let mut arch = None;
     let mut quiet = false;
+    let (mut folders, mut defines, mut unroll) = (Vec::new(), Vec::new(), None);
     while let Some(arg) = args.next() {
         let mut value = || args.next().unwrap_or_default();
         match arg.as_str() {
@@ -33,12 +37,27 @@ fn main() {
             "--quiet" => quiet = true,
             "--preemptions" => options.preemptions = value().parse().unwrap_or(2),
             "--interrupts" => options.interrupts = value().parse().unwrap_or(2),
-            "--unroll" => options.unroll = value().parse().unwrap_or(20),
+            "--unroll" => unroll = value().parse().ok(),
+            "--memory" => {
+                options.memory = match value().as_str() {
+                    "tso" => MemoryModel::Tso,
+                    "lkmm" => MemoryModel::Lkmm,
+                    _ => MemoryModel::Sc,
+                }
+            }
+            "--alike" => options.alike = value().parse().unwrap_or(u32::MAX),
+            "-I" => folders.push(PathBuf::from(value())),
+            "-D" => {
+                let text = value();
+                let (name, value) = text.split_once('=').unwrap_or((&text, "1"));
+                defines.push((name.to_owned(), value.to_owned()));
+            }
             "--time" => options.time = Duration::from_secs(value().parse().unwrap_or(60)),
             "--executions" => options.executions = value().parse().unwrap_or(u64::MAX),
             "--seed" => options.seed = value().parse().unwrap_or(1),
             "--strategy" => {
                 options.strategy = match value().as_str() {
+                    "states" => StrategyKind::States,
                     "pct" => StrategyKind::Pct,
                     "random" => StrategyKind::Random,
                     _ => StrategyKind::Dpor,
@@ -68,10 +87,24 @@ fn main() {
         None => None,
     };
     let started = Instant::now();
-    let source = WithScenario::new(base.as_ref().map(|t| t as &dyn Source), &file, &text);
+    let inclusion = |line: &str| {
+        let beside = included(line).map(|name| Included { name: name.to_owned(), beside: true });
+        beside.or_else(|| included_from_folders(line).map(|name| Included { name: name.to_owned(), beside: false }))
+    };
+    let mut gathered = Gathered { program: file.rsplit('/').next().unwrap_or(&file).to_owned(), ..Gathered::default() };
+    if is_plain(&text)
+        && let Ok(path) = Path::new(&file).canonicalize()
+    {
+        gathered = gather(&path, text.as_bytes(), &folders, &inclusion);
+    }
+    let base = base.as_ref().map(|t| t as &dyn Source);
+    let source = WithScenario::beside(base, &gathered.program, &text, &gathered.files, &defines);
     let scenario = source.scenario();
+    options.unroll = unroll.unwrap_or(if scenario.plain { 200 } else { 20 });
     let model = Model::builtin();
     let mut config = Config { preempt_rt: options.preemption == Preemption::Rt, ..Config::default() };
+    config.include = gathered.folders;
+    config.defines.extend(defines.iter().map(|(name, value)| (name.clone(), value.parse().unwrap_or(1))));
     if let Some(arch) = arch {
         config.arch = arch;
     }

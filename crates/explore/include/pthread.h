@@ -136,14 +136,20 @@ static inline int pthread_barrier_init(pthread_barrier_t *barrier, const pthread
 	barrier->round = 0;
 	return 0;
 }
+/* Others may still be on their way out of it. */
 static inline int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
+	pthread_mutex_lock(&barrier->mutex);
+	barrier->count = 0;
+	pthread_mutex_unlock(&barrier->mutex);
 	return 0;
 }
 static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	unsigned round;
 	pthread_mutex_lock(&barrier->mutex);
+	if (barrier->count == 0)
+		cuthere_misused(barrier);
 	round = barrier->round;
 	barrier->here++;
 	if (barrier->here == barrier->count) {

@@ -385,4 +385,6 @@ pub struct Code {
     pub variables: Vec<Variable>,
     /// It stands in a header.
     pub header: bool,
+    /// Which registers matter where, once somebody has asked.
+    pub live: std::cell::OnceCell<crate::live::Live>,
 }

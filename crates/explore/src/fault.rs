@@ -17,6 +17,7 @@ pub enum FaultKind {
     LockMisuse,
     LockHeldAtExit,
     Assertion,
+    UninitialisedRead,
     DataRace,
 }
 
@@ -41,6 +42,7 @@ impl FaultKind {
             FaultKind::LockMisuse => "lock-misuse",
             FaultKind::LockHeldAtExit => "lock-held-at-exit",
             FaultKind::Assertion => "assertion",
+            FaultKind::UninitialisedRead => "uninitialised-read",
             FaultKind::DataRace => "data-race",
         }
     }

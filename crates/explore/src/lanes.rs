@@ -10,7 +10,7 @@ use crate::machine::{Machine, MachineOptions, MemoryModel, Preemption};
 use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
-use crate::search::{Dpor, Every, Pct, Random, Strategy};
+use crate::search::{Dpor, Every, Pct, Random, States, Strategy};
 use cuthere_cfront::program::Program;
 use cuthere_kernel::Model;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,6 +28,13 @@ const STACK: usize = 16 << 20;
 /// Rounds of loops that are tried first: a loop that serves until it is told to stop has no last one.
 const SHALLOW: [u32; 2] = [2, 6];
 
+/// Bounds that a program is tried within where it has no end: threads of one function, and rounds of loops.
+const WITHIN: [(u32, u32); 4] = [(2, 3), (3, 6), (4, 20), (6, 60)];
+/// Bounds of one execution that a program with few states does not come to.
+const ENDLESS: [&str; 3] = ["events", "instructions", "memory"];
+/// By name.
+const DEEPENED: [&str; 2] = ["threads", "unroll"];
+
 /// Explores a scenario.
 pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
     let started = Instant::now();
@@ -36,13 +43,16 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
     if !wrong.is_empty() {
         return Outcome { unsupported: wrong, ..Outcome::default() };
     }
+    if scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor {
+        return program_within(program, &model, scenario, options);
+    }
     let deepens = !scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor;
     let shallow = SHALLOW.iter().copied().filter(|n| deepens && *n < options.unroll);
     let mut best: Option<Outcome> = None;
     for unroll in shallow.chain([options.unroll]) {
         let left = options.time.saturating_sub(started.elapsed());
         let round = Options { unroll, time: left, ..options.clone() };
-        let mut outcome = once(program, &model, scenario, &round);
+        let mut outcome = once(program, &model, scenario, &round, None);
         outcome.unroll = unroll;
         let goes_on = outcome.bounds.contains("unroll") && outcome.kind != OutcomeKind::Fault && !outcome.bounds.contains("time");
         // What was found out with fewer rounds holds, if the time was not enough for more.
@@ -86,10 +96,44 @@ fn misplaced(program: &Program<'_>, scenario: &ScenarioSource) -> Vec<String> {
     out
 }
 
-fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+/// A program: without bounds first. Where threads or rounds have no end, half of the time goes to bounds that are deepened step by step.
+fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
     let started = Instant::now();
-    let lane = |bounded| Lane::new(program, model, scenario, options, bounded);
-    match lane(false) {
+    let mut outcome = once(program, model, scenario, options, Some(started + options.time / 2));
+    outcome.unroll = options.unroll;
+    if options.alike < u32::MAX {
+        outcome.alike = options.alike;
+    }
+    let endless = |bound: &str, outcome: &Outcome| outcome.bounds.contains(bound);
+    let (threads, rounds) = (endless("threads", &outcome), endless("unroll", &outcome));
+    if outcome.kind == OutcomeKind::Unknown && (threads || rounds) && outcome.faults.is_empty() && !options.bound_counts {
+        for (alike, unroll) in WITHIN {
+            let (alike, unroll) = (if threads { alike } else { options.alike }, if rounds { unroll } else { options.unroll });
+            let left = (started + options.time).saturating_duration_since(Instant::now());
+            if left.is_zero() || alike > options.alike || unroll > options.unroll {
+                break;
+            }
+            let round = Options { alike, unroll, time: left, ..options.clone() };
+            let mut found = once(program, model, scenario, &round, None);
+            (found.unroll, found.alike) = (unroll, if threads { alike } else { 0 });
+            let late = found.bounds.contains("time");
+            if found.kind != OutcomeKind::Unknown || !found.faults.is_empty() {
+                outcome = found;
+            }
+            if late || outcome.kind == OutcomeKind::Fault || !threads && !rounds {
+                break;
+            }
+        }
+    }
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options, half: Option<Instant>) -> Outcome {
+    let started = Instant::now();
+    let lane = |kind| Lane::new(program, model, scenario, options, kind);
+    let alone = if options.strategy == StrategyKind::States { Kind::States } else { Kind::All };
+    match lane(alone) {
         Err(outcome) => *outcome,
         Ok(mut first) => match &options.replay {
             Some(schedule) => {
@@ -100,7 +144,12 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
                 }
                 first.follow(schedule, options)
             }
-            None if options.strategy == StrategyKind::Dpor => both(first, || lane(true).ok(), options, started),
+            None if options.strategy == StrategyKind::Dpor => {
+                // Clocks of races, and what stores wait for, tell more states apart than there is room for.
+                let knows = scenario.plain && !options.races && options.memory == MemoryModel::Sc && !options.anew;
+                let states = knows.then(|| lane(Kind::States).ok()).flatten();
+                both(first, states, || lane(Kind::Bounded).ok(), options, started, half)
+            }
             None => {
                 let deadline = started + options.time;
                 first.turn(options, u64::MAX, deadline);
@@ -111,21 +160,34 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
 }
 
 /// Lets the two searches take turns, and gives the outcome of one of them.
-fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Send, options: &Options, started: Instant) -> Outcome {
+fn both<'p>(
+    mut first: Lane<'p>,
+    mut states: Option<Lane<'p>>,
+    second: impl FnOnce() -> Option<Lane<'p>> + Send,
+    options: &Options,
+    started: Instant,
+    half: Option<Instant>,
+) -> Outcome {
     let deadline = started + options.time;
     // A scenario has its answer with the bound; a program only without.
     let own = if first.run.is_plain() { deadline } else { started + options.time / 5 };
-    let state = first.turn(options, ALONE * options.turn, own);
-    if state.ended() {
-        return first.finish(options, deadline);
+    let mut state = Turn::Going;
+    for _ in 0..ALONE {
+        state = first.turn(options, options.turn, first.limit(own, half));
+        if state.ended() || first.gives_way(half) {
+            return first.finish(options, deadline);
+        }
+        if state != Turn::Going {
+            break;
+        }
     }
     if rayon::current_num_threads() < 2 {
         let Some(mut lane) = second() else { return first.finish(options, deadline) };
         let mut here = Here { lane: &mut lane, options, deadline };
-        return if take_turns(&mut first, state, &mut here, options, own) {
-            first.finish(options, deadline)
-        } else {
-            lane.finish(options, deadline)
+        return match take_turns((&mut first, state), states.as_mut(), &mut here, options, own, half) {
+            Which::Second => lane.finish(options, deadline),
+            Which::States => states.unwrap_or(first).finish(options, deadline),
+            Which::First => first.finish(options, deadline),
         };
     }
     std::thread::scope(|scope| {
@@ -137,41 +199,72 @@ fn both<'p>(mut first: Lane<'p>, second: impl FnOnce() -> Option<Lane<'p>> + Sen
             first.turn(options, u64::MAX, own);
             return first.finish(options, deadline);
         }
-        if !take_turns(&mut first, state, &mut There { orders: &orders, answers: &answers }, options, own)
+        let which = take_turns((&mut first, state), states.as_mut(), &mut There { orders: &orders, answers: &answers }, options, own, half);
+        if which == Which::Second
             && orders.send(Order::Finish).is_ok()
             && let Ok(Answer::Outcome(outcome)) = answers.recv()
         {
             return *outcome;
         }
         drop(orders);
-        first.finish(options, deadline)
+        match (which, states) {
+            (Which::States, Some(states)) => states.finish(options, deadline),
+            _ => first.finish(options, deadline),
+        }
     })
 }
 
-/// Goes on with both until one has the result: whether it is the first.
-fn take_turns(first: &mut Lane<'_>, mut state: Turn, second: &mut dyn Beside, options: &Options, own: Instant) -> bool {
+/// Whose outcome counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    First,
+    Second,
+    /// The one that knows states again.
+    States,
+}
+
+/// Goes on with all until one has the result.
+fn take_turns(
+    (first, mut state): (&mut Lane<'_>, Turn),
+    mut states: Option<&mut Lane<'_>>,
+    second: &mut dyn Beside,
+    options: &Options,
+    own: Instant,
+    half: Option<Instant>,
+) -> Which {
     let mut beside = Report::default();
     loop {
         if beside.turn == Turn::Going {
             second.begin();
         }
         if state == Turn::Going {
-            state = first.turn(options, options.turn, own);
+            state = first.turn(options, options.turn, first.limit(own, half));
+        }
+        if let Some(lane) = states.as_mut() {
+            match lane.turn(options, options.turn, own) {
+                Turn::Going => {}
+                Turn::Complete | Turn::Found => return Which::States,
+                Turn::Limited if !lane.outcome.faults.is_empty() && first.outcome.faults.is_empty() => return Which::States,
+                Turn::Limited => states = None,
+            }
         }
         if beside.turn == Turn::Going {
             beside = second.report();
         }
         if state.ended() {
-            return true;
+            return Which::First;
         }
         let found = !first.outcome.faults.is_empty();
+        if !found && !beside.faults && first.gives_way(half) {
+            return Which::First;
+        }
         match (state, beside.turn) {
-            (_, Turn::Found) => return false,
-            (_, Turn::Complete | Turn::Limited) if beside.faults => return false,
-            (_, Turn::Complete) if options.bound_counts => return false,
-            (Turn::Limited, _) if found && first.run.is_plain() => return true,
-            (Turn::Limited, Turn::Complete) => return found,
-            (Turn::Limited, Turn::Limited) => return true,
+            (_, Turn::Found) => return Which::Second,
+            (_, Turn::Complete | Turn::Limited) if beside.faults => return Which::Second,
+            (_, Turn::Complete) if options.bound_counts => return Which::Second,
+            (Turn::Limited, _) if found && first.run.is_plain() => return Which::First,
+            (Turn::Limited, Turn::Complete) if states.is_none() => return if found { Which::First } else { Which::Second },
+            (Turn::Limited, Turn::Limited) if states.is_none() => return Which::First,
             _ => {}
         }
     }
@@ -252,8 +345,18 @@ fn serve(lane: Option<Lane<'_>>, options: &Options, deadline: Instant, orders: &
     }
 }
 
+/// Which search a lane does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    All,
+    Bounded,
+    States,
+}
+
 enum Search {
     All(Box<Dpor>),
+    /// Each state once.
+    States(Box<States>),
     /// With this many preemptions, and one more each time, up to a bound.
     Within(u32, Box<Dpor>, Box<Pct>),
     Sampled(Box<dyn Strategy>),
@@ -273,7 +376,7 @@ impl<'p> Lane<'p> {
         model: &'p Model,
         scenario: &ScenarioSource,
         options: &Options,
-        bounded: bool,
+        kind: Kind,
     ) -> Result<Lane<'p>, Box<Outcome>> {
         let mut link = Linker::new(program, model, scenario.file, scenario.plain);
         let entry = if scenario.plain { "main" } else { "scenario" };
@@ -288,16 +391,20 @@ impl<'p> Lane<'p> {
             bh_lock: options.bh_lock,
             memory: options.memory,
             interrupts: options.interrupts,
-            unroll: options.unroll,
+            unroll: if kind == Kind::States { u32::MAX } else { options.unroll },
+            alike: options.alike,
+            awaits: kind != Kind::States,
             ..MachineOptions::default()
         };
         let mut machine = Machine::new(link, machine_options, start);
         machine.races = options.races.then(crate::races::Races::default);
+        machine.link.mem.ever = (kind == Kind::States).then(Box::default);
         let search = match options.strategy {
-            StrategyKind::Dpor if bounded => {
+            StrategyKind::Dpor | StrategyKind::States if kind == Kind::States => Search::States(Box::default()),
+            StrategyKind::Dpor if kind == Kind::Bounded => {
                 Search::Within(0, Box::new(Dpor::new(Some(0))), Box::new(Pct::new(options.seed, options.preemptions + 1)))
             }
-            StrategyKind::Dpor => Search::All(Box::new(Dpor::new(None))),
+            StrategyKind::Dpor | StrategyKind::States => Search::All(Box::new(Dpor::new(None))),
             StrategyKind::Random => Search::Sampled(Box::new(Random::new(options.seed))),
             StrategyKind::Every => Search::Sampled(Box::new(Every::default())),
             StrategyKind::Pct => Search::Sampled(Box::new(Pct::new(options.seed, options.preemptions + 1))),
@@ -319,6 +426,14 @@ impl<'p> Lane<'p> {
                 let turn = run.turn(dpor.as_mut(), options, outcome, until, deadline);
                 outcome.complete = turn == Turn::Complete;
                 turn
+            }
+            Search::States(search) => {
+                let turn = run.turn(search.as_mut(), options, outcome, until, deadline);
+                outcome.complete = turn == Turn::Complete;
+                outcome.states = search.count();
+                // What has no end has too many states.
+                let endless = ENDLESS.iter().any(|bound| run.machine.bounds.contains(bound));
+                if endless && turn == Turn::Going { Turn::Limited } else { turn }
             }
             Search::Within(bound, dpor, pct) => loop {
                 let patience = PATIENCE * options.turn;
@@ -346,6 +461,25 @@ impl<'p> Lane<'p> {
                 (outcome.executions, outcome.redundant) = (0, 0);
             },
         }
+    }
+
+    /// Whether it has come to loops or threads that may have no end.
+    fn is_endless(&self) -> bool {
+        DEEPENED.iter().any(|bound| self.run.machine.bounds.contains(bound))
+    }
+
+    /// Until when it goes on: where there is no end, only until bounds are to be tried.
+    fn limit(&self, own: Instant, half: Option<Instant>) -> Instant {
+        half.filter(|_| self.is_endless()).map_or(own, |half| half.min(own))
+    }
+
+    /// Whether it is time to try within bounds instead.
+    fn gives_way(&mut self, half: Option<Instant>) -> bool {
+        let late = half.is_some_and(|half| Instant::now() >= half) && self.is_endless() && self.outcome.faults.is_empty();
+        if late {
+            self.outcome.bounds.insert("time".to_owned());
+        }
+        late
     }
 
     /// Keeps only what was learned.

@@ -10,6 +10,7 @@ mod buffer;
 mod calls;
 mod lazy;
 mod snapshot;
+mod state;
 mod symbols;
 mod transfer;
 mod values;
@@ -70,6 +71,10 @@ pub struct MachineOptions {
     pub events: u32,
     /// How often one thread goes round loops with visible operations.
     pub unroll: u32,
+    /// How many threads of a program that begin with the same function run.
+    pub alike: u32,
+    /// Loops that change nothing wait for a change. A search that knows states again goes round them.
+    pub awaits: bool,
 }
 
 impl Default for MachineOptions {
@@ -82,6 +87,8 @@ impl Default for MachineOptions {
             instructions: 2_000_000,
             events: 20_000,
             unroll: 200,
+            alike: u32::MAX,
+            awaits: true,
         }
     }
 }
@@ -179,6 +186,8 @@ pub struct Machine<'p> {
     pub exited: bool,
     /// A program's main() has returned, which ends the others wherever they are.
     pub returned: bool,
+    /// What of a program has run, and where bounds have stopped it.
+    pub coverage: crate::coverage::Coverage,
     /// When the execution must end, wherever it is.
     pub patience: crate::patience::Patience,
     start: Vec<(FnId, [i64; 2])>,
@@ -222,6 +231,7 @@ impl<'p> Machine<'p> {
             any_open: false,
             exited: false,
             returned: false,
+            coverage: crate::coverage::Coverage::default(),
             patience: crate::patience::Patience::default(),
             start,
             built: None,
@@ -511,10 +521,7 @@ impl<'p> Machine<'p> {
                 self.end_callback(t);
                 self.threads[t].status = Status::Finished;
             }
-            Pending::Await => {
-                self.threads[t].reads.clear();
-                self.advance(t, false);
-            }
+            Pending::Await => self.advance(t, false),
             Pending::Decide => {
                 self.event.choices = 1;
                 self.may_choose = true;
@@ -534,7 +541,7 @@ impl<'p> Machine<'p> {
                 self.finish(t);
                 return;
             };
-            let (code, regs, slots) = (frame.code.clone(), frame.regs as usize, frame.slots as usize);
+            let (code, id, regs, slots) = (frame.code.clone(), frame.id, frame.regs as usize, frame.slots as usize);
             let mut pc = frame.pc as usize;
             // Within one frame, until a call or a return.
             loop {
@@ -568,6 +575,9 @@ impl<'p> Machine<'p> {
                             continue;
                         }
                         Lazily::Jump(to) => {
+                            if self.link.plain {
+                                self.coverage.ran(id, pc);
+                            }
                             pc = to;
                             continue;
                         }
@@ -615,6 +625,9 @@ impl<'p> Machine<'p> {
                         if !self.memory_ins(t, ins, regs, &mut granted) {
                             return;
                         }
+                        if self.link.plain {
+                            self.coverage.ran(id, pc);
+                        }
                     }
                     Ins::Declare { slot } => {
                         let addr = self.threads[t].slots[slots + slot as usize];
@@ -622,6 +635,9 @@ impl<'p> Machine<'p> {
                         if let Ok(at) = self.link.mem.check(addr, size)
                             && code.slots.get(slot as usize).is_some_and(|s| s.fixed == 0)
                         {
+                            if self.concurrent() {
+                                self.changes(t, at, addr, size);
+                            }
                             self.link.mem.fill(at, size, POISON);
                             if self.spend(t, u64::from(size) / 16) {
                                 self.save(t, pc);
@@ -646,6 +662,9 @@ impl<'p> Machine<'p> {
                         continue;
                     }
                     Ins::Branch { c, then, els } => {
+                        if self.link.plain {
+                            self.coverage.ran(id, pc);
+                        }
                         let to = if r!(c) != 0 { then } else { els } as usize;
                         if to <= pc && !self.loop_again(t, pc, to) {
                             return;
@@ -654,6 +673,9 @@ impl<'p> Machine<'p> {
                         continue;
                     }
                     Ins::Switch { v, table } => {
+                        if self.link.plain {
+                            self.coverage.ran(id, pc);
+                        }
                         let v = r!(v);
                         let (cases, default) = &code.switches[table as usize];
                         pc = cases.iter().find(|c| (c.0..=c.1).contains(&v)).map_or(*default, |c| c.2) as usize;
@@ -664,6 +686,9 @@ impl<'p> Machine<'p> {
                         let site = &code.sites[site as usize];
                         match self.call(t, site, regs, &mut granted) {
                             Flow::Next(v) => {
+                                if self.link.plain {
+                                    self.coverage.ran(id, pc);
+                                }
                                 if let Some(d) = site.dst
                                     && site.dst_size == 0
                                 {
@@ -678,6 +703,9 @@ impl<'p> Machine<'p> {
                                 }
                             }
                             Flow::Called => {
+                                if self.link.plain {
+                                    self.coverage.ran(id, pc);
+                                }
                                 if !self.threads[t].active() {
                                     return;
                                 }

@@ -192,9 +192,19 @@ pub struct Memory {
     /// There was no room for some global.
     pub lacks: bool,
     pub learned: Learned,
+    /// Who has used what in any execution, by address of the granule, and who has freed which object: what a search learns by that gives up
+    /// executions where they meet others.
+    pub ever: Option<Box<Ever>>,
     /// Set while several threads run.
     pub concurrent: bool,
     pub exhausted: bool,
+}
+
+/// See [`Memory::ever`].
+#[derive(Default)]
+pub struct Ever {
+    used: FxHashMap<u64, Touch>,
+    freed: FxHashMap<u64, Touch>,
 }
 
 /// A global's contents at the start.
@@ -218,6 +228,18 @@ pub struct MemoryCopy {
 }
 
 impl Memory {
+    /// All that tells the contents from others: objects that live with their bytes, and which do not live any more.
+    pub fn contents(&self, mut word: impl FnMut(u64)) {
+        for object in self.spaces.iter().flatten().filter(|object| object.kind != Kind::None) {
+            word(object.addr ^ (object.state as u64) << 56);
+            if object.state == State::Live {
+                let start = object.start as usize;
+                let bytes = self.bytes.get(start..start + (object.size as usize).next_multiple_of(8)).unwrap_or(&[]);
+                bytes.chunks_exact(8).for_each(|chunk| word(chunk.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))));
+            }
+        }
+    }
+
     /// Bytes of a copy.
     pub fn copy_size(&self) -> usize {
         let objects: usize = self.spaces.iter().map(Vec::len).sum();
@@ -500,9 +522,28 @@ impl Memory {
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
         for granule in lo..=hi {
             let Some(cell) = self.touched.get_mut(object.start as usize / 8 + granule as usize) else { return };
-            if cell.add(thread, write) {
+            let before = *cell;
+            let shared = cell.add(thread, write);
+            let changed = *cell != before;
+            if shared {
                 self.learn(object, granule);
             }
+            if changed && self.ever.is_some() {
+                self.touched_ever(object, granule, thread, write);
+            }
+        }
+    }
+
+    #[cold]
+    fn touched_ever(&mut self, object: Object, granule: u32, thread: u8, write: bool) {
+        let Some(ever) = &mut self.ever else { return };
+        let shared = ever.used.entry(object.addr + u64::from(granule) * 8).or_default().add(thread, write);
+        let freed = ever.freed.get(&object.addr).is_some_and(|freed| freed.by_others(thread));
+        if shared {
+            self.learn(object, granule);
+        }
+        if freed {
+            self.learn_free(object.addr);
         }
     }
 
@@ -533,7 +574,13 @@ impl Memory {
     fn note_free(&mut self, object: Object, thread: u8) {
         let (start, count) = (object.start as usize / 8, object.size as usize / 8 + 1);
         let others = self.touched.iter().skip(start).take(count).any(|cell| cell.by_others(thread));
-        if others {
+        let mut ever = false;
+        if let Some(known) = &mut self.ever {
+            known.freed.entry(object.addr).or_default().add(thread, true);
+            let granules = (0..u64::from(object.size.div_ceil(8))).map(|n| object.addr + n * 8);
+            ever = granules.take(TOLD_APART).any(|granule| known.used.get(&granule).is_some_and(|cell| cell.by_others(thread)));
+        }
+        if others || ever {
             self.learn_free(object.addr);
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn open_locals(code: &Code, locals: Reg, assigned: impl Iterator<Item
     (0..locals).filter(|r| has(&open, *r)).collect()
 }
 
-fn has(set: &[u64], r: Reg) -> bool {
+pub(crate) fn has(set: &[u64], r: Reg) -> bool {
     set.get(usize::from(r) / 64).is_some_and(|word| word >> (r % 64) & 1 != 0)
 }
 
@@ -69,14 +69,14 @@ fn remove(set: &mut [u64], r: Reg) {
     }
 }
 
-fn written(code: &Code, ins: Ins) -> Option<Reg> {
+pub(crate) fn written(code: &Code, ins: Ins) -> Option<Reg> {
     match ins {
         Ins::Call { site } => code.sites.get(site as usize).filter(|s| s.dst_size == 0).and_then(|s| s.dst),
         _ => ins.target(),
     }
 }
 
-fn reads(code: &Code, ins: Ins, mut read: impl FnMut(Reg)) {
+pub(crate) fn reads(code: &Code, ins: Ins, mut read: impl FnMut(Reg)) {
     ins.operands().into_iter().flatten().for_each(&mut read);
     if let Ins::Call { site } = ins
         && let Some(site) = code.sites.get(site as usize)

@@ -5,13 +5,13 @@
 //! not found to be shared.
 
 use crate::clocks::join;
-use crate::code::{Code, Ins, Target};
-use crate::event::{Access, Event, Mode};
+use crate::code::{CallSite, Code, Ins, Target};
+use crate::event::{Access, Event, Location, Mode};
 use crate::fault::{Fault, FaultKind};
 use crate::link::FnKind;
 use crate::machine::Machine;
 use crate::memory::Site;
-use crate::primitives::Prim;
+use crate::primitives::{Prim, has_own_state};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
@@ -195,12 +195,29 @@ impl Machine<'_> {
         let granule = addr & !7;
         let (lo, hi) = ((addr - granule) as u8, (addr - granule) as u8 + size as u8);
         let now = Use { thread: t as u8, time: 0, lo, hi, write, site };
+        let detail = format!("plain {} that nothing orders with another thread's access", if write { "write" } else { "read" });
+        self.judge(t, (addr, granule), now, detail);
+    }
+
+    /// Judges the call of a function that keeps a state of its own for all threads.
+    pub(crate) fn judge_state(&mut self, t: usize, site: &CallSite) {
+        let name = site.name.as_str();
+        if self.races.is_none() || !self.link.plain || !self.concurrent() || !has_own_state(name) {
+            return;
+        }
+        let now = Use { thread: t as u8, time: 0, lo: 0, hi: 8, write: true, site: self.site(t) };
+        let detail = format!("{name}() keeps a state that all threads share, and nothing orders the call with another thread's");
+        self.judge(t, (0, Location::named(site.name.index() as u32).0), now, detail);
+    }
+
+    fn judge(&mut self, t: usize, (addr, granule): (u64, u64), now: Use, detail: String) {
+        let site = now.site;
         let Some(other) = self.races.as_mut().and_then(|r| r.plain(t, granule, now)) else { return };
         let held = self.held_locks(t);
         self.faults.push(Fault {
             kind: FaultKind::DataRace,
             site,
-            detail: format!("plain {} that nothing orders with another thread's access", if write { "write" } else { "read" }),
+            detail,
             other: Some(other),
             allocated: None,
             freed: None,

@@ -6,9 +6,9 @@ use crate::machine::{Machine, MemoryModel, Preemption};
 use crate::memory::GuessId;
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
-use crate::thread::{Pending, Status};
+use crate::thread::{Pending, Status, Thread};
 use cuthere_base::Symbol;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub enum StrategyKind {
     #[default]
     Dpor,
+    /// Each state of a program once, alone.
+    States,
     Pct,
     Random,
     /// All schedules without reduction: what the others are checked against.
@@ -34,6 +36,8 @@ pub struct Options {
     pub bound_counts: bool,
     pub interrupts: u32,
     pub unroll: u32,
+    /// How many threads of a program that begin with the same function run; more are created, and wait for ever.
+    pub alike: u32,
     pub time: Duration,
     pub executions: u64,
     pub races: bool,
@@ -58,6 +62,7 @@ impl Default for Options {
             bound_counts: false,
             interrupts: 2,
             unroll: 20,
+            alike: u32::MAX,
             time: Duration::from_secs(20),
             executions: 10_000_000,
             races: false,
@@ -163,6 +168,8 @@ pub struct Outcome {
     pub complete: bool,
     /// Limits that were in the way, by name.
     pub bounds: BTreeSet<String>,
+    /// Different states, where the search was one for states; 0: it was one for executions.
+    pub states: usize,
     /// Operations done in all.
     pub events: u64,
     pub unknown_calls: Vec<String>,
@@ -171,9 +178,13 @@ pub struct Outcome {
     pub guesses: Vec<String>,
     /// Threads that did not run to their end in any execution.
     pub unfinished: Vec<String>,
+    /// Code of a program that the bounds kept from running.
+    pub unreached: Vec<Place>,
     pub seconds: f64,
     /// Rounds of loops up to which was looked.
     pub unroll: u32,
+    /// Threads of one function up to which was looked; 0: any number.
+    pub alike: u32,
     /// It is an ordinary program, whose threads have no CPUs.
     pub plain: bool,
     /// What to write to know more.
@@ -220,6 +231,8 @@ pub(crate) struct Run<'p> {
     pub(crate) steps: Vec<(u8, u32, Option<u16>)>,
     /// Which threads have been seen, and whether one has run to its end.
     ended: FxHashMap<(Symbol, u32), bool>,
+    /// Those that a bound of a program has stopped in some execution.
+    stopped: FxHashSet<(Symbol, u32)>,
     /// A fault while the scenario's own start state was built.
     unbuilt: bool,
     /// The scenario starts something.
@@ -236,6 +249,8 @@ pub(crate) struct Run<'p> {
 
 /// Bounds of a scenario within which there is no fault, rather than that nothing is known.
 const DECLARED: [&str; 2] = ["interrupts", "unroll"];
+/// The same of a program, if all that they kept from running has run.
+const DECLARED_OF_PROGRAMS: [&str; 2] = ["threads", "unroll"];
 
 /// Turns that are done in any case after the first fault, for others.
 const MORE: u64 = 20;
@@ -266,6 +281,7 @@ impl<'p> Run<'p> {
             machine,
             steps: Vec::new(),
             ended: FxHashMap::default(),
+            stopped: FxHashSet::default(),
             unbuilt: false,
             starts: false,
             first_fault: None,
@@ -286,6 +302,9 @@ impl<'p> Run<'p> {
         self.machine.patience.until(Some(deadline));
         while outcome.events < until {
             let complete = self.execution(strategy, &mut blocked, options.anew, outcome);
+            if strategy.is_lost() {
+                return Turn::Limited;
+            }
             if self.machine.patience.is_over() {
                 // What it came to so far is a part of an execution, and stands for nothing.
                 self.machine.bounds.retain(|bound| *bound == "memory");
@@ -312,6 +331,8 @@ impl<'p> Run<'p> {
                 self.machine.forget();
                 self.prefixes.clear();
                 self.machine.bounds.clear();
+                self.machine.coverage = crate::coverage::Coverage::default();
+                self.stopped.clear();
                 self.deciders.clear();
                 if options.memory != MemoryModel::Sc {
                     // Which stores are buffered has changed, and with it what a schedule means.
@@ -381,12 +402,21 @@ impl<'p> Run<'p> {
                 self.prefixes.remember(m, self.steps.len());
             }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
-            let view = View { enabled, allowed, threads: &m.threads };
-            let Some((t, choice)) = strategy.pick(&view) else { return false };
+            let wanted = strategy.wants_state();
+            let state = if wanted { m.state() } else { None };
+            let view = View { enabled, allowed, threads: &m.threads, state };
+            let Some((t, choice)) = strategy.pick(&view) else {
+                if wanted {
+                    // In a state that was seen, what can go on may do so for ever.
+                    let going = m.threads.iter().enumerate().filter(|(t, _)| enabled & 1 << t != 0);
+                    self.stopped.extend(going.map(|(t, thread)| (thread.name, t as u32)));
+                }
+                return false;
+            };
             self.step(t, choice);
             outcome.events += 1;
             let event = std::mem::take(&mut self.machine.event);
-            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads };
+            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads, state: None };
             strategy.executed(&event, &view);
             self.machine.event = event;
             self.machine.refresh();
@@ -395,7 +425,16 @@ impl<'p> Run<'p> {
         let m = &mut self.machine;
         // Who waits for a thread that an assumption stopped, the assumption stopped as well.
         let assumed = m.link.plain && m.threads.iter().any(|thread| thread.assumed);
+        let cut = |thread: &Thread| thread.status == Status::Cut && !thread.assumed;
+        let bounded = m.link.plain && (m.world.idlers > 0 || m.threads.iter().any(cut));
+        let over = m.returned || m.exited || assumed;
         for (n, thread) in m.threads.iter().enumerate() {
+            if bounded && (cut(thread) || thread.alive() && !over) {
+                self.stopped.insert((thread.name, n as u32));
+                for frame in &thread.frames {
+                    m.coverage.stop(frame.id, frame.pc);
+                }
+            }
             if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
                 blocked.push((n, thread.footprint.clone()));
             }
@@ -436,8 +475,14 @@ impl<'p> Run<'p> {
         // The end of main() ends threads that wait for a lock of its, too.
         let kept = m.returned && m.world.locks.values().any(|lock| lock.owner == Some(0));
         let stuck = if no_deadlock || kept { Vec::new() } else { stuck };
-        let clean = m.faults.iter().all(|f| f.kind == FaultKind::DataRace) && m.threads.iter().all(|t| t.status != Status::Cut);
-        if !clean {
+        if m.faults.iter().any(|f| f.kind != FaultKind::DataRace) {
+            return;
+        }
+        // Those that a bound has stopped could go on, and let the others; not those that wait for each other.
+        if m.world.idlers > 0 || m.threads.iter().any(|t| t.status == Status::Cut) {
+            if !stuck.is_empty() && m.link.plain {
+                self.circle(&stuck);
+            }
             return;
         }
         // Told of one that waits for a lock, rather than of one that waits for that thread.
@@ -464,6 +509,31 @@ impl<'p> Run<'p> {
             m.threads[0].status = Status::Ready;
             m.push_frame(0, id, &[arg], None, 0);
             m.advance(0, false);
+        }
+    }
+
+    /// A circle of threads each of which waits for a lock that the next one holds.
+    fn circle(&mut self, stuck: &[usize]) {
+        let m = &mut self.machine;
+        let waits: Vec<_> = stuck.iter().map(|&t| (t, m.waits(t))).collect();
+        let next = |t: usize| waits.iter().find(|w| w.0 == t).and_then(|w| w.1.holder).map(|site| usize::from(site.thread));
+        for &start in stuck {
+            let mut circle = vec![start];
+            while let Some(after) = circle.last().and_then(|&t| next(t)).filter(|after| !circle.contains(after)) {
+                circle.push(after);
+            }
+            if circle.last().and_then(|&t| next(t)) == Some(start) {
+                let waits: Vec<_> = waits.into_iter().filter(|w| circle.contains(&w.0)).map(|w| w.1).collect();
+                let detail = match waits.len() {
+                    1 => "waits for what nobody will do".to_owned(),
+                    n => format!("{n} threads wait for each other"),
+                };
+                m.fault(start, FaultKind::Deadlock, 0, detail);
+                if let Some(fault) = m.faults.last_mut() {
+                    fault.waits = waits;
+                }
+                return;
+            }
         }
     }
 
@@ -570,8 +640,17 @@ impl<'p> Run<'p> {
         unknown.sort();
         outcome.unknown_calls = unknown;
         outcome.unsupported.extend(m.unsupported.iter().cloned());
-        outcome.unfinished = self.ended.iter().filter(|(_, ended)| !**ended).map(|((name, _), _)| name.as_str().to_owned()).collect();
+        let open = self.ended.iter().filter(|(which, ended)| !**ended && !self.stopped.contains(which));
+        outcome.unfinished = open.map(|((name, _), _)| name.as_str().to_owned()).collect();
         outcome.unfinished.sort();
+        let deepened = DECLARED_OF_PROGRAMS.iter().any(|bound| outcome.bounds.contains(*bound));
+        let missing = if deepened { m.coverage.missing(&m.link) } else { BTreeSet::new() };
+        for (id, pc) in missing {
+            let place = crate::told::place_of(m, crate::memory::Site { function: id.0, pc: pc as u32, ..crate::memory::Site::default() });
+            if outcome.unreached.last() != Some(&place) {
+                outcome.unreached.push(place);
+            }
+        }
         if !m.link.plain {
             if self.unbuilt
                 && let Some(fault) = outcome.faults.first()
@@ -585,7 +664,7 @@ impl<'p> Run<'p> {
                 outcome.unsupported.push("the scenario starts no thread: cuthere_task(cpu, function, argument) does".to_owned());
             }
         }
-        let sampled = options.strategy != StrategyKind::Dpor;
+        let sampled = !matches!(options.strategy, StrategyKind::Dpor | StrategyKind::States);
         if m.link.plain && !outcome.complete && !options.bound_counts && !sampled && outcome.faults.is_empty() && options.replay.is_none() {
             outcome.bounds.insert("preemptions".to_owned());
         }
@@ -599,7 +678,8 @@ impl<'p> Run<'p> {
         outcome.kind = if certain && !guessed {
             OutcomeKind::Fault
         } else if options.replay.is_none()
-            && outcome.bounds.iter().all(|bound| !m.link.plain && DECLARED.contains(&bound.as_str()))
+            && outcome.bounds.iter().all(|bound| (if m.link.plain { DECLARED_OF_PROGRAMS } else { DECLARED }).contains(&bound.as_str()))
+            && outcome.unreached.is_empty()
             && outcome.unknown_calls.is_empty()
             && outcome.unsupported.is_empty()
             && outcome.faults.is_empty()

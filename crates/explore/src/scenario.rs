@@ -4,6 +4,7 @@ use cuthere_base::{FileId, Source, Symbol};
 use cuthere_cfront::shapes::{KnownType, Shape, Shapes};
 use cuthere_kernel::Model;
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use crate::primitives::Prim;
 use crate::written_out;
@@ -39,6 +40,7 @@ const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/cuthere.h", HEADER),
     ("include/errno.h", include_str!("../include/errno.h")),
     ("include/float.h", include_str!("../include/float.h")),
+    ("include/genmc.h", include_str!("../include/genmc.h")),
     ("include/inttypes.h", include_str!("../include/stdint.h")),
     ("include/limits.h", include_str!("../include/limits.h")),
     ("include/math.h", include_str!("../include/math.h")),
@@ -57,6 +59,9 @@ const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/unistd.h", include_str!("../include/stddef.h")),
 ];
 
+/// The header of the macros that a program is to be read with.
+const DEFINES: &str = "cuthere-defines.h";
+
 /// A tree with a scenario laid over it.
 pub struct WithScenario<'s> {
     base: Option<&'s dyn Source>,
@@ -71,11 +76,17 @@ impl<'s> WithScenario<'s> {
     /// `base` is the tree; a plain program needs none. `path` names the scenario in messages.
     pub fn new(base: Option<&'s dyn Source>, path: &str, text: &str) -> WithScenario<'s> {
         // In the root of the tree, so that `#include "net/core/x.c"` means that file.
-        WithScenario::beside(base, path.rsplit('/').next().unwrap_or(path), text, &[])
+        WithScenario::beside(base, path.rsplit('/').next().unwrap_or(path), text, &[], &[])
     }
 
-    /// A plain program with files that it includes: `path` and their paths start from one folder.
-    pub fn beside(base: Option<&'s dyn Source>, path: &str, text: &str, others: &[(String, Vec<u8>)]) -> WithScenario<'s> {
+    /// A plain program with files that it includes, and macros that it is to be read with: `path` and the files' paths start from one folder.
+    pub fn beside(
+        base: Option<&'s dyn Source>,
+        path: &str,
+        text: &str,
+        others: &[(String, Vec<u8>)],
+        defines: &[(String, String)],
+    ) -> WithScenario<'s> {
         let plain = is_plain(text);
         let base = base.filter(|_| !plain);
         let name = path.to_owned();
@@ -84,6 +95,11 @@ impl<'s> WithScenario<'s> {
         let mut whole = text.to_owned();
         if plain {
             whole.push_str("\n#include <builtins.h>\n");
+            if !defines.is_empty() {
+                let _ = writeln!(whole, "#include <{DEFINES}>");
+                let lines = defines.iter().map(|(name, value)| format!("#define {name} {value}\n")).collect::<String>();
+                added.push((format!("include/{DEFINES}"), lines.into_bytes()));
+            }
         }
         if let Some(base) = base {
             declare_macro_variables(base, text, &mut whole);
@@ -106,8 +122,23 @@ impl<'s> WithScenario<'s> {
 
 /// What a line includes by `"name"`.
 pub fn included(line: &str) -> Option<&str> {
+    inclusion(line)?.strip_prefix('"')?.split('"').next()
+}
+
+/// What a line includes by `<name>`, if no header of the explorer's own stands for it.
+pub fn included_from_folders(line: &str) -> Option<&str> {
+    let name = inclusion(line)?.strip_prefix('<')?.split('>').next()?;
+    (!is_provided(name)).then_some(name)
+}
+
+/// Whether a program that includes this name finds a header of the explorer's own.
+pub fn is_provided(name: &str) -> bool {
+    PLAIN_HEADERS.iter().any(|(path, _)| path.strip_prefix("include/") == Some(name))
+}
+
+fn inclusion(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?;
-    rest.trim_start().strip_prefix('"')?.split('"').next()
+    Some(rest.trim_start())
 }
 
 /// Repeats, behind the scenario's own text, the variables that the source files it includes define through macros

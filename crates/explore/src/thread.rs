@@ -6,6 +6,9 @@ use crate::memory::{GuessId, Site};
 use cuthere_kernel::LockKind;
 use std::rc::Rc;
 
+/// How much a thread may read in a round of a loop that is then taken to wait.
+const READS_MAX: usize = 64;
+
 /// Where a thread runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Level {
@@ -74,6 +77,8 @@ pub struct Loop {
     pub steps: u32,
     pub effects: u32,
     pub state: u64,
+    /// How much the thread had read since its last effect.
+    pub reads: u32,
 }
 
 /// A lock that a thread holds.
@@ -156,10 +161,16 @@ pub struct Thread {
     pub carried_guess: GuessId,
     /// Scheduling points passed.
     pub steps: u32,
-    /// Operations done that were not reads.
+    /// Operations done that were not reads, or changed what is the thread's own.
     pub effects: u32,
-    /// What it has read since the last backward jump: granule and value.
+    /// What it has read since its last effect: granule and value.
     pub reads: Vec<(u64, u64)>,
+    /// Its effects when it began to note them.
+    pub reads_since: u32,
+    /// Those that a loop waits for begin here.
+    pub awaits: u32,
+    /// Granules of its own that it has written since the last backward jump, with what was there before.
+    pub own: Vec<(u64, u64)>,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
 }
@@ -207,7 +218,24 @@ impl Thread {
             steps: 0,
             effects: 0,
             reads: Vec::new(),
+            reads_since: 0,
+            awaits: 0,
+            own: Vec::new(),
             lazies: Vec::new(),
+        }
+    }
+
+    /// Notes that it has read a granule: what a loop that changes nothing waits for.
+    pub fn has_read(&mut self, granule: u64, value: u64) {
+        if self.reads_since != self.effects {
+            self.reads.clear();
+            self.reads_since = self.effects;
+        }
+        if self.reads.len() < READS_MAX {
+            self.reads.push((granule, value));
+        } else {
+            // What waits must wait for all of it.
+            self.effects += 1;
         }
     }
 

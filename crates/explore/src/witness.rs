@@ -42,6 +42,12 @@ fn bounds_text(outcome: &Outcome, options: &Options) -> String {
         options.interrupts,
         if outcome.unroll > 0 { outcome.unroll } else { options.unroll }
     );
+    if outcome.states > 0 {
+        text = format!("{} states; {text}", outcome.states);
+    }
+    if outcome.alike > 0 {
+        let _ = write!(text, ", threads of one function {}", outcome.alike);
+    }
     text += match options.memory {
         MemoryModel::Sc => "",
         MemoryModel::Tso => ", store buffers",

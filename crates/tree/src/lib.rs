@@ -6,6 +6,7 @@
 //! regular file.
 
 pub mod apply;
+mod beside;
 #[cfg(feature = "git")]
 pub mod commits;
 pub mod diff;
@@ -21,6 +22,7 @@ mod target;
 mod tree;
 
 pub use apply::{ApplyOptions, FailReason, HunkOutcome, HunkResult, Nearest};
+pub use beside::{Gathered, Included, gather};
 pub use error::TreeError;
 pub use input::{read_input, read_small};
 pub use overlay::{FileOutcome, PatchOutcome, PatchText};

@@ -2,6 +2,10 @@
 
 use super::*;
 
+/// Writes of a thread's own that are followed, to find that a round of a loop has changed nothing.
+const OWN_MAX: usize = 16;
+const OWN_BYTES: u32 = 64;
+
 impl Machine<'_> {
     pub(crate) fn bad(&mut self, t: usize, bad: Bad, addr: u64, write: bool) {
         if self.link.mem.exhausted || self.link.mem.lacks && bad == Bad::Wild {
@@ -109,11 +113,11 @@ impl Machine<'_> {
         match checked {
             Ok(at) => {
                 if write {
-                    self.threads[t].effects += 1;
-                } else if self.threads[t].reads.len() < 64 {
+                    self.changes(t, at, addr, size);
+                } else {
                     let granule = addr & !7;
                     if let Some(value) = self.link.mem.peek(granule) {
-                        self.threads[t].reads.push((granule, value));
+                        self.threads[t].has_read(granule, value);
                     }
                 }
                 self.link.mem.touch(at, size, t as u8, write);
@@ -131,6 +135,12 @@ impl Machine<'_> {
                 Access_::Dead
             }
         }
+    }
+
+    /// Whether an address lies in a variable on another thread's stack.
+    fn others_variable(&self, t: usize, addr: u64) -> bool {
+        let object = self.link.mem.known(addr);
+        object.is_some_and(|object| object.kind == Kind::Stack && usize::from(object.alloc.thread) != t)
     }
 
     pub(crate) fn note(&mut self, t: usize, addr: u64, write: bool) {
@@ -168,17 +178,20 @@ impl Machine<'_> {
             return true;
         }
         let limit = self.options.unroll;
+        self.settle_own(t);
         let (steps, effects) = (self.threads[t].steps, self.threads[t].effects);
         let Some(frame) = self.threads[t].frames.last() else { return true };
         let state =
             self.threads[t].regs[frame.regs as usize..].iter().fold(0u64, |h, r| (h.rotate_left(5) ^ *r as u64).wrapping_mul(0x9e37_79b9));
+        let reads = if self.threads[t].reads_since == effects { self.threads[t].reads.len() as u32 } else { 0 };
         let Some(frame) = self.threads[t].frames.last_mut() else { return true };
-        let now = Loop { pc: pc as u32, count: 0, steps, effects, state };
-        let mut idle = false;
+        let now = Loop { pc: pc as u32, count: 0, steps, effects, state, reads };
+        let (mut idle, mut since) = (false, 0);
         let count = match frame.loops.iter_mut().find(|l| l.pc == pc as u32) {
             Some(entry) => {
                 let moved = entry.steps != steps;
                 idle = entry.effects == effects && entry.state == state;
+                since = entry.reads;
                 *entry = Loop { count: entry.count + u32::from(moved), ..now };
                 entry.count
             }
@@ -193,24 +206,59 @@ impl Machine<'_> {
             self.cut(t);
             return false;
         }
-        if idle && self.stop_at.is_none() && !self.threads[t].reads.is_empty() {
+        if idle && self.options.awaits && self.stop_at.is_none() && since < reads {
             self.save(t, to);
-            self.threads[t].footprint.clear();
-            for n in 0..self.threads[t].reads.len() {
-                let at = Location::granule(self.threads[t].reads[n].0);
-                self.threads[t].footprint.push(Access::new(at, Mode::Read));
+            let thread = &mut self.threads[t];
+            thread.awaits = since;
+            thread.footprint.clear();
+            for (granule, _) in &thread.reads[since as usize..] {
+                let access = Access::new(Location::granule(*granule), Mode::Read);
+                if !thread.footprint.contains(&access) {
+                    thread.footprint.push(access);
+                }
             }
             self.add_cpu(t, false);
             self.threads[t].pending = Pending::Await;
             return false;
         }
-        self.threads[t].reads.clear();
         true
+    }
+
+    /// A thread writes here: others may notice, or it is its own.
+    pub(crate) fn changes(&mut self, t: usize, at: Ref, addr: u64, size: u32) {
+        if size > OWN_BYTES || self.link.mem.visibility(at, size).shared {
+            self.threads[t].effects += 1;
+            return;
+        }
+        for granule in (addr & !7..addr.saturating_add(u64::from(size))).step_by(8) {
+            let own = &self.threads[t].own;
+            if own.iter().any(|o| o.0 == granule) {
+                continue;
+            }
+            if own.len() >= OWN_MAX {
+                self.threads[t].own.clear();
+                self.threads[t].effects += 1;
+                return;
+            }
+            if let Some(before) = self.link.mem.peek(granule) {
+                self.threads[t].own.push((granule, before));
+            }
+        }
+    }
+
+    /// At the end of a round: whether what the thread has written of its own is again what it was.
+    fn settle_own(&mut self, t: usize) {
+        let mut own = std::mem::take(&mut self.threads[t].own);
+        let changed = own.iter().any(|&(granule, before)| self.link.mem.peek(granule).is_some_and(|now| now != before));
+        self.threads[t].effects += u32::from(changed);
+        own.clear();
+        self.threads[t].own = own;
     }
 
     /// Whether something that an idle loop reads has changed.
     pub(crate) fn changed(&self, t: usize) -> bool {
-        self.threads[t].reads.iter().any(|&(at, was)| self.link.mem.peek(at) != Some(was))
+        let thread = &self.threads[t];
+        thread.reads.iter().skip(thread.awaits as usize).any(|&(at, was)| self.link.mem.peek(at) != Some(was))
     }
 
     pub(super) fn memory_ins(&mut self, t: usize, ins: Ins, regs: usize, granted: &mut bool) -> bool {
@@ -245,6 +293,10 @@ impl Machine<'_> {
                 } else if let Some(cell) = self.link.mem.open_in(addr, u64::from(ty.size)) {
                     v = cell.value;
                 } else if v as u8 == POISON && self.link.plain && self.link.mem.unwritten(at, ty.size) {
+                    if self.others_variable(t, addr) {
+                        self.fault(t, FaultKind::UninitialisedRead, addr, "read of another thread's variable, which nobody has written");
+                        return false;
+                    }
                     // It could be any value.
                     if ty.size >= 4 && addr.is_multiple_of(u64::from(ty.size)) {
                         v = self.anything(t, ty, crate::primitives::Any::Typed);

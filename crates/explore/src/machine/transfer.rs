@@ -98,7 +98,7 @@ impl Machine<'_> {
                 return false;
             }
             self.threads[t].ops += u64::from(steps);
-            self.threads[t].effects += 1;
+            self.changes(t, d, to, size);
             if let Some((from, s)) = source {
                 self.link.mem.touch(s, size, t as u8, false);
                 if self.record.is_some() {

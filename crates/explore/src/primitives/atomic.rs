@@ -277,10 +277,20 @@ impl Machine<'_> {
         // A loop around what changed nothing may wait for a change: a lock's word is exchanged until it was free.
         let unchanged = !write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before;
         match before {
-            Some(value) if unchanged && self.threads[t].reads.len() < 64 => self.threads[t].reads.push((addr & !7, value)),
+            Some(value) if unchanged => self.threads[t].has_read(addr & !7, value),
             _ => self.threads[t].effects += u32::from(write),
         }
         flow
+    }
+
+    /// An exchange that failed says what was there.
+    fn write_expected(&mut self, t: usize, to: u64, ty: IntTy, old: i64) {
+        if let Ok(at) = self.link.mem.check(to, u32::from(ty.size)) {
+            if self.concurrent() {
+                self.changes(t, at, to, u32::from(ty.size));
+            }
+            self.link.mem.write(at, ty, old);
+        }
     }
 
     /// Changes the value at `at`, which is `old`.
@@ -312,7 +322,7 @@ impl Machine<'_> {
                     self.link.mem.write(at, ty, arg(self, 2));
                     Flow::Next(1)
                 } else {
-                    self.write_int(expected_at, ty, old);
+                    self.write_expected(t, expected_at, ty, old);
                     Flow::Next(0)
                 }
             }
@@ -344,7 +354,7 @@ impl Machine<'_> {
                         if old == expected {
                             Some(arg(self, 2))
                         } else {
-                            self.write_int(operand as u64, ty, old);
+                            self.write_expected(t, operand as u64, ty, old);
                             None
                         }
                     }

@@ -118,7 +118,8 @@ impl Machine<'_> {
             | Prim::CondSignal { .. }
             | Prim::AtomicSection(_)
             | Prim::SemInit
-            | Prim::MutexInit => self.pthread_footprint(t, prim, site),
+            | Prim::MutexInit
+            | Prim::MutexDestroy => self.pthread_footprint(t, prim, site),
             _ => Ok(()),
         }
     }

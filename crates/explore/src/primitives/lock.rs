@@ -190,6 +190,9 @@ impl Machine<'_> {
             return true;
         }
         let (key, _) = self.lock_key(t, take.lock, site);
+        if self.link.plain && self.world.locks.get(&key).is_some_and(|l| l.destroyed && l.owner.is_none()) {
+            return true;
+        }
         let of_itself = self.world.locks.get(&key).is_some_and(|l| l.again != Again::Waits && l.owner == Some(t as u8));
         of_itself || self.lock_free(key, take)
     }
@@ -225,6 +228,9 @@ impl Machine<'_> {
                     key,
                     format!("{}() sleeps on PREEMPT_RT, called in atomic context", site.name.as_str()),
                 );
+                return Flow::Dead;
+            }
+            if self.destroyed(t, key, site) {
                 return Flow::Dead;
             }
             let lock = self.world.lock(key);
@@ -273,6 +279,15 @@ impl Machine<'_> {
         }
         self.quiesce(t);
         Flow::Next(result)
+    }
+
+    /// Whether a program takes a lock that it has destroyed, which is a fault.
+    fn destroyed(&mut self, t: usize, key: u64, site: &CallSite) -> bool {
+        let destroyed = self.link.plain && self.world.locks.get(&key).is_some_and(|l| l.destroyed);
+        if destroyed {
+            self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that was destroyed", site.name.as_str()));
+        }
+        destroyed
     }
 
     fn rt_atomic(&self, t: usize) -> bool {

@@ -22,6 +22,7 @@ mod wait;
 
 pub use atomic::AtomicOp;
 pub use lock::LockOp;
+pub use names::has_own_state;
 
 use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
@@ -185,6 +186,9 @@ pub enum Prim {
     PthreadCreate,
     PthreadJoin,
     MutexInit,
+    MutexDestroy,
+    /// A header has found that what it was called with cannot be used.
+    Misused,
     /// The attributes `*a0` say kind `a1`, or the usual one.
     MutexKind,
     /// Gives a lock that was taken in either way.

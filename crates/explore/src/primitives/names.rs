@@ -72,6 +72,8 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "pthread_rwlock_tryrdlock", lock(LockKind::RwSem, LockMode::Shared, true, Success::Zero));
     add(&mut t, "pthread_rwlock_unlock", Prim::RwUnlock);
     add(&mut t, "pthread_mutex_init pthread_spin_init pthread_rwlock_init", Prim::MutexInit);
+    add(&mut t, "pthread_mutex_destroy pthread_spin_destroy pthread_rwlock_destroy", Prim::MutexDestroy);
+    add(&mut t, "cuthere_misused", Prim::Misused);
     add(&mut t, "pthread_self thrd_current", Prim::ThreadId);
     add(&mut t, "pthread_mutexattr_init pthread_mutexattr_settype", Prim::MutexKind);
     add(&mut t, "pthread_cond_wait", Prim::CondWait { timed: false });
@@ -84,7 +86,7 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "sem_post", counts(false, Success::Always));
     add(
         &mut t,
-        "pthread_mutex_destroy pthread_spin_destroy pthread_rwlock_destroy pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy pthread_detach sem_destroy
+        "pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy pthread_detach sem_destroy
          pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_destroy __ESBMC_yield printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
          perror atomic_signal_fence",
         Prim::Give(0),
@@ -413,6 +415,11 @@ pub fn of_suites(name: &str) -> Option<Prim> {
         "assume_abort_if_not" | "__VERIFIER_assume" | "reach_error" | "__VERIFIER_error" => PLAIN.get(name).copied(),
         _ => None,
     }
+}
+
+/// Functions that POSIX does not ask to be safe in several threads at once, of those that have no body here.
+pub fn has_own_state(name: &str) -> bool {
+    matches!(name, "rand" | "lrand48")
 }
 
 /// Values that the verification suites leave open.

@@ -246,7 +246,10 @@ impl Machine<'_> {
                 Flow::Next(0)
             }
             Prim::Choose => Flow::Next(i64::from(self.choice)),
-            Prim::AnyValue(which) => Flow::Next(self.anything(t, site.dst_ty, which)),
+            Prim::AnyValue(which) => {
+                self.judge_state(t, site);
+                Flow::Next(self.anything(t, site.dst_ty, which))
+            }
             _ => self.pthread_perform(t, prim, site),
         }
     }

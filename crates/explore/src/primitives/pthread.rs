@@ -11,6 +11,8 @@ use cuthere_kernel::{LockKind, LockMode, Success};
 
 /// What Linux says when time is up.
 const ETIMEDOUT: i32 = 110;
+/// The number of the first thread that never runs.
+const IDLER: i64 = 1 << 20;
 /// How a mutex's attributes hold its kind, at their beginning.
 const KIND: IntTy = IntTy { size: 4, signed: true };
 
@@ -48,7 +50,7 @@ impl Machine<'_> {
                 self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Acquire))
             }
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
-            Prim::SemInit | Prim::MutexInit => self.synchronises(t, object, sync(Mode::Write)),
+            Prim::SemInit | Prim::MutexInit | Prim::MutexDestroy => self.synchronises(t, object, sync(Mode::Write)),
             _ => {
                 // The beginning of a section that runs as one; its end is no point of its own.
                 if prim == Prim::AtomicSection(true) {
@@ -74,8 +76,9 @@ impl Machine<'_> {
     pub(super) fn pthread_ready(&self, t: usize, prim: Prim, site: &CallSite) -> bool {
         match prim {
             Prim::PthreadJoin => {
-                let target = self.arg(t, site, 0) as usize;
-                self.threads.get(target).is_none_or(|u| u.ended() && self.drained(target))
+                let target = self.arg(t, site, 0);
+                let idles = (IDLER..IDLER + i64::from(self.world.idlers)).contains(&target);
+                !idles && self.threads.get(target as usize).is_none_or(|u| u.ended() && self.drained(target as usize))
             }
             Prim::CondWait { timed } => {
                 let mutex = self.arg(t, site, 1) as u64;
@@ -96,9 +99,20 @@ impl Machine<'_> {
                     return Flow::Dead;
                 };
                 let name = self.link.functions[id.0 as usize].name;
+                let out = a(self, 0) as u64;
+                let alike = self.threads.iter().filter(|u| u.entry.0 == id).count();
+                if alike >= self.options.alike as usize || self.threads.len() >= crate::machine::THREADS_MAX {
+                    // It comes into being and never gets to run, which no schedule need let it.
+                    self.bounds.insert("threads");
+                    let number = IDLER + i64::from(self.world.idlers);
+                    self.world.idlers += 1;
+                    if out != 0 {
+                        self.write_int(out, IntTy::ULONG, number);
+                    }
+                    return Flow::Next(0);
+                }
                 let cpu = 0;
                 let Some(new) = self.spawn(t, Level::Task, cpu, (id, a(self, 3)), name) else { return Flow::Dead };
-                let out = a(self, 0) as u64;
                 if out != 0 {
                     self.write_int(out, IntTy::ULONG, new as i64);
                 }
@@ -168,6 +182,20 @@ impl Machine<'_> {
                 };
                 self.world.locks.insert(mutex, Lock { again, initial: 1, ..Lock::default() });
                 Flow::Next(0)
+            }
+            Prim::MutexDestroy => {
+                self.world.lock(a(self, 0) as u64).destroyed = true;
+                Flow::Next(0)
+            }
+            Prim::Misused => {
+                let call = self.threads[t].frames.last().map_or("", |frame| frame.code.name.as_str());
+                self.fault(
+                    t,
+                    FaultKind::LockMisuse,
+                    a(self, 0) as u64,
+                    format!("{call}() of a barrier that is destroyed or not initialised"),
+                );
+                Flow::Dead
             }
             Prim::MutexKind => {
                 let (attr, kind) = (a(self, 0) as u64, a(self, 1));

@@ -18,6 +18,8 @@ pub struct Lock {
     pub again: Again,
     /// How often its holder has taken it again.
     pub depth: u32,
+    /// A program has destroyed it.
+    pub destroyed: bool,
 }
 
 /// What taking a mutex again does for the thread that holds it.
@@ -91,6 +93,8 @@ pub struct World {
     pub atomic_section: Option<usize>,
     /// How many sections that run as one its thread is in.
     pub atomic_depth: u32,
+    /// Threads of a program that were created beyond the bound: they never run.
+    pub idlers: u32,
     /// What a semaphore counts that nobody has initialised.
     pub uncounted: i32,
     /// Learned: CPUs with more than one thread, and that grace periods are used. Kept between executions.
@@ -114,6 +118,7 @@ impl World {
         self.weak = Weak::default();
         self.cpus = [None; CPUS as usize];
         (self.atomic_section, self.atomic_depth) = (None, 0);
+        self.idlers = 0;
     }
 
     /// A thread enters or leaves a section that runs as one. Whether that is the outermost.

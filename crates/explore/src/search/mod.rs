@@ -4,11 +4,13 @@ mod dpor;
 mod every;
 mod pct;
 mod random;
+mod states;
 
 pub use dpor::Dpor;
 pub use every::Every;
 pub use pct::Pct;
 pub use random::Random;
+pub use states::States;
 
 use crate::event::{Event, Footprint, ThreadSet};
 use crate::thread::Thread;
@@ -20,6 +22,8 @@ pub struct View<'a> {
     /// Threads that the rules of their CPUs let run.
     pub allowed: ThreadSet,
     pub threads: &'a [Thread],
+    /// What tells this state from others, if the strategy wants to know.
+    pub state: Option<u128>,
 }
 
 /// Which operation comes next, in each execution anew.
@@ -38,6 +42,14 @@ pub trait Strategy {
     fn begin(&mut self, _decisions: usize) {}
     /// Forgets everything: the programs's scheduling points have changed.
     fn restart(&mut self);
+    /// Whether it asks for the number of the state before this decision.
+    fn wants_state(&self) -> bool {
+        false
+    }
+    /// Whether it cannot come to its end.
+    fn is_lost(&self) -> bool {
+        false
+    }
     /// Whether some execution was left out because of a bound.
     fn bounded(&self) -> bool {
         false

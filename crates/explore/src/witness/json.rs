@@ -64,6 +64,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
             "preemptions": if outcome.complete { Value::Null } else { json!(options.preemptions) },
             "interrupts": options.interrupts,
             "unroll": if outcome.unroll > 0 { outcome.unroll } else { options.unroll },
+            "threads": if outcome.alike > 0 { json!(outcome.alike) } else { Value::Null },
             "reached": outcome.bounds,
         },
         "replay": first.map(|f| f.schedule.encode()),
@@ -77,6 +78,7 @@ pub fn json(outcome: &Outcome, options: &Options) -> String {
         "guesses": outcome.guesses,
         "hints": outcome.hints,
         "unfinished": outcome.unfinished,
+        "unreached": outcome.unreached.iter().map(place_json).collect::<Vec<_>>(),
     });
     serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
 }

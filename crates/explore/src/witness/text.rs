@@ -7,6 +7,8 @@ use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Replay};
 use std::fmt::Write;
 
 const WIDTH: usize = 100;
+/// Places that are told of what did not run.
+const UNREACHED: usize = 5;
 /// The same in a mail.
 const MAIL_WIDTH: usize = 74;
 
@@ -38,6 +40,11 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
         if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
             let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
         }
+        if outcome.faults.is_empty() {
+            for place in outcome.unreached.iter().take(UNREACHED) {
+                let _ = writeln!(out, "  the bounds kept from running: {}", at(place));
+            }
+        }
     };
     if let Some(Replay::Diverged(run, why)) = &outcome.replay {
         let _ = writeln!(out, "the replay diverges at run {}: {why}\n", run + 1);
@@ -61,7 +68,9 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
         }
         None if outcome.kind == OutcomeKind::None => {
             let within = if outcome.bounds.is_empty() { "" } else { " within the bounds below" };
-            let _ = writeln!(out, "none{within}: {} executions, every thread ran to its end", outcome.executions);
+            let deepened = outcome.plain && !outcome.bounds.is_empty();
+            let ended = if deepened { "all code ran that they leave over" } else { "every thread ran to its end" };
+            let _ = writeln!(out, "none{within}: {} executions, {ended}", outcome.executions);
         }
         None if !outcome.complete && outcome.bounds.is_empty() && outcome.unsupported.is_empty() && outcome.unknown_calls.is_empty() => {
             let _ = writeln!(

@@ -1,0 +1,97 @@
+//! What tells one state of a program from another, as a number of 128 bits.
+//!
+//! Two states with the same number have the same future, but for one pair in 10^38: same memory, same threads at the same instructions with the same
+//! registers that still matter, same locks and queues. What only counts or records how a state was come to is no part of it. States with
+//! open values have no number.
+
+use super::*;
+use crate::live::Live;
+use crate::primitives::state::Lock;
+
+/// Two running products.
+struct Mix(u64, u64);
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+impl Mix {
+    fn new() -> Mix {
+        Mix(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344)
+    }
+
+    #[inline]
+    fn add(&mut self, word: u64) {
+        self.0 = fold(self.0 ^ word, 0xa076_1d64_78bd_642f) ^ self.1.rotate_left(17);
+        self.1 = fold(self.1 ^ word.rotate_left(32), 0xe703_7ed1_a0b4_28db).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn end(mut self) -> u128 {
+        self.add(0x5851_f42d_4c95_7f2d);
+        u128::from(self.0) << 64 | u128::from(self.1)
+    }
+}
+
+impl Machine<'_> {
+    /// The number of the state that the machine is in; `None`: it has none.
+    pub(crate) fn state(&self) -> Option<u128> {
+        if self.any_open {
+            return None;
+        }
+        let mut mix = Mix::new();
+        self.link.mem.contents(|word| mix.add(word));
+        mix.add(self.threads.len() as u64);
+        for thread in &self.threads {
+            self.thread_state(thread, &mut mix);
+        }
+        let world = &self.world;
+        let mut sum = 0u128;
+        for (&key, lock) in &world.locks {
+            let Lock { owner, readers, taken, initial, again, depth, destroyed } = *lock;
+            let mut own = Mix::new();
+            own.add(key);
+            own.add(owner.map_or(0, |t| u64::from(t) + 1) | u64::from(readers) << 8 | u64::from(depth) << 40);
+            own.add(taken as u32 as u64 | u64::from(initial as u32) << 32);
+            own.add(again as u64 | u64::from(destroyed) << 8);
+            sum = sum.wrapping_add(own.end());
+        }
+        for (&key, queue) in world.queues.iter().filter(|(_, queue)| !queue.is_empty()) {
+            let mut own = Mix::new();
+            own.add(key);
+            queue.iter().for_each(|waiter| own.add(waiter.thread as u64));
+            sum = sum.wrapping_add(own.end());
+        }
+        mix.add(sum as u64);
+        mix.add((sum >> 64) as u64);
+        mix.add(world.atomic_section.map_or(0, |t| t as u64 + 1) | u64::from(world.atomic_depth) << 16 | u64::from(world.idlers) << 40);
+        mix.add(u64::from(self.exited) | u64::from(self.returned) << 1 | u64::from(self.link.mem.concurrent) << 2);
+        Some(mix.end())
+    }
+
+    fn thread_state(&self, thread: &Thread, mix: &mut Mix) {
+        mix.add(thread.status as u64 | (thread.pending as u64) << 8 | u64::from(thread.phase) << 16 | u64::from(thread.sleeping) << 24);
+        mix.add(u64::from(thread.assumed) | u64::from(thread.copied) << 8);
+        if thread.copied > 0 {
+            mix.add(u64::from_le_bytes(thread.carried));
+        }
+        if !thread.alive() {
+            mix.add(thread.result as u64);
+            return;
+        }
+        let mut inner: Option<&Frame> = None;
+        for frame in thread.frames.iter().rev() {
+            let live = frame.code.live.get_or_init(|| Live::of(&frame.code));
+            let awaited = inner.and_then(|inner| inner.dst.filter(|_| inner.dst_size == 0));
+            mix.add(u64::from(frame.id.0) << 32 | u64::from(frame.pc));
+            let regs = thread.regs.get(frame.regs as usize..).unwrap_or(&[]);
+            for (r, v) in regs.iter().enumerate().take(usize::from(frame.code.regs)) {
+                if live.has(frame.pc as usize, r as Reg) && Some(r as Reg) != awaited {
+                    mix.add(*v as u64);
+                }
+            }
+            inner = Some(frame);
+        }
+        thread.slots.iter().for_each(|addr| mix.add(*addr));
+    }
+}

@@ -1,0 +1,175 @@
+//! Programs that have few states and many orders, or no end: loops that go round, threads without number.
+
+mod common;
+
+use common::explore_text;
+use cuthere_explore::{Options, Outcome, OutcomeKind};
+
+const START: &str = "#include <pthread.h>\n#include <assert.h>\n#include <stdatomic.h>\n#include <stdlib.h>\npthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;\n";
+
+fn run_with(text: &str, options: &Options) -> Outcome {
+    explore_text("states.c", &format!("{START}{text}"), options)
+}
+
+fn run(text: &str) -> Outcome {
+    run_with(text, &Options { unroll: 200, ..Options::default() })
+}
+
+/// A `main()` that starts a thread of each function and waits for none.
+fn starts(functions: &[&str]) -> String {
+    let starts: String = functions.iter().map(|f| format!("pthread_create(&i, 0, {f}, 0); ")).collect();
+    format!("int main(void) {{ pthread_t i; {starts}return 0; }}")
+}
+
+#[test]
+fn many_orders_of_few_states_come_to_an_end() {
+    let store = "x = 1; y = 1; x = 2; y = 2;";
+    let load = "x; y; x; y; x; y;";
+    let text = format!(
+        "atomic_int x, y;\nvoid *a(void *u) {{ {store} return 0; }}\nvoid *b(void *u) {{ {load} return 0; }}\n{}",
+        starts(&["a", "a", "b", "b"])
+    );
+    let outcome = run(&text);
+    assert_eq!((outcome.kind, outcome.complete), (OutcomeKind::None, true));
+    assert!(outcome.states > 500, "{}", outcome.states);
+}
+
+#[test]
+fn threads_that_never_end_are_decided_by_their_states() {
+    let serve = |change: &str| {
+        format!(
+            "int x;\nvoid *up(void *u) {{ for (;;) {{ pthread_mutex_lock(&m); if (x < 3) x++; pthread_mutex_unlock(&m); }} }}\n\
+             void *down(void *u) {{ for (;;) {{ pthread_mutex_lock(&m); assert(x >= 0); if (x > 0) {change}; pthread_mutex_unlock(&m); }} }}\n\
+             int main(void) {{ pthread_t i, j; pthread_create(&i, 0, up, 0); pthread_create(&j, 0, down, 0); pthread_join(i, 0); }}"
+        )
+    };
+    let outcome = run(&serve("x--"));
+    assert_eq!((outcome.kind, outcome.complete), (OutcomeKind::None, true), "{:?}", outcome.bounds);
+    assert_eq!(run(&serve("x -= 2")).kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn memory_that_is_shared_only_where_executions_were_given_up_is_found() {
+    // What one thread does before the state where executions meet, and another behind it, makes the memory theirs.
+    let text = "atomic_int f;\nint g;\nvoid *a(void *u) { if (f == 0) g = 1; return 0; }\n\
+                void *b(void *u) { f = 1; if (g == 0) { g = 2; assert(g == 2); } return 0; }\n";
+    let outcome = run(&format!("{text}{}", starts(&["a", "b"])));
+    assert_eq!(outcome.kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn threads_without_number_are_tried_within_a_bound() {
+    let many = |section: &str, after: &str| {
+        format!(
+            "int g;\nvoid *t(void *u) {{ {section} return 0; }}\nint main(void) {{ pthread_t i[50]; for (int n = 0; n < 50; n++) pthread_create(&i[n], 0, t, 0); \
+             pthread_mutex_lock(&m); assert(g == 0); pthread_mutex_unlock(&m); for (int n = 0; n < 50; n++) pthread_join(i[n], 0); {after} return 0; }}"
+        )
+    };
+    let options = Options { unroll: 200, alike: 2, ..Options::default() };
+    let right = "pthread_mutex_lock(&m); g++; g--; pthread_mutex_unlock(&m);";
+    let outcome = run_with(&many(right, ""), &options);
+    assert_eq!(outcome.kind, OutcomeKind::None, "{:?} {:?} {:?}", outcome.bounds, outcome.unreached, outcome.unfinished);
+    assert!(outcome.bounds.contains("threads") && outcome.alike > 1, "{:?}", outcome.bounds);
+    let wrong = "pthread_mutex_lock(&m); g++; pthread_mutex_unlock(&m); pthread_mutex_lock(&m); g--; pthread_mutex_unlock(&m);";
+    assert_eq!(run_with(&many(wrong, ""), &options).kind, OutcomeKind::Fault);
+    // What comes after all of them has not run: that there is no fault in it, nobody knows.
+    let outcome = run_with(&many(right, "assert(g == 1);"), &options);
+    assert_eq!(outcome.kind, OutcomeKind::Unknown);
+    assert!(!outcome.unreached.is_empty());
+}
+
+#[test]
+fn a_circle_of_locks_is_a_deadlock_beside_threads_that_never_run() {
+    let text = "pthread_mutex_t n = PTHREAD_MUTEX_INITIALIZER;\nvoid *a(void *u) { pthread_mutex_lock(&m); pthread_mutex_lock(&n); return 0; }\n\
+                void *b(void *u) { pthread_mutex_lock(&n); pthread_mutex_lock(&m); return 0; }\n\
+                int main(void) { for (int k = 0; k < 10000; k++) { pthread_t i, j; pthread_create(&i, 0, a, 0); pthread_create(&j, 0, b, 0); pthread_join(i, 0); pthread_join(j, 0); } }";
+    let outcome = run_with(text, &Options { alike: 1, unroll: 200, ..Options::default() });
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("deadlock"));
+}
+
+#[test]
+fn a_loop_without_end_is_tried_within_a_bound() {
+    // The count makes each round another state.
+    let counts = |check: &str| {
+        format!(
+            "long n;\nint x;\nvoid *t(void *u) {{ for (;;) {{ pthread_mutex_lock(&m); n++; x = !x; {check} x = !x; pthread_mutex_unlock(&m); }} }}\n\
+             int main(void) {{ pthread_t i; pthread_create(&i, 0, t, 0); pthread_mutex_lock(&m); assert(x == 0); pthread_mutex_unlock(&m); return 0; }}"
+        )
+    };
+    let options = Options { unroll: 200, executions: 300, ..Options::default() };
+    let outcome = run_with(&counts(""), &options);
+    assert_eq!(outcome.kind, OutcomeKind::None, "{:?} {:?} {:?}", outcome.bounds, outcome.unreached, outcome.unfinished);
+    assert!(outcome.bounds.contains("unroll"));
+    assert_eq!(run_with(&counts("if (n == 3) assert(0);"), &options).kind, OutcomeKind::Fault);
+    // Behind a loop that the bound cut, an assertion has not run.
+    let behind = "long n;\nint main(void) { pthread_t i; pthread_create(&i, 0, 0 ? 0 : (void *)abort, 0); while (n < 100000) { pthread_mutex_lock(&m); n++; pthread_mutex_unlock(&m); } assert(n == 7); }";
+    assert_ne!(run_with(behind, &options).kind, OutcomeKind::None);
+}
+
+#[test]
+fn a_loop_waits_for_all_that_it_reads() {
+    // The inner loop ends at its bottom: what it reads in its first round counts as well.
+    let wait = "do { e = 0; do { if (l[e]) break; } while (++e < 2); } while (e == 2);";
+    for n in 0..2 {
+        let text = format!(
+            "atomic_int l[2];\nvoid *t(void *u) {{ int e; {wait} assert(0); return 0; }}\n\
+             int main(void) {{ pthread_t i; pthread_create(&i, 0, t, 0); l[{n}] = 1; pthread_join(i, 0); }}"
+        );
+        assert_eq!(run(&text).kind, OutcomeKind::Fault, "{n}");
+    }
+    // An exchange that fails writes what it has found to a variable of its own, which the next round sets again.
+    let lock = "e = 0; while (!atomic_compare_exchange_strong(&l[0], &e, 1)) e = 0; l[0] = 0;";
+    let text = format!(
+        "atomic_int l[2];\nvoid *t(void *u) {{ int e; {lock} {lock} return 0; }}\n\
+         int main(void) {{ pthread_t i, j; pthread_create(&i, 0, t, 0); pthread_create(&j, 0, t, 0); pthread_join(i, 0); pthread_join(j, 0); }}"
+    );
+    let outcome = run(&text);
+    assert_eq!((outcome.kind, outcome.bounds.len()), (OutcomeKind::None, 0), "{:?}", outcome.bounds);
+}
+
+#[test]
+fn what_was_destroyed_is_not_used() {
+    let with = |a: &str, b: &str| {
+        format!(
+            "atomic_int f;\npthread_barrier_t w;\nvoid *t(void *u) {{ {a} f = 1; return 0; }}\n\
+             int main(void) {{ pthread_t i; pthread_barrier_init(&w, 0, 1); pthread_create(&i, 0, t, 0); if (f) {{ {b} }} return 0; }}"
+        )
+    };
+    let fault = |text: &str| run(text).faults.first().map(|f| (f.fault.kind.id(), f.fault.detail.clone()));
+    let lock = with("pthread_mutex_destroy(&m);", "pthread_mutex_lock(&m);");
+    assert_eq!(fault(&lock).map(|f| f.0), Some("lock-misuse"));
+    let again = with("pthread_mutex_destroy(&m); pthread_mutex_init(&m, 0);", "pthread_mutex_lock(&m); pthread_mutex_unlock(&m);");
+    assert_eq!(run(&again).kind, OutcomeKind::None);
+    let barrier = with("pthread_barrier_wait(&w); pthread_barrier_destroy(&w);", "pthread_barrier_wait(&w);");
+    let found = fault(&barrier);
+    assert!(found.as_ref().is_some_and(|f| f.0 == "lock-misuse" && f.1.contains("pthread_barrier_wait()")), "{found:?}");
+}
+
+#[test]
+fn another_threads_variable_is_written_before_it_is_read() {
+    let text = |write: &str| {
+        format!(
+            "_Atomic(int *) p;\natomic_int done;\nvoid *a(void *u) {{ int x; {write} p = &x; while (!done) ; return 0; }}\n\
+             void *b(void *u) {{ while (!p) ; int r = *p; done = 1; return 0; }}\n{}",
+            starts(&["a", "b"])
+        )
+    };
+    let outcome = run(&text(""));
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("uninitialised-read"));
+    assert_eq!(run(&text("x = 0;")).kind, OutcomeKind::None);
+}
+
+#[test]
+fn functions_with_a_state_of_their_own_race() {
+    let text = |lock: &str| {
+        format!(
+            "void *t(void *u) {{ pthread_mutex_lock(&m); rand(); pthread_mutex_unlock(&m); return 0; }}\n\
+             int main(void) {{ pthread_t i; pthread_create(&i, 0, t, 0); {lock} rand(); pthread_mutex_unlock(&m); return 0; }}"
+        )
+    };
+    let options = Options { races: true, unroll: 200, ..Options::default() };
+    assert_eq!(run_with(&text("pthread_mutex_lock(&m);"), &options).kind, OutcomeKind::None);
+    let other = text("pthread_mutex_t n; pthread_mutex_init(&n, 0); pthread_mutex_lock(&n); rand(); pthread_mutex_unlock(&n); return 0;");
+    let outcome = run_with(&other, &options);
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("data-race"));
+}
