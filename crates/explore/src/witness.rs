@@ -13,7 +13,7 @@ pub use html::html;
 pub use json::json;
 pub use text::{mail, text};
 
-use crate::machine::MemoryModel;
+use crate::machine::{MemoryModel, THREADS_MAX};
 use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Place};
 use std::fmt::Write;
 
@@ -47,6 +47,8 @@ fn bounds_text(outcome: &Outcome, options: &Options) -> String {
     }
     if outcome.alike > 0 {
         let _ = write!(text, ", threads of one function {}", outcome.alike);
+    } else if outcome.bounds.contains("threads") {
+        let _ = write!(text, ", threads {THREADS_MAX}");
     }
     text += match options.memory {
         MemoryModel::Sc => "",
