@@ -1152,7 +1152,7 @@ _cuthere() {
             return 0
             ;;
         cuthere__subcmd__witness)
-            opts="-I -j -f -o -q -v -h --write-header --tree --rev --patch --arch --config --model --include --preempt --bh-lock --jobs --cache --no-cache --no-settings --preemptions --interrupts --unroll --time --executions --memory --races --strategy --seed --replay --format --output --quiet --verbose --color --no-pager --help"
+            opts="-I -j -D -f -o -q -v -h --write-header --tree --rev --patch --arch --config --model --include --preempt --bh-lock --jobs --cache --no-cache --no-settings --define --preemptions --interrupts --unroll --time --executions --memory --races --strategy --seed --replay --format --output --quiet --verbose --color --no-pager --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1266,6 +1266,14 @@ _cuthere() {
                     fi
                     return 0
                     ;;
+                --define)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --preemptions)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1291,7 +1299,7 @@ _cuthere() {
                     return 0
                     ;;
                 --strategy)
-                    COMPREPLY=($(compgen -W "dpor pct random" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dpor states pct random" -- "${cur}"))
                     return 0
                     ;;
                 --seed)

@@ -223,6 +223,7 @@ full\t''
 rt\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s j -l jobs -d 'Threads to use [default: one per CPU]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l cache -d 'Keep what was found in this folder, and find it there [default: cuthere in the user\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s D -l define -d 'Read a C program with this macro: NAME or NAME=VALUE (repeatable)' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preemptions -d 'Preemptions of one execution [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -d 'How often one interrupt source fires [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20; of a C program: 200]' -r
@@ -232,6 +233,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l memory -d 'W
 tso\t'Through the store buffers of x86'
 lkmm\t'As the kernel\'s memory model lets them, without load buffering'"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l strategy -d 'How schedules are chosen' -r -f -a "dpor\t'Each equivalence class of interleavings once'
+states\t'Each state of a C program once, without the search through executions'
 pct\t'Random priorities with a few change points'
 random\t''"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l seed -d 'What the random strategies start from [default: 1]' -r

@@ -254,6 +254,8 @@ _arguments "${_arguments_options[@]}" : \
 '-j+[Threads to use \[default\: one per CPU\]]:N:_default' \
 '--jobs=[Threads to use \[default\: one per CPU\]]:N:_default' \
 '(--no-cache)--cache=[Keep what was found in this folder, and find it there \[default\: cuthere in the user'\''s cache folder\]]:DIR:_files -/' \
+'*-D+[Read a C program with this macro\: NAME or NAME=VALUE (repeatable)]:NAME[=VALUE]:_default' \
+'*--define=[Read a C program with this macro\: NAME or NAME=VALUE (repeatable)]:NAME[=VALUE]:_default' \
 '--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
 '--interrupts=[How often one interrupt source fires \[default\: 2\]]:N:_default' \
 '--unroll=[Rounds of a loop \[default\: 20; of a C program\: 200\]]:N:_default' \
@@ -263,6 +265,7 @@ _arguments "${_arguments_options[@]}" : \
 tso\:"Through the store buffers of x86"
 lkmm\:"As the kernel'\''s memory model lets them, without load buffering"))' \
 '--strategy=[How schedules are chosen]:NAME:((dpor\:"Each equivalence class of interleavings once"
+states\:"Each state of a C program once, without the search through executions"
 pct\:"Random priorities with a few change points"
 random\:""))' \
 '--seed=[What the random strategies start from \[default\: 1\]]:N:_default' \
