@@ -37,7 +37,7 @@
 //!
 //! * **medium**: nobody does the other half, and: a return that fails keeps a lock that every way to it takes; a return that does not fail keeps it, or none gives it
 //!   back; a lock is given back twice on one path; or untaken on a path that was followed from its beginning.
-//! * **low**: somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
+//! * **low**: the index of an SRCU section goes to the caller; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -50,13 +50,13 @@ mod stray;
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, OpId};
+use cuthere_flow::body::{BlockId, OpId, OpKind, Target};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{EventKind, Match};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary};
-use cuthere_flow::value::{Interval, ValueId};
+use cuthere_flow::value::{Interval, Origin, Value, ValueId};
 use cuthere_kernel::LockKind;
 
 pub(crate) const CHECK: Check = Check {
@@ -209,6 +209,8 @@ impl LockImbalance {
                 let most = match lock.kind {
                     // Given back by whoever is done, not by whoever took it.
                     LockKind::Semaphore | LockKind::WwMutex => Confidence::Low,
+                    // Whoever gets the index gives the section back.
+                    LockKind::Srcu if handed_out(path, op, value) => Confidence::Low,
                     LockKind::Srcu => Confidence::Medium,
                     _ => Confidence::High,
                 };
@@ -238,6 +240,20 @@ impl LockImbalance {
 fn keeps(path: &Path<'_, '_>, event: &Event<'_>, op: OpId, what: &str, began: &str) -> Claim {
     let claim = Claim::here(path, event, certainty(path), format!("`{}` returns with {what}", path.body.name));
     decided(path, claim.step_at(path, Some(op), began)).step(path.func, event.loc, format!("returns with {what}"))
+}
+
+/// Whether the index of a section, a call's result, is returned or stored where the caller finds it, or a callee stores it there by the caller's pointer.
+fn handed_out(path: &Path<'_, '_>, op: OpId, returned: Option<ValueId>) -> bool {
+    let index = path.values.find(Value::Fresh(Origin::Result(op)));
+    let outside = |place: ValueId| path.values.local_of(place).is_none();
+    let stored = || path.state.env.iter().any(|e| Some(e.1) == index && outside(e.0));
+    let by_callee = || match path.body.op(op).map(|o| o.kind) {
+        Some(OpKind::Call { target: Target::Name(name), args, .. }) if path.world.model.entry(name).is_none() => {
+            path.body.call_args(args).iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| l.0 < path.body.params))
+        }
+        _ => false,
+    };
+    index.is_some() && (index == returned || stored()) || by_callee()
 }
 
 /// Locks of which the one who takes them gives them back.

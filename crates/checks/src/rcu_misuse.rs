@@ -28,35 +28,39 @@
 //!   no reference was taken, and no lock is held that was held before; also where a callee found it in a section of its own and returned it.
 //! * `rcu_dereference()` is reached on a way in on which no section is open and nothing is held. `rcu_dereference_protected()`, `rcu_dereference_check()`, `rtnl_dereference()` and
 //!   kin state their own condition and are believed.
-//! * A pointer declared `__rcu` is loaded plainly in a read-side section and then followed, or stored to plainly.
+//! * A pointer declared `__rcu` is loaded plainly in a read-side section, or where the function replaces it, and then followed or freed; or it is stored to plainly.
 //! * Elements are added, removed or walked by the plain form of a list operation, while readers walk lists of these elements by the `_rcu` form, in a section of their own or of all
 //!   their callers, with no lock that the writer holds as well. Lists are told apart by the member that links their elements; one that lies in an object just made has no readers yet.
+//! * A list is walked by the `_rcu` form with no section open and none of the locks held that it is changed under, on any way in.
 //! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
-//! * `synchronize_rcu()` where callbacks armed before have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
+//! * `synchronize_rcu()` where callbacks armed before, or by a timer or work item that was stopped before, have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
 //!   functions are such callbacks, if it does not wait for them.
 //!
 //! ## Confidence
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; an element added by
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section, or where it is replaced; a walk without the lock of those who change the list; an element added by
 //!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; mixed SRCU domains; missing `rcu_barrier()`.
 //! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
-//!   of any section, which update-side locks protect as well; test code.
+//!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
 //!
 //! ## What it assumes and misses
 //!
 //! Bottom halves, interrupts or preemption disabled count as a section, as they do since Linux 4.20. Objects are known by pointer: what is loaded from a protected object and
 //! used later is not followed. Update-side locks of callers are known by class only.
 
+mod barrier;
 mod lists;
 mod tree;
 mod unlink;
+mod walks;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{Expr, OpId, OpKind, Target};
 use cuthere_flow::engine::event::{CallEvent, EventKind, FoundObject, Memory, UnprotectedUse};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
@@ -90,6 +94,9 @@ impl Checker for RcuMisuse {
             EventKind::Memory(memory) => self.memory(path, event, memory, claims),
             EventKind::Unprotected { pointer, found, access } if of_rcu(found) && *access != UnprotectedUse::Returned => {
                 claims.add(past_section(path, event, *pointer, found, access));
+            }
+            EventKind::Free { object, .. } => {
+                self.followed(path.values.pointer_root(*object), path, event, "frees what it leads to", claims)
             }
             EventKind::Call(call) => {
                 if let Some(claim) = other_domain(path, event, call) {
@@ -157,30 +164,40 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
 }
 
 impl RcuMisuse {
+    /// What a plain load gave is used.
+    fn followed(&mut self, pointer: ValueId, path: &Path<'_, '_>, event: &Event<'_>, how: &str, claims: &mut Claims) {
+        if let Some(at) = self.plain.iter().position(|p| p.0 == pointer) {
+            let (_, claim) = self.plain.swap_remove(at);
+            claims.add(claim.step(path.func, event.loc, how));
+        }
+    }
+
     /// Plain accesses to what is declared `__rcu`.
     fn memory(&mut self, path: &Path<'_, '_>, event: &Event<'_>, memory: &Memory, claims: &mut Claims) {
-        if !self.plain.is_empty()
-            && let Some(root) = path.values.root(memory.place)
-            && let Some(at) = self.plain.iter().position(|p| p.0 == root)
-        {
-            let (_, claim) = self.plain.swap_remove(at);
-            claims.add(claim.step(path.func, event.loc, "follows the pointer"));
+        if let Some(root) = path.values.root(memory.place) {
+            self.followed(root, path, event, "follows the pointer", claims);
         }
         if !memory.rcu || memory.marked || !event.origin.is_empty() {
             return;
         }
         let name = path.describe_place(memory.place, 0).unwrap_or_else(|| "the pointer".to_owned());
         if !memory.store {
-            let reads = path.state.ctx.rcu > 0 && path.state.locks.held.is_empty();
-            if let Some(value) = path.values.find(Value::Entry(memory.place)).filter(|_| reads)
+            let free = path.state.locks.held.is_empty() && path.state.locks.asserted.is_empty();
+            let reads = path.state.ctx.rcu > 0 && free;
+            let replaces = !reads && free && path.state.ctx.rcu <= 0 && !made_here(path, memory.place) && replaces(path, event.op, memory);
+            if let Some(value) = path.values.find(Value::Entry(memory.place)).filter(|_| reads || replaces)
                 && !self.plain.iter().any(|p| p.0 == value)
             {
-                let message = format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section");
+                let message = match reads {
+                    true => format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section"),
+                    false => format!("`{name}` is declared __rcu, and loaded plainly where it is replaced"),
+                };
                 let claim = Claim::here(path, event, Confidence::Medium, message)
                     .step_at(path, path.state.since[3], "begins a read-side section")
                     .step(path.func, event.loc, format!("loads `{name}` plainly"))
-                    .identity(format!("plain load {name}"))
-                    .unless_protected_by_callers();
+                    .identity(format!("plain load {name}"));
+                // A lock of the callers is no excuse for replacing what is not marked.
+                let claim = if reads { claim.unless_protected_by_callers() } else { claim };
                 self.plain.push((value, claim));
             }
         } else if !made_here(path, memory.place) {
@@ -189,6 +206,19 @@ impl RcuMisuse {
             claims.add(claim.step(path.func, event.loc, format!("stores to `{name}` plainly")).identity(format!("plain store {name}")));
         }
     }
+}
+
+/// Whether the function goes on to make the pointer that is loaded here lead elsewhere, by a primitive for that.
+fn replaces(path: &Path<'_, '_>, at: OpId, memory: &Memory) -> bool {
+    let (body, Some(place)) = (path.body, memory.text) else { return false };
+    let stores =
+        |name: Symbol| path.world.model.entry(name).is_some_and(|e| e.percpu.is_none() && e.accesses.iter().any(|a| a.store && a.named));
+    body.all_ops().any(|(id, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), args, .. } if id > at && stores(name) => {
+            body.call_args(args).first().is_some_and(|&e| matches!(body.expr(e), Expr::Addr(p) | Expr::Load(p, _) if p == place))
+        }
+        _ => false,
+    })
 }
 
 /// Whether a place lies in memory that this function has allocated, or in a local variable.

@@ -304,6 +304,8 @@ pub enum ArgumentTest {
     Zero,
     /// It is neither.
     NotZero,
+    /// It is the variable of this name, or a pointer that this variable holds.
+    Named(Symbol),
 }
 
 /// What a question about the execution context is about.
@@ -498,6 +500,10 @@ pub struct OpsField {
     pub may_sleep: Option<bool>,
     /// What the arguments are where the context is this one.
     pub when: Vec<When>,
+    /// The member of the same table that is called before it, and whose effects are undone after it (`start` of `seq_operations`).
+    pub between: Option<Symbol>,
+    /// Members of the same table while which run it is not called, for one object.
+    pub not_during: Vec<Symbol>,
     /// Only with the real-time preemption model / only without.
     pub rt: Option<bool>,
 }

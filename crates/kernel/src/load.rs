@@ -194,8 +194,16 @@ impl Loader<'_> {
                     let section = row.rt.map_or("ops", |rt| if rt { "ops for rt" } else { "ops without rt" });
                     self.once(section, *record, *field, &row.field.span())?;
                     let context = row.context.0.clone();
-                    let when = row.when.iter().map(|word| word.0).collect();
-                    self.rows.ops.push(OpsField { record: *record, field: *field, context, may_sleep: row.may_sleep, when, rt: row.rt });
+                    self.rows.ops.push(OpsField {
+                        record: *record,
+                        field: *field,
+                        context,
+                        may_sleep: row.may_sleep,
+                        when: row.when.iter().map(|word| word.0).collect(),
+                        between: row.between.as_ref().and_then(|names| names.0.0.first().copied()),
+                        not_during: row.not_during.as_ref().map_or(Vec::new(), |names| names.0.0.clone()),
+                        rt: row.rt,
+                    });
                 }
             }
         }

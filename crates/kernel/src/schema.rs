@@ -190,6 +190,8 @@ pub(crate) struct OpsRow {
     pub may_sleep: Option<bool>,
     #[serde(default)]
     pub when: Vec<W<When>>,
+    pub between: Option<W<Names>>,
+    pub not_during: Option<W<Names>>,
     pub rt: Option<bool>,
 }
 

@@ -369,7 +369,7 @@ impl Word for Assert {
 }
 
 impl Word for When {
-    const ALLOWED: &'static str = "`bit INDEX VALUE`, `no-bit INDEX VALUE`, `zero INDEX` or `not-zero INDEX`";
+    const ALLOWED: &'static str = "`bit INDEX VALUE`, `no-bit INDEX VALUE`, `zero INDEX`, `not-zero INDEX` or `named INDEX NAME`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let word = words.next().unwrap_or("");
@@ -379,6 +379,7 @@ impl Word for When {
             "no-bit" => ArgumentTest::NoBit(mask(words.next())?),
             "zero" => ArgumentTest::Zero,
             "not-zero" => ArgumentTest::NotZero,
+            "named" => ArgumentTest::Named(identifier(words.next().unwrap_or(""))?),
             word => return Err(unknown(word)),
         };
         no_more(words)?;

@@ -2,7 +2,7 @@
 //!
 //! What the code asks of its context, or masks by an interrupt's number, is not followed: such places are doubtful.
 
-use super::Interrupt;
+use super::{Interrupt, quiet};
 use cuthere_analysis::{Tree, lock_steps, words};
 use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::index::{LockClass, LockUse};
@@ -128,6 +128,10 @@ impl<'u> Unsafe<'u> {
             self.assumes.push("what the code asks of its context does not decide".to_owned());
         }
         self.sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
+        if let Some(why) = quiet::kept_away(tree, &hops, &comes, (self.func, self.used.op)) {
+            self.sure = false;
+            self.assumes.push(why);
+        }
         // Nor were those of which it is not known how the function is entered.
         self.sure &= self.used.slept || matches!(hops.first(), Some(Hop::Entry(..)));
         if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {

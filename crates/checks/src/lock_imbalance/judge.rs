@@ -30,7 +30,9 @@ impl LockImbalance {
         let told = body.annotations.iter().any(|a| a.as_str().contains('('));
         // Called for one event it takes the lock, for another it gives it back.
         let turns = self.exits.iter().any(|e| e.lost.iter().any(|l| l.0 == *name));
+        // The caller's lock, given back for a while, is taken again for him.
         one && !turns
+            && !self.was_held(claim)
             && !name.is_empty()
             && !told
             && !self.collects.contains(taken)

@@ -3,7 +3,7 @@
 //! What most code does with a list is taken for what has to be done: a list counts as one under RCU where readers walk it in a section, or where elements are put onto it
 //! or taken from it by the `_rcu` form, and the plain form is the exception.
 
-use super::unlink;
+use super::{unlink, walks};
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::index::{ListLies, ListUse, RcuFact};
@@ -13,6 +13,7 @@ use cuthere_kernel::{Level, ListOp};
 
 pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for uses in tree.rcu.lists() {
+        walks::judge(tree, &uses, claims);
         let walks: Vec<(FuncId, ListUse)> = uses.iter().filter(|(_, u)| u.op == ListOp::Walk && u.rcu).copied().collect();
         if walks.is_empty() || uses.iter().all(|(_, u)| u.rcu) {
             continue;
@@ -73,13 +74,13 @@ impl Reader {
         let softirq = entered.reached() && !entered.level(Level::Task);
         let locks = held(tree, f, &u);
         // By the form of the walk it is in a section, if nobody is seen to call it.
-        let unseen = ins.assumed && locks.is_empty();
+        let unseen = (ins.assumed || !ins.certain.reached()) && locks.is_empty();
         Reader { walk, inside: u.section || softirq || unseen || entered.part(Part::Rcu).0, locks }
     }
 }
 
 /// The classes of locks that are held at a use, here and by every way in.
-fn held(tree: &Tree<'_>, f: FuncId, u: &ListUse) -> Vec<Symbol> {
+pub(super) fn held(tree: &Tree<'_>, f: FuncId, u: &ListUse) -> Vec<Symbol> {
     let entered = tree.contexts().entered(f).best();
     let outer = entered.locks.iter().filter(|l| l.always).map(|l| l.class);
     u.locks.iter().copied().filter(|l| !l.is_empty()).chain(outer).collect()

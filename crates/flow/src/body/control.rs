@@ -2,6 +2,7 @@
 
 use super::{BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
 use cuthere_base::Symbol;
+use cuthere_ir::BinOp;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A function with more blocks is given up: five times the largest that people wrote, and what is found out about loops grows with the square.
@@ -18,6 +19,8 @@ pub struct ControlFlow {
     pub position: Vec<u32>,
     /// Loop heads with their member blocks (sorted) and the places written inside.
     loops: Vec<(BlockId, Vec<BlockId>, Vec<ExprId>)>,
+    /// Of each loop, the locals that its rounds only count: up (positive) or down.
+    counters: Vec<(BlockId, LocalId, i64)>,
     /// Bit per block and local: may be read before it is written.
     live: Vec<u64>,
     words: usize,
@@ -226,7 +229,47 @@ impl ControlFlow {
             written.sort_unstable();
             written.dedup();
         }
+        self.find_counters(d);
         true
+    }
+
+    /// Locals that a loop writes by adding constants of one sign to them, and in no other way.
+    fn find_counters(&mut self, d: &Body) {
+        self.counters.clear();
+        for (head, members, written) in &self.loops {
+            for &place in written {
+                let Expr::Local(l) = d.exprs[place.index()] else { continue };
+                let mut sign = Some(0);
+                for op in members.iter().flat_map(|m| d.block_ops(&d.blocks[m.index()])) {
+                    let step = match op.kind {
+                        OpKind::Store { place: p, value } if p == place => counts(d, value, place),
+                        OpKind::Zero { place: p } if p == place => None,
+                        OpKind::Call { dst: Some(dst), .. } if dst == l => None,
+                        OpKind::Declare(declared) if declared == l => None,
+                        OpKind::LoopNext { args, .. } if d.call_args(args).iter().any(|&a| d.loaded_local(a) == Some(l)) => None,
+                        _ => continue,
+                    };
+                    sign = match (sign, step) {
+                        (Some(known), Some(step)) if known == 0 || known == step.signum() => Some(step.signum()),
+                        _ => None,
+                    };
+                    if sign.is_none() {
+                        break;
+                    }
+                }
+                // What others can write by its address is no counter.
+                if let Some(sign) = sign.filter(|s| *s != 0)
+                    && !d.exprs.contains(&Expr::Addr(place))
+                {
+                    self.counters.push((*head, l, sign));
+                }
+            }
+        }
+    }
+
+    /// Whether the rounds of the loop with this head only count a local: up (positive) or down (negative).
+    pub fn counter(&self, head: BlockId, local: LocalId) -> Option<i64> {
+        self.counters.iter().find(|c| c.0 == head && c.1 == local).map(|c| c.2)
     }
 
     /// The places written inside the loop with this head.
@@ -342,6 +385,17 @@ impl ControlFlow {
             // Did not settle: everything is live.
             self.live.clear();
         }
+    }
+}
+
+/// The constant that a value adds to what a place holds.
+fn counts(d: &Body, value: ExprId, place: ExprId) -> Option<i64> {
+    let Expr::Bin(op, a, b) = d.expr(value) else { return None };
+    let (Expr::Load(from, _), Expr::Int(step)) = (d.expr(a), d.expr(b)) else { return None };
+    match op {
+        BinOp::Add if from == place && step != 0 => Some(step),
+        BinOp::Sub if from == place && step != 0 => step.checked_neg(),
+        _ => None,
     }
 }
 

@@ -500,7 +500,8 @@ impl<O: Observer> Run<'_, '_, O> {
         if !told_apart(&outcomes) {
             // What some way gives back is taken for given back, what only some way takes for not taken: callers are left with less to hold.
             let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
-            let mut ctx = Ctx::default();
+            // What every way enters is entered.
+            let mut ctx = outcomes.first().map_or(Ctx::default(), |o| o.ctx);
             for o in &outcomes {
                 for l in o.locks.iter().filter(|l| !l.taken) {
                     if !locks.iter().any(|k| k.place == l.place && k.class == l.class) {

@@ -69,10 +69,27 @@ impl<O: Observer> Run<'_, '_, O> {
         if f.claimed || f.told || f.protected(state) || state.objects.holds(root) || state.atomic() || state.locks.doubtful {
             return;
         }
+        if self.known_otherwise(root, state) {
+            return;
+        }
         let found = f.clone();
         let kind = EventKind::Unprotected { pointer: root, found: &found, access };
         self.show(state, Event { op, loc, origin, way, kind });
         self.found[i].told = access != UnprotectedUse::Returned;
+    }
+
+    /// Whether the path has found the pointer equal to another one: what keeps the object that way keeps it.
+    fn known_otherwise(&self, pointer: ValueId, state: &State) -> bool {
+        state.facts.iter().any(|&(value, known)| match self.values.get(value) {
+            Value::Bin(BinOp::Eq, a, b) if known.truth() == Some(true) => {
+                let other = |v: ValueId| !matches!(self.values.get(v), Value::Int(_));
+                a == pointer && other(b) || b == pointer && other(a)
+            }
+            Value::Bin(BinOp::Ne, a, b) if known.is_zero() => {
+                (a == pointer || b == pointer) && !matches!(self.values.get(b), Value::Int(_))
+            }
+            _ => false,
+        })
     }
 
     /// A value is returned: whether it leads to what nothing protects any more.

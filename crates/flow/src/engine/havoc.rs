@@ -47,8 +47,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let anything = given.is_none();
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         let zero = |v| values.get(v) == Value::Int(0);
-        state.env.retain(|e| !(zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0)));
-        for place in moved {
+        let may_be_set = |e: &(ValueId, ValueId)| zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0);
+        // What the place held at entry, and is known of that, has been written over.
+        let stale = |place: ValueId| values.find(Value::Entry(place)).is_some_and(|v| state.facts.iter().any(|f| f.0 == v));
+        let overwritten: SmallVec<[ValueId; 2]> = state.env.iter().filter(|e| may_be_set(e) && stale(e.0)).map(|e| e.0).collect();
+        state.env.retain(|e| !may_be_set(e));
+        for place in moved.into_iter().chain(overwritten) {
             self.unknown(place, state);
         }
         state.objects.disturbed |= anything;

@@ -165,6 +165,7 @@ impl Engine {
                 self.values.bin(BinOp::And, argument, mask)
             };
             let (value, known) = match when.test {
+                ArgumentTest::Named(_) => continue,
                 ArgumentTest::Zero => (argument, Interval::ZERO),
                 ArgumentTest::NotZero => (argument, Interval::NON_ZERO),
                 ArgumentTest::Bit(mask) => (bits(mask), Interval::NON_ZERO),
@@ -357,6 +358,15 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                     Some(true) => state.learn(value, Interval { not_err: known.not_err, ..Interval::NON_ZERO }),
                     None => true,
                 };
+                // What the rounds only count up is never again less than it was after the first.
+                if let Expr::Local(l) = self.body.expr(place)
+                    && let Some(sign) = control.counter(to, l)
+                {
+                    let (lo, hi) = if sign > 0 { (known.lo, i64::MAX) } else { (i64::MIN, known.hi) };
+                    if lo > i64::MIN || hi < i64::MAX {
+                        state.learn(value, Interval::range(lo, hi));
+                    }
+                }
                 let (old_lock, new_lock) = (self.values.deref(before), self.values.deref(value));
                 if !state.objects.references.is_empty() {
                     state.objects.references.rename(before, value);

@@ -223,23 +223,20 @@ impl RcuRecorder {
 fn link_of(values: &Values, link: ValueId) -> Option<(Record, Symbol, Option<ValueId>)> {
     let mut at = link;
     let mut found: Option<(Record, Symbol)> = None;
-    let known = |link: Option<(Record, Symbol)>| link.filter(|(record, _)| !record.is_unknown());
+    // The outermost one with a name, where the element's own record has none.
+    let mut named: Option<(Record, Symbol)> = None;
     loop {
         match values.get(at) {
-            // Of a member of something without a name, both: a union serves for several lists.
+            // The whole way from the element's record: one that embeds several, or a union of them, serves for several lists.
             Value::PField(base, name, record) => {
-                found = match found {
-                    Some((inner, member)) if inner.is_unknown() || inner == record => {
-                        Some((record, Symbol::intern(&format!("{name}.{member}"))))
-                    }
-                    Some(known) if record.is_unknown() => Some(known),
-                    _ => Some((record, name)),
-                };
+                let way = found.map_or(name, |(_, member)| Symbol::intern(&format!("{name}.{member}")));
+                found = Some((record, way));
+                named = found.filter(|f| !f.0.is_unknown()).or(named);
                 at = base;
             }
             Value::PIndex(base, _) => at = base,
-            Value::PDeref(v) => return known(found).map(|(r, m)| (r, m, Some(values.pointer_root(v)))),
-            _ => return known(found).map(|(r, m)| (r, m, None)),
+            Value::PDeref(v) => return named.map(|(r, m)| (r, m, Some(values.pointer_root(v)))),
+            _ => return named.map(|(r, m)| (r, m, None)),
         }
     }
 }

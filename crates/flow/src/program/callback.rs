@@ -39,6 +39,17 @@ pub fn context(d: &Body, args: ArgRange, callback: &CallbackEffect, preemption: 
     let mut context = preemption.entered(&callback.context);
     context.sometimes |= match callback.when {
         None => false,
+        Some(When { argument, test: ArgumentTest::Named(name) }) => {
+            let given = d.expr(*d.call_args(args).get(argument as usize)?);
+            let variable = match given {
+                Expr::Load(place, _) | Expr::Addr(place) => d.expr(place),
+                _ => given,
+            };
+            if variable != Expr::Global(name) {
+                return None;
+            }
+            false
+        }
         Some(When { argument, test }) => {
             let known = d.call_args(args).get(argument as usize).map(|&e| bits(d, e, 0));
             match (test, known) {

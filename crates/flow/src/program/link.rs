@@ -165,7 +165,11 @@ pub fn link(
                                     };
                                     let entry_point =
                                         EntryPoint { context, contract: false, when: Vec::new(), how, bound: Some((d.file, op.loc.line)) };
-                                    out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point, None));
+                                    // What it is armed with may say more than what it is set up with.
+                                    let object = callback.object.filter(|_| callback.when.is_none());
+                                    let object = object.and_then(|i| d.call_args(args).get(i as usize));
+                                    let object = object.and_then(|&e| callback::object_at(d, e));
+                                    out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point, object));
                                 }
                             }
                         }

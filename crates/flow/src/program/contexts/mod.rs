@@ -8,6 +8,7 @@
 //! only. A way through a pointer that may hold several functions, or from a function that nobody is seen to call (task context with nothing
 //! held is assumed there), may not be one: what holds on every certain way is said, with the ways that may break it beside.
 
+mod brackets;
 mod example;
 mod on_entry;
 mod work;
@@ -20,6 +21,7 @@ use crate::index::{CallState, Calls};
 use crate::program::ways::{Edge, NO_INNER, NO_OP, Node, Ways};
 use crate::program::{EntryPoint, Hub, Taken, World};
 use crate::summary::FuncId;
+use brackets::Bracket;
 use cuthere_base::Symbol;
 use cuthere_kernel::{Context, Level, LockKind};
 use example::Shortest;
@@ -71,6 +73,7 @@ pub struct Contexts<'w> {
     ways: Ways,
     entered: Vec<Ins>,
     shortest: Shortest,
+    brackets: FxHashMap<(FuncId, u32), Bracket>,
 }
 
 impl<'w> Contexts<'w> {
@@ -78,7 +81,7 @@ impl<'w> Contexts<'w> {
     pub fn new(world: &'w World<'w>, calls: &'w CallTable) -> Contexts<'w> {
         let ways = Ways::new(world, calls);
         let entered = vec![Ins::default(); ways.nodes()];
-        let mut out = Contexts { world, calls, ways, entered, shortest: Shortest::default() };
+        let mut out = Contexts { world, calls, ways, entered, shortest: Shortest::default(), brackets: Bracket::all(world) };
         out.fill();
         out
     }
@@ -91,7 +94,8 @@ impl<'w> Contexts<'w> {
             let f = FuncId(node.0);
             let mut new = false;
             for entry in self.entry_points(f) {
-                new |= self.entered[node.index()].certain.join(&OnEntry::described(entry));
+                let way = self.described(f, entry);
+                new |= self.entered[node.index()].certain.join(&way);
                 if entry.context.sometimes {
                     new |= self.entered[node.index()].perhaps.join(&OnEntry::task());
                 }
@@ -216,6 +220,12 @@ impl<'w> Contexts<'w> {
         world.entry_points.get(&f).into_iter().flatten().filter(says)
     }
 
+    /// The way in that an entry point of a function is.
+    fn described(&self, f: FuncId, entry: &EntryPoint) -> OnEntry {
+        let bracket = entry.bound.and_then(|(_, line)| self.brackets.get(&(f, line)));
+        OnEntry::described(entry).within(bracket)
+    }
+
     /// How a function is entered.
     pub fn entered(&self, f: FuncId) -> &Ins {
         &self.entered[f.index()]
@@ -246,7 +256,7 @@ impl<'w> Contexts<'w> {
 
     /// The calls and entry points of a function at which a lock is held, of all of them, and the calls at which it is not known to be.
     pub fn held_at(&self, f: FuncId, class: Symbol, kind: LockKind) -> (usize, usize, Vec<(FuncId, OpId)>) {
-        let entries: Vec<OnEntry> = self.entry_points(f).map(OnEntry::described).collect();
+        let entries: Vec<OnEntry> = self.entry_points(f).map(|e| self.described(f, e)).collect();
         let mut held = entries.iter().filter(|e| e.held(class, kind).0).count();
         let mut total = entries.len();
         let mut without = Vec::new();
