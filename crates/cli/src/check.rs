@@ -86,7 +86,11 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         .map(|gap| format!("not read whole: {}:{}: `{}`: {}", gap.file, gap.line, gap.function, gap.reason))
         .collect();
     if findings.is_empty() && counts.functions_asked > 0 && counts.functions_complete == 0 {
-        let why = unread_functions.first().map_or_else(String::new, |why| format!("; {}", inputs.outside.text(why)));
+        let cut = || match counts.functions_truncated {
+            0 => String::new(),
+            n => format!("; {n} with more paths than the budget allows"),
+        };
+        let why = unread_functions.first().map_or_else(cut, |why| format!("; {}", inputs.outside.text(why)));
         bail!("nothing was checked: no function in {} could be read whole{why}", named(args, &inputs));
     }
     let mut notes: Vec<String> = gone.iter().map(|s| format!("not read: {}: {}", s.path, s.reason)).collect();

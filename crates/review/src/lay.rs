@@ -52,7 +52,10 @@ impl Sheet {
     pub fn lay(&mut self, tree: &Tree) -> Result<Laid, TreeError> {
         let strict = self.lay_with(tree, false, self.ignore_blanks)?;
         let has_tabs = |path: &String| tree.read_path(path).ok().flatten().is_some_and(|text| memchr::memchr(b'\t', &text).is_some());
-        self.tabs |= strict.outcome.files.iter().any(|file| has_tabs(file.old_path.as_ref().unwrap_or(&file.path)));
+        // One file may be copied a thousand times.
+        let files: std::collections::BTreeSet<&String> =
+            strict.outcome.files.iter().map(|file| file.old_path.as_ref().unwrap_or(&file.path)).collect();
+        self.tabs = self.tabs || files.into_iter().any(has_tabs);
         let (all, fit) = strict.outcome.hunk_counts();
         let failed = all - fit;
         if self.ignore_blanks || failed == 0 || !(self.damaged || failed * 2 > all) {

@@ -25,6 +25,11 @@ pub(crate) struct ChangedFile {
     pub outside: bool,
 }
 
+/// Files that are gone and are compared with one that came.
+const MOST_COMPARED: usize = 32;
+/// Bytes of a file that is compared with others.
+const MAX_COMPARED: usize = 1 << 20;
+
 /// All files that differ.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Changes {
@@ -55,7 +60,9 @@ impl Changes {
         }
         let mut renamed = BTreeMap::new();
         for (path, new) in come {
-            let from = gone.iter().find(|(_, old)| same_file(old, &new)).map(|(from, _)| from.clone());
+            let equal = gone.iter().find(|(_, old)| **old == new);
+            let alike = || gone.iter().take(MOST_COMPARED).find(|(_, old)| same_file(old, &new));
+            let from = equal.or_else(alike).map(|(from, _)| from.clone());
             let old = from.as_ref().and_then(|from| gone.remove(from)).unwrap_or_default();
             files.insert(path.clone(), changed(&old, &new, outliner));
             if let Some(from) = from {
@@ -134,8 +141,8 @@ impl Changes {
 
 /// Whether a file that came is one that went: at least half of the longer one's lines are in the other, as git counts renames.
 fn same_file(old: &[u8], new: &[u8]) -> bool {
-    if old == new {
-        return true;
+    if old.len().max(new.len()) > MAX_COMPARED {
+        return false;
     }
     let input = InternedInput::new(old, new);
     let diff = Diff::compute(Algorithm::Histogram, &input);
