@@ -13,6 +13,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// The most computed values of one execution.
 const COMPUTED_MAX: usize = 400;
 
+/// What a question costs, and for each value that it is about if it was answered before.
+const ASKED: u64 = 1 << 22;
+const ASKED_AGAIN: u64 = 1 << 11;
 /// The most answers that are kept.
 const ANSWERS_MAX: usize = 50_000;
 
@@ -159,10 +162,14 @@ impl Machine<'_> {
             }
             opens.push((v, open.term, values.clone(), open.whole.clone()));
         }
+        // Whether time is over is seen before the thread's next operation.
         if let Some(found) = self.answers.get(&key) {
-            return *found;
+            let found = *found;
+            self.patience.spend(ASKED_AGAIN * opens.len() as u64);
+            return found;
         }
         let found = solve(&opens);
+        self.patience.spend(ASKED);
         if self.answers.len() >= ANSWERS_MAX {
             self.answers.clear();
         }
