@@ -12,8 +12,8 @@ typedef struct { long opaque; } pthread_mutexattr_t;
 typedef struct { long opaque; } pthread_condattr_t;
 typedef struct { long opaque; } pthread_rwlockattr_t;
 typedef struct { long opaque; } pthread_barrierattr_t;
-typedef struct { pthread_mutex_t mutex; pthread_cond_t all; unsigned count, here, round; } pthread_barrier_t;
-typedef struct { pthread_mutex_t mutex; int done; } pthread_once_t;
+typedef struct { pthread_mutex_t opaque; pthread_cond_t all; unsigned count, here, round; } pthread_barrier_t;
+typedef struct { pthread_mutex_t opaque; int done; } pthread_once_t;
 typedef volatile int pthread_spinlock_t;
 #define PTHREAD_MUTEX_INITIALIZER { { 0 } }
 #define PTHREAD_COND_INITIALIZER { { 0 } }
@@ -139,15 +139,15 @@ static inline int pthread_barrier_init(pthread_barrier_t *barrier, const pthread
 /* Others may still be on their way out of it. */
 static inline int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
-	pthread_mutex_lock(&barrier->mutex);
+	pthread_mutex_lock(&barrier->opaque);
 	barrier->count = 0;
-	pthread_mutex_unlock(&barrier->mutex);
+	pthread_mutex_unlock(&barrier->opaque);
 	return 0;
 }
 static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	unsigned round;
-	pthread_mutex_lock(&barrier->mutex);
+	pthread_mutex_lock(&barrier->opaque);
 	if (barrier->count == 0)
 		cuthere_misused(barrier);
 	round = barrier->round;
@@ -156,22 +156,22 @@ static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
 		barrier->here = 0;
 		barrier->round++;
 		pthread_cond_broadcast(&barrier->all);
-		pthread_mutex_unlock(&barrier->mutex);
+		pthread_mutex_unlock(&barrier->opaque);
 		return PTHREAD_BARRIER_SERIAL_THREAD;
 	}
 	while (round == barrier->round)
-		pthread_cond_wait(&barrier->all, &barrier->mutex);
-	pthread_mutex_unlock(&barrier->mutex);
+		pthread_cond_wait(&barrier->all, &barrier->opaque);
+	pthread_mutex_unlock(&barrier->opaque);
 	return 0;
 }
 static inline int pthread_once(pthread_once_t *once, void (*run)(void))
 {
-	pthread_mutex_lock(&once->mutex);
+	pthread_mutex_lock(&once->opaque);
 	if (!once->done) {
 		run();
 		once->done = 1;
 	}
-	pthread_mutex_unlock(&once->mutex);
+	pthread_mutex_unlock(&once->opaque);
 	return 0;
 }
 #endif

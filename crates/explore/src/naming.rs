@@ -32,11 +32,26 @@ const PLAIN: i64 = 1 << 20;
 /// The pointers that lists hold after a deletion.
 const LIST_POISON: [(u64, &str); 2] = [(0xdead_0000_0000_0100, "LIST_POISON1"), (0xdead_0000_0000_0122, "LIST_POISON2")];
 
+/// How the explorer's headers call the first member of what has none for its user.
+const OPAQUE: &str = ".opaque";
+/// Functions that return error numbers of POSIX, by their beginnings.
+const CALLS: [&str; 2] = ["pthread_", "sem_"];
+const ERRORS: [(i64, &str); 5] = [(1, "EPERM"), (16, "EBUSY"), (22, "EINVAL"), (35, "EDEADLK"), (110, "ETIMEDOUT")];
+
 /// See the module.
 #[derive(Default)]
 pub struct Names {
     /// Objects of the heap by address: what they are called, and what they hold.
     heap: FxHashMap<u64, (String, Option<Ty>)>,
+}
+
+/// The function that a step calls.
+fn called(m: &Machine<'_>, step: &Recorded) -> Option<&'static str> {
+    let code = m.code_of(step.site)?;
+    match code.ins.get(step.site.pc as usize) {
+        Some(&Ins::Call { site }) => code.sites.get(site as usize).map(|site| site.name.as_str()),
+        _ => None,
+    }
 }
 
 impl Names {
@@ -85,7 +100,11 @@ impl Names {
         let pointed = object.is_some_and(|o| o.kind != Kind::Stack);
         let (inside, ty) = ty.map_or((String::new(), None), |ty| {
             let (inside, ty) = member_at(m.link.program, ty, off, Some(size));
-            (inside, Some(ty))
+            // What a lock consists of, the explorer's own headers have made up.
+            match inside.find(OPAQUE) {
+                Some(at) => (inside[..at].to_owned(), None),
+                None => (inside, Some(ty)),
+            }
         });
         let text = match (inside.is_empty(), pointed) {
             (true, true) if off > 0 => format!("*({name} + {off:#x})"),
@@ -157,7 +176,10 @@ impl Names {
     pub fn step(&self, m: &Machine<'_>, at: usize, step: &Recorded) -> Option<String> {
         let v = step.value?;
         if step.call {
-            return Some(format!("returns {}", self.value(m, v, None, at)));
+            let error = called(m, step).filter(|call| CALLS.iter().any(|kind| call.starts_with(kind)));
+            let error =
+                error.and_then(|_| ERRORS.iter().find(|error| error.0 == v)).map_or(String::new(), |error| format!(" ({})", error.1));
+            return Some(format!("returns {}{error}", self.value(m, v, None, at)));
         }
         let code = m.code_of(step.site)?;
         let named: Option<Named> =

@@ -113,7 +113,10 @@ impl Run<'_> {
         }
         let target = outcome.faults.first().and_then(|f| self.machine.link.mem.known(f.fault.addr)).map(|o| o.addr);
         let mut lines = Lines::default();
-        for (n, r) in records.iter().enumerate().filter(|(_, r)| !(r.setup && r.site.thread == 0)) {
+        let fault_at = outcome.faults.first().map(|f| f.fault.addr);
+        // A program that has come to no second thread is all there is to show.
+        let alone = self.machine.link.plain && records.iter().all(|r| r.setup);
+        for (n, r) in records.iter().enumerate().filter(|(_, r)| alone || !(r.setup && r.site.thread == 0)) {
             let site = r.outer.unwrap_or(r.site);
             outcome.trace.push(TraceStep {
                 thread: usize::from(r.site.thread),
@@ -124,7 +127,8 @@ impl Run<'_> {
                 addr: r.addr,
                 write: r.write,
                 visible: r.visible,
-                about: r.value.is_some_and(|v| target.is_some() && self.machine.link.mem.known(v as u64).map(|o| o.addr) == target),
+                about: alone && r.addr != 0 && Some(r.addr) == fault_at
+                    || r.value.is_some_and(|v| target.is_some() && self.machine.link.mem.known(v as u64).map(|o| o.addr) == target),
                 event: r.site.event,
                 waits: None,
             });
@@ -230,9 +234,10 @@ impl Run<'_> {
 
     /// The source around the steps.
     fn sources(&self, outcome: &mut Outcome, records: &[Recorded], lines: &mut Lines) {
+        let alone = self.machine.link.plain && records.iter().all(|r| r.setup);
         let waiting =
             outcome.faults.first().map_or(Vec::new(), |f| f.fault.waits.iter().filter_map(|w| w.stack.first().copied()).collect());
-        let steps = records.iter().filter(|r| r.visible && !r.setup).map(|r| r.outer.unwrap_or(r.site));
+        let steps = records.iter().filter(|r| r.visible && (alone || !r.setup)).map(|r| r.outer.unwrap_or(r.site));
         let mut seen = std::collections::BTreeSet::new();
         for site in steps.chain(waiting) {
             let place = self.place(site);

@@ -370,6 +370,9 @@ impl Machine<'_> {
         } else if !self.ready_call(t, prim, site) {
             self.fault(t, FaultKind::Deadlock, 0, "the start state waits for something that nobody does");
             return Flow::Dead;
+        } else if self.link.plain && self.record.is_some() {
+            let addr = self.arg(t, site, 0) as u64;
+            self.record_step(t, Recorded { addr, write: true, visible: true, call: true, ..Recorded::default() });
         }
         let recorded = self.record.as_ref().map(Vec::len);
         let flow = self.perform(t, prim, site);

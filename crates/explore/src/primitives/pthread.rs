@@ -188,13 +188,12 @@ impl Machine<'_> {
                 Flow::Next(0)
             }
             Prim::Misused => {
-                let call = self.threads[t].frames.last().map_or("", |frame| frame.code.name.as_str());
-                self.fault(
-                    t,
-                    FaultKind::LockMisuse,
-                    a(self, 0) as u64,
-                    format!("{call}() of a barrier that is destroyed or not initialised"),
-                );
+                // It is told of the program's own call; the header's function is the explorer's.
+                let barrier = a(self, 0) as u64;
+                let call = self.threads[t].frames.pop().map_or("", |frame| frame.code.name.as_str());
+                self.unadvance(t);
+                self.threads[t].held.retain(|held| held.key != barrier);
+                self.fault(t, FaultKind::LockMisuse, barrier, format!("{call}() of a barrier that is destroyed or not initialised"));
                 Flow::Dead
             }
             Prim::MutexKind => {
