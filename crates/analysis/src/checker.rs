@@ -6,7 +6,9 @@
 use crate::claim::{Claim, Claims};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::index::{Arguments, Habits, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::{
+    Arguments, CountedUses, Habits, HeldUses, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses,
+};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::{FuncId, Summary};
@@ -92,6 +94,8 @@ pub struct Tree<'t> {
     pub locked: &'t Locked,
     pub rcu: &'t RcuUses,
     pub percpu: &'t PerCpuUses,
+    pub counted: &'t CountedUses,
+    pub held: &'t HeldUses,
     /// What holds at calls, for [`Tree::contexts`].
     pub(crate) calls: &'t CallTable,
     pub(crate) contexts: &'t OnceLock<Contexts<'t>>,

@@ -3,7 +3,9 @@
 use crate::checker::Tree;
 use crate::claim::Claim;
 use crate::paths::{Report, Reports};
-use cuthere_flow::index::{Arguments, Habits, Handovers, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses};
+use cuthere_flow::index::{
+    Arguments, CountedUses, Habits, Handovers, HeldUses, Lifetimes, Lives, LockFacts, LockGraph, Locked, Members, PerCpuUses, RcuUses,
+};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::{CallTable, Contexts};
 use cuthere_flow::summary::FuncId;
@@ -23,6 +25,8 @@ pub(crate) struct Gathered {
     locks: Vec<(FuncId, Box<LockFacts>)>,
     rcu: RcuUses,
     percpu: PerCpuUses,
+    counted: CountedUses,
+    held: HeldUses,
 }
 
 /// What is found out only when a check asks.
@@ -50,6 +54,8 @@ impl Gathered {
                         all.handovers.add(func, &fact);
                         all.rcu.add(func, &fact);
                         all.percpu.add(func, &fact);
+                        all.counted.add(func, &fact);
+                        all.held.add(func, &fact);
                     }
                     Report::Calls(found) => {
                         all.calls.insert(func, *found);
@@ -74,6 +80,8 @@ impl Gathered {
             locked: &self.locked,
             rcu: &self.rcu,
             percpu: &self.percpu,
+            counted: &self.counted,
+            held: &self.held,
             calls: &self.calls,
             contexts: &late.contexts,
             graph: &late.graph,

@@ -6,6 +6,7 @@ mod bodies;
 mod checker;
 mod claim;
 mod dump;
+mod ends;
 mod gathered;
 mod learn;
 pub mod lock_steps;

@@ -4,19 +4,17 @@
 
 use crate::checker::{Maturity, Tree};
 use crate::claim::{Claim, Left};
+use crate::ends::{Freeing, at_end, freed_records, waited_for};
 use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
 use cuthere_base::Confidence;
 use cuthere_flow::body::Record;
-use cuthere_flow::index::{Deed, Giver, Handovers, ListUse, RcuFact};
+use cuthere_flow::index::{Giver, Handovers, ListUse, RcuFact};
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Level, ListOp};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
-
-/// Callers that are followed up to the end of a module.
-const AT_END_MAX: u32 = 5;
 
 /// What claims are weighed against.
 pub(crate) struct Scales<'t> {
@@ -25,8 +23,8 @@ pub(crate) struct Scales<'t> {
     options: &'t Options,
     /// The whole tree's knowledge is at hand, though only a part is read.
     indexed: bool,
-    /// The records whose objects somebody frees while others run, once somebody asks; whether somebody does it at once.
-    freed: OnceLock<FxHashMap<Record, bool>>,
+    /// Who frees objects while others run, by record, once somebody asks.
+    freed: OnceLock<FxHashMap<Record, Vec<Freeing>>>,
     /// The records whose objects somebody takes off a list.
     unlinked: OnceLock<FxHashSet<Record>>,
 }
@@ -53,6 +51,7 @@ impl<'t> Scales<'t> {
             return false;
         }
         self.by_callers(claim);
+        self.by_work(claim);
         self.by_readers(claim);
         if self.cut_off(claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);
@@ -110,8 +109,17 @@ impl<'t> Scales<'t> {
         claim.lives.is_none_or(|record| self.freed().contains_key(&record)) && claim.unlinked.is_none_or(unlinked)
     }
 
-    fn freed(&self) -> &FxHashMap<Record, bool> {
+    fn freed(&self) -> &FxHashMap<Record, Vec<Freeing>> {
         self.freed.get_or_init(|| freed_records(self.tree))
+    }
+
+    /// Whether everybody who gets to the function is a work item or timer, and everybody who frees such objects is the same one, or has waited for it.
+    fn by_work(&self, claim: &mut Claim) {
+        let Some(record) = claim.lives.filter(|_| claim.confidence > Confidence::Low) else { return };
+        let Some(frees) = self.freed().get(&record) else { return };
+        if waited_for(self.tree, self.tree.lives(), claim.at.0, frees) {
+            lower(claim, "who frees such objects does not wait for the callback that this runs in".to_owned());
+        }
     }
 
     /// Whether a caller may hold a lock, or be in a section, when it calls the function.
@@ -121,7 +129,7 @@ impl<'t> Scales<'t> {
         }
         let entered = self.tree.contexts().entered(claim.at.0);
         // What one CPU disables keeps another from nothing but the end of a grace period.
-        let at_once = claim.lives.is_some_and(|record| self.freed().get(&record) == Some(&true));
+        let at_once = claim.lives.is_some_and(|record| self.freed().get(&record).is_some_and(|all| all.iter().any(|f| f.at_once)));
         let parts: &[Part] = if at_once { &[Part::Rcu] } else { &[Part::Rcu, Part::Bh, Part::Irq, Part::Preempt] };
         let protected = [&entered.certain, &entered.perhaps]
             .iter()
@@ -159,32 +167,6 @@ impl<'t> Scales<'t> {
 fn lower(claim: &mut Claim, assumed: String) {
     claim.confidence = Confidence::Low;
     claim.assumes.push(assumed);
-}
-
-/// The records whose objects are freed other than by what runs when all is over, and whether that happens with no grace period.
-fn freed_records(tree: &Tree<'_>) -> FxHashMap<Record, bool> {
-    let mut out: FxHashMap<Record, bool> = FxHashMap::default();
-    for f in tree.lifetimes.functions() {
-        let frees = tree.lifetimes.own(f).iter().filter(|u| matches!(u.deed, Deed::Free | Deed::FreeLater));
-        let mut frees = frees.peekable();
-        if frees.peek().is_some() && !at_end(tree, f, 0) {
-            for u in frees {
-                *out.entry(u.object).or_default() |= u.deed == Deed::Free;
-            }
-        }
-    }
-    out
-}
-
-/// Whether a function runs only when its module is loaded or unloaded: nobody who could look something up is left, or there yet.
-fn at_end(tree: &Tree<'_>, f: FuncId, depth: u32) -> bool {
-    let world = tree.world;
-    if world.func(f).annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit")) {
-        return true;
-    }
-    let bound = world.bound.binary_search_by(|b| b.func.cmp(&f)).is_ok() || world.entry_points.contains_key(&f);
-    let callers = world.callers(f);
-    depth < AT_END_MAX && !bound && !callers.is_empty() && callers.iter().all(|c| c.func != f && at_end(tree, c.func, depth + 1))
 }
 
 /// Records whose objects are taken off a list by the `_rcu` form, other than by what runs when all is over.

@@ -30,18 +30,24 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! All is **low**: of sixteen of the surest (a store without the lock that four or more functions take, and one does not) that were looked up, two were right. In most
-//! of the others nobody else could reach the object, and in some the lock was held where an unlock on another way was taken for one on this.
+//! * **medium**: a list is changed with no lock at all, or under locks none of which the others hold, where others change it under a lock of the same record; who asks whether an element is on a
+//!   list before it takes the lock, and takes it off then without asking again, where another function takes such elements off too.
+//! * **low**: all else. Of sixteen of the surest (a store without the lock that four or more functions take, and one does not) that were looked up, two were right. In most
+//!   of the others nobody else could reach the object, and in some the lock was held where an unlock on another way was taken for one on this.
 //!
 //! ## What it assumes and misses
 //!
 //! Objects of a type are one, and so are their locks. Phases in which only one thread knows the object are recognised by who makes and frees it alone; members that are only counted for statistics are
 //! reported at low.
 
-use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree};
+mod exempt;
+mod lists;
+mod say;
+
+use cuthere_analysis::{Check, CheckInfo, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{LocalId, OpId, Record};
-use cuthere_flow::index::{Deed, Lives, MemberAccess, accesses};
+use cuthere_flow::body::{OpId, Record};
+use cuthere_flow::index::{Lives, MemberAccess, accesses};
 use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::summary::FuncId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -108,6 +114,9 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     }
     let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
+    for (member, uses) in found.values() {
+        view.lists(*member, uses, &mut told, claims);
+    }
     for (member, uses) in found.into_values() {
         view.member(member, &uses, &mut told, claims);
     }
@@ -154,118 +163,11 @@ impl View<'_, '_> {
         for (f, access) in without {
             // Element and head of one call are one finding.
             if seen.len() < ODD_MAX && seen.insert(f) && told.insert((f, access.op)) {
-                let changes = access.store || access.list;
-                let name = self.tree.world.func(f).name;
                 // Looked up, two of sixteen of the surest were right: most objects were out of the others' reach.
-                let odd = access.store && n >= 4 && m == 1 && !statistic(member) && !phase(name.as_str());
-                let sure = if odd || changes || n >= m * RATIO {
-                    Confidence::Low
-                } else {
-                    continue;
-                };
-                claims.add(self.claim(member, cover, (f, access), (n, m), sure));
+                if access.store || access.list || n >= m * RATIO {
+                    claims.add(self.claim(member, cover, (f, access), (n, m), Confidence::Low));
+                }
             }
         }
     }
-
-    /// Whether a function is entered with a lock of this class on every way in, and on some.
-    fn entered_with(&self, f: FuncId, lock: Symbol) -> (bool, bool) {
-        let ins = self.contexts.entered(f).best();
-        let held = ins.locks.iter().find(|l| l.class == lock);
-        (held.is_some_and(|l| l.always), held.is_some())
-    }
-
-    /// Whether an access without the lock is none that could race.
-    fn exempt(&self, f: FuncId, member: Member, lock: Symbol, access: &MemberAccess) -> bool {
-        let body = self.tree.world.func(f);
-        let cut = self.tree.world.summary(f).is_none_or(|s| s.truncated);
-        let set_up = body.annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit"));
-        let another = self.covers.get(&member).is_some_and(|all| {
-            let most = all[0].functions.len();
-            all.iter().any(|c| {
-                c.lock != lock
-                    && c.functions.intersection(&all[0].functions).count() * 4 >= most * 3
-                    && (self.tree.locked.holds(member, c.lock, f, access.op) || self.entered_with(f, c.lock).1)
-            })
-        });
-        cut || set_up || another || self.alone(f, member.0, 0)
-    }
-
-    /// Whether a function makes or ends the object, or is called only by such functions.
-    fn alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
-        let own = self.lives.inside(f).iter().any(|d| match d.life.deed {
-            Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => d.life.object.may_be(record) && (d.by.0 == f || depth > 0),
-            _ => false,
-        });
-        let body = self.tree.world.func(f);
-        let other = |l| body.local_pointee(l).is_some_and(|r: Record| !r.may_be(record));
-        if own || phase(body.name.as_str()) && !(body.params == 1 && other(LocalId(0))) {
-            return true;
-        }
-        let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();
-        depth < 3 && !callers.is_empty() && callers.iter().all(|&g| g != f && self.alone(g, record, depth + 1))
-    }
-
-    fn claim(&self, member: Member, cover: &Cover, (f, access): (FuncId, MemberAccess), (n, m): (usize, usize), sure: Confidence) -> Claim {
-        let world = self.tree.world;
-        let name = format!("{}.{}", member.0, member.1);
-        let verb = match (access.store, access.list) {
-            (true, true) => "changes the list",
-            (true, false) => "stores",
-            (false, true) => "walks the list",
-            (false, false) => "loads",
-        };
-        let (lock, function) = (cover.lock, world.func(f).name);
-        let loc = |g: FuncId, op: OpId| {
-            let body = world.func(g);
-            body.op(op).map(|o| o.loc).or_else(|| body.blocks().find(|(_, b)| b.ops.1 == op.0).map(|(_, b)| b.loc)).unwrap_or(body.loc)
-        };
-        let message = format!("`{function}()` {verb} `{name}` without `{lock}`, under which {n} functions access it");
-        let claim = Claim::new(access.op, (f, loc(f, access.op)), sure, message).thread(format!("CPU 0: {function}()")).step(
-            f,
-            loc(f, access.op),
-            format!("{verb} `{name}`"),
-        );
-        let claim = match cover.example {
-            Some((g, op, store)) => {
-                let other = world.func(g).name;
-                let verb = if store { "changes" } else { "reads" };
-                claim.thread(format!("CPU 1: {other}()")).step(g, loc(g, op), format!("{verb} `{name}` under `{lock}`"))
-            }
-            None => claim,
-        };
-        claim.assume(format!("{n} functions access it under the lock, {m} without")).identity(format!("{name} {lock}"))
-    }
-}
-
-/// Whether a function's name says that the object is not yet, or no more, known to others.
-fn phase(name: &str) -> bool {
-    let says = |word: &str| {
-        matches!(
-            word,
-            "init"
-                | "probe"
-                | "alloc"
-                | "create"
-                | "new"
-                | "setup"
-                | "exit"
-                | "remove"
-                | "free"
-                | "destroy"
-                | "release"
-                | "cleanup"
-                | "fini"
-                | "attach"
-                | "detach"
-                | "disconnect"
-        )
-    };
-    name.split('_').any(says)
-}
-
-/// Whether a member is named for something that is only counted.
-fn statistic((record, member): Member) -> bool {
-    let says = |word: &str| ["stat", "count", "cnt", "err", "bytes", "packets", "total", "num", "jiffies"].iter().any(|w| word.contains(w));
-    says(member.as_str()) || record.tag().contains("stat")
 }

@@ -29,7 +29,8 @@
 //! returns the object hands the reference on, and who stores it, or hands it to code that keeps it, may have done so.
 //!
 //! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
-//! loop's reference that nobody else knows of is lost on every way out that keeps it. A failing way out must not give up what a member of an argument held before and holds afterwards, if
+//! loop's reference that nobody else knows of is lost on every way out that keeps it; so is one whose pointer was stored only in an object that the function made and frees as
+//! mere memory. Over the whole tree: a member of a record that a look-up's reference is stored in, where objects of the record are freed and no code gives up, hands on or returns what the member leads to. A failing way out must not give up what a member of an argument held before and holds afterwards, if
 //! the others do not, and nothing was called before.
 //!
 //! ## Confidence
@@ -44,10 +45,13 @@
 //!
 //! References that are kept in one function and given back in another; counts that are plain integers; what is handed to a function that was not read counts as handed over.
 
+mod members;
+mod too_many;
+
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Op, OpId, OpKind, Target};
-use cuthere_flow::domain::{Dropped, Source, Taken};
+use cuthere_flow::body::OpId;
+use cuthere_flow::domain::{Source, Taken};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
@@ -64,12 +68,14 @@ pub(crate) const CHECK: Check = Check {
     },
     start: Some(|_, _| Box::<RefcountImbalance>::default()),
     entered: false,
-    tree: None,
+    tree: Some(members::judge),
 };
 
 /// A way out with a reference.
 struct Kept {
     fails: bool,
+    /// What held the pointer to the object was freed on the way.
+    lost: bool,
     shared: bool,
     lent: bool,
     /// The path left a loop, which may have done so for others.
@@ -116,7 +122,7 @@ impl Checker for RefcountImbalance {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         match &event.kind {
             EventKind::Reference { op: RefOp::Put, taken: None, spent: Some(before), object, .. } => {
-                claims.extend(twice(path, event, before, *object))
+                claims.extend(too_many::twice(path, event, before, *object))
             }
             EventKind::Reference { op: RefOp::Get | RefOp::GetUnlessZero | RefOp::GetUnlessError, pointer, .. } => {
                 self.taken.push(*pointer)
@@ -132,7 +138,7 @@ impl Checker for RefcountImbalance {
                     if self.borrowed.len() >= 2 * KEPT_MAX {
                         break;
                     }
-                    let claim = if fails { borrowed(path, dropped) } else { None };
+                    let claim = if fails { too_many::borrowed(path, dropped) } else { None };
                     self.borrowed.push(Borrowed { pointer: dropped.pointer, fails, claim });
                 }
             }
@@ -158,6 +164,7 @@ impl Checker for RefcountImbalance {
 
 impl RefcountImbalance {
     fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, taken: &Taken, value: Option<ValueId>) {
+        let references = &path.state.objects.references;
         let known = path.known(taken.object);
         let at = self.gets.iter().position(|g| g.op == taken.op && g.counter == taken.counter).unwrap_or_else(|| {
             let (op, counter, source) = (taken.op, taken.counter, taken.source);
@@ -178,6 +185,9 @@ impl RefcountImbalance {
         }
         let handed = |v: ValueId| {
             let root = path.values.pointer_root(v);
+            if matches!(path.values.get(root), Value::Int(_)) {
+                return false;
+            }
             let made = path.values.get(root);
             let object = path.values.get(taken.object);
             let result = path.body.ret_ptr && path.values.call(root).is_some_and(|op| taken.given_to.contains(&Some(op)));
@@ -190,8 +200,10 @@ impl RefcountImbalance {
             get.handed = true;
             return;
         }
-        get.handed |= taken.shared;
-        if taken.doubtful || get.kept.len() >= KEPT_MAX {
+        // What an object held that was freed as mere memory, nobody can give back any more; unless that was done in a way that is not followed.
+        let lost = taken.lost.filter(|_| !references.dropped().iter().any(|d| d.op > taken.op));
+        get.handed |= taken.shared && lost.is_none();
+        if taken.doubtful || taken.lost.is_some() && lost.is_none() || get.kept.len() >= KEPT_MAX {
             return;
         }
         let name = path.describe(taken.object).unwrap_or_else(|| "the object".to_owned());
@@ -199,10 +211,12 @@ impl RefcountImbalance {
         let message = format!("`{}` returns with {what} `{name}` that {} took", path.body.name, by(path, taken));
         let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
         let claim = took(path, Claim::here(path, event, sure, message), taken, &name);
+        let claim = claim.step_at(path, lost, "frees the object that holds the pointer to it");
         let claim = ways::decided(path, claim).step(path.func, event.loc, "returns without giving it back");
         get.kept.push(Kept {
             fails,
-            shared: taken.shared,
+            lost: lost.is_some(),
+            shared: taken.shared && lost.is_none(),
             lent: taken.lent,
             after_loop: path.left_loop(),
             claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
@@ -215,6 +229,7 @@ impl Get {
     fn judge(&self, kept: &Kept) -> Option<Confidence> {
         let alone = matches!(self.source, Source::Result | Source::Cursor);
         match (kept.shared, kept.fails) {
+            _ if kept.lost => Some(Confidence::High),
             // Whoever knows the object may give the reference back, but not if another failure has to do it here.
             (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
             (true, _) => None,
@@ -225,7 +240,7 @@ impl Get {
                 Some(if plain { Confidence::High } else { Confidence::Low })
             }
             // What a success keeps a failure has no use for; but the caller may clean up after both.
-            (false, true) if !alone && !self.handed && self.kept.iter().any(|k| !k.fails) => {
+            (false, true) if !alone && (!self.handed || self.counter.as_str() == "module") && self.kept.iter().any(|k| !k.fails) => {
                 Some(if self.counter.as_str() == "module" { Confidence::High } else { Confidence::Low })
             }
             (false, fails) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
@@ -242,56 +257,6 @@ impl Get {
 fn fails(path: &Path<'_, '_>, value: Option<ValueId>) -> bool {
     let answer = value.map_or(ways::Answer::Nothing, |v| ways::Answer::of(path.known(v), path.body.ret_ptr));
     matches!(answer, ways::Answer::Failure | ways::Answer::NotZero)
-}
-
-/// A failure gives up a reference that a member of an argument held when the function was entered, and leaves the pointer there.
-fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> {
-    let Value::Entry(place) = path.values.get(dropped.object) else { return None };
-    let holder = path.values.root(place).is_some_and(|p| path.values.param(p, path.body.params).is_some());
-    let member = matches!(path.values.get(place), Value::PField(..)) && holder && dropped.counter.is_empty();
-    // What was called before may have stored the pointer for this very case.
-    let first = |op: &Op| match op.kind {
-        OpKind::Call { target: Target::Name(name), .. } => path.world.model.entry(name).is_some(),
-        OpKind::Call { .. } => false,
-        _ => true,
-    };
-    if !member
-        || path.state.written(place).is_some_and(|v| v != dropped.object)
-        || !path.body.all_ops().take_while(|(id, _)| *id < dropped.op).all(|(_, op)| first(op))
-    {
-        return None;
-    }
-    let loc = path.body.op(dropped.op)?.loc;
-    let (name, put) = (path.describe(dropped.object)?, path.called(dropped.op)?);
-    // What undoes a registration is meant for it.
-    if !put.as_str().split('_').any(|word| matches!(word, "put" | "unref" | "release" | "drop")) {
-        return None;
-    }
-    let message = format!("`{put}()` gives up the reference that `{name}` holds, when `{}` fails", path.body.name);
-    let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
-    let claim = Claim::new(dropped.op, (path.func, loc), sure, message);
-    let claim = ways::decided(path, claim)
-        .step(path.func, loc, format!("gives up a reference to `{name}`, which was not taken here"))
-        .down(path.world, dropped.way);
-    Some(claim.identity(format!("borrowed {name} {put}")).cause(dropped.op))
-}
-
-/// Given back once more.
-fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId) -> Option<Claim> {
-    let name = path.describe(object)?;
-    let put = path.called(event.op)?;
-    let message = format!("`{put}()` gives back a reference to `{name}` that was given back before");
-    // An object that was at hand, or that the tree's own tables hold, may have had a reference of its own to give back.
-    let sure =
-        if doubtful(path) || before.shared || before.doubtful || before.source == Source::Added || matches!(before.way, Way::Callee(..)) {
-            Confidence::Low
-        } else {
-            Confidence::High
-        };
-    let claim = took(path, Claim::here(path, event, sure, message), before, &name);
-    let claim =
-        ways::decided(path, claim).step(path.func, event.loc, format!("gives it back again by {put}()")).down(path.world, event.way);
-    Some(claim.identity(format!("twice {name} {put}")))
 }
 
 /// Adds the step that took a reference.

@@ -34,7 +34,8 @@
 //! * memory freed before what uses it is unregistered;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
 //! * a timer or work item that is a variable of a module, armed in its file and not stopped by the function that unloads it;
-//! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it.
+//! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it;
+//! * a count that reaches zero before the object is taken off its list, where others find it under the list's lock and take a reference that does not ask.
 //!
 //! Not reported: objects that their own callback frees, references taken by who arms, error paths before anything was armed, objects that go with the owner of the pointer.
 //!
@@ -54,6 +55,7 @@ mod early;
 mod order;
 mod owner;
 mod parts;
+mod revived;
 mod unload;
 mod waiter;
 
@@ -79,4 +81,5 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     early::judge(&all, claims);
     owner::judge(&all, claims);
     unload::judge(&all, claims);
+    revived::judge(tree, &all, claims);
 }

@@ -25,8 +25,8 @@
 //!
 //! Elements of lists that are walked, and results of look-ups (`idr_find()`, `xa_load()`), are followed with the locks that were held when they were found. They count as safe once
 //! a reference is taken, something is stored in them under the lock (which marks them), they are unlinked, or they are handed to a function whose name speaks of any of that; while one of the
-//! locks is held; and where a caller may hold a lock. Only records count of which some function of the tree frees objects, other than when
-//! a module is loaded or unloaded. That a caller has bottom halves, interrupts or preemption disabled counts only where such objects are freed after a grace period. A callee's result of this kind is followed in its callers. What
+//! locks is held; and where a caller may hold a lock. Only records count of which some function of the tree frees single objects, other than when
+//! a module is loaded or unloaded: what a loop frees all at once goes with its owner. What only a work item or timer finds is low if everybody who frees such objects is that one or has waited for it. That a caller has bottom halves, interrupts or preemption disabled counts only where such objects are freed after a grace period. A callee's result of this kind is followed in its callers. What
 //! was found in a read-side section of RCU and is used later is `rcu-misuse`; that it is returned is said here.
 //!
 //! ## Confidence

@@ -3,6 +3,19 @@
 use cuthere_base::Symbol;
 use serde::{Deserialize, Serialize};
 
+/// What names say by custom.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Custom {
+    /// A word of a function's name: nobody else knows the object, not yet or not any more.
+    Alone,
+    /// A function asks whether a device is in use.
+    AsksRunning,
+    /// A function sets or clears a flag or number that others ask for.
+    SetsFlag,
+    /// A function that changes a list: doing it twice is as good as once.
+    Idempotent,
+}
+
 /// Which lock an effect is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LockRef {

@@ -4,8 +4,8 @@
 //! one file and an argument index no function has. How files combine is decided in `model`.
 
 use crate::entry::{
-    CallbackEffect, ContainerMacro, Context, Entry, FreeClass, GuardClass, Level, LockRef, LoopMacro, OpsField, PlaceAccess, Returns,
-    Sleeps,
+    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, Level, LockRef, LoopMacro, OpsField, PlaceAccess,
+    Returns, Sleeps,
 };
 use crate::error::ModelError;
 use crate::schema::{CallbackRow, EntryRow, File};
@@ -25,6 +25,7 @@ pub(crate) struct Rows {
     /// Record and member.
     pub releases: Vec<(Symbol, Symbol)>,
     pub counts: Vec<Symbol>,
+    pub customs: Vec<(Custom, Symbol)>,
     pub frees: Vec<FreeClass>,
     pub loops: Vec<LoopMacro>,
     pub containers: Vec<(Symbol, ContainerMacro)>,
@@ -45,6 +46,16 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     loader.entries(parsed.entry, parsed.learned)?;
     loader.rest(parsed.ops, parsed.guard, parsed.loops, parsed.container, parsed.condition)?;
     loader.rows.counts.extend(list(parsed.counts.member));
+    let customs = parsed.customs;
+    let all = [
+        (Custom::Alone, customs.alone),
+        (Custom::AsksRunning, customs.asks_running),
+        (Custom::SetsFlag, customs.sets_flag),
+        (Custom::Idempotent, customs.idempotent),
+    ];
+    for (custom, names) in all {
+        loader.rows.customs.extend(list(names).map(|name| (custom, name)));
+    }
     for row in parsed.release {
         for record in &row.record.get_ref().0.0 {
             for field in &row.field.get_ref().0.0 {

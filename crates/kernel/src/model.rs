@@ -3,7 +3,7 @@
 //! Decides how files combine: the compiled-in tables must not contradict each other; a user's file replaces entries of the
 //! same name; what was learned never replaces what was written by hand. Immutable once made, and cheap to clone.
 
-use crate::entry::{ContainerMacro, Entry, FreeClass, GuardClass, LoopMacro, OpsField, PlaceAccess};
+use crate::entry::{ContainerMacro, Custom, Entry, FreeClass, GuardClass, LoopMacro, OpsField, PlaceAccess};
 use crate::error::ModelError;
 use crate::load::{Rows, load};
 use cuthere_base::Symbol;
@@ -43,6 +43,7 @@ struct Data {
     guards: FxHashMap<Symbol, GuardClass>,
     releases: rustc_hash::FxHashSet<(Symbol, Symbol)>,
     counts: rustc_hash::FxHashSet<Symbol>,
+    customs: rustc_hash::FxHashSet<(Custom, Symbol)>,
     frees: FxHashMap<Symbol, FreeClass>,
     loops: FxHashMap<Symbol, LoopMacro>,
     containers: FxHashMap<Symbol, ContainerMacro>,
@@ -116,6 +117,16 @@ impl Model {
     /// Whether a member of this name counts references, if it is a plain integer.
     pub fn counts_references(&self, member: Symbol) -> bool {
         self.data.counts.contains(&member)
+    }
+
+    /// Whether a word of a function's name, or the name, says this by custom.
+    pub fn is_custom(&self, custom: Custom, name: Symbol) -> bool {
+        self.data.customs.contains(&(custom, name))
+    }
+
+    /// Whether some word of a function's name says that nobody else knows the object, not yet or not any more.
+    pub fn names_alone(&self, name: Symbol) -> bool {
+        name.as_str().split('_').any(|word| Symbol::find(word).is_some_and(|word| self.is_custom(Custom::Alone, word)))
     }
 
     /// What `guard(class)` calls.
@@ -216,6 +227,7 @@ impl Data {
         self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field, ops.rt), ops)));
         self.releases.extend(rows.releases);
         self.counts.extend(rows.counts);
+        self.customs.extend(rows.customs);
         self.guards.extend(rows.guards.into_iter().map(|guard| (guard.class, guard)));
         self.frees.extend(rows.frees.into_iter().map(|free| (free.name, free)));
         self.loops.extend(rows.loops.into_iter().map(|each| (each.name, each)));

@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub release: Vec<ReleaseRow>,
     /// Plain integers that count references.
     pub counts: CountsRow,
+    /// What names say by custom.
+    pub customs: CustomsRow,
     /// Loop macros.
     #[serde(rename = "loop")]
     pub loops: Vec<LoopRow>,
@@ -200,6 +202,16 @@ pub(crate) struct OpsRow {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CountsRow {
     pub member: Option<W<Names>>,
+}
+
+/// `[customs]`: what names say by custom.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CustomsRow {
+    pub alone: Option<W<Names>>,
+    pub asks_running: Option<W<Names>>,
+    pub sets_flag: Option<W<Names>>,
+    pub idempotent: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

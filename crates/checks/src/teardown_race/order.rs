@@ -7,6 +7,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
+use cuthere_kernel::Custom;
 
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
     for (key, uses) in &all.objects {
@@ -108,7 +109,7 @@ fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId])
         }
         match op.kind {
             OpKind::Store { place, .. } => set.extend(member(place)),
-            OpKind::Call { target: Target::Name(name), args, .. } if sets_flag(name.as_str()) => {
+            OpKind::Call { target: Target::Name(name), args, .. } if all.world.model.is_custom(Custom::SetsFlag, name) => {
                 let places = body.call_args(args).iter().filter_map(|&a| match body.expr(a) {
                     Expr::Addr(place) | Expr::Load(place, _) => member(place),
                     _ => None,
@@ -124,15 +125,11 @@ fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId])
     };
     let asks = |g: &FuncId| {
         all.world.func(*g).ops.iter().any(|op| match op.kind {
-            OpKind::Call { target: Target::Name(name), .. } => matches!(name.as_str(), "netif_running" | "netif_device_present"),
+            OpKind::Call { target: Target::Name(name), .. } => all.world.model.is_custom(Custom::AsksRunning, name),
             _ => false,
         })
     };
     !set.is_empty() && readers.iter().any(reads) || readers.iter().any(asks)
-}
-
-fn sets_flag(name: &str) -> bool {
-    ["set_bit", "clear_bit", "test_and", "atomic_", "WRITE_ONCE", "smp_store"].iter().any(|p| name.trim_start_matches('_').starts_with(p))
 }
 
 fn claim(

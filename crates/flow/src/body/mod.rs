@@ -246,6 +246,25 @@ impl Body {
         block == to || !self.reaches(BlockId(0), to, Some(block))
     }
 
+    /// Whether an operation is made in every round of the innermost loop around it; of what is in no loop, no.
+    pub fn every_round(&self, op: OpId) -> bool {
+        let Some(block) = self.block_of(op) else { return false };
+        // A head is what a later block goes back to; the innermost one is the last.
+        let goes_back = |head: BlockId| {
+            let mut back = false;
+            for later in &self.blocks[head.index()..] {
+                later.term.successors(|s| back |= s == head);
+            }
+            back
+        };
+        let around =
+            |head: &BlockId| *head != block && goes_back(*head) && self.reaches(*head, block, None) && self.reaches(block, *head, None);
+        let Some(head) = (0..=block.0).rev().map(BlockId).find(around) else { return false };
+        let mut skipped = false;
+        self.block(head).term.successors(|s| skipped |= s == head || self.reaches(s, head, Some(block)));
+        !skipped
+    }
+
     /// Whether a block is reached from an operation.
     pub fn follows(&self, op: OpId, to: BlockId) -> bool {
         self.block_of(op).is_some_and(|block| self.reaches(block, to, None))

@@ -44,6 +44,10 @@ pub struct Taken {
     pub doubtful: bool,
     /// The last calls that got the object and gave a result.
     pub given_to: [Option<OpId>; 2],
+    /// The one object that the pointer was stored in, which this path has made.
+    pub holder: Option<ValueId>,
+    /// That object was freed as mere memory: by which operation.
+    pub lost: Option<OpId>,
 }
 
 /// A reference that was not taken on this path and that was given up.
@@ -154,11 +158,37 @@ impl References {
     }
 
     /// Somebody else knows an object from now on, or may.
-    pub fn share(&mut self, meant: impl Fn(ValueId) -> bool, certain: bool) {
-        for t in self.taken.iter_mut().filter(|t| meant(t.object)) {
+    pub fn share(&mut self, meant: impl Fn(&Taken) -> bool, certain: bool) {
+        for t in self.taken.iter_mut().filter(|t| meant(t)) {
             t.shared |= certain;
             t.lent |= !certain;
+            t.holder = None;
         }
+    }
+
+    /// Whether nobody else was told of an object yet to which a reference is held.
+    pub fn is_own(&self, object: ValueId) -> bool {
+        self.taken.iter().any(|t| t.object == object && t.count > 0 && !t.shared && !t.lent)
+    }
+
+    /// An object to which a reference is held was stored in another.
+    pub fn hold(&mut self, object: ValueId, holder: ValueId) {
+        self.taken.iter_mut().filter(|t| t.object == object && t.count > 0).for_each(|t| t.holder = Some(holder));
+    }
+
+    /// Somebody may have given back what an object holds.
+    pub fn release_held(&mut self, holder: ValueId) {
+        self.taken.iter_mut().filter(|t| t.holder == Some(holder)).for_each(|t| t.holder = None);
+    }
+
+    /// Whether any object is known to hold a reference.
+    pub fn any_held(&self) -> bool {
+        self.taken.iter().any(|t| t.holder.is_some())
+    }
+
+    /// An object is freed with the references that it holds.
+    pub fn lose_with(&mut self, holder: ValueId, op: OpId) {
+        self.taken.iter_mut().filter(|t| t.holder == Some(holder) && t.count > 0).for_each(|t| t.lost = Some(op));
     }
 
     /// An object is gone, and what was held of it.
@@ -182,13 +212,19 @@ impl References {
     /// Another value stands for an object from now on.
     pub fn rename(&mut self, from: ValueId, to: ValueId) {
         self.taken.iter_mut().filter(|t| t.object == from).for_each(|t| (t.object, t.pointer) = (to, to));
+        self.taken.iter_mut().filter(|t| t.holder == Some(from)).for_each(|t| t.holder = Some(to));
         self.dropped.iter_mut().filter(|d| d.object == from).for_each(|d| (d.object, d.pointer) = (to, to));
     }
 
     /// Whether two paths hold the same references.
     pub fn same(&self, other: &References) -> bool {
         let same = |a: &Taken, b: &Taken| {
-            a.pointer == b.pointer && a.counter == b.counter && a.count == b.count && a.shared == b.shared && a.lent == b.lent
+            a.pointer == b.pointer
+                && a.counter == b.counter
+                && a.count == b.count
+                && a.shared == b.shared
+                && a.lent == b.lent
+                && a.lost == b.lost
         };
         self.taken.len() == other.taken.len()
             && self.taken.iter().all(|t| other.taken.iter().any(|u| same(t, u)))
@@ -205,6 +241,8 @@ impl References {
                     t.count = t.count.max(u.count);
                     t.shared |= u.shared;
                     t.lent |= u.lent;
+                    t.holder = t.holder.filter(|_| t.holder == u.holder);
+                    t.lost = t.lost.filter(|_| t.lost == u.lost);
                 }
                 None => t.doubtful = true,
             }

@@ -7,6 +7,9 @@ use crate::body::{ArgRange, Record};
 /// What effects of a callee are about, as its caller knows that before the call.
 type Objects<'o> = &'o [(EffectId, ValueId)];
 
+/// Targets of a call through a pointer beyond which what one of them does says nothing of the call.
+const TARGETS_MAX: usize = 24;
+
 /// A call as it is run.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'c> {
@@ -16,6 +19,13 @@ pub(super) struct Call<'c> {
     pub(super) args: ArgRange,
     pub(super) values: &'c [ValueId],
     pub(super) name: Symbol,
+}
+
+impl Call<'_> {
+    /// Whether it is made through a pointer.
+    pub(super) fn through_pointer(&self, body: &Body) -> bool {
+        body.op(self.index).is_some_and(|op| matches!(op.kind, OpKind::Call { target: Target::Pointer(_), .. }))
+    }
 }
 
 impl<O: Observer> Run<'_, '_, O> {
@@ -130,6 +140,7 @@ impl<O: Observer> Run<'_, '_, O> {
             (None, Some(Callees::One(f))) => world.summary(*f).map_or(0, |s| s.kept_arguments()),
             _ => 0,
         };
+        self.note_holders(&call, entry, &mut state);
         self.share_arguments(&call, entry, &mut state);
         if dst.is_some() {
             self.note_given(&call, &mut state);
@@ -171,6 +182,9 @@ impl<O: Observer> Run<'_, '_, O> {
                 {
                     self.give_back_in_common(&call, all, &mut state);
                 }
+                if let Some(Callees::Many(all)) = known {
+                    self.free_by_most(&call, all, &mut state);
+                }
                 self.assign(dst, result, &mut state);
                 out.push(state);
             }
@@ -198,6 +212,32 @@ impl<O: Observer> Run<'_, '_, O> {
         let less = first.ctx.least(Ctx::default());
         if !less.is_zero() && ways.iter().all(|o| o.ctx == first.ctx) {
             self.shift(less, call.index, state);
+        }
+    }
+
+    /// A call through a pointer frees an argument if nearly all functions that it may reach do so at once on all their ways: whoever calls it cannot rely on the object any more.
+    fn free_by_most(&mut self, call: &Call<'_>, callees: &[FuncId], state: &mut State) {
+        if callees.len() > TARGETS_MAX {
+            return;
+        }
+        let world = self.world;
+        for (i, &value) in call.values.iter().enumerate().take(8) {
+            let place = RelPlace::param(i as u8);
+            let frees = |f: &FuncId| {
+                let summary = world.summary(*f).filter(|s| !s.truncated)?;
+                let first = summary.outcomes.first()?;
+                let id = first.frees.iter().map(|freed| freed.effect).find(|id| {
+                    matches!(summary.effect(*id).map(|e| &e.kind), Some(EffectKind::Free { place: p, deferred: false, last: false, counted: false, moved: false, left: false }) if **p == place)
+                })?;
+                summary.outcomes.iter().all(|o| o.frees.iter().any(|freed| freed.effect == id)).then_some((*f, id))
+            };
+            let count = callees.iter().filter(|f| frees(f).is_some()).count();
+            if count < 2 || count * 4 < callees.len() * 3 {
+                continue;
+            }
+            let Some((callee, effect)) = callees.iter().find_map(frees) else { continue };
+            let Some(summary) = world.summary(callee) else { continue };
+            self.lift_free(call, callee, summary, FreedOnReturn { effect, replaced: false }, value, None, state);
         }
     }
 
@@ -410,6 +450,7 @@ impl<O: Observer> Run<'_, '_, O> {
             && let Some(effect) = entry.refs.iter().find(|effect| decided_by_result(effect))
         {
             let (ok, failed) = match effect.op {
+                RefOp::GetUnlessError if entry.returns == Returns::Errno => (Interval::ZERO, Interval::range(MIN_ERR, -1)),
                 RefOp::GetUnlessError => (Interval::range(0, i64::MAX), Interval::range(MIN_ERR, -1)),
                 _ => (Interval::NON_ZERO, Interval::ZERO),
             };

@@ -76,10 +76,7 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn free_argument(&mut self, call: &Call<'_>, free: &FreeEffect, state: &mut State) {
         let Some(&value) = call.values.get(free.argument as usize) else { return };
         let (deferred, last) = (free.how == FreeHow::Grace, free.how == FreeHow::Last);
-        let effect = self.primitive(
-            call,
-            EffectKind::Free { place: Box::new(RelPlace::unknown()), deferred, last, counted: false, moved: false, left: false },
-        );
+        let effect = self.primitive(call, EffectKind::free(RelPlace::unknown(), false));
         let written = self.body.call_args(call.args).get(free.argument as usize).copied();
         // The last reference frees the object around its argument.
         let put = free.how == FreeHow::Put;
@@ -103,15 +100,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let base = self.values.deref(value);
             let place = self.values.field(base, moved.member, self.body.pointee(e).unwrap_or_default());
             let before = state.read(self.values, place);
-            let unknown = EffectKind::Free {
-                place: Box::new(RelPlace::unknown()),
-                deferred: false,
-                last: false,
-                counted: false,
-                moved: true,
-                left: false,
-            };
-            let effect = self.primitive(call, unknown);
+            let effect = self.primitive(call, EffectKind::free(RelPlace::unknown(), false));
             self.free(call, before, Freed { moved: true, ..Freed::by(call.index, call.name) }, effect, state);
             let object = self.values.pointer_root(before);
             self.disturb(object, state, &|_, _| true);

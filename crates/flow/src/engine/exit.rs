@@ -366,14 +366,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let Some(mut place) = self.relative(at, None).filter(|_| self.values.local_of(at).is_none()) else { continue };
                 place.path.push(RelStep::Deref);
                 let loc = self.body.op(freed.op).map_or(self.body.loc, |op| op.loc);
-                let kind = EffectKind::Free {
-                    place: Box::new(place.clone()),
-                    deferred: false,
-                    last: false,
-                    counted: false,
-                    moved: false,
-                    left: true,
-                };
+                let kind = EffectKind::free(place.clone(), true);
                 let depth = match freed.way {
                     Way::Callee(f, id) => self.world.summary(f).and_then(|s| s.effect(id)).map_or(0, |e| e.depth + 1),
                     _ => 0,

@@ -9,6 +9,7 @@ use super::call::Call;
 use super::event::UnprotectedUse;
 use super::*;
 use crate::program::naming::{names_claim, names_referenced};
+use cuthere_kernel::Custom;
 
 /// Objects of one function that are followed.
 const FOUND_MAX: usize = 16;
@@ -136,6 +137,14 @@ impl<O: Observer> Run<'_, '_, O> {
             !e.refs.is_empty() || e.links.is_some() || e.unlinks.is_some() || !e.frees.is_empty() || !e.callbacks.is_empty()
         });
         let unread = model.is_none() && callees.is_empty();
+        // A flag set in the object, or a completion begun, marks it as in use, as a store does.
+        if self.world.model.is_custom(Custom::SetsFlag, call.name) {
+            for &v in call.values {
+                if let Value::Addr(place) = self.values.get(v) {
+                    self.claim_stored(place);
+                }
+            }
+        }
         if takes || unread || names_claim(call.name) {
             // What hangs on a member (`dev_hold(port->dev)`) often keeps the whole.
             let values = &*self.values;

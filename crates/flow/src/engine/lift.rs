@@ -210,6 +210,9 @@ impl<O: Observer> Run<'_, '_, O> {
         state.objects.unlink(object);
         if !freed.put {
             state.objects.references.end(object);
+            if matches!(freed.way, Way::Model(_)) && !freed.last && !freed.moved && !freed.handle {
+                state.objects.references.lose_with(object, call.index);
+            }
         }
         // What frees only the handle is told to no caller: it says nothing of the object itself.
         if !freed.handle

@@ -19,8 +19,12 @@ impl<O: Observer> Run<'_, '_, O> {
                 // Whoever reads the pointer there may fill in what it points to.
                 if self.values.local_of(p).is_none() {
                     self.escape(v, false, &mut state);
+                    let own = !state.objects.references.is_empty() && state.objects.references.is_own(self.values.pointer_root(v));
                     self.share(v, true, &mut state);
                     self.share_members(value, &mut state);
+                    if let (true, Some(holder)) = (own, self.values.root(p)) {
+                        self.hold(v, own, holder, &mut state);
+                    }
                 } else if !state.objects.references.is_empty() && matches!(self.values.get(p), Value::PIndex(..)) {
                     // Which element is used later is not followed.
                     self.share(v, true, &mut state);

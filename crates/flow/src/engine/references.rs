@@ -12,6 +12,9 @@ use cuthere_kernel::{CallbackOp, RefEffect};
 /// The counter of what only counts references if its name says so.
 const COUNTED: &str = "counted";
 
+/// The counter of modules, which code of theirs that runs needs.
+const MODULE: &str = "module";
+
 /// References that callers are told of, on one way of returning.
 const DELTAS_MAX: usize = 4;
 
@@ -122,6 +125,8 @@ impl<O: Observer> Run<'_, '_, O> {
             lent: false,
             doubtful: false,
             given_to: [None; 2],
+            holder: None,
+            lost: None,
         };
         state.objects.references.take(taken);
     }
@@ -334,7 +339,51 @@ impl<O: Observer> Run<'_, '_, O> {
             // Who knows an object comes to what it leads to.
             let values = &*self.values;
             let made = values.get(object);
-            state.objects.references.share(|o| o == object || values.rests_on(o, &|v| v == made), certain);
+            state.objects.references.share(|t| t.object == object || values.rests_on(t.object, &|v| v == made), certain);
+        }
+    }
+
+    /// A pointer was stored in another object, which then holds the reference to what it leads to, if the path has made that object and told nobody else.
+    pub(super) fn hold(&mut self, value: ValueId, own: bool, holder: ValueId, state: &mut State) {
+        let (object, holder) = (self.values.pointer_root(value), self.values.pointer_root(holder));
+        if own && object != holder && self.is_memory(holder) {
+            state.objects.references.hold(object, holder);
+        }
+    }
+
+    /// Whether the path has made an object as mere memory: nothing happens to what it holds when it is freed.
+    fn is_memory(&self, object: ValueId) -> bool {
+        let made = self.values.call(object).and_then(|op| self.body.op(op)).map(|op| op.kind);
+        match made {
+            Some(OpKind::Call { target: Target::Name(name), .. }) => {
+                self.world.model.entry(name).is_some_and(|e| e.allocates && !e.managed && matches!(e.sleeps, Sleeps::Gfp(_)))
+            }
+            _ => false,
+        }
+    }
+
+    /// A call gets objects that hold references: what is not known not to, may give those back.
+    pub(super) fn note_holders(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
+        if !state.objects.references.any_held() || entry.is_some() {
+            return;
+        }
+        let world = self.world;
+        let callees = world.callees(self.func, call.index).map_or(&[][..], |c| c.list());
+        for (i, &v) in call.values.iter().enumerate() {
+            let gives_up = |f: &FuncId| {
+                world.summary(*f).is_none_or(|s| {
+                    s.effects().any(|(_, e)| match &e.kind {
+                        EffectKind::Reference { place, op: RefOp::Put, .. } | EffectKind::Free { place, .. } => {
+                            place.root == RelRoot::Param(i.min(255) as u8)
+                        }
+                        _ => false,
+                    })
+                })
+            };
+            if callees.is_empty() || callees.iter().any(gives_up) {
+                let holder = self.values.pointer_root(v);
+                state.objects.references.release_held(holder);
+            }
         }
     }
 
@@ -353,6 +402,14 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn share_arguments(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
         let world = self.world;
         let callees = world.callees(self.func, call.index);
+        // What is called through a pointer, or gives up no module.
+        let modules = state.objects.references.taken().iter().any(|t| t.count > 0 && t.counter.as_str() == MODULE);
+        let own_call = modules
+            && entry.is_none()
+            && match callees {
+                Some(callees) => !callees.list().iter().any(|f| puts_module(world, *f, 0)),
+                None => call.through_pointer(self.body),
+            };
         let keeps: u64 = match (entry, callees) {
             (Some(entry), _) => {
                 let stored = entry
@@ -366,8 +423,29 @@ impl<O: Observer> Run<'_, '_, O> {
             (None, Some(callees)) => callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX, kept)),
             (None, None) => u64::MAX,
         };
-        for (_, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
+        for (i, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
+            let object = self.values.pointer_root(v);
+            let own = state.objects.references.is_own(object);
+            if own_call && !state.objects.references.taken().iter().any(|t| t.object == object) {
+                // An operation of the module that the path keeps is called for what the module is kept for.
+                let values = &*self.values;
+                let made = values.get(object);
+                let leads = |t: &Taken| t.counter.as_str() != MODULE && values.rests_on(t.object, &|v| v == made);
+                state.objects.references.share(leads, callees.is_some());
+                if let Some(param) = self.values.param(object, self.body.params.min(64)) {
+                    self.keeps |= 1 << param;
+                }
+                continue;
+            }
             self.share(v, entry.is_some() || callees.is_some(), state);
+            // A callee that keeps one argument and gets another object to keep it in.
+            if let (true, None, Some(_)) = (own, entry, callees) {
+                let mut others = call.values.iter().enumerate().filter(|(n, _)| *n != i).map(|o| *o.1);
+                let holder = others.find(|&o| self.is_memory(self.values.pointer_root(o)));
+                if let Some(holder) = holder {
+                    self.hold(v, own, holder, state);
+                }
+            }
         }
     }
 
@@ -508,6 +586,20 @@ fn kept(summary: &Summary) -> u64 {
         _ => None,
     });
     maybe.fold(summary.keeps, |bits, bit| bits | bit)
+}
+
+/// Whether a function gives up a module somewhere, or one that it calls.
+fn puts_module(world: &World<'_>, f: FuncId, depth: u32) -> bool {
+    let puts = |op: &Op| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put && r.counter.as_str() == MODULE))
+        }
+        _ => false,
+    };
+    let body = world.func(f);
+    body.all_ops().any(|(id, op)| {
+        puts(op) || depth < 2 && matches!(world.callees(f, id), Some(Callees::One(g)) if *g != f && puts_module(world, *g, depth + 1))
+    })
 }
 
 /// Whether a reference is only taken if the call's result says so.

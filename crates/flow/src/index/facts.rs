@@ -3,7 +3,9 @@
 //! A fact is a function of the paths of one function, so it is kept with its results from run to run. What facts add up to is found out
 //! when all are there.
 
+use super::counted::{CountedRecorder, CountedUse};
 use super::handover::{HalfRecorder, LockHalf};
+use super::held::{HeldRecorder, HeldUse};
 use super::life::{LifeRecorder, LifeUse};
 use super::locked::{LockedRecorder, LockedUse};
 use super::percpu::{PerCpuRecorder, PerCpuUse};
@@ -79,6 +81,8 @@ pub enum Fact {
     Half(LockHalf),
     Rcu(RcuFact),
     PerCpu(PerCpuUse),
+    Counted(CountedUse),
+    Held(HeldUse),
 }
 
 /// Notes the facts of one function.
@@ -92,6 +96,8 @@ pub struct Recorder {
     halves: HalfRecorder,
     rcu: RcuRecorder,
     percpu: PerCpuRecorder,
+    counted: CountedRecorder,
+    held: HeldRecorder,
 }
 
 impl Recorder {
@@ -103,6 +109,7 @@ impl Recorder {
         let arguments = self.arguments.into_iter().map(Fact::Argument);
         let halves = self.halves.facts();
         let rcu = self.rcu.facts.into_iter().map(Fact::Rcu).chain(self.percpu.uses.into_iter().map(Fact::PerCpu));
+        let rcu = rcu.chain(self.counted.uses.into_iter().map(Fact::Counted)).chain(self.held.0.into_iter().map(Fact::Held));
         self.results.into_iter().map(Fact::Result).chain(members).chain(arguments).chain(life).chain(locked).chain(halves).chain(rcu)
     }
 
@@ -177,6 +184,8 @@ impl Observer for Recorder {
         self.halves.event(path, event);
         self.rcu.event(path, event);
         self.percpu.event(path, event);
+        self.counted.event(path, event);
+        self.held.event(path, event);
         match &event.kind {
             EventKind::Access(access) => self.access(path, event, access),
             EventKind::Call(call) => {

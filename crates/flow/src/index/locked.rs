@@ -12,7 +12,7 @@ use crate::summary::{FuncId, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
 use cuthere_kernel::{Assert, Model};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -30,7 +30,7 @@ pub struct LockedUse {
     pub op: OpId,
     pub record: Record,
     pub member: Symbol,
-    /// The lock's class.
+    /// The lock's class; empty: none was held for certain, and of whatever the operation accesses it is not certain that none was.
     pub lock: Symbol,
     pub store: bool,
     /// A list is changed, walked or looked at as a whole.
@@ -53,16 +53,27 @@ pub struct LockedRecorder {
     asserted: SmallVec<[Symbol; 1]>,
     /// Operations that accessed memory with no lock held, a bit each.
     bare: Vec<u64>,
+    /// Such where it is not certain that none was.
+    doubtful: Vec<OpId>,
 }
 
 impl LockedRecorder {
     pub fn uses(self) -> impl Iterator<Item = LockedUse> {
         let bare = self.bare;
+        let doubtful = self.doubtful.into_iter().map(|op| LockedUse {
+            op,
+            record: Record::UNKNOWN,
+            member: Symbol::EMPTY,
+            lock: Symbol::EMPTY,
+            store: false,
+            list: false,
+        });
         let locked = move |s: &Seen| bare.get(s.op.index() / 64).is_none_or(|bits| bits >> (s.op.index() % 64) & 1 == 0);
-        self.seen.into_iter().filter(locked).flat_map(|s| {
+        let seen = self.seen.into_iter().filter(locked).flat_map(|s| {
             let (op, (record, member), store, list) = (s.op, s.member, s.store, s.list);
             s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store, list })
-        })
+        });
+        seen.chain(doubtful)
     }
 
     pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
@@ -101,6 +112,10 @@ impl LockedRecorder {
     fn note(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
         let held = &path.state.locks.held;
         if held.is_empty() && self.asserted.is_empty() {
+            // A lock may have been taken for one that was given back.
+            if path.state.locks.doubtful && self.doubtful.len() < ACCESSES_MAX && !self.doubtful.contains(&op) {
+                self.doubtful.push(op);
+            }
             let (word, bit) = (op.index() / 64, op.index() % 64);
             if self.bare.len() <= word {
                 self.bare.resize(word + 1, 0);
@@ -140,11 +155,17 @@ pub struct Access {
 #[derive(Default)]
 pub struct Locked {
     by: FxHashMap<(Member, Symbol), Vec<Access>>,
+    /// Operations with accesses of which it is not certain that no lock was held.
+    doubtful: FxHashSet<(FuncId, OpId)>,
 }
 
 impl Locked {
     pub fn add(&mut self, func: FuncId, fact: &Fact) {
         if let Fact::Locked(u) = fact {
+            if u.lock.is_empty() {
+                self.doubtful.insert((func, u.op));
+                return;
+            }
             self.by.entry(((u.record, u.member), u.lock)).or_default().push(Access { func, op: u.op, store: u.store, list: u.list });
         }
     }
@@ -152,6 +173,11 @@ impl Locked {
     /// Members with the locks that they are accessed under, and by whom; in no order.
     pub fn all(&self) -> impl Iterator<Item = (Member, Symbol, &[Access])> {
         self.by.iter().map(|((member, lock), uses)| (*member, *lock, uses.as_slice()))
+    }
+
+    /// Whether it is not certain that an operation was made with no lock held.
+    pub fn is_doubtful(&self, func: FuncId, op: OpId) -> bool {
+        self.doubtful.contains(&(func, op))
     }
 
     /// Whether an access is made under a lock of this class.

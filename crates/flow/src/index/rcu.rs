@@ -241,6 +241,12 @@ fn link_of(values: &Values, link: ValueId) -> Option<(Record, Symbol, Option<Val
     }
 }
 
+/// The link's record and member, and the pointer that the element is reached through.
+pub(super) fn list_element(values: &Values, link: ValueId) -> Option<(Record, Symbol, ValueId)> {
+    let (record, member, _) = link_of(values, link)?;
+    Some((record, member, values.root(link)?))
+}
+
 /// The link's record and member.
 pub fn list_link(values: &Values, link: ValueId) -> Option<(Record, Symbol)> {
     link_of(values, link).map(|(record, member, _)| (record, member))

@@ -31,6 +31,20 @@ pub fn names_maker(name: Symbol) -> bool {
     name.as_str().split('_').any(|word| matches!(word, "alloc" | "create" | "new" | "zalloc"))
 }
 
+/// Whether a name speaks of ending something, or of giving it up.
+pub fn names_end(name: Symbol) -> bool {
+    let word = |w: &str| {
+        matches!(
+            w,
+            "put" | "free" | "release" | "drop" | "unref" | "destroy" | "close" | "unregister" | "detach" | "remove" | "del" | "delete"
+        ) || matches!(
+            w,
+            "disconnect" | "cleanup" | "exit" | "fini" | "unbind" | "kill" | "shutdown" | "deinit" | "uninit" | "clear" | "reset"
+        )
+    };
+    name.as_str().split('_').any(word)
+}
+
 /// Whether a name says that the device core gives back what is taken.
 pub fn names_managed(name: Symbol) -> bool {
     ["devm_", "drmm_", "pcim_"].iter().any(|prefix| name.as_str().starts_with(prefix))

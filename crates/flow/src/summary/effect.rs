@@ -67,6 +67,11 @@ pub enum EffectKind {
 }
 
 impl EffectKind {
+    /// The object at a place is freed at once, for good, and whatever references there are; `left`: see [`EffectKind::Free`].
+    pub(crate) fn free(place: RelPlace, left: bool) -> EffectKind {
+        EffectKind::Free { place: Box::new(place), deferred: false, last: false, counted: false, moved: false, left }
+    }
+
     /// The order in which a summary lists its effects.
     pub(crate) fn rank(&self) -> u16 {
         match self {

@@ -1,0 +1,47 @@
+//! Accesses that race with nobody: to objects that only one thread knows, in set-up code, under another lock that covers the member as well.
+
+use super::{Member, View};
+use cuthere_base::Symbol;
+use cuthere_flow::body::{LocalId, Record};
+use cuthere_flow::index::{Deed, MemberAccess};
+use cuthere_flow::summary::FuncId;
+
+impl View<'_, '_> {
+    /// Whether a function is entered with a lock of this class on every way in, and on some.
+    pub(super) fn entered_with(&self, f: FuncId, lock: Symbol) -> (bool, bool) {
+        let ins = self.contexts.entered(f).best();
+        let held = ins.locks.iter().find(|l| l.class == lock);
+        (held.is_some_and(|l| l.always), held.is_some())
+    }
+
+    /// Whether an access without the lock is none that could race.
+    pub(super) fn exempt(&self, f: FuncId, member: Member, lock: Symbol, access: &MemberAccess) -> bool {
+        let body = self.tree.world.func(f);
+        let cut = self.tree.world.summary(f).is_none_or(|s| s.truncated);
+        let set_up = body.annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit"));
+        let another = self.covers.get(&member).is_some_and(|all| {
+            let most = all[0].functions.len();
+            all.iter().any(|c| {
+                c.lock != lock
+                    && c.functions.intersection(&all[0].functions).count() * 4 >= most * 3
+                    && (self.tree.locked.holds(member, c.lock, f, access.op) || self.entered_with(f, c.lock).1)
+            })
+        });
+        cut || set_up || self.tree.locked.is_doubtful(f, access.op) || another || self.alone(f, member.0, 0)
+    }
+
+    /// Whether a function makes or ends the object, or is called only by such functions.
+    pub(super) fn alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
+        let own = self.lives.inside(f).iter().any(|d| match d.life.deed {
+            Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => d.life.object.may_be(record) && (d.by.0 == f || depth > 0),
+            _ => false,
+        });
+        let body = self.tree.world.func(f);
+        let other = |l| body.local_pointee(l).is_some_and(|r: Record| !r.may_be(record));
+        if own || self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId(0))) {
+            return true;
+        }
+        let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();
+        depth < 3 && !callers.is_empty() && callers.iter().all(|&g| g != f && self.alone(g, record, depth + 1))
+    }
+}
