@@ -96,10 +96,10 @@ fn misplaced(program: &Program<'_>, scenario: &ScenarioSource) -> Vec<String> {
     out
 }
 
-/// A program: without bounds first. Where threads or rounds have no end, half of the time goes to bounds that are deepened step by step.
+/// A program: without bounds first. Where threads or rounds have no end, most of the time goes to bounds that are deepened step by step.
 fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
     let started = Instant::now();
-    let mut outcome = once(program, model, scenario, options, Some(started + options.time / 2));
+    let mut outcome = once(program, model, scenario, options, Some(started + options.time / 4));
     outcome.unroll = options.unroll;
     if options.alike < u32::MAX {
         outcome.alike = options.alike;
@@ -145,8 +145,8 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
                 first.follow(schedule, options)
             }
             None if options.strategy == StrategyKind::Dpor => {
-                // Clocks of races, and what stores wait for, tell more states apart than there is room for.
-                let knows = scenario.plain && !options.races && options.memory == MemoryModel::Sc && !options.anew;
+                // What stores wait for tells more states apart than there is room for.
+                let knows = scenario.plain && options.memory == MemoryModel::Sc && !options.anew;
                 let states = knows.then(|| lane(Kind::States).ok()).flatten();
                 both(first, states, || lane(Kind::Bounded).ok(), options, started, half)
             }
@@ -397,7 +397,8 @@ impl<'p> Lane<'p> {
             ..MachineOptions::default()
         };
         let mut machine = Machine::new(link, machine_options, start);
-        machine.races = options.races.then(crate::races::Races::default);
+        machine.races = (options.races && kind != Kind::States).then(crate::races::Races::default);
+        machine.adjacent = options.races && kind == Kind::States;
         machine.link.mem.ever = (kind == Kind::States).then(Box::default);
         let search = match options.strategy {
             StrategyKind::Dpor | StrategyKind::States if kind == Kind::States => Search::States(Box::default()),
@@ -510,6 +511,8 @@ impl<'p> Lane<'p> {
             let m = &self.run.machine;
             let kept = (m.bounds.clone(), m.unknown_calls.clone(), m.unsupported.clone());
             let found = first.schedule.clone();
+            // What is shown has clocks.
+            self.run.machine.races = options.races.then(crate::races::Races::default);
             let schedule = self.run.minimise(first, deadline.max(Instant::now() + SHORTENING)).unwrap_or(found);
             self.run.replay(&schedule);
             self.run.show(&mut self.outcome, &schedule);

@@ -168,6 +168,10 @@ pub struct Machine<'p> {
     pub lives: crate::naming::Lives,
     /// Clocks, if data races are asked for.
     pub races: Option<crate::races::Races>,
+    /// Data races are asked for, and are states in which two threads are about to use the same memory.
+    pub adjacent: bool,
+    /// Something orders less than its place in an execution tells, so that such states are not all races.
+    pub unordered: bool,
     /// While replaying: stop the thread before its operation of this number.
     pub stop_at: Option<u64>,
     /// While replaying: how many operations each thread does when it comes into being.
@@ -221,6 +225,8 @@ impl<'p> Machine<'p> {
             record: None,
             lives: crate::naming::Lives::default(),
             races: None,
+            adjacent: false,
+            unordered: false,
             stop_at: None,
             arrivals: None,
             finally: Vec::new(),

@@ -1,17 +1,18 @@
 //! Data races: conflicting plain accesses that no synchronisation orders. Marked accesses (`READ_ONCE`, atomics and their kin) are exempt.
 //!
 //! Happens-before comes from locks, wake-ups, grace periods, starts and joins, by vector clocks (as in FastTrack, Flanagan and Freund, PLDI
-//! 2009, with a list of reads per cell). That a CPU runs one thread at a time orders nothing. Refuses to judge accesses that the search has
+//! 2009, with a list of reads per cell). A search that knows states again has no clocks; there two threads that are both about to use the same memory race. That a CPU runs one thread at a time orders nothing. Refuses to judge accesses that the search has
 //! not found to be shared.
 
 use crate::clocks::join;
 use crate::code::{CallSite, Code, Ins, Target};
-use crate::event::{Access, Event, Location, Mode};
+use crate::event::{Access, Event, Location, Mode, ThreadSet};
 use crate::fault::{Fault, FaultKind};
 use crate::link::FnKind;
 use crate::machine::Machine;
 use crate::memory::Site;
 use crate::primitives::{Prim, has_own_state};
+use crate::thread::Pending;
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
@@ -50,6 +51,10 @@ pub struct Races {
     /// By thread: what its relaxed reads have met, and what it had done at its last fence.
     fences: Vec<(Clock, Clock)>,
     cells: FxHashMap<u64, Vec<Use>>,
+}
+
+fn unordered(write: bool) -> String {
+    format!("plain {} that nothing orders with another thread's access", if write { "write" } else { "read" })
 }
 
 fn merge(to: &mut Clock, from: &Clock) {
@@ -195,14 +200,50 @@ impl Machine<'_> {
         let granule = addr & !7;
         let (lo, hi) = ((addr - granule) as u8, (addr - granule) as u8 + size as u8);
         let now = Use { thread: t as u8, time: 0, lo, hi, write, site };
-        let detail = format!("plain {} that nothing orders with another thread's access", if write { "write" } else { "read" });
+        let detail = unordered(write);
         self.judge(t, (addr, granule), now, detail);
+    }
+
+    /// Two threads whose next operations are plain accesses that conflict: nothing comes between them.
+    pub(crate) fn next_to_each_other(&self, enabled: ThreadSet) -> Option<(usize, usize)> {
+        let plain = |&t: &usize| {
+            let thread = &self.threads[t];
+            let atomic = thread.frames.last().is_some_and(|f| f.code.atomic.binary_search(&f.pc).is_ok());
+            enabled & 1 << t != 0 && thread.pending == Pending::Memory && !atomic
+        };
+        let ready: Vec<usize> = (0..self.threads.len()).filter(plain).collect();
+        let memory = |t: usize| self.threads[t].footprint.iter().filter(|access| access.at.0 & 7 == 0);
+        let conflict = |t: usize, u: usize| memory(t).any(|a| memory(u).any(|b| a.at == b.at && a.conflicts(b.mode, b.bytes)));
+        ready.iter().enumerate().find_map(|(n, &t)| ready[n + 1..].iter().find(|&&u| conflict(t, u)).map(|&u| (t, u)))
+    }
+
+    /// The race of two threads that are next to each other, as the second's fault.
+    pub(crate) fn race_of(&self, t: usize, u: usize) -> Fault {
+        let write = self.threads[u].footprint.iter().any(|access| access.at.0 & 7 == 0 && access.mode == Mode::Write);
+        let addr = self.threads[u].footprint.iter().find(|access| access.at.0 & 7 == 0).map_or(0, |access| access.at.0);
+        Fault {
+            kind: FaultKind::DataRace,
+            site: self.site(u),
+            detail: unordered(write),
+            other: Some(self.site(t)),
+            allocated: None,
+            freed: None,
+            addr,
+            guess: 0,
+            held: self.held_locks(u),
+            waits: Vec::new(),
+            stack: self.stack(u),
+        }
     }
 
     /// Judges the call of a function that keeps a state of its own for all threads.
     pub(crate) fn judge_state(&mut self, t: usize, site: &CallSite) {
         let name = site.name.as_str();
-        if self.races.is_none() || !self.link.plain || !self.concurrent() || !has_own_state(name) {
+        if !self.link.plain || !self.concurrent() || !has_own_state(name) {
+            return;
+        }
+        self.unordered = true;
+        if self.races.is_none() {
             return;
         }
         let now = Use { thread: t as u8, time: 0, lo: 0, hi: 8, write: true, site: self.site(t) };

@@ -403,6 +403,17 @@ impl<'p> Run<'p> {
             }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
             let wanted = strategy.wants_state();
+            if wanted
+                && m.adjacent
+                && let Some((t, u)) = m.next_to_each_other(enabled)
+            {
+                let mut fault = m.race_of(t, u);
+                self.step(t, 0);
+                self.step(u, 0);
+                fault.site.event = self.steps.len() as u32;
+                self.machine.faults.push(fault);
+                return false;
+            }
             let state = if wanted { m.state() } else { None };
             let view = View { enabled, allowed, threads: &m.threads, state };
             let Some((t, choice)) = strategy.pick(&view) else {

@@ -2,7 +2,7 @@
 //!
 //! Two states with the same number have the same future, but for one pair in 10^38: same memory, same threads at the same instructions with the same
 //! registers that still matter, same locks and queues. What only counts or records how a state was come to is no part of it. States with
-//! open values have no number.
+//! open values have no number, nor, where races are asked for, those of programs that order by less than acquisitions and releases.
 
 use super::*;
 use crate::live::Live;
@@ -36,7 +36,8 @@ impl Mix {
 impl Machine<'_> {
     /// The number of the state that the machine is in; `None`: it has none.
     pub(crate) fn state(&self) -> Option<u128> {
-        if self.any_open {
+        let more = self.adjacent && (self.unordered || self.world.sections_used);
+        if self.any_open || more {
             return None;
         }
         let mut mix = Mix::new();

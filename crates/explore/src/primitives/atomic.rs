@@ -251,6 +251,10 @@ impl Machine<'_> {
                 return Flow::Next(0);
             }
         }
+        if self.adjacent && self.concurrent() {
+            let used = Atomically { reads: !stores, writes: write, ..self.c11_order(t, prim, site, write) };
+            self.unordered |= used.reads && !used.acquires || used.writes && !used.releases;
+        }
         if self.races.is_some() {
             let used = Atomically { reads: !stores, writes: write, ..self.c11_order(t, prim, site, write) };
             self.order_atomic(t, addr, used);
