@@ -6,10 +6,11 @@
 use super::lists::held;
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{OpId, OpKind, Target};
 use cuthere_flow::index::{ListLies, ListUse, RcuFact};
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::{Level, ListOp, LockKind};
+use cuthere_kernel::{CtxPart, Level, ListOp, LockKind};
 
 /// Other walks that are shown.
 const OTHERS_MAX: usize = 4;
@@ -30,6 +31,7 @@ pub(super) fn judge(tree: &Tree<'_>, uses: &[Use], claims: &mut Claims) {
                 && u.rcu
                 && tree.rcu.of(*f).any(|fact| matches!(fact, RcuFact::Unprotected { at, .. } if *at == u.at))
                 && u.lies != ListLies::Here
+                && !opens_sections(tree, *f, u.at)
                 && !words::is_test_code(tree.world.path(*f))
                 && !words::is_boot_code(tree.world.func(*f))
                 && own_locks(tree, *f, u).is_some_and(|own| locks.iter().flatten().all(|l| !own.contains(l)))
@@ -43,6 +45,17 @@ pub(super) fn judge(tree: &Tree<'_>, uses: &[Use], claims: &mut Claims) {
         let sure = if usual { Confidence::Low } else { Confidence::Medium };
         claims.extend(told(tree, first, others, (change, locks[0].first().copied()), sure));
     }
+}
+
+/// Whether a function begins read-side sections before a walk: one that has ended its caller's first is in a section although it began as many as it ended.
+fn opens_sections(tree: &Tree<'_>, f: FuncId, before: OpId) -> bool {
+    let rcu = |part: CtxPart| matches!(part, CtxPart::Rcu | CtxPart::RcuBh | CtxPart::RcuSched);
+    tree.world.func(f).all_ops().take_while(|(id, _)| *id < before).any(|(_, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            tree.world.model.entry(name).is_some_and(|e| e.context.iter().any(|c| c.enter && rcu(c.part)))
+        }
+        _ => false,
+    })
 }
 
 /// What is held on the ways to a walk; `None`: on some way a section protects it, or nothing is known of the ways.
