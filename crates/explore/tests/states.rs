@@ -3,7 +3,9 @@
 mod common;
 
 use common::explore_text;
-use cuthere_explore::{Options, Outcome, OutcomeKind};
+use cuthere_cfront::program::{Config, Program};
+use cuthere_explore::{Options, Outcome, OutcomeKind, WithScenario, explore, shapes_for};
+use cuthere_kernel::Model;
 
 const START: &str = "#include <pthread.h>\n#include <assert.h>\n#include <stdatomic.h>\n#include <stdlib.h>\npthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;\n";
 
@@ -172,4 +174,24 @@ fn functions_with_a_state_of_their_own_race() {
     let other = text("pthread_mutex_t n; pthread_mutex_init(&n, 0); pthread_mutex_lock(&n); rand(); pthread_mutex_unlock(&n); return 0;");
     let outcome = run_with(&other, &options);
     assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("data-race"));
+}
+
+#[test]
+fn programs_are_read_with_macros_and_folders_of_the_command_line() {
+    // A macro that the program gives a value of its own only if it has none.
+    let text = "#include <pthread.h>\n#include <assert.h>\n#include <few.h>\n#ifndef N\n#define N 9\n#endif\nint a[N];\n\
+                int main(void) { pthread_t i; assert(sizeof(a) / sizeof(a[0]) == N + FEW - 2); assert(N == 3); return 0; }";
+    let kind = |value: &str| {
+        let defines = [("N".to_owned(), value.to_owned())];
+        let others = [("inc/few.h".to_owned(), b"#define FEW 2\n".to_vec())];
+        let source = WithScenario::beside(None, "defined.c", text, &others, &defines);
+        let scenario = source.scenario();
+        let model = Model::builtin();
+        let config =
+            Config { include: vec!["inc".to_owned()], defines: vec![("N".to_owned(), value.parse().unwrap_or(1))], ..Config::default() };
+        let program = Program::build_partial(&source, config, shapes_for(&model, true), &[scenario.file]);
+        explore(&program, &model, &scenario, &Options::default()).kind
+    };
+    assert_eq!(kind("3"), OutcomeKind::None);
+    assert_eq!(kind("4"), OutcomeKind::Fault);
 }

@@ -68,3 +68,34 @@ pub fn gather(program: &Path, text: &[u8], folders: &[PathBuf], inclusion: &dyn 
     found.remove(program);
     Gathered { program: name(program), files: found.into_iter().map(|(path, bytes)| (name(&path), bytes)).collect(), folders }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_includes_comes_from_beside_it_and_from_folders() {
+        let root = std::env::temp_dir().join(format!("cuthere-beside-{}", std::process::id()));
+        let write = |name: &str, text: &str| {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("a/program.c", "\"x.h\n<y.h\n<missing.h\n");
+        write("a/x.h", "\"deep/z.h\n");
+        write("a/deep/z.h", "");
+        write("inc/y.h", "");
+        write("inc/x.h", "not this one");
+        let inclusion = |line: &str| {
+            let (beside, name) = line.split_at_checked(1)?;
+            Some(Included { name: name.to_owned(), beside: beside == "\"" })
+        };
+        let program = root.join("a/program.c").canonicalize().unwrap();
+        let text = std::fs::read(&program).unwrap();
+        let gathered = gather(&program, &text, &[root.join("inc"), root.join("none")], &inclusion);
+        let names: Vec<&str> = gathered.files.iter().map(|f| f.0.as_str()).collect();
+        assert_eq!((gathered.program.as_str(), &names[..]), ("a/program.c", &["a/deep/z.h", "a/x.h", "inc/y.h"][..]));
+        assert_eq!(gathered.folders, ["inc"]);
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+}
