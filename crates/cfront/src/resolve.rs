@@ -404,13 +404,29 @@ fn enum_values(program: &Program<'_>, at: ItemRef, lo: u32) -> Arc<EnumValues> {
             for index in 0..ast.enums.len() {
                 enter_enumerators(ast, index as u32, &mut typer);
             }
-            EnumValues(std::mem::take(&mut typer.memo().enumerators))
+            let mut values = std::mem::take(&mut typer.memo().enumerators);
+            for name in behind_include(program, at.file, lo) {
+                values.remove(&name);
+            }
+            EnumValues(values)
         })
     });
     match values {
         Some(values) => program.types.enums.get_or_insert(key, || Arc::new(values)),
         None => Arc::default(),
     }
+}
+
+/// The names of an enumeration that come after an `#include` in it: how many there are before them is not known.
+fn behind_include(program: &Program<'_>, file: FileId, lo: u32) -> Vec<Symbol> {
+    let outline = program.outline(file);
+    let names = || outline.items.iter().filter(|i| i.lo == lo && matches!(i.kind, ItemKind::Enum | ItemKind::Enumerator));
+    let Some(whole) = names().next() else { return Vec::new() };
+    let inside = |line: u32| line > whole.loc.line && line <= whole.end_line;
+    let Some(first) = outline.includes.iter().filter(|i| i.active).map(|i| i.loc.line).filter(|line| inside(*line)).min() else {
+        return Vec::new();
+    };
+    names().filter(|i| i.kind == ItemKind::Enumerator && i.loc.line > first).map(|i| i.name).collect()
 }
 
 /// Evaluates the names of an enumeration written in this tree into the memo.

@@ -75,6 +75,16 @@ fn variables_functions_and_typedefs() {
 }
 
 #[test]
+fn enumerators_after_an_include_are_not_counted() {
+    let text = "enum parts {\n\tFIRST = 3,\n\tSECOND,\n#define PART(x) x##_part,\n#include \"parts.h\"\n\tPARTS,\n};\nenum plain { ONE = 1, TWO };\n";
+    with(&[("a.c", text), ("parts.h", "PART(left)\nPART(right)\n")], |p, f| {
+        assert_eq!(ordinary(p, f, symbol("SECOND")), Some(Ordinary::Enumerator(4)));
+        assert_eq!(ordinary(p, f, symbol("PARTS")), None);
+        assert_eq!(ordinary(p, f, symbol("TWO")), Some(Ordinary::Enumerator(2)));
+    });
+}
+
+#[test]
 fn two_files_structures_of_one_name_are_two_records() {
     let files = [
         ("a.c", "#include \"h.h\"\nstruct priv { int a; }; struct priv *mine; struct shared *one;"),

@@ -214,8 +214,10 @@ impl LockImbalance {
                     LockKind::Srcu => Confidence::Medium,
                     _ => Confidence::High,
                 };
-                // Taken by a function of its own, it is given back by one.
-                let by = path.world.callees(path.func, op).and_then(|c| c.list().first().copied());
+                // Taken by a function of its own, it is given back by one. What the model says takes a lock is none.
+                let takes = |name: Symbol| path.world.model.entry(name).is_some_and(|e| !e.acquires.is_empty());
+                let by = path.world.callees(path.func, op).filter(|_| !path.called(op).is_some_and(takes));
+                let by = by.and_then(|c| c.list().first().copied());
                 let most = if by.is_some() && path.unread_since(op).is_some() { Confidence::Low } else { most.min(claim.confidence) };
                 let left = Left { class: lock.class, kept: true, falls: false, by };
                 exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));

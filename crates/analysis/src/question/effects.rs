@@ -79,6 +79,7 @@ fn returns(world: &World<'_>, f: FuncId, summary: &Summary) -> Vec<String> {
         let why = match null.why {
             NullWhy::Allocation => "where an allocation fails",
             NullWhy::Literal => "by its own code",
+            NullWhy::Mixed => "where an allocation fails, or by its own code",
             NullWhy::Model => "by what the model says",
         };
         let from = if null.from.is_empty() { String::new() } else { format!(" of {}()", null.from) };

@@ -173,7 +173,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             },
             known => {
-                if known.is_none() && matches!(target, Target::Name(_)) {
+                if known.is_none() && matches!(target, Target::Name(name) if world.model.place_macro(name).is_none()) {
                     state.call_unread(index);
                 }
                 state.locks.doubtful |= crate::program::naming::names_lock(name);

@@ -12,7 +12,7 @@ impl<O: Observer> Run<'_, '_, O> {
             self.return_found(v, block, loc, &state);
         }
         if self.exits.len() >= 64 {
-            self.truncated = true;
+            (self.truncated, self.unfollowed) = (true, true);
             return;
         }
         let ret = v.map_or(Interval::TOP, |v| state.known(self.values, v));
@@ -228,9 +228,12 @@ impl<O: Observer> Run<'_, '_, O> {
         let effects = self.effects_by_certainty(&exits);
         leave_nothing(&mut exits);
 
-        // The result.
+        // The result. Where not all paths were followed, it may be anything.
         if !exits.is_empty() && self.body.ret_void {
             summary.ret.known = None;
+        } else if self.unfollowed {
+            summary.ret.known = Some(Interval::TOP);
+            summary.ret.err = exits.iter().any(|e| e.ret.is_err() == Some(true));
         } else if let Some(known) = exits.iter().map(|e| e.ret).reduce(Interval::join) {
             summary.ret.known = Some(known);
             summary.ret.err = exits.iter().any(|e| e.ret.is_err() == Some(true));
@@ -243,6 +246,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         if !self.body.ret_ptr
+            && !self.unfollowed
             && summary.ret.arg.is_none()
             && let Some(first) = exits.first().and_then(|e| e.value)
             && exits.iter().all(|e| e.value == Some(first))
@@ -255,20 +259,12 @@ impl<O: Observer> Run<'_, '_, O> {
         summary.unlinks = self.unlinks;
         summary.ret.asks = self.only_asks();
         summary.ret.found = self.returned.filter(|_| self.body.ret_ptr);
-        for e in &exits {
-            let Some((why, from)) = e.null_from else { continue };
-            match &mut summary.ret.null {
-                None => summary.ret.null = Some(NullReturn { loc: e.loc, why, from, condition: Condition::from_elem(e.guard.clone(), 1) }),
-                // Each reason has conditions of its own.
-                Some(null) if why > null.why => {
-                    *null = NullReturn { loc: e.loc, why, from, condition: Condition::from_elem(e.guard.clone(), 1) };
-                }
-                Some(null) if why == null.why => add_guard(&mut null.condition, e.guard.clone()),
-                Some(_) => {}
-            }
-        }
+        summary.ret.null = self.null_of(&exits);
 
         summary.outcomes = self.outcomes(&exits, &effects);
+        if self.unfollowed {
+            self.end_sections(&mut summary.outcomes);
+        }
         summary.effects = effects.into_iter().map(|m| m.effect).collect();
         summary
     }

@@ -23,11 +23,13 @@ mod guard;
 mod havoc;
 mod lift;
 mod memory;
+mod nulls;
 mod ops;
 mod path;
 mod places;
 mod references;
 mod sleeping;
+mod unfinished;
 
 pub use access::null_return;
 pub use event::{Blind, Event, Observer};
@@ -108,6 +110,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     visits: u32,
     budget: u32,
     truncated: bool,
+    /// Some paths were not followed to their end.
+    unfollowed: bool,
     made: Vec<Made>,
     /// Parameters of which callers are told that they are dereferenced, a bit each.
     dereferenced: u64,
@@ -189,6 +193,7 @@ impl Engine {
             visits: 0,
             budget: 300 + 10 * blocks as u32,
             truncated: false,
+            unfollowed: false,
             made: Vec::new(),
             dereferenced: 0,
             given: Vec::new(),
@@ -243,7 +248,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             for state in states.drain(..) {
                 self.visits += 1;
                 if self.visits > self.budget {
-                    self.truncated = true;
+                    (self.truncated, self.unfollowed) = (true, true);
                     return;
                 }
                 let back = self.block(block, state);
@@ -300,7 +305,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             match nearest {
                 Some(i) => kept[i].join(&s, self.values, block),
                 None if kept.len() < 3 * cap => kept.push(s),
-                None => self.truncated = true,
+                None => (self.truncated, self.unfollowed) = (true, true),
             }
         }
         *states = kept;
@@ -321,7 +326,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 return usize::MAX;
             }
             if states.len() > 8 {
-                self.truncated = true;
+                (self.truncated, self.unfollowed) = (true, true);
                 states.truncate(8);
             }
         }

@@ -28,17 +28,21 @@ impl Belief {
         let (tested, untested) = habits.get(self.giver);
         let all = tested + untested;
         let said = format!("{tested} of {all} uses of this result are tested for NULL");
-        let most = |percent: u32, least: u32| tested >= least && tested * 100 >= all * percent;
+        // The use that is judged is one of them, and no habit of others.
+        let others = all - untested.min(1);
+        let most = |percent: u32, least: u32| tested >= least && tested * 100 >= others * percent;
         let confidence = match self.why {
             // The result is tested, and paths were merged since: the test and the use may belong together.
             _ if self.tested_here || self.excused => Confidence::Low,
             // What hands on an allocator's failure, and hardly anybody tests, has been set up before by those who call it.
             NullWhy::Allocation if matches!(self.giver, Giver::Function(_)) && all >= 8 && !most(50, 1) => Confidence::Low,
             NullWhy::Allocation => Confidence::High,
+            // Those who know that there is one may still have to expect that memory is short.
+            NullWhy::Mixed if !self.outside && !self.lookup && most(60, 1) => Confidence::Medium,
             _ if self.outside && (all < 4 || most(60, 2)) => Confidence::High,
             _ if self.outside => Confidence::Medium,
             // What is looked up is most often there: it takes a habit that hardly anybody breaks with.
-            NullWhy::Literal if !self.lookup => {
+            NullWhy::Literal | NullWhy::Mixed if !self.lookup => {
                 if most(97, 20) {
                     Confidence::Medium
                 } else {

@@ -68,12 +68,13 @@ impl HalfRecorder {
 /// Who does the other half of what functions leave of locks.
 #[derive(Default)]
 pub struct Handovers {
+    /// Functions are added in their order.
     left: FxHashMap<(Symbol, bool), Vec<FuncId>>,
     completed: FxHashSet<FuncId>,
 }
 
-/// Functions that end with a class one way; more of them are as good as any.
-const ENDS_MAX: usize = 64;
+/// Callers that are asked.
+const CALLERS_MAX: usize = 64;
 /// Callers that are followed upwards.
 const DEPTH_MAX: u32 = 4;
 
@@ -81,10 +82,7 @@ impl Handovers {
     pub fn add(&mut self, func: FuncId, fact: &Fact) {
         match fact {
             Fact::Half(LockHalf::Left { class, kept }) => {
-                let list = self.left.entry((*class, *kept)).or_default();
-                if list.len() < ENDS_MAX {
-                    list.push(func);
-                }
+                self.left.entry((*class, *kept)).or_default().push(func);
             }
             Fact::Half(LockHalf::Completed { callee }) => {
                 self.completed.insert(*callee);
@@ -98,12 +96,14 @@ impl Handovers {
         self.completed.contains(&func)
     }
 
-    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that leaves the opposite of the
-    /// class, of which no caller does the other half.
+    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function of the same folder that leaves the opposite
+    /// of the class, of which no caller does the other half. Locks of the kernel's own records have such functions somewhere, which have nothing to do with it.
     pub fn other_half(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
         self.completed_above(world, func, class, kept, 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
-            opposite.iter().find(|f| **f != func && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
+            let folder = |f: FuncId| world.path(f).rsplit_once('/').map_or("", |at| at.0);
+            let near = |f: FuncId| f != func && folder(f) == folder(func);
+            opposite.iter().find(|f| near(**f) && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
         })
     }
 
@@ -111,9 +111,9 @@ impl Handovers {
         if self.completed.contains(&func) {
             return Some(by_name(world, func).next().unwrap_or(func));
         }
-        let leaves = |f: &FuncId| self.left.get(&(class, kept)).is_some_and(|l| l.len() >= ENDS_MAX || l.contains(f));
+        let leaves = |f: &FuncId| self.left.get(&(class, kept)).is_some_and(|l| l.binary_search(f).is_ok());
         let up = by_name(world, func).filter(|f| *f != func && leaves(f));
-        up.take(ENDS_MAX).find_map(|f| if depth < DEPTH_MAX { self.completed_above(world, f, class, kept, depth + 1) } else { Some(f) })
+        up.take(CALLERS_MAX).find_map(|f| if depth < DEPTH_MAX { self.completed_above(world, f, class, kept, depth + 1) } else { Some(f) })
     }
 }
 

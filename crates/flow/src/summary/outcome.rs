@@ -137,6 +137,8 @@ pub enum NullWhy {
     Allocation,
     /// It says so itself: `return NULL` on some path.
     Literal,
+    /// Some ways hand on what an allocator gave, some say so themselves.
+    Mixed,
     /// The model says so.
     Model,
 }
