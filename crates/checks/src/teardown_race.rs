@@ -37,7 +37,7 @@
 //! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it;
 //! * a count that reaches zero before the object is taken off its list, where others find it under the list's lock and take a reference that does not ask.
 //!
-//! Not reported: objects that their own callback frees, references taken by who arms, error paths before anything was armed, objects that go with the owner of the pointer.
+//! Not reported: objects that their own callback frees, references taken by who arms or held by what the object lies in, work that whoever arms it waits for, error paths before anything was armed, objects that go with the owner of the pointer.
 //!
 //! ## Confidence
 //!
@@ -51,7 +51,10 @@
 //! Two objects of a type are one. What hardware still does after it was told to stop is not known. Registrations that the kernel model has no words for are not seen.
 
 mod armed;
+mod chain;
 mod early;
+mod ends;
+mod held;
 mod order;
 mod owner;
 mod parts;

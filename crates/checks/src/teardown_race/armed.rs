@@ -3,7 +3,7 @@
 use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
-use cuthere_flow::body::Record;
+use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse};
 use cuthere_flow::summary::FuncId;
 use std::collections::HashMap;
@@ -49,7 +49,10 @@ fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
             _ => false,
         })
     };
+    let waited =
+        |f: FuncId, arm: OpId| all.lives.inside(f).iter().any(|d| d.life.deed == Deed::Wait && all.lives.always_after(f, arm, d.at));
     uses.callbacks().any(ends)
+        || uses.arms().all(|a| waited(a.0, a.1.op))
         || uses.arms().any(|a| all.takes_reference(a.0, key.owner) || gives_up(all, a.0))
         || uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some()
         || work && uses.arms().any(|a| all.flushes(a.0))

@@ -3,12 +3,11 @@
 use cuthere_analysis::{Claim, Tree};
 use cuthere_base::{Loc, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Record, Target};
-use cuthere_flow::index::{Deed, Done, LifeUse, Lives, Spot, spot_of};
+use cuthere_flow::index::{Deed, Done, LifeUse, Lives, Spot};
 use cuthere_flow::program::World;
-use cuthere_flow::program::contexts::{Contexts, Part};
+use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::program::link::BoundFunction;
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::{CtxPart, Entry, LockKind, LockRef};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A callback object: the record that the way to it starts at, and the member that it is.
@@ -203,62 +202,10 @@ impl<'t> Teardown<'t> {
         folder(self.world, f)
     }
 
-    /// The records whose memory is given back by a deed, and the release callback that does it.
-    pub fn ends(&self, done: &Done) -> Vec<(Record, Option<(FuncId, OpId)>)> {
-        let mut out = Vec::new();
-        match done.life.deed {
-            Deed::Free | Deed::FreeLater if !done.life.object.is_unknown() => out.push((done.life.object, None)),
-            Deed::Put => {
-                if let Spot::Member { owner, through: false, .. } = done.life.spot
-                    && let Some(by) = self.release_of(owner)
-                {
-                    out.push((owner, Some(by)));
-                }
-            }
-            _ => {}
-        }
-        for (record, by) in out.clone() {
-            for u in self.lives.parts(record).iter().filter(|part| self.part_here(**part, record, done.by.0)) {
-                out.push((*u, by));
-            }
-        }
-        out
-    }
-
-    /// Whether a record is what a function's file, or else its folder, keeps in the memory of another: `netdev_priv()` is something else to each driver.
-    fn part_here(&self, part: Record, whole: Record, f: FuncId) -> bool {
-        let file = self.world.func(f).file;
-        let said =
-            |g: &FuncId| self.lives.lifetimes.own(*g).iter().filter(|u| u.deed == Deed::Interior && u.object == whole).map(|u| u.spot);
-        if self.lives.lies_behind(part, whole) {
-            return true;
-        }
-        let mut here = self.near(f).iter().filter(|g| self.world.func(**g).file == file).flat_map(said).peekable();
-        if here.peek().is_some() {
-            return here.any(|spot| spot == Spot::Object(part));
-        }
-        // Nothing is said in the file: only if the whole folder speaks of one.
-        let mut there = self.near(f).iter().flat_map(said).peekable();
-        there.peek().is_some() && there.all(|spot| spot == Spot::Object(part))
-    }
-
-    /// Whether a deed makes an object of a record, or what it lies in.
-    pub fn makes(&self, life: &LifeUse, record: Record) -> bool {
-        let inside = |whole: Record| self.lives.parts(whole).contains(&record);
-        matches!(life.deed, Deed::Allocate { .. }) && (life.object == record || inside(life.object))
-    }
-
-    /// The release callback of a device that frees the record around it.
-    fn release_of(&self, record: Record) -> Option<(FuncId, OpId)> {
-        let release = |field: &str| Symbol::find(field).map_or(&[][..], |f| self.lives.bound_to(f));
-        let all = release("release").iter().chain(release("dev_release"));
-        all.filter(|(_, of)| matches!(of.tag(), "device" | "device_type" | "class" | "kobj_type"))
-            .find_map(|&(f, _)| self.lives.inside(f).iter().find(|d| d.life.deed == Deed::Free && d.life.object == record).map(|d| d.by))
-    }
-
-    /// Whether a function takes a reference to a record, or to something in it.
+    /// Whether a function takes a reference to a record, to something in it, or to what it lies in.
     pub fn takes_reference(&self, f: FuncId, record: Record) -> bool {
-        self.lives.inside(f).iter().any(|d| d.life.deed == Deed::Get && self.concerns(&d.life, record))
+        let around = |whole: Record| !whole.is_unknown() && self.lives.parts(whole).contains(&record);
+        self.lives.inside(f).iter().any(|d| d.life.deed == Deed::Get && (self.concerns(&d.life, record) || around(d.life.object)))
     }
 
     /// Whether a deed is done to a record.
@@ -283,72 +230,7 @@ impl<'t> Teardown<'t> {
     }
 }
 
-impl Teardown<'_> {
-    /// Whether a function is in a read-side section of RCU or SRCU, its own or, on every way in, a caller's.
-    pub fn in_read_side(&self, f: FuncId) -> bool {
-        let own = self.world.func(f).ops.iter().any(|op| match op.kind {
-            OpKind::Call { target: Target::Name(name), .. } => self.world.model.entry(name).is_some_and(reads),
-            OpKind::GuardEnter { class, .. } => {
-                self.world.model.guard(class).and_then(|g| self.world.model.entry(g.enter)).is_some_and(reads)
-            }
-            _ => false,
-        });
-        own || {
-            let on_entry = self.contexts.entered(f).best();
-            on_entry.part(Part::Rcu).0 || on_entry.locks.iter().any(|l| l.always && l.kind == LockKind::Srcu)
-        }
-    }
-
-    /// Whether two functions hold a lock of one class where they do something, that does not lie in the object itself.
-    pub fn common_lock(&self, (f, f_op): (FuncId, OpId), (g, g_op): (FuncId, OpId), object: Record) -> bool {
-        let (a, b) = (self.locks(f, f_op), self.locks(g, g_op));
-        a.iter().any(|class| b.contains(class) && !class.as_str().starts_with(&format!("{object}.")))
-    }
-
-    /// The locks held at an operation, by class: those of callers on every way in, and those that the function takes before.
-    fn locks(&self, f: FuncId, op: OpId) -> Vec<Symbol> {
-        let on_entry = self.contexts.entered(f).best();
-        let mut out: Vec<Symbol> = on_entry.locks.iter().filter(|l| l.always && l.kind != LockKind::Srcu).map(|l| l.class).collect();
-        let body = self.world.func(f);
-        for (id, o) in body.all_ops().filter(|(id, _)| *id < op) {
-            let (name, args) = match o.kind {
-                OpKind::Call { target: Target::Name(name), args, .. } => (name, args),
-                OpKind::GuardEnter { class, args, .. } => match self.world.model.guard(class) {
-                    Some(g) => (g.enter, args),
-                    None => continue,
-                },
-                _ => continue,
-            };
-            let Some(entry) = self.world.model.entry(name) else { continue };
-            for lock in &entry.acquires {
-                let class = match lock.lock {
-                    LockRef::Named(name) => name,
-                    LockRef::Arg(i) | LockRef::Through(i) => match body.call_args(args).get(i as usize).map(|&e| spot_of(body, e)) {
-                        Some(Spot::Member { record, member, .. }) => Symbol::intern(&format!("{record}.{member}")),
-                        Some(Spot::Global(name)) => name,
-                        _ => continue,
-                    },
-                    LockRef::Member(i, member) => match body.call_args(args).get(i as usize).and_then(|&e| body.pointee(e)) {
-                        Some(record) => Symbol::intern(&format!("{record}.{member}")),
-                        None => continue,
-                    },
-                };
-                if self.lives.leads(f, id, op) {
-                    out.push(class);
-                }
-            }
-        }
-        out
-    }
-}
-
 /// The folder that a function is in.
 fn folder<'t>(world: &'t World<'t>, f: FuncId) -> &'t str {
     world.path(f).rsplit_once('/').map_or("", |p| p.0)
-}
-
-/// Whether a primitive begins a read-side section.
-fn reads(entry: &Entry) -> bool {
-    entry.context.iter().any(|c| c.enter && matches!(c.part, CtxPart::Rcu | CtxPart::RcuBh | CtxPart::RcuSched))
-        || entry.acquires.iter().any(|a| a.kind == LockKind::Srcu)
 }

@@ -407,7 +407,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let own_call = modules
             && entry.is_none()
             && match callees {
-                Some(callees) => !callees.list().iter().any(|f| puts_module(world, *f, 0)),
+                Some(callees) => !callees.list().iter().any(|f| puts_module(world, *f)),
                 None => call.through_pointer(self.body),
             };
         let keeps: u64 = match (entry, callees) {
@@ -588,17 +588,13 @@ fn kept(summary: &Summary) -> u64 {
     maybe.fold(summary.keeps, |bits, bit| bits | bit)
 }
 
-/// Whether a function gives up a module somewhere, or one that it calls.
-fn puts_module(world: &World<'_>, f: FuncId, depth: u32) -> bool {
-    let puts = |op: &Op| match op.kind {
+/// Whether a function itself gives up a module.
+fn puts_module(world: &World<'_>, f: FuncId) -> bool {
+    world.func(f).ops.iter().any(|op| match op.kind {
         OpKind::Call { target: Target::Name(name), .. } => {
             world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put && r.counter.as_str() == MODULE))
         }
         _ => false,
-    };
-    let body = world.func(f);
-    body.all_ops().any(|(id, op)| {
-        puts(op) || depth < 2 && matches!(world.callees(f, id), Some(Callees::One(g)) if *g != f && puts_module(world, *g, depth + 1))
     })
 }
 
