@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Turns that the first search does alone: most programs need no more.
-const ALONE: u64 = 10;
+const ALONE: u64 = 3;
 /// Turns after which the search within a bound gives way to random priorities, and the same number later takes over again.
 const PATIENCE: u64 = 50;
 /// How long the shortest schedule is looked for when the time of the search is over.
