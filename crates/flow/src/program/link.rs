@@ -12,7 +12,7 @@ use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::include_graph::arch_of;
 use cuthere_cfront::program::Program;
-use cuthere_kernel::{CallbackOp, Context, Level, Model};
+use cuthere_kernel::{ArgumentTest, CallbackEffect, CallbackOp, Context, Level, Model, When};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,16 @@ pub fn link(
                                         out.chains.push((d.file, preemption.entered(&callback.context)));
                                     }
                                     if callback.function.is_none() && callback.when.is_none() {
+                                        // Armed in the ordinary way, where others name where it is to run.
+                                        let named = |c: &&CallbackEffect| matches!(c.when, Some(When { test: ArgumentTest::Named(_), .. }));
+                                        let mut others = entry.callbacks.iter().filter(named).peekable();
+                                        let object = callback.object.and_then(|i| d.call_args(args).get(i as usize));
+                                        if others.peek().is_some()
+                                            && others.all(|c| callback::context(d, args, c, preemption).is_none())
+                                            && let Some(object) = object.and_then(|&e| callback::object_at(d, e))
+                                        {
+                                            out.modes.push((object, callback.op, preemption.entered(&callback.context)));
+                                        }
                                         continue;
                                     }
                                     let Some(context) = callback::context(d, args, callback, preemption) else { continue };
@@ -233,6 +243,9 @@ pub fn link(
     for (key, f, entry_point, object) in first.iter().flat_map(|pass| &pass.bound) {
         // What the object was set up with says more than what holds of all objects of its kind.
         let set_up = object.map_or(&[][..], |object| modes.of(object));
+        // What is queued in either way runs as its owner asks for each time.
+        let either = set_up.len() > 1 && entry_point.how.ends_with("work callback");
+        let set_up = if either { &[][..] } else { set_up };
         for context in set_up.iter().filter(|_| entry_point.bound.is_some()) {
             let context = Context { sometimes: context.sometimes || set_up.len() > 1, ..context.clone() };
             add(*key, *f, EntryPoint { context, ..entry_point.clone() });
