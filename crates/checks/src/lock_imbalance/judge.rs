@@ -59,7 +59,7 @@ impl LockImbalance {
         let locker = names_lock(body.name) && !names_unlock(body.name);
         let fails = exit.answer == Answer::Failure || exit.answer == Answer::NotZero && !locker;
         let measure = |e: &&&Exit| passed(e) && (fails || alike(e));
-        // The others give it back and answer otherwise: so do functions that try to take a lock, but those are called for it, and this is seen.
+        // The others give it back and answer otherwise: looked up, most of these take the lock for whoever asks.
         let differs = !siblings.iter().any(|e| measure(&e));
         if differs && (locker || !siblings.iter().any(passed)) {
             return None;
@@ -82,6 +82,7 @@ impl LockImbalance {
         let sure = always && !joined && exit.answer != Answer::Open && given.iter().any(|p| p.2 == Match::Exact);
         // A part of the context has its other half elsewhere (single-stepping).
         Some(match sure && !name.is_empty() {
+            true if differs => Confidence::Low,
             true if fails => Confidence::High,
             true if !locker => Confidence::Medium,
             _ => Confidence::Low,
