@@ -29,9 +29,9 @@ pub fn lower_tables(model: &Model) -> LowerTables {
         }
         if let Some(arg) = model.condition_arg(name) {
             tables.conditions.insert(name, arg as usize);
-            if let Some(entry) = model.entry(name).filter(|e| !e.unevaluated.is_empty()) {
-                tables.run_inside.insert(name, entry.unevaluated.iter().fold(0, |bits, i| bits | 1 << i));
-            }
+        }
+        if let Some(entry) = model.entry(name).filter(|e| !e.unevaluated.is_empty()) {
+            tables.unevaluated.insert(name, entry.unevaluated.iter().fold(0, |bits, i| bits | 1 << i));
         }
     }
     tables

@@ -30,7 +30,8 @@
 //!
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
 //!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
-//! * **medium**: a look-up that most other callers test, or that only few others use; a test of that pointer alone earlier on the path, with the
+//! * **medium**: a look-up that most other callers test, or that only few others use; a function that returns NULL for want of memory and by its own code too, if
+//!   others test for it; a test of that pointer alone earlier on the path, with the
 //!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result that
 //!   may be NULL, or an RCU-protected pointer, that is dereferenced on every way to its test; a member of a new object that is used before this function
 //!   sets it; an operation that a table called by its name leaves out.
@@ -53,17 +54,19 @@
 //! that its caller has just set or tested count, one call chain within a file deep.
 
 mod contract;
+mod late;
+mod left_out;
 mod members;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Body, Expr, ExprId, OpId, OpKind, Target};
+use cuthere_flow::body::{BlockId, Expr, ExprId, OpId, OpKind, Target};
 use cuthere_flow::engine::event::{Access, EventKind, NullCause};
 use cuthere_flow::engine::{Event, Path, null_return};
 use cuthere_flow::index::{Belief, Giver};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, NullWhy, Summary, Way};
-use cuthere_flow::value::{Value, ValueId};
+use cuthere_flow::value::Value;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -94,12 +97,12 @@ impl Checker for NullDeref {
                 Some(NullCause::Zeroed) => zeroed(path, event, access),
                 Some(NullCause::LeftOut { table, known, own }) => {
                     // Of objects that other files make, these know which operations they have.
-                    left_out(path, event, access, table, known, own)
+                    left_out::left_out(path, event, access, table, known, own)
                 }
                 Some(NullCause::Field(..)) | None => None,
             },
             EventKind::Test { value, block, .. } if event.origin.is_empty() => {
-                match tested_late(path, event, *value, *block) {
+                match late::tested_late(path, event, *value, *block) {
                     Some(claim) => self.late.push((*block, claim)),
                     None if !self.needed.contains(block) => self.needed.push(*block),
                     None => {}
@@ -150,7 +153,9 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         lookup,
         weak: place.is_some() || fixed || lookup && words::of_one_machine(path),
         // What the call left in a variable whose address it got (`err`, a length, a second pointer) tells of the failure too.
-        excused: words::is_test_code(world.path(path.func)) || path.decided_by(call, &path.locals_given(args)),
+        excused: words::is_test_code(world.path(path.func))
+            || path.decided_by(call, &path.locals_given(args))
+            || contract::told_in_memory(path, call, args),
         tested_here: false,
     };
     let message = match (event.way, access.argument) {
@@ -255,58 +260,7 @@ fn zeroed(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option
     Some(claim.weakness(words::weak_place(path.world, path.func)))
 }
 
-/// An operation that a table leaves out is called: the table at hand, or one of those that the object may have, where a sibling of the operation was
-/// tested before.
-fn left_out(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, table: Symbol, known: bool, own: bool) -> Option<Claim> {
-    let called = access.text?;
-    let name = path.body.text(called);
-    let (member, sibling) = path.sibling_tested(access.pointer)?;
-    let sibling = if known { None } else { Some(sibling?) };
-    let message = format!("`{name}` may be NULL and is called: `{table}` leaves `{member}` out");
-    // Who reaches a table through a pointer has most often made sure of it elsewhere.
-    let confidence = if own && names_table(path.body, called) { Confidence::Medium } else { Confidence::Low };
-    let claim = Claim::here(path, event, confidence, message).step(path.func, event.loc, format!("calls `{name}`"));
-    let siblings = sibling.map(|s| format!("`{s}` is tested before it is called, so `{member}` may be missing as well"));
-    Some(claim.identity(format!("left out {member}")).assume_all(siblings).weakness(words::weak_place(path.world, path.func)))
-}
-
-/// Whether what is called is written as a member of a variable.
-fn names_table(body: &Body, called: ExprId) -> bool {
-    match body.expr(called) {
-        Expr::Load(place, _) => names_table(body, place),
-        Expr::Field { base, .. } => matches!(body.expr(base), Expr::Global(_)) || names_table(body, base),
-        _ => false,
-    }
-}
-
 fn known_claim(path: &Path<'_, '_>, event: &Event<'_>, name: &str) -> Claim {
     Claim::here(path, event, Confidence::Medium, format!("`{name}` is NULL on this path and is dereferenced"))
         .identity(format!("known {name}"))
-}
-
-/// A test that comes after the dereference of the same value.
-fn tested_late(path: &Path<'_, '_>, event: &Event<'_>, value: ValueId, block: BlockId) -> Option<Claim> {
-    if !path.tests_pointer(block) {
-        return None;
-    }
-    let &(_, op) = path.state.derefs.iter().find(|d| d.0 == value)?;
-    let deref = path.body.op(op)?;
-    let (text, what) = words::accessed(path.body, op, None)?;
-    // Looked up, nearly all such tests were made for safety's sake: only what a call may give as NULL, or what somebody
-    // else may take away at any time, needs one.
-    let root = path.values.pointer_root(value);
-    let call = path.values.call(root);
-    let published = |call: OpId| match path.body.op(call).map(|op| op.kind) {
-        Some(OpKind::Call { target: Target::Name(name), .. }) => path.world.model.entry(name).is_some_and(|e| e.rcu_read),
-        _ => false,
-    };
-    let needed = call.is_some_and(|call| published(call) || null_return(path.world, path.func, call).is_some());
-    let confidence = if needed { Confidence::Medium } else { Confidence::Low };
-    let claim = Claim::here(path, event, confidence, format!("`{text}` is dereferenced before it is tested for NULL"))
-        .step(path.func, deref.loc, what)
-        .step(path.func, event.loc, format!("tests `{text}` for NULL"))
-        .assume(format!("the test of `{text}` at line {} is needed", event.loc.line))
-        .identity(format!("late {text}"));
-    let claim = claim.unless_handed(path.handed_by_callers(value)).weakness(words::weak_place(path.world, path.func));
-    Some(claim.about(op).at(path.func, deref.loc))
 }

@@ -126,6 +126,9 @@ impl Lower<'_> {
 
     /// One argument of a name: members and places as the tables say, all else as values.
     pub fn argument(&mut self, name: Symbol, index: usize, e: ast::ExprId) -> ExprId {
+        if self.cx.tables.unevaluated.get(&name).is_some_and(|bits| index < 32 && bits >> index & 1 == 1) {
+            return self.opaque(self.ty.int);
+        }
         if let Some(&bits) = self.cx.tables.members.get(&name)
             && index < 32
             && bits & (1 << index) != 0
@@ -261,8 +264,7 @@ impl Lower<'_> {
         self.start_wanted(again);
         let mut args = Args::new();
         for (index, &id) in ids.iter().enumerate() {
-            let inside = self.cx.tables.run_inside.get(&name).is_some_and(|bits| index < 32 && bits >> index & 1 == 1);
-            let value = if index == position || inside { self.opaque(self.ty.int) } else { self.argument(name, index, ast::ExprId(id)) };
+            let value = if index == position { self.opaque(self.ty.int) } else { self.argument(name, index, ast::ExprId(id)) };
             args.push(value);
         }
         let ret = self.model_result(name, &args, ids);

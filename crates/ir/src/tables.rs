@@ -59,8 +59,9 @@ pub struct LowerTables {
     pub place_macros: FxHashMap<Symbol, PlaceMacro>,
     /// Names that wait until the argument at this position is true: it is evaluated anew each round.
     pub conditions: FxHashMap<Symbol, usize>,
-    /// Of those, bit per argument: it is run in another state than the caller's (with the caller's lock dropped), so not here.
-    pub run_inside: FxHashMap<Symbol, u32>,
+    /// Bit per argument: it gives a type and is not evaluated, or, of names that wait, it is run in another state than the caller's (with the caller's lock
+    /// dropped).
+    pub unevaluated: FxHashMap<Symbol, u32>,
     /// Names that report or stop when the argument at this position is true and give its truth (`WARN_ON`, `BUG_ON`). The call is made
     /// only where the argument is true, with `Int(1)` in its place.
     pub asserts: FxHashMap<Symbol, usize>,

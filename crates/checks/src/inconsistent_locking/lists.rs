@@ -164,7 +164,7 @@ impl View<'_, '_> {
         let world = self.tree.world;
         let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(f).name, world.func(g).name);
         let message = format!("`{function}()` asks for `{name}` before it takes `{lock}`, and changes it then without asking again");
-        Claim::new(ask.op, (f, self.loc(f, ask.op)), Confidence::High, message)
+        Claim::new(ask.op, (f, self.loc(f, ask.op)), Confidence::Low, message)
             .thread(format!("CPU 0: {function}()"))
             .step(f, self.loc(f, ask.op), format!("asks for `{name}` with no lock held"))
             .thread(format!("CPU 1: {there}()"))
@@ -183,7 +183,7 @@ impl View<'_, '_> {
             None => format!("without `{lock}`"),
         };
         let message = format!("`{function}()` {does} `{name}` {under}, which `{there}()` holds when it changes it");
-        Claim::new(site.access.op, (site.f, self.loc(site.f, site.access.op)), Confidence::High, message)
+        Claim::new(site.access.op, (site.f, self.loc(site.f, site.access.op)), Confidence::Low, message)
             .thread(format!("CPU 0: {function}()"))
             .step(site.f, self.loc(site.f, site.access.op), format!("{does} `{name}`"))
             .thread(format!("CPU 1: {there}()"))

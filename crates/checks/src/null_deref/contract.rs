@@ -6,6 +6,7 @@
 use cuthere_base::Symbol;
 use cuthere_flow::body::{ArgRange, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
 use cuthere_flow::engine::{Path, null_return};
+use cuthere_flow::program::Callees;
 use cuthere_flow::summary::NullWhy;
 use cuthere_kernel::RefOp;
 
@@ -130,4 +131,24 @@ fn tested_local(body: &Body, cond: ExprId) -> Option<LocalId> {
         Expr::Bin(_, a, b) if matches!(body.expr(a), Expr::Int(0)) => tested_local(body, b),
         _ => body.loaded_local(cond),
     }
+}
+
+/// Whether a member of an object that the callee was given, and may have written to, was asked for since: it tells of the failure too (`handler.error`).
+pub(super) fn told_in_memory(path: &Path<'_, '_>, call: OpId, args: &[ExprId]) -> bool {
+    let (body, world) = (path.body, path.world);
+    let Some(&[callee]) = world.callees(path.func, call).map(Callees::list) else { return false };
+    let stores = world.summary(callee).map_or(0, |s| s.stores);
+    let given = |base: Expr| {
+        args.iter().enumerate().filter(|(i, _)| *i < 64 && stores >> i & 1 == 1).any(|(_, &arg)| match body.expr(arg) {
+            Expr::Addr(place) => body.expr(place) == base,
+            _ => base == Expr::Deref(arg),
+        })
+    };
+    path.decisions().any(|step| {
+        let block = body.block(step.block);
+        let Term::Branch { cond, .. } = block.term else { return false };
+        let mut asks = false;
+        body.walk(cond, &mut |e| asks |= matches!(e, Expr::Field { base, .. } if given(body.expr(base))));
+        asks && call.0 < block.ops.1
+    })
 }

@@ -260,17 +260,7 @@ impl BodyLowering {
             }
             ir::OpKind::Call { dst, callee, args, why } => {
                 let args = self.range(func, args);
-                match callee {
-                    Callee::Direct(name) if model.entry(name).is_some_and(|e| !e.unevaluated.is_empty()) => {
-                        let skipped = &model.entry(name).expect("just found").unevaluated;
-                        for i in args.0..args.1 {
-                            if !skipped.contains(&((i - args.0) as u8)) {
-                                self.accesses(self.args[i as usize], 0);
-                            }
-                        }
-                    }
-                    _ => self.eval_args(args),
-                }
+                self.eval_args(args);
                 let target = match callee {
                     Callee::Direct(name) => Target::Name(name),
                     Callee::Indirect(e) => {

@@ -96,14 +96,12 @@ impl Handovers {
         self.completed.contains(&func)
     }
 
-    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function of the same folder that leaves the opposite
-    /// of the class, of which no caller does the other half. Locks of the kernel's own records have such functions somewhere, which have nothing to do with it.
+    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that leaves the opposite
+    /// of the class, of which no caller does the other half.
     pub fn other_half(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
         self.completed_above(world, func, class, kept, 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
-            let folder = |f: FuncId| world.path(f).rsplit_once('/').map_or("", |at| at.0);
-            let near = |f: FuncId| f != func && folder(f) == folder(func);
-            opposite.iter().find(|f| near(**f) && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
+            opposite.iter().find(|f| **f != func && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
         })
     }
 
