@@ -36,7 +36,7 @@
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
 //! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, or a context that is only customary; or the
-//!   code runs at boot alone, or the way is long.
+//!   code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
@@ -243,6 +243,11 @@ fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Sl
     let conditions = u32::from(arguments) + u32::from(way.modes) + u32::from(way.indirect > 0) + u32::from(sometimes);
     if way.modes > 0 || way.depth > 5 || words::is_boot_code(path.body) || sometimes || path.state.no_interrupt {
         confidence = confidence.min(Confidence::Medium);
+    }
+    // Looked up, whoever resumes a device under a lock mostly held a reference to it, taken elsewhere: then it is awake.
+    if path.world.model.entry(primitive).is_some_and(|e| e.excused_by.is_some()) {
+        confidence = confidence.min(Confidence::Medium);
+        assumes.push("no reference that is held elsewhere keeps the device awake".to_owned());
     }
     // Two things that have to come together seldom do. Flags say how an object is meant to be used, and so does the table that it has. With
     // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others
