@@ -122,9 +122,7 @@ impl<'t> Tree<'t> {
     /// Finds out what [`Tree::contexts`], [`Tree::lives`] and [`Tree::lock_graph`] know, before several threads ask: whoever waits for the parts of such a
     /// table does other work, which must not ask for the same table.
     pub(crate) fn prepare(&self) {
-        self.contexts();
-        self.lives();
-        self.lock_graph();
+        rayon::join(|| self.contexts(), || rayon::join(|| self.lock_graph(), || self.lives()));
     }
 }
 

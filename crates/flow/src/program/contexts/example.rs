@@ -98,7 +98,7 @@ impl<'w> Contexts<'w> {
             if self.ways.function(node).is_ok_and(|f| self.begins(f, sought, certain).is_some()) {
                 from[node.index()] = BEGINS;
                 now.push(node);
-            } else if self.first_call(node, sought, certain).is_some() {
+            } else if !matches!(sought, Sought::Level(_)) && self.first_call(node, sought, certain).is_some() {
                 from[node.index()] = BY_CALL;
                 then.push(node);
             }
@@ -216,6 +216,11 @@ impl<'w> Contexts<'w> {
             Sought::Lock(class, kind) => way.held(class, kind).1,
             Sought::WithoutLock(class, kind) => !way.held(class, kind).0,
         };
+        let ins = &self.entered[f.index()];
+        let layers = [Some(&ins.certain), (!certain).then_some(&ins.perhaps)];
+        if !layers.into_iter().flatten().any(|layer| layer.reached && holds(layer)) {
+            return None;
+        }
         if let Some(entry) = self.entry_points(f).find(|e| holds(&self.described(f, e))) {
             return Some(Hop::Entry(f, entry));
         }
