@@ -17,9 +17,16 @@ pub struct Every {
     depth: usize,
 }
 
+impl Every {
+    /// Whether what is decided next was not decided before.
+    pub(super) fn is_new(&self) -> bool {
+        self.depth == self.nodes.len()
+    }
+}
+
 impl Strategy for Every {
     fn pick(&mut self, view: &View<'_>) -> Option<(usize, u16)> {
-        if self.depth == self.nodes.len() {
+        if self.is_new() {
             let thread = view.enabled.trailing_zeros();
             self.nodes.push(Node { thread: thread as u8, choice: 0, choices: 1, left: view.enabled & !(1 << thread) });
         }
