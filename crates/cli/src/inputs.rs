@@ -141,7 +141,7 @@ fn open_tree(args: &TreeArgs, place: &Place) -> Result<Tree> {
     }
     let (tree, outcomes) = tree.with_patches(&patches)?;
     for file in outcomes.iter().flat_map(PatchOutcome::binary) {
-        output::say(&format!("binary, and not looked at: {}", file.path));
+        output::say(&format!("no text, and not looked at: {}", file.path));
     }
     let mut failures: Vec<String> = outcomes.iter().flat_map(failures).collect();
     if !failures.is_empty() {

@@ -145,8 +145,8 @@ fn a_diff_that_changes_no_c_is_no_error() {
     let commit = "commit 0123456789abcdef\nAuthor: A <a@example.org>\nDate:   Mon Jan 5 10:00:00 2026 +0000\n\n    two: second\n";
     let binary_c = "diff --git a/a.c b/a.c\nindex 0123456..89abcde 100644\nBinary files a/a.c and b/a.c differ\n";
     for (name, text, status, words) in [
-        ("binary", binary.clone(), 0, "binary, and not looked at: b.png"),
-        ("patch", patch.clone(), 0, "binary, and not looked at: b.png"),
+        ("binary", binary.clone(), 0, "no text, and not looked at: b.png"),
+        ("patch", patch.clone(), 0, "no text, and not looked at: b.png"),
         ("both", format!("{binary}{c}"), 0, "1 of 1 hunk in"),
         ("patch-and-c", format!("{patch}{c}"), 0, "1 of 1 hunk in"),
         ("mode", "diff --git a/a.c b/a.c\nold mode 100644\nnew mode 100755\n".to_owned(), 0, "no line is changed"),
@@ -166,7 +166,7 @@ fn a_diff_that_changes_no_c_is_no_error() {
     }
     for name in ["both", "patch-and-c"] {
         let (_, error) = said(folder.path(), &["check", "--patch", name], 0);
-        assert!(error.contains("binary, and not looked at: b.png"), "{error}");
+        assert!(error.contains("no text, and not looked at: b.png"), "{error}");
     }
 }
 

@@ -341,7 +341,7 @@ fn opening(thread: &Thread, patch: &Patch, sheet: &Sheet, state: &State) -> Patc
     let binary: Vec<&str> = state.outcome.binary().map(|f| f.path.as_str()).collect();
     if let [first, more @ ..] = binary.as_slice() {
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        notes.push(format!("binary, and not looked at: {first}{more}"));
+        notes.push(format!("no text, and not looked at: {first}{more}"));
     }
     // What is binary throughout has nothing that could be judged wrongly.
     let judged = state.already || state.outcome.files.iter().any(changed) || problems + hunks.len() == 0 && !binary.is_empty();

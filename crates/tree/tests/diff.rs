@@ -95,6 +95,11 @@ fn what_is_not_read_is_noted() {
     }
     let binary = parse(b"diff --git a/x.bin b/x.bin\nindex 1..2 100644\nBinary files a/x.bin and b/x.bin differ\n");
     assert!(binary.files[0].binary);
+    // A submodule's new revision is no text of this tree.
+    let text = b"diff --git a/lib b/lib\nindex 1..2 160000\n--- a/lib\n+++ b/lib\n@@ -1 +1 @@\n-Subproject commit 1\n+Subproject commit 2\ndiff --git a/x.c b/x.c\nindex 1..2 100644\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n";
+    let linked = parse(text);
+    assert!(linked.files[0].binary && linked.files[0].hunks.is_empty());
+    assert_eq!((linked.files[1].binary, linked.files[1].hunks.len()), (false, 1));
     assert_eq!(parse(b""), Default::default());
     assert_eq!(parse(b"@@ -1 +1 @@\n-a\n+b\n").files[0].hunks.len(), 1);
 }

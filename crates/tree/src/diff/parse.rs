@@ -27,6 +27,8 @@ struct Current {
     crlf: bool,
     /// Extended header lines that alone are a change.
     mode: bool,
+    /// A submodule.
+    link: bool,
 }
 
 struct Parser<'a> {
@@ -95,7 +97,7 @@ impl<'a> Parser<'a> {
             bare_names: false,
             line: self.at as u32 + 1,
         };
-        self.current.insert(Current { file, in_header: false, named: false, crlf: false, mode: false })
+        self.current.insert(Current { file, in_header: false, named: false, crlf: false, mode: false, link: false })
     }
 
     fn start_git(&mut self, names: &[u8]) {
@@ -142,6 +144,8 @@ impl<'a> Parser<'a> {
     fn extended_header(&mut self, line: &[u8]) {
         let Some(current) = self.current.as_mut().filter(|current| current.in_header) else { return };
         let name = |prefix: &[u8]| line.strip_prefix(prefix).map(|rest| header::file_name(rest).path);
+        // A submodule: its hunk is a line with the revision of another repository.
+        current.link |= line.starts_with(b"index ") && trim(line).ends_with(b" 160000") || trim(line).ends_with(b" file mode 160000");
         if line.starts_with(b"new file mode ") {
             current.file.kind = FileKind::Create;
             current.file.old_path = None;
@@ -171,7 +175,12 @@ impl<'a> Parser<'a> {
     }
 
     fn finish(&mut self) {
-        let Some(Current { mut file, mode, .. }) = self.current.take() else { return };
+        let Some(Current { mut file, mode, link, .. }) = self.current.take() else { return };
+        if link {
+            self.note(file.line as usize - 1, "a submodule's revision is not followed");
+            file.hunks.clear();
+            file.binary = true;
+        }
         if file.hunks.is_empty() && !file.binary && !mode && file.kind == FileKind::Modify {
             self.note(file.line as usize - 1, "a file is named and no hunk follows");
         }
