@@ -235,6 +235,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     shared::weigh(&mut claims);
     let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
+    scales.prepare(&claims);
     let weighed = |mut claim: Claim| {
         let (_, check) = checks.iter().find(|(n, _)| *n == claim.check)?;
         (scales.asked(&claim) && scales.weigh(&mut claim, check.info.maturity)).then(|| claim.finding(world, check.info.id))

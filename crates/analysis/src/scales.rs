@@ -34,6 +34,16 @@ impl<'t> Scales<'t> {
         Scales { tree, handovers, options, indexed, freed: OnceLock::new(), unlinked: OnceLock::new() }
     }
 
+    /// Finds out what these claims will ask for, before several threads weigh them; see [`Tree::prepare`].
+    pub fn prepare(&self, claims: &[Claim]) {
+        if claims.iter().any(|c| c.alone || c.read.is_some()) {
+            self.tree.contexts();
+        }
+        if claims.iter().any(|c| c.lives.is_some()) {
+            self.tree.lives();
+        }
+    }
+
     /// Whether a claim is about code that was asked for, and that can exist.
     pub fn asked(&self, claim: &Claim) -> bool {
         let (world, f) = (self.tree.world, claim.at.0);
