@@ -189,36 +189,12 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn context_effects(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
         for effect in &entry.context {
             self.show_call(call, EventKind::Context { part: effect.part, enter: effect.enter }, state);
-            let mut by = Ctx::default();
-            let step = if effect.enter { 1 } else { -1 };
-            match effect.part {
-                CtxPart::Preempt => by.preempt = step,
-                CtxPart::Bh => by.bh = step,
-                CtxPart::IrqSave => by.irq = step,
-                CtxPart::Irq => {
-                    if effect.enter && state.ctx.irq > 0 {
-                        continue;
-                    }
-                    // Enabling ends every nesting at once.
-                    by.irq = if effect.enter {
-                        1
-                    } else if state.ctx.irq > 0 {
-                        -state.ctx.irq
-                    } else {
-                        -1
-                    };
-                }
-                CtxPart::Rcu => by.rcu = step,
-                CtxPart::RcuSched => {
-                    by.rcu = step;
-                    by.preempt = step;
-                }
-                CtxPart::RcuBh => {
-                    by.rcu = step;
-                    by.bh = step;
-                }
-                CtxPart::PagefaultOff => by.pagefault = step,
-            }
+            let by = match effect.part {
+                CtxPart::Irq if effect.enter && state.ctx.irq > 0 => continue,
+                // Enabling ends every nesting at once.
+                CtxPart::Irq if !effect.enter && state.ctx.irq > 0 => Ctx::step(CtxPart::Irq, -state.ctx.irq),
+                part => Ctx::step(part, if effect.enter { 1 } else { -1 }),
+            };
             self.shift(by, call.index, state);
         }
     }

@@ -1,7 +1,6 @@
 //! What is said of a function of which not all paths were followed.
 
 use super::*;
-use cuthere_kernel::CtxPart;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// A section that the code ends and begins nowhere is the caller's: it is ended on a way that was not followed, if on none of the others. Callers are left with
@@ -37,14 +36,7 @@ impl<O: Observer> Run<'_, '_, O> {
             match (self.world.model.entry(name), self.world.callees(self.func, id)) {
                 (Some(entry), _) => {
                     for effect in &entry.context {
-                        let by = if effect.enter { 1 } else { -1 };
-                        let one = match effect.part {
-                            CtxPart::Preempt => Ctx { preempt: by, ..none },
-                            CtxPart::Bh | CtxPart::RcuBh => Ctx { bh: by, ..none },
-                            CtxPart::Irq | CtxPart::IrqSave => Ctx { irq: by, ..none },
-                            CtxPart::Rcu | CtxPart::RcuSched => Ctx { rcu: by, ..none },
-                            CtxPart::PagefaultOff => Ctx { pagefault: by, ..none },
-                        };
+                        let one = Ctx::step(effect.part, if effect.enter { 1 } else { -1 });
                         (begun, ended) = (begun.plus(one.most(none)), ended.plus(one.least(none)));
                     }
                 }

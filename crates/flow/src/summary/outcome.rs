@@ -4,7 +4,7 @@ use super::{Computed, Condition, EffectId, FuncId, Guard, RelPlace};
 use crate::body::Record;
 use crate::value::Interval;
 use cuthere_base::{Loc, Symbol};
-use cuthere_kernel::{LockKind, LockMode};
+use cuthere_kernel::{CtxPart, LockKind, LockMode};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -32,6 +32,20 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// What beginning (1) or ending (-1) a part of the context adds.
+    pub fn step(part: CtxPart, by: i8) -> Ctx {
+        let none = Ctx::default();
+        match part {
+            CtxPart::Preempt => Ctx { preempt: by, ..none },
+            CtxPart::Bh => Ctx { bh: by, ..none },
+            CtxPart::Irq | CtxPart::IrqSave => Ctx { irq: by, ..none },
+            CtxPart::Rcu => Ctx { rcu: by, ..none },
+            CtxPart::RcuSched => Ctx { rcu: by, preempt: by, ..none },
+            CtxPart::RcuBh => Ctx { rcu: by, bh: by, ..none },
+            CtxPart::PagefaultOff => Ctx { pagefault: by, ..none },
+        }
+    }
+
     pub fn is_zero(self) -> bool {
         self == Ctx::default()
     }
