@@ -30,7 +30,8 @@ impl Machine<'_> {
             return;
         }
         let cooperative = matches!(self.options.preemption, Preemption::None | Preemption::Voluntary) && !self.link.plain;
-        let write = change || cooperative;
+        // What one thread of the CPU has seen, another does not see older.
+        let write = change || cooperative || self.is_weak();
         self.threads[t].footprint.push(Access::new(Location::cpu(cpu), if write { Mode::Write } else { Mode::Read }));
     }
 

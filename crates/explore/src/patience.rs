@@ -22,6 +22,11 @@ impl Patience {
         *self = Patience { deadline, ..Patience::default() };
     }
 
+    /// Until when it may go on.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Counts work; whether it must end.
     #[inline]
     pub fn spend(&mut self, work: u64) -> bool {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::explore_text;
+use common::{explore_text, explore_tree};
 use cuthere_explore::{MemoryModel, Options, OutcomeKind, Replay};
 
 /// Threads, and the outcome that is asked about, over `x`, `y`, `z` and results `r0` to `r3`.
@@ -178,4 +178,34 @@ fn the_kernels_model_forbids_what_barriers_order() {
         "r0 == 0 && r1 == 0",
         false,
     );
+}
+
+/// Two functions of one kind on CPU 0, over an object that the second one frees.
+fn on_one_cpu(memory: MemoryModel, kind: &str, first: &str) -> Option<&'static str> {
+    let header = "struct o { int n; };\nvoid *kzalloc(unsigned long size, int flags);\n";
+    let text = format!(
+        "#include <all.h>\nstatic struct o *p;\nstatic int x;\nstatic void uses(void *u)\n{{\n\tstruct o *q;\n\t{first}\n}}\n\
+         static void drops(void *u)\n{{\n\tstruct o *q = xchg(&p, 0);\n\tif (q)\n\t\tkfree(q);\n}}\nstatic void looks(void *u)\n{{\n\tWRITE_ONCE(x, READ_ONCE(x) + 2);\n}}\n\
+         void scenario(void)\n{{\n\tp = kzalloc(sizeof(*p), 0);\n\tcuthere_{kind}(0, uses, 0);\n\tcuthere_{kind}(0, looks, 0);\n\tcuthere_{kind}(0, drops, 0);\n}}\n"
+    );
+    let outcome = explore_tree(&[("include/all.h", header)], &text, &Options { memory, ..Options::default() });
+    assert!(outcome.complete && outcome.unsupported.is_empty(), "{:?} {:?}", outcome.bounds, outcome.unsupported);
+    outcome.faults.first().map(|f| f.fault.kind.id())
+}
+
+#[test]
+fn what_waits_for_a_buffer_comes_before_another_tasks_store_too() {
+    let uses = "q = READ_ONCE(p); if (q) q->n = 1; WRITE_ONCE(x, 4);";
+    assert_eq!(on_one_cpu(MemoryModel::Tso, "task", uses), Some("use-after-free"));
+    assert_eq!(on_one_cpu(MemoryModel::Sc, "task", uses), Some("use-after-free"));
+}
+
+#[test]
+fn what_one_handler_has_seen_the_next_on_its_cpu_sees() {
+    // None runs inside another, so the pointer is gone before the object is.
+    let uses = "q = READ_ONCE(p); if (q) q->n = 1;";
+    for memory in [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm] {
+        assert_eq!(on_one_cpu(memory, "hardirq", uses), None, "{memory:?}");
+        assert_eq!(on_one_cpu(memory, "task", uses), Some("use-after-free"), "{memory:?}");
+    }
 }

@@ -2,18 +2,16 @@
 //! long, as far as random schedules show them. `CUTHERE_PROGRAMS` says how many, `CUTHERE_SEED` from which seed on.
 
 mod common;
+#[path = "common/compare.rs"]
+mod compare;
 #[path = "common/dice.rs"]
 mod dice;
 
 use common::{explore_text, explore_tree};
-use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, StrategyKind};
+use compare::compare;
+use cuthere_explore::{MemoryModel, Options};
 use dice::{Dice, number};
-use std::collections::BTreeSet;
 use std::fmt::Write;
-
-/// Executions of the search without reduction, and of random schedules where they were not enough.
-const EVERY: u64 = 20_000;
-const RANDOM: u64 = 2_000;
 
 /// A statement on one line, so that faults are told apart by line.
 fn in_kernel(dice: &mut Dice, task: bool) -> String {
@@ -146,86 +144,19 @@ fn plain(seed: u64) -> String {
     text + "\treturn 0;\n}\n"
 }
 
-fn faults(outcome: &Outcome) -> BTreeSet<(&'static str, u32)> {
-    // Which of the waiting threads a deadlock is told of is the first one's number; where each of them waits is not compared.
-    outcome.faults.iter().map(|f| (f.fault.kind.id(), if f.fault.kind.id() == "deadlock" { 0 } else { f.place.line })).collect()
-}
-
-fn compare(name: &str, seed: u64, text: &str, run: &dyn Fn(&Options) -> Outcome) -> Result<(), String> {
-    // In each of the memory models.
-    let memory = [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 3) as usize];
-    let options = Options { executions: 200_000, interrupts: 1, memory, ..Options::default() };
-    let reduced = run(&options);
-    // The shown schedule leads to the shown fault, after it was shortened as well.
-    if let Some(first) = reduced.faults.first() {
-        let again = run(&Options { replay: Some(first.schedule.clone()), ..options.clone() });
-        let same = again.faults.iter().any(|f| f.fault.kind == first.fault.kind && f.place == first.place);
-        if !same {
-            return Err(format!(
-                "{name} program of seed {seed}: the schedule of {:?} gives {:?}\n{text}",
-                faults(&reduced),
-                faults(&again)
-            ));
-        }
-    }
-    if !reduced.complete || reduced.bounds.contains("faults") {
-        return Ok(());
-    }
-    // Going back to a state remembered is as good as coming to it.
-    let anew = run(&Options { anew: true, ..options.clone() });
-    // The slower one may have run out of time.
-    let unlike = if anew.complete {
-        (anew.executions, faults(&anew)) != (reduced.executions, faults(&reduced))
-    } else {
-        !faults(&anew).is_subset(&faults(&reduced))
-    };
-    if unlike {
-        let (mine, theirs) = ((reduced.executions, faults(&reduced)), (anew.executions, faults(&anew)));
-        return Err(format!(
-            "{name} program of seed {seed}: from the beginning each time {theirs:?}, from states remembered {mine:?}\n{text}"
-        ));
-    }
-    // Where loops wait, and which orders come to the same, is nothing to the search that knows states again.
-    if name == "plain" && memory == MemoryModel::Sc && !reduced.bounds.contains("unroll") {
-        let states = run(&Options { strategy: StrategyKind::States, ..options.clone() });
-        // The two find races by different means, and need not tell of the same two accesses.
-        let races = [StrategyKind::Dpor, StrategyKind::States].map(|strategy| run(&Options { strategy, races: true, ..options.clone() }));
-        let [racing, by_states] = races.each_ref().map(|outcome| outcome.faults.iter().any(|f| f.fault.kind.id() == "data-race"));
-        if races[0].complete && races[1].complete && racing != by_states || by_states && !racing && races[0].complete {
-            return Err(format!("{name} program of seed {seed}: a race by clocks {racing}, by states {by_states}\n{text}"));
-        }
-        if states.complete && faults(&states) != faults(&reduced) || !states.complete && !faults(&states).is_subset(&faults(&reduced)) {
-            let (mine, theirs) = (faults(&reduced), faults(&states));
-            return Err(format!("{name} program of seed {seed}: states show {theirs:?}, the reducing search {mine:?}\n{text}"));
-        }
-    }
-    let every = run(&Options { strategy: StrategyKind::Every, executions: EVERY, anew: true, ..options.clone() });
-    let told = |what: &str, other: &Outcome| {
-        let (mine, theirs) = (faults(&reduced), faults(other));
-        Err(format!("{name} program of seed {seed}: {what} finds {theirs:?}, the reducing search {mine:?}\n{text}"))
-    };
-    if every.complete {
-        return if faults(&every) == faults(&reduced) { Ok(()) } else { told("enumeration", &every) };
-    }
-    let random = run(&Options { strategy: StrategyKind::Random, seed, executions: RANDOM, ..options });
-    for other in [&every, &random] {
-        if !faults(other).is_subset(&faults(&reduced)) || reduced.kind == OutcomeKind::None && !other.faults.is_empty() {
-            return told("random scheduling", other);
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn reduction_loses_nothing() {
     let (first, count) = (number("CUTHERE_SEED", 1), number("CUTHERE_PROGRAMS", 40));
     let mut wrong = Vec::new();
     for seed in first..first + count {
+        // In each of the memory models.
+        let memory = [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 3) as usize];
+        let options = Options { memory, executions: 200_000, ..Options::default() };
         let text = kernel(seed);
         let run = |options: &Options| explore_tree(&[("include/all.h", KERNEL)], &text, options);
-        wrong.extend(compare("kernel", seed, &text, &run).err());
+        wrong.extend(compare("kernel", seed, &text, &options, &run).err());
         let text = plain(seed);
-        wrong.extend(compare("plain", seed, &text, &|options| explore_text("random.c", &text, options)).err());
+        wrong.extend(compare("plain", seed, &text, &options, &|options| explore_text("random.c", &text, options)).err());
     }
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), 2 * count, wrong.join("\n"));
 }

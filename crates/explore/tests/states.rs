@@ -4,7 +4,7 @@ mod common;
 
 use common::explore_text;
 use cuthere_cfront::program::{Config, Program};
-use cuthere_explore::{Options, Outcome, OutcomeKind, WithScenario, explore, shapes_for};
+use cuthere_explore::{Options, Outcome, OutcomeKind, StrategyKind, WithScenario, explore, shapes_for};
 use cuthere_kernel::Model;
 
 const START: &str = "#include <pthread.h>\n#include <assert.h>\n#include <stdatomic.h>\n#include <stdlib.h>\npthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;\n";
@@ -194,4 +194,21 @@ fn programs_are_read_with_macros_and_folders_of_the_command_line() {
     };
     assert_eq!(kind("3"), OutcomeKind::None);
     assert_eq!(kind("4"), OutcomeKind::Fault);
+}
+
+#[test]
+fn states_differ_by_who_reads() {
+    // One of the two gets the lock while the writer is away, whichever it is: the other one gives back what it has not.
+    let text = format!(
+        "pthread_rwlock_t r;\nvoid *a(void *u) {{ pthread_rwlock_tryrdlock(&r);\npthread_rwlock_unlock(&r); return 0; }}\n\
+         void *b(void *u) {{ pthread_rwlock_tryrdlock(&r);\npthread_rwlock_unlock(&r); return 0; }}\n\
+         void *w(void *u) {{ pthread_rwlock_wrlock(&r); pthread_rwlock_unlock(&r); return 0; }}\n{}",
+        starts(&["w", "a", "b"])
+    );
+    let lines = |strategy| {
+        let outcome = run_with(&text, &Options { strategy, ..Options::default() });
+        outcome.faults.iter().map(|f| (f.fault.kind.id(), f.place.line)).collect::<std::collections::BTreeSet<_>>()
+    };
+    let found = lines(StrategyKind::States);
+    assert_eq!((found.len(), &found), (2, &lines(StrategyKind::Dpor)));
 }

@@ -1,16 +1,19 @@
 //! Arithmetic of C as a circuit of bits, and a solver's answer whether its inputs can be chosen.
 //!
 //! Words have 64 bits, as a register holds them. Constants are folded as the circuit is built. The solver is deterministic and is given a
-//! number of steps, not a time, so that every run gives the same answer.
+//! number of steps, not a time, so that every run gives the same answer; only the end of all time ends a question early.
 
 use super::values::Values;
 use crate::code::IntTy;
-use batsat::{Callbacks, Lit, Solver, SolverInterface, lbool};
+use batsat::{Callbacks, Lit, Solver, SolverInterface, SolverOpts, lbool};
 use cuthere_ir::BinOp;
 use std::cell::Cell;
+use std::time::Instant;
 
 /// Steps of the solver for one question.
 const STEPS: u64 = 60_000;
+/// Steps between two looks at the clock.
+const LOOK: u64 = 1 << 8;
 /// The most gates of one question.
 const GATES: usize = 200_000;
 
@@ -32,16 +35,21 @@ pub(super) enum Answer {
 }
 
 #[derive(Default)]
-struct Steps(Cell<u64>);
+struct Steps {
+    done: Cell<u64>,
+    until: Option<Instant>,
+}
 
 impl Callbacks for Steps {
     fn stop(&self) -> bool {
-        self.0.set(self.0.get() + 1);
-        self.0.get() > STEPS
+        let done = self.done.get() + 1;
+        let late = done.is_multiple_of(LOOK) && self.until.is_some_and(|until| Instant::now() >= until);
+        // Once over, it stays so.
+        self.done.set(if late { STEPS } else { done });
+        late || done > STEPS
     }
 }
 
-#[derive(Default)]
 pub(super) struct Circuit {
     solver: Solver<Steps>,
     gates: usize,
@@ -50,6 +58,12 @@ pub(super) struct Circuit {
 const WIDTH: usize = 64;
 
 impl Circuit {
+    /// One whose question is given up at a time, if at any.
+    pub(super) fn new(until: Option<Instant>) -> Circuit {
+        let steps = Steps { until, ..Steps::default() };
+        Circuit { solver: Solver::new(SolverOpts::default(), steps), gates: 0 }
+    }
+
     fn fresh(&mut self) -> Lit {
         Lit::new(self.solver.new_var_default(), true)
     }
@@ -370,7 +384,7 @@ mod tests {
                     _ => arithmetic(op, a, b, ty),
                 };
                 let Some(machine) = machine else { continue };
-                let mut circuit = Circuit::default();
+                let mut circuit = Circuit::new(None);
                 let whole = Values(vec![range(ty)]);
                 let (x, y) = (circuit.open(&whole), circuit.open(&whole));
                 let only = |v: i64| if ty.signed { i128::from(v) } else { i128::from(v as u64) };

@@ -9,6 +9,8 @@ use super::*;
 
 /// Stores that a buffer holds; one more waits.
 const BUFFER_MAX: usize = 32;
+/// The first of the locations that stand for the buffers of CPUs.
+const BUFFER: u32 = 0x7000_0000;
 
 /// How stores become visible to others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -56,12 +58,21 @@ impl Machine<'_> {
         self.options.memory == MemoryModel::Tso && self.concurrent()
     }
 
-    fn buffer_of(&self, t: usize) -> usize {
+    /// What has a buffer, and sees memory in an order of its own: a thread's CPU, in a program the thread.
+    pub(crate) fn processor(&self, t: usize) -> usize {
         if self.link.plain { t } else { self.threads[t].cpu as usize }
     }
 
+    /// A store by one thread of a CPU is what another waits for until it has left the buffer.
+    pub(crate) fn add_buffer(&mut self, t: usize, mode: Mode) {
+        let cpu = self.threads[t].cpu;
+        if self.buffers() && !self.link.plain && self.cpu_shared(cpu) {
+            self.threads[t].footprint.push(Access::new(Location::named(BUFFER + cpu), mode));
+        }
+    }
+
     fn buffer(&self, t: usize) -> Option<&StoreBuffer> {
-        self.world.buffers.get(self.buffer_of(t))
+        self.world.buffers.get(self.processor(t))
     }
 
     /// The thread that empties a thread's buffer, if stores went through it.
@@ -112,6 +123,7 @@ impl Machine<'_> {
             self.threads[t].footprint.clear();
             if visible {
                 let _ = self.want(t, addr, u32::from(ty.size), true);
+                self.add_buffer(t, Mode::Write);
                 self.add_cpu(t, false);
             }
             self.threads[t].draining = full;
@@ -119,7 +131,7 @@ impl Machine<'_> {
             return Some(false);
         }
         self.threads[t].draining = false;
-        let at = self.buffer_of(t);
+        let at = self.processor(t);
         if self.world.buffers.len() <= at {
             self.world.buffers.resize_with(at + 1, StoreBuffer::default);
         }

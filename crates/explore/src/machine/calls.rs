@@ -85,6 +85,7 @@ impl Machine<'_> {
             thread.footprint.push(Access::new(Location::sync(thread.callback), Mode::Release));
             self.ends_handler(t);
             self.add_bh_lock(t, Mode::Release);
+            self.add_buffer(t, Mode::Read);
             self.add_cpu(t, true);
             return;
         }
@@ -94,6 +95,7 @@ impl Machine<'_> {
             thread.footprint.clear();
             self.ends_handler(t);
             self.add_bh_lock(t, Mode::Release);
+            self.add_buffer(t, Mode::Read);
             self.add_cpu(t, true);
             return;
         }

@@ -94,5 +94,8 @@ impl Machine<'_> {
             inner = Some(frame);
         }
         thread.slots.iter().for_each(|addr| mix.add(*addr));
+        // Who reads, a lock only counts.
+        let held = |sum: u64, held: &Held| sum.wrapping_add(fold(held.key | u64::from(held.shared), 0x8bb8_4b93_962e_acc9));
+        mix.add(thread.held.iter().fold(0, held));
     }
 }

@@ -9,6 +9,7 @@ use super::lazy::{MARK, NUMBER, is_lazy};
 use super::values::{Values, range};
 use super::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::time::Instant;
 
 /// The most computed values of one execution.
 const COMPUTED_MAX: usize = 400;
@@ -168,8 +169,11 @@ impl Machine<'_> {
             self.patience.spend(ASKED_AGAIN * opens.len() as u64);
             return found;
         }
-        let found = solve(&opens);
-        self.patience.spend(ASKED);
+        let found = solve(&opens, self.patience.deadline());
+        if self.patience.spend(ASKED) {
+            // The answer may be one that time cut short.
+            return found;
+        }
         if self.answers.len() >= ANSWERS_MAX {
             self.answers.clear();
         }
@@ -188,8 +192,8 @@ impl Machine<'_> {
 }
 
 /// The first open value's bits, if there are values of all of them that go together.
-fn solve(opens: &[(i64, Term, Values, Values)]) -> Found {
-    let mut circuit = Circuit::default();
+fn solve(opens: &[(i64, Term, Values, Values)], until: Option<Instant>) -> Found {
+    let mut circuit = Circuit::new(until);
     let mut known: FxHashMap<i64, super::bits::Word> = FxHashMap::default();
     // Operands first: nothing is computed from itself.
     let mut waiting: Vec<usize> = (0..opens.len()).rev().collect();

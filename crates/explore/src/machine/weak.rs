@@ -122,6 +122,17 @@ impl Machine<'_> {
         self.options.memory == MemoryModel::Lkmm && self.concurrent()
     }
 
+    /// What a thread's CPU has seen: whatever runs on it sees that in its order.
+    fn view(&mut self, t: usize) -> &mut ThreadView {
+        let own = self.processor(t);
+        self.world.weak.thread(own)
+    }
+
+    fn all_seen(&mut self, t: usize) -> View {
+        let own = self.processor(t);
+        self.world.weak.all(own)
+    }
+
     fn choose(&mut self, n: usize) -> usize {
         if n < 2 {
             return 0;
@@ -133,7 +144,7 @@ impl Machine<'_> {
     /// Following an address that was read comes after what came with it.
     fn follow(&mut self, t: usize, addr: u64) {
         let Some(object) = self.link.mem.known(addr).map(|o| o.addr) else { return };
-        let thread = self.world.weak.thread(t);
+        let thread = self.view(t);
         for n in 0..thread.pointers.len() {
             if thread.pointers[n].0 == object {
                 let view = std::mem::take(&mut thread.pointers[n].1);
@@ -146,7 +157,7 @@ impl Machine<'_> {
     /// The value that a read gives; `newest`: what is in memory.
     pub(crate) fn weak_read(&mut self, t: usize, addr: u64, size: u8, newest: i64, ordering: Ordering) -> i64 {
         self.follow(t, addr);
-        let oldest = self.world.weak.thread(t).now.of(addr);
+        let oldest = self.view(t).now.of(addr);
         let Some(place) = self.world.weak.places.get(&addr).filter(|p| p.size == size) else { return newest };
         let n = place.messages.iter().rev().take_while(|m| m.stamp >= oldest).count().min(CHOICES);
         if n == CHOICES {
@@ -155,7 +166,7 @@ impl Machine<'_> {
         let k = self.choose(n.max(1));
         let Some(message) = self.world.weak.places.get(&addr).and_then(|p| p.messages.iter().rev().nth(k)).cloned() else { return newest };
         let object = self.link.mem.known(message.value as u64).map(|o| o.addr);
-        let thread = self.world.weak.thread(t);
+        let thread = self.view(t);
         thread.now.raise(addr, message.stamp);
         thread.seen.join(&message.view);
         if ordering != Ordering::Relaxed {
@@ -174,7 +185,7 @@ impl Machine<'_> {
     pub(crate) fn weak_write(&mut self, t: usize, addr: u64, size: u8, values: (i64, i64), ordering: Ordering, exchange: bool) -> bool {
         self.follow(t, addr);
         let (before, value) = values;
-        let oldest = self.world.weak.thread(t).now.of(addr);
+        let oldest = self.view(t).now.of(addr);
         let first = Message { stamp: GAP, value: before, view: View::default(), exchange: false };
         let place = self.world.weak.places.entry(addr).or_insert(Place { size, messages: vec![first] });
         if place.size != size {
@@ -193,8 +204,8 @@ impl Machine<'_> {
         }
         let k = if exchange { 0 } else { self.choose(behind.len()) };
         let view = match ordering {
-            Ordering::Relaxed => self.world.weak.thread(t).released.clone(),
-            _ => self.world.weak.all(t),
+            Ordering::Relaxed => self.view(t).released.clone(),
+            _ => self.all_seen(t),
         };
         let Some(place) = self.world.weak.places.get_mut(&addr) else { return true };
         let n = behind.get(k).copied().unwrap_or(place.messages.len() - 1);
@@ -206,7 +217,7 @@ impl Machine<'_> {
         view.raise(addr, stamp);
         place.messages.insert(n + 1, Message { stamp, value, view, exchange });
         let last = n + 2 == place.messages.len();
-        let thread = self.world.weak.thread(t);
+        let thread = self.view(t);
         thread.now.raise(addr, stamp);
         thread.own.raise(addr, stamp);
         last
@@ -219,7 +230,7 @@ impl Machine<'_> {
         }
         let view = self.world.weak.places.get(&addr).and_then(|p| p.messages.last()).map(|m| (m.stamp, m.view.clone()));
         if let Some((stamp, view)) = view {
-            let thread = self.world.weak.thread(t);
+            let thread = self.view(t);
             thread.now.raise(addr, stamp);
             thread.seen.join(&view);
             if ordering != Ordering::Relaxed {
@@ -236,9 +247,10 @@ impl Machine<'_> {
 
     /// A barrier of a thread.
     pub(crate) fn barrier(&mut self, t: usize, barrier: Barrier) {
+        let own = self.processor(t);
         let weak = &mut self.world.weak;
         let barriers = std::mem::take(&mut weak.barriers);
-        let thread = weak.thread(t);
+        let thread = weak.thread(own);
         match barrier {
             Barrier::Read => {
                 let seen = std::mem::take(&mut thread.seen);
@@ -255,7 +267,7 @@ impl Machine<'_> {
                 thread.now.join(&seen);
                 thread.now.join(&barriers);
                 thread.released = thread.now.clone();
-                weak.barriers = weak.threads[t].now.clone();
+                weak.barriers = weak.threads[own].now.clone();
             }
         }
     }
@@ -270,14 +282,15 @@ impl Machine<'_> {
         if !self.is_weak() || matches!(access.at.0 & 7, 0 | 1 | 3) || access.mode == Mode::Failed {
             return;
         }
+        let own = self.processor(t);
         let weak = &mut self.world.weak;
         if !matches!(access.mode, Mode::Release | Mode::ReleaseShared) {
             let from = weak.syncs.get(&access.at.0).cloned().unwrap_or_default();
-            weak.thread(t).now.join(&from);
+            weak.thread(own).now.join(&from);
         }
         if !matches!(access.mode, Mode::Acquire | Mode::AcquireShared) {
-            let own = weak.all(t);
-            weak.syncs.entry(access.at.0).or_default().join(&own);
+            let all = weak.all(own);
+            weak.syncs.entry(access.at.0).or_default().join(&all);
         }
     }
 

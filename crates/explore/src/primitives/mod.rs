@@ -337,10 +337,7 @@ impl Machine<'_> {
             if !std::mem::take(granted) {
                 self.threads[t].footprint.clear();
                 self.threads[t].choices = 1;
-                let wrong = self.footprint(t, prim, site).err();
-                if self.is_weak() && !self.threads[t].footprint.is_empty() && self.ordering(t, prim, site) == Ordering::Full {
-                    self.threads[t].footprint.push(Machine::barrier_access());
-                }
+                let wrong = self.whole_footprint(t, prim, site).err();
                 let visible = drains || !self.threads[t].footprint.is_empty() || self.threads[t].choices > 1;
                 let stop = match self.stop_at {
                     Some(at) => self.threads[t].ops >= at,
@@ -468,9 +465,23 @@ impl Machine<'_> {
             if let Some(prim) = self.prim_of(t, site) {
                 self.threads[t].footprint.clear();
                 // A wrong access is found again when it is done.
-                let _ = self.footprint(t, prim, site);
+                let _ = self.whole_footprint(t, prim, site);
             }
         }
+    }
+
+    /// What a call touches, with what its order in memory concerns.
+    fn whole_footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        let found = self.footprint(t, prim, site);
+        if !self.threads[t].footprint.is_empty() {
+            if self.buffers() && self.drains(t, prim, site) {
+                self.add_buffer(t, Mode::Read);
+            }
+            if self.is_weak() && self.ordering(t, prim, site) == Ordering::Full {
+                self.threads[t].footprint.push(Machine::barrier_access());
+            }
+        }
+        found
     }
 
     /// The primitive that a call reaches.
