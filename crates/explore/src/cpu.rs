@@ -178,6 +178,11 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether a thread is the one in a section that runs as one, or empties its buffer: the section's end waits for that.
+    fn is_part_of(&self, t: usize, owner: usize) -> bool {
+        t == owner || self.threads[t].drains.is_some_and(|buffer| buffer == self.processor(owner))
+    }
+
     /// Threads whose next operation can be done now.
     pub fn enabled(&self) -> ThreadSet {
         if self.exited {
@@ -186,7 +191,7 @@ impl Machine<'_> {
         let mut mask: ThreadSet = 0;
         for t in 0..self.threads.len() {
             if self.threads[t].alive() && (t > 0 || self.link.plain) && self.ready(t) && self.cpu_allows(t) {
-                if self.world.atomic_section.is_some_and(|owner| owner != t) {
+                if self.world.atomic_section.is_some_and(|owner| !self.is_part_of(t, owner)) {
                     continue;
                 }
                 mask |= 1 << t;
@@ -198,7 +203,7 @@ impl Machine<'_> {
     /// Threads that the rules of their CPUs let run, whatever their operations wait for.
     pub fn allowed(&self) -> ThreadSet {
         let owner = self.world.atomic_section;
-        let may = |t: usize| self.threads[t].alive() && owner.is_none_or(|o| o == t) && self.cpu_allows(t);
+        let may = |t: usize| self.threads[t].alive() && owner.is_none_or(|o| self.is_part_of(t, o)) && self.cpu_allows(t);
         (0..self.threads.len()).filter(|&t| may(t)).fold(0, |m, t| m | 1 << t)
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{explore_text, explore_tree};
-use cuthere_explore::{MemoryModel, Options, OutcomeKind, Replay};
+use cuthere_explore::{MemoryModel, Options, OutcomeKind, Replay, StrategyKind};
 
 /// Threads, and the outcome that is asked about, over `x`, `y`, `z` and results `r0` to `r3`.
 fn litmus(threads: &[&str], outcome: &str) -> String {
@@ -207,5 +207,18 @@ fn what_one_handler_has_seen_the_next_on_its_cpu_sees() {
     for memory in [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm] {
         assert_eq!(on_one_cpu(memory, "hardirq", uses), None, "{memory:?}");
         assert_eq!(on_one_cpu(memory, "task", uses), Some("use-after-free"), "{memory:?}");
+    }
+}
+
+#[test]
+fn a_section_that_runs_as_one_ends_when_its_stores_have_arrived() {
+    let section = "__VERIFIER_atomic_begin(); x = 1; y = 1; __VERIFIER_atomic_end();";
+    for strategy in [StrategyKind::Dpor, StrategyKind::Every] {
+        let text = litmus(&[section, "r0 = y; r1 = x;"], "r0 == 1 && r1 == 0");
+        let options = Options { memory: MemoryModel::Tso, strategy, ..Options::default() };
+        let outcome = explore_text("litmus.c", &text, &options);
+        assert_eq!((outcome.complete, outcome.faults.len()), (true, 0), "{strategy:?} {:?}", outcome.faults.first().map(|f| f.fault.kind));
+        let text = litmus(&[section, "r0 = x; r1 = y;"], "r0 == 0 && r1 == 1");
+        assert_eq!(explore_text("litmus.c", &text, &options).faults.len(), 1, "{strategy:?}");
     }
 }
