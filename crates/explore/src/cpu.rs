@@ -4,7 +4,7 @@
 //! as a location, and what changes the rules (disabling and enabling, starts and ends of handlers) conflicts with it.
 
 use crate::event::{Access, Location, Mode, ThreadSet};
-use crate::machine::{Machine, Preemption};
+use crate::machine::{Machine, MemoryModel, Preemption};
 use crate::thread::{Level, Pending, Status, Thread};
 use cuthere_kernel::LockKind;
 
@@ -66,6 +66,14 @@ impl Machine<'_> {
         if twice & !self.world.shared_cpus != 0 {
             self.world.shared_cpus |= twice;
             self.world.grown = true;
+        }
+    }
+
+    /// Assumes what a search learns on its way, before a schedule is followed. Where memory is weak, that would order more than there is; there a
+    /// search comes before.
+    pub(crate) fn take_for_granted(&mut self) {
+        if self.options.memory == MemoryModel::Sc {
+            (self.world.shared_cpus, self.world.rcu_used) = (u32::MAX, true);
         }
     }
 

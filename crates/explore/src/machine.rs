@@ -10,6 +10,7 @@ mod buffer;
 mod calls;
 mod lazy;
 mod snapshot;
+mod speculation;
 mod state;
 mod symbols;
 mod transfer;
@@ -21,6 +22,7 @@ use lazy::Lazily;
 pub(crate) use lazy::fitted;
 pub(crate) use lazy::is_lazy;
 pub(crate) use snapshot::Snapshot;
+pub use speculation::Dependencies;
 pub use symbols::Open;
 pub(crate) use transfer::Filling;
 pub use weak::{Barrier, Ordering, Weak};
@@ -174,6 +176,8 @@ pub struct Machine<'p> {
     pub unordered: bool,
     /// While replaying: stop the thread before its operation of this number.
     pub stop_at: Option<u64>,
+    /// While replaying: a loop waits only when the thread has done this many.
+    pub awaits_from: u64,
     /// While replaying: how many operations each thread does when it comes into being.
     pub arrivals: Option<Vec<u64>>,
     pub finally: Vec<(FnId, i64)>,
@@ -187,6 +191,8 @@ pub struct Machine<'p> {
     answers: symbols::Answers,
     /// Some thread has met an open value.
     any_open: bool,
+    /// Reads and later stores of one thread in any execution, where memory is the kernel's model.
+    pub(crate) pairs: Vec<speculation::Pair>,
     pub exited: bool,
     /// A program's main() has returned, which ends the others wherever they are.
     pub returned: bool,
@@ -228,6 +234,7 @@ impl<'p> Machine<'p> {
             adjacent: false,
             unordered: false,
             stop_at: None,
+            awaits_from: 0,
             arrivals: None,
             finally: Vec::new(),
             resting: Resting::default(),
@@ -235,6 +242,7 @@ impl<'p> Machine<'p> {
             may_choose: false,
             answers: symbols::Answers::default(),
             any_open: false,
+            pairs: Vec::new(),
             exited: false,
             returned: false,
             coverage: crate::coverage::Coverage::default(),
@@ -337,9 +345,10 @@ impl<'p> Machine<'p> {
 
     fn advance_arriving(&mut self, t: usize) {
         let quota = self.arrivals.as_ref().map(|a| a.get(t).copied().unwrap_or(0));
-        let outer = std::mem::replace(&mut self.stop_at, quota);
+        let outer = (self.stop_at, self.awaits_from);
+        (self.stop_at, self.awaits_from) = (quota, quota.unwrap_or(0));
         self.advance(t, false);
-        self.stop_at = outer;
+        (self.stop_at, self.awaits_from) = outer;
     }
 
     fn stop_at_start(&mut self, t: usize) {
@@ -592,6 +601,9 @@ impl<'p> Machine<'p> {
                 if self.resting.any {
                     self.spread(t, ins, regs);
                 }
+                if self.follows_reads() {
+                    self.depend(t, ins, regs);
+                }
                 match ins {
                     Ins::Const { d, v } => r!(d) = v,
                     Ins::Guess { d, v, note } => {
@@ -702,6 +714,9 @@ impl<'p> Machine<'p> {
                                     if self.resting.any {
                                         let id = self.resting.operand;
                                         self.set_guess(t, regs + usize::from(d), id);
+                                    }
+                                    if self.follows_reads() {
+                                        self.depends_on_call(t, regs + usize::from(d));
                                     }
                                 }
                                 if !self.threads[t].active() {

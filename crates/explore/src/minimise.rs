@@ -88,7 +88,7 @@ impl Run<'_> {
             message: found.fault.detail.clone(),
         };
         let m = &mut self.machine;
-        (m.world.shared_cpus, m.world.rcu_used) = (u32::MAX, true);
+        m.take_for_granted();
         m.arrivals = Some(Vec::new());
         m.forget();
         m.patience.until(Some(deadline));

@@ -485,8 +485,14 @@ impl<'p> Run<'p> {
         let no_deadlock = if m.link.plain { stuck.iter().any(spins) } else { stuck.iter().all(spins) };
         // The end of main() ends threads that wait for a lock of its, too.
         let kept = m.returned && m.world.locks.values().any(|lock| lock.owner == Some(0));
+        let among = if kept || !m.link.plain { Vec::new() } else { stuck.clone() };
         let stuck = if no_deadlock || kept { Vec::new() } else { stuck };
         if m.faults.iter().any(|f| f.kind != FaultKind::DataRace) {
+            return;
+        }
+        // Nothing that the ones that go round do lets those on that wait for each other's locks.
+        if no_deadlock && !among.is_empty() {
+            self.circle(&among);
             return;
         }
         // Those that a bound has stopped could go on, and let the others; not those that wait for each other.
@@ -588,8 +594,7 @@ impl<'p> Run<'p> {
         let m = &mut self.machine;
         m.record = Some(Vec::new());
         m.patience.until(None);
-        // What a search learns on its way is taken for granted.
-        (m.world.shared_cpus, m.world.rcu_used) = (u32::MAX, true);
+        m.take_for_granted();
         m.arrivals = Some(schedule.arrivals.clone());
         m.stop_at = None;
         m.forget();
@@ -604,6 +609,7 @@ impl<'p> Run<'p> {
                 break;
             };
             let goal = thread.ops.saturating_add(ops);
+            self.machine.awaits_from = goal;
             while self.machine.threads[t].ops < goal {
                 if !self.machine.threads[t].alive() {
                     result = Replay::Diverged(n, format!("thread {t} has ended before"));
@@ -624,6 +630,7 @@ impl<'p> Run<'p> {
                 self.machine.event = event;
             }
         }
+        self.machine.awaits_from = 0;
         // Ends of handlers count only where a search has seen them matter.
         while let Some(t) = self.ending() {
             self.machine.stop_at = Some(u64::MAX);
@@ -671,10 +678,11 @@ impl<'p> Run<'p> {
                     format!("the start state cannot be built: {kind} in {}() at {}:{}: {detail}", place.function, place.file, place.line);
                 outcome.unsupported.push(told);
                 outcome.faults.clear();
-            } else if !self.starts {
+            } else if !self.starts && options.replay.is_none() {
                 outcome.unsupported.push("the scenario starts no thread: cuthere_task(cpu, function, argument) does".to_owned());
             }
         }
+        let early = m.buffered_load().map(|(read, store)| (crate::told::place_of(m, read), crate::told::place_of(m, store)));
         let sampled = !matches!(options.strategy, StrategyKind::Dpor | StrategyKind::States);
         if m.link.plain && !outcome.complete && !options.bound_counts && !sampled && outcome.faults.is_empty() && options.replay.is_none() {
             outcome.bounds.insert("preemptions".to_owned());
@@ -703,5 +711,14 @@ impl<'p> Run<'p> {
         } else {
             OutcomeKind::Unknown
         };
+        // What was found can happen; what was not found may happen in an execution of this kind.
+        if let Some((read, store)) = early.filter(|_| outcome.kind != OutcomeKind::Fault) {
+            outcome.kind = OutcomeKind::Unknown;
+            let behind = if read.file == store.file { format!("line {}", read.line) } else { format!("{}:{}", read.file, read.line) };
+            outcome.unsupported.push(format!(
+                "{}:{}: nothing orders this store in {}() behind the read at {behind}, so that it may come first (load buffering)",
+                store.file, store.line, store.function
+            ));
+        }
     }
 }

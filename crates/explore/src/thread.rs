@@ -171,6 +171,8 @@ pub struct Thread {
     pub awaits: u32,
     /// Granules of its own that it has written since the last backward jump, with what was there before.
     pub own: Vec<(u64, u64)>,
+    /// What its values depend on, where memory is the kernel's model.
+    pub dependencies: Option<Box<crate::machine::Dependencies>>,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
 }
@@ -221,6 +223,7 @@ impl Thread {
             reads_since: 0,
             awaits: 0,
             own: Vec::new(),
+            dependencies: None,
             lazies: Vec::new(),
         }
     }

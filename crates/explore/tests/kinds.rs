@@ -3,7 +3,7 @@
 mod common;
 
 use common::explore_text;
-use cuthere_explore::{Options, Outcome, OutcomeKind};
+use cuthere_explore::{Options, Outcome, OutcomeKind, StrategyKind};
 
 const HEAD: &str =
     "#include <pthread.h>\n#include <assert.h>\n#include <stdlib.h>\n#include <string.h>\n#include <stdatomic.h>\n#include <stdbool.h>\n";
@@ -226,5 +226,17 @@ fn a_global_without_room_is_a_bound_and_no_fault() {
             run(&format!("int other;\nint big{size};\nint main(void)\n{{\n\tbig[{last}] = 1;\n\tassert(!other);\n\treturn 0;\n}}\n"));
         assert_eq!(outcome.kind, OutcomeKind::Unknown, "{size}");
         assert!(outcome.bounds.contains("memory"), "{size}: {:?}", outcome.bounds);
+    }
+}
+
+#[test]
+fn locks_that_wait_for_each_other_are_a_deadlock_beside_a_loop_that_waits() {
+    let text = "#include <pthread.h>\n#include <stdatomic.h>\natomic_int go;\npthread_mutex_t m, n;\n\
+                void *a(void *u) { pthread_mutex_lock(&m); pthread_mutex_lock(&n); go = 1; return 0; }\nvoid *b(void *u) { pthread_mutex_lock(&n); pthread_mutex_lock(&m); go = 1; return 0; }\n\
+                void *w(void *u) { while (!go) ; return 0; }\n\
+                int main(void) { pthread_t i; pthread_create(&i, 0, a, 0); pthread_create(&i, 0, b, 0); pthread_create(&i, 0, w, 0); pthread_join(i, 0); return 0; }\n";
+    for strategy in [StrategyKind::Dpor, StrategyKind::States, StrategyKind::Every] {
+        let outcome = explore_text("waits.c", text, &Options { strategy, ..Options::default() });
+        assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("deadlock"), "{strategy:?}");
     }
 }

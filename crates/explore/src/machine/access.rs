@@ -206,7 +206,7 @@ impl Machine<'_> {
             self.cut(t);
             return false;
         }
-        if idle && self.options.awaits && self.stop_at.is_none() && since < reads {
+        if idle && self.options.awaits && self.threads[t].ops >= self.awaits_from && since < reads {
             self.save(t, to);
             let thread = &mut self.threads[t];
             thread.awaits = since;
@@ -313,6 +313,9 @@ impl Machine<'_> {
                     let id = self.read_guess(addr, u64::from(ty.size));
                     self.set_guess(t, regs + usize::from(d), id);
                 }
+                if self.follows_reads() {
+                    self.depends_on_read(t, regs + usize::from(d), addr);
+                }
             }
             Ins::Store { a, s, off, ty } => {
                 let addr = r(self, a).wrapping_add(i64::from(off)) as u64;
@@ -337,6 +340,9 @@ impl Machine<'_> {
                     let ordering = if atomic { Ordering::Ordered } else { Ordering::Relaxed };
                     let before = self.link.mem.read(at, ty);
                     last = self.weak_write(t, addr, ty.size, (before, fitted(ty, v)), ordering, false);
+                }
+                if self.follows_reads() {
+                    self.keeps_dependencies(t, addr);
                 }
                 if last {
                     self.put(at, ty, v);

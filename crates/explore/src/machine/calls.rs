@@ -186,6 +186,9 @@ impl Machine<'_> {
                     if self.resting.any {
                         self.hand_over(t, site, regs);
                     }
+                    if self.follows_reads() {
+                        self.hand_dependencies(t, site, regs);
+                    }
                     Flow::Called
                 } else {
                     self.unadvance(t);
@@ -332,6 +335,10 @@ impl Machine<'_> {
         thread.regs.truncate(regs);
         thread.guesses.truncate(regs);
         thread.slots.truncate(slots);
+        if self.follows_reads() {
+            let caller = self.threads[t].frames.last().map(|f| f.regs as usize);
+            self.return_dependencies(t, regs, caller.zip(dst).filter(|_| size == 0).map(|(base, d)| base + usize::from(d)));
+        }
         match self.threads[t].frames.last() {
             Some(caller) => {
                 if let Some(d) = dst

@@ -86,6 +86,8 @@ struct ThreadView {
     /// What stores without ordering bring along.
     released: View,
     own: View,
+    /// What came before the last lock that it has given back.
+    unlocked: View,
     /// Objects whose address was read, and what came with it.
     pointers: Vec<(u64, View)>,
 }
@@ -157,6 +159,7 @@ impl Machine<'_> {
     /// The value that a read gives; `newest`: what is in memory.
     pub(crate) fn weak_read(&mut self, t: usize, addr: u64, size: u8, newest: i64, ordering: Ordering) -> i64 {
         self.follow(t, addr);
+        self.follows_read(t, addr, ordering != Ordering::Relaxed);
         let oldest = self.view(t).now.of(addr);
         let Some(place) = self.world.weak.places.get(&addr).filter(|p| p.size == size) else { return newest };
         let n = place.messages.iter().rev().take_while(|m| m.stamp >= oldest).count().min(CHOICES);
@@ -166,6 +169,9 @@ impl Machine<'_> {
         let k = self.choose(n.max(1));
         let Some(message) = self.world.weak.places.get(&addr).and_then(|p| p.messages.iter().rev().nth(k)).cloned() else { return newest };
         let object = self.link.mem.known(message.value as u64).map(|o| o.addr);
+        if self.view(t).own.of(addr) != message.stamp {
+            self.reads_from_another(t, addr);
+        }
         let thread = self.view(t);
         thread.now.raise(addr, message.stamp);
         thread.seen.join(&message.view);
@@ -184,6 +190,7 @@ impl Machine<'_> {
     /// Places a store. Whether it is the last one, which memory holds; `before`: what memory held until now.
     pub(crate) fn weak_write(&mut self, t: usize, addr: u64, size: u8, values: (i64, i64), ordering: Ordering, exchange: bool) -> bool {
         self.follow(t, addr);
+        self.follows_store(t, addr, ordering != Ordering::Relaxed);
         let (before, value) = values;
         let oldest = self.view(t).now.of(addr);
         let first = Message { stamp: GAP, value: before, view: View::default(), exchange: false };
@@ -228,6 +235,7 @@ impl Machine<'_> {
         if ordering == Ordering::Full {
             self.barrier(t, Barrier::Full);
         }
+        self.follows_read(t, addr, ordering != Ordering::Relaxed);
         let view = self.world.weak.places.get(&addr).and_then(|p| p.messages.last()).map(|m| (m.stamp, m.view.clone()));
         if let Some((stamp, view)) = view {
             let thread = self.view(t);
@@ -248,6 +256,9 @@ impl Machine<'_> {
     /// A barrier of a thread.
     pub(crate) fn barrier(&mut self, t: usize, barrier: Barrier) {
         let own = self.processor(t);
+        if matches!(barrier, Barrier::Full | Barrier::Atomic) {
+            self.orders_reads(t);
+        }
         let weak = &mut self.world.weak;
         let barriers = std::mem::take(&mut weak.barriers);
         let thread = weak.thread(own);
@@ -282,14 +293,32 @@ impl Machine<'_> {
         if !self.is_weak() || matches!(access.at.0 & 7, 0 | 1 | 3) || access.mode == Mode::Failed {
             return;
         }
+        if !matches!(access.mode, Mode::Acquire | Mode::AcquireShared) {
+            self.follows_store(t, access.at.0, true);
+            self.follows_unlock(t);
+        }
+        if !matches!(access.mode, Mode::Release | Mode::ReleaseShared) {
+            self.follows_read(t, access.at.0, true);
+            self.follows_lock(t);
+        }
         let own = self.processor(t);
         let weak = &mut self.world.weak;
         if !matches!(access.mode, Mode::Release | Mode::ReleaseShared) {
             let from = weak.syncs.get(&access.at.0).cloned().unwrap_or_default();
-            weak.thread(own).now.join(&from);
+            let thread = weak.thread(own);
+            thread.now.join(&from);
+            if matches!(access.mode, Mode::Acquire | Mode::AcquireShared) {
+                // What came before a lock was given back comes before what is done in the next section, for all.
+                let before = std::mem::take(&mut thread.unlocked);
+                thread.now.join(&before);
+                thread.released.join(&before);
+                thread.released.join(&from);
+                thread.unlocked = before;
+            }
         }
         if !matches!(access.mode, Mode::Acquire | Mode::AcquireShared) {
             let all = weak.all(own);
+            weak.thread(own).unlocked.join(&all);
             weak.syncs.entry(access.at.0).or_default().join(&all);
         }
     }

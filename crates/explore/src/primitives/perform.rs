@@ -21,6 +21,12 @@ impl Machine<'_> {
             Prim::Allocate { zero, size } => self.allocate(t, site, zero, size),
             Prim::Managed { zero, size } => self.allocate_managed(t, site, zero, size),
             Prim::IsLocked => {
+                if self.is_weak() {
+                    let place = crate::told::place_of(self, self.site(t));
+                    let name = site.name.as_str();
+                    self.unsupported
+                        .insert(format!("{}:{}: what {name}() sees of a lock may be older than its state", place.file, place.line));
+                }
                 let lock = self.world.locks.get(&(a(self, 0) as u64));
                 Flow::Next(i64::from(lock.is_some_and(|l| l.owner.is_some() || l.readers > 0)))
             }
