@@ -563,7 +563,7 @@ impl Memory {
     /// Ends an object's life; learns who else used it.
     pub fn release(&mut self, at: Ref, thread: u8, state: State, site: Site) {
         let object = self.object_of(at);
-        if self.concurrent && state == State::Freed {
+        if self.concurrent && state != State::Live {
             self.note_free(object, thread);
         }
         let object = &mut self.spaces[at.space as usize][at.slot as usize];

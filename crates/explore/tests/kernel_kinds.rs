@@ -246,3 +246,25 @@ fn every_value_of_a_wide_choice_is_tried_or_the_bound_is_named() {
     assert_eq!(beyond.kind, OutcomeKind::Unknown);
     assert!(beyond.bounds.contains("choices"), "{:?}", beyond.bounds);
 }
+
+#[test]
+fn a_grace_period_ends_before_sections_that_began_in_it() {
+    // Three readers, one of which began before the grace period, one in it, and one goes between them.
+    let reader = |n: u32, to: u32, from: u32| {
+        format!(
+            "static int r{n};\nstatic void reader{n}(void *u)\n{{\n\trcu_read_lock();\n\tWRITE_ONCE(x{to}, 1);\n\tr{n} = READ_ONCE(x{from});\n\trcu_read_unlock();\n}}\n"
+        )
+    };
+    let text = |grace: &str| {
+        format!(
+            "static int x0, x1, x2, x3, r0;\n{}{}{}static void updater(void *u)\n{{\n\tr0 = READ_ONCE(x0);\n\t{grace}\n\tWRITE_ONCE(x1, 1);\n}}\nstatic void check(void *u)\n{{\n\tcuthere_assert(!(r0 && r1 && r2 && r3));\n}}\n\
+             void scenario(void)\n{{\n\tcuthere_task(0, updater, NULL);\n\tcuthere_task(1, reader1, NULL);\n\tcuthere_task(2, reader2, NULL);\n\tcuthere_task(3, reader3, NULL);\n\tcuthere_finally(check, NULL);\n}}\n",
+            reader(1, 2, 1),
+            reader(2, 3, 2),
+            reader(3, 0, 3)
+        )
+    };
+    assert_eq!(fault(&run(&text("synchronize_rcu();"))), Some("assertion"));
+    // As many grace periods as sections keep them apart.
+    none(&run(&text("synchronize_rcu(); synchronize_rcu(); synchronize_rcu();")));
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use common::explore_text;
-use cuthere_explore::{Options, Outcome, OutcomeKind, StrategyKind};
+use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, StrategyKind};
 
 const HEAD: &str =
     "#include <pthread.h>\n#include <assert.h>\n#include <stdlib.h>\n#include <string.h>\n#include <stdatomic.h>\n#include <stdbool.h>\n";
@@ -238,5 +238,17 @@ fn locks_that_wait_for_each_other_are_a_deadlock_beside_a_loop_that_waits() {
     for strategy in [StrategyKind::Dpor, StrategyKind::States, StrategyKind::Every] {
         let outcome = explore_text("waits.c", text, &Options { strategy, ..Options::default() });
         assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("deadlock"), "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_variable_ends_with_its_function_for_others_too() {
+    let text = "#include <pthread.h>\n#include <stdatomic.h>\nint y, *lp;\nvoid *a(void *u) { int *q = lp; if (q) y = *q; return 0; }\nvoid *b(void *u) { int v = 0; lp = &v; __sync_synchronize(); return 0; }\n\
+                int main(void) { pthread_t i, j; pthread_create(&i, 0, a, 0); pthread_create(&j, 0, b, 0); pthread_join(i, 0); pthread_join(j, 0); return 0; }\n";
+    for (memory, strategy) in
+        [(MemoryModel::Sc, StrategyKind::Dpor), (MemoryModel::Sc, StrategyKind::States), (MemoryModel::Tso, StrategyKind::Dpor)]
+    {
+        let outcome = explore_text("ends.c", text, &Options { memory, strategy, ..Options::default() });
+        assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("use-after-free"), "{memory:?} {strategy:?}");
     }
 }

@@ -6,12 +6,16 @@
 //! execution in which one is gone through is not made. A branch orders all stores behind it, though a compiler may put before it what both its ways do.
 
 use super::*;
+use cuthere_kernel::CtxPart;
 use rustc_hash::FxHashMap;
 
 /// Reads of a thread that are followed at the same time, a bit each.
 const FOLLOWED: u32 = 64;
 /// The most pairs of a read and a store that are kept.
 const PAIRS_MAX: usize = 4096;
+
+/// What stands for the sections of RCU's readers among those of locks.
+const READER: u64 = 5;
 
 /// Sections of locks, by lock and by the event that began them.
 type Sections = Vec<(u64, u32)>;
@@ -21,6 +25,8 @@ struct Reading {
     addr: u64,
     site: Site,
     sections: Sections,
+    /// Grace periods that the thread had waited for.
+    graces: u32,
 }
 
 /// What a thread's values depend on: sets of its reads.
@@ -35,6 +41,8 @@ pub struct Dependencies {
     ordered: u64,
     /// What came before the last lock that it has given back.
     unlocked: u64,
+    /// Grace periods that it has waited for.
+    graces: u32,
     /// What the instruction being executed works with, and what it reads.
     operand: u64,
     read: u64,
@@ -79,13 +87,22 @@ pub struct Pair {
     ordered: bool,
     /// Sections that both are in.
     locks: Vec<u64>,
+    /// A grace period lies between.
+    grace: bool,
     sites: (Site, Site),
 }
 
 impl Pair {
     /// Whether the next one's read could be given by this one's store, with neither in a section that keeps the other out.
     fn leads_to(&self, next: &Pair) -> bool {
-        self.thread != next.thread && self.write == next.read && !self.locks.iter().any(|lock| next.locks.contains(lock))
+        let excluded = self.locks.iter().any(|lock| *lock != READER && next.locks.contains(lock));
+        self.thread != next.thread && self.write == next.read && !excluded
+    }
+
+    /// Whether a grace period of one is not within a reader's section of the other. More readers than grace periods can come round.
+    fn lets(&self, other: &Pair) -> bool {
+        let outside = |pair: &Pair, other: &Pair| pair.grace && other.locks.contains(&READER);
+        !outside(self, other) && !outside(other, self)
     }
 }
 
@@ -101,7 +118,9 @@ impl Machine<'_> {
     }
 
     fn sections(&self, t: usize) -> Sections {
-        self.threads[t].held.iter().map(|held| (held.key, held.site.event)).collect()
+        let thread = &self.threads[t];
+        let readers = thread.sections.iter().filter(|section| section.0 == CtxPart::Rcu).map(|section| (READER, section.1.event));
+        thread.held.iter().map(|held| (held.key, held.site.event)).chain(readers).collect()
     }
 
     /// Before an instruction: what its result depends on as far as no memory is concerned.
@@ -190,8 +209,9 @@ impl Machine<'_> {
 
     /// A thread reads what others may have stored.
     pub(super) fn follows_read(&mut self, t: usize, addr: u64, ordered: bool) {
-        let reading = Reading { addr, site: self.site(t), sections: self.sections(t) };
-        self.dependencies(t).reads(reading, ordered);
+        let (site, sections) = (self.site(t), self.sections(t));
+        let known = self.dependencies(t);
+        known.reads(Reading { addr, site, sections, graces: known.graces }, ordered);
     }
 
     /// A thread stores what others may read; `ordered`: after all that it has read.
@@ -202,8 +222,8 @@ impl Machine<'_> {
         let mut found = Vec::new();
         for (n, reading) in known.reads.iter().enumerate().filter(|(_, reading)| reading.addr != addr) {
             let locks = reading.sections.iter().filter(|section| sections.contains(section)).map(|section| section.0).collect();
-            let ordered = after & 1 << n != 0;
-            found.push(Pair { thread, read: reading.addr, write: addr, ordered, locks, sites: (reading.site, site) });
+            let (ordered, grace) = (after & 1 << n != 0, known.graces != reading.graces);
+            found.push(Pair { thread, read: reading.addr, write: addr, ordered, locks, grace, sites: (reading.site, site) });
         }
         for pair in found {
             let same = |other: &Pair| Pair { sites: pair.sites, ..other.clone() } == pair;
@@ -217,6 +237,14 @@ impl Machine<'_> {
     pub(super) fn orders_reads(&mut self, t: usize) {
         if self.follows_reads() {
             self.dependencies(t).ordered = u64::MAX;
+        }
+    }
+
+    /// A grace period was waited for.
+    pub(crate) fn follows_grace(&mut self, t: usize) {
+        if self.is_weak() {
+            self.barrier(t, Barrier::Full);
+            self.dependencies(t).graces += 1;
         }
     }
 
@@ -238,10 +266,11 @@ impl Machine<'_> {
 
     fn comes_round(&self, first: &Pair) -> bool {
         let mut reached: Vec<&Pair> = self.pairs.iter().filter(|next| first.leads_to(next)).collect();
+        let direct = reached.len();
         let mut next = 0;
         while let Some(&pair) = reached.get(next) {
             next += 1;
-            if pair.leads_to(first) {
+            if pair.leads_to(first) && (next > direct || pair.lets(first)) {
                 return true;
             }
             let more = self.pairs.iter().filter(|other| other.thread != first.thread && pair.leads_to(other));

@@ -232,6 +232,8 @@ impl Machine<'_> {
 
     /// An operation that reads and writes at once has read the last value.
     pub(crate) fn weak_exchange(&mut self, t: usize, addr: u64, size: u8, values: (i64, i64), wrote: bool, ordering: Ordering) {
+        // One that failed orders nothing.
+        let ordering = if wrote { ordering } else { Ordering::Relaxed };
         if ordering == Ordering::Full {
             self.barrier(t, Barrier::Full);
         }

@@ -30,7 +30,7 @@ impl Machine<'_> {
     /// How an operation on one word is ordered with others, by its name and the order it is given.
     pub(super) fn ordering(&self, t: usize, prim: Prim, site: &CallSite) -> Ordering {
         if !prim.is_atomic() {
-            return Ordering::Relaxed;
+            return if matches!(prim, Prim::Synchronize { .. }) { Ordering::Full } else { Ordering::Relaxed };
         }
         let name = site.name.as_str();
         let given = |n: u8| match self.arg(t, site, n) {

@@ -128,6 +128,7 @@ impl Machine<'_> {
                     return self.primitive(t, prim, site, 0, &mut no);
                 }
                 self.threads[t].phase = 0;
+                self.follows_grace(t);
                 self.give_way(t);
                 Flow::Next(0)
             }

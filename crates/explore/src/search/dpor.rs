@@ -140,7 +140,7 @@ impl Dpor {
                     if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
-                } else if mode.reversible(access.mode) && (!is_cpu(access.at) || self.may_run(event, thread)) {
+                } else if (mode.reversible(access.mode) || is_grace(access.at)) && (!is_cpu(access.at) || self.may_run(event, thread)) {
                     if !self.race(event as usize, thread, position, &joined) {
                         continue;
                     }
@@ -230,6 +230,11 @@ impl Dpor {
 
 fn is_cpu(at: Location) -> bool {
     at.0 & 7 == 3
+}
+
+/// An end of a grace period: it waits for the end of some readers' sections, and others end before or behind it.
+fn is_grace(at: Location) -> bool {
+    at.0 & 7 == 6
 }
 
 impl Strategy for Dpor {
