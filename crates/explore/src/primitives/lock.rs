@@ -106,7 +106,9 @@ impl Machine<'_> {
             let (key, memory) = self.lock_key(t, give.lock, site);
             let mode = match give.mode {
                 _ if give.kind == LockKind::Semaphore => Some(Mode::Write),
-                LockMode::Shared => Some(Mode::ReleaseShared),
+                LockMode::Shared if self.reads(t, key) => Some(Mode::ReleaseShared),
+                // It gives back what another has taken, who will miss it.
+                LockMode::Shared => Some(Mode::Write),
                 _ if self.owns(t, key) => (self.world.locks.get(&key).is_some_and(|l| l.depth == 0)).then_some(Mode::Release),
                 // It fails, and gives nothing.
                 _ if self.again(key) == Again::Fails => None,
@@ -134,6 +136,11 @@ impl Machine<'_> {
 
     fn owns(&self, t: usize, key: u64) -> bool {
         self.world.locks.get(&key).is_some_and(|l| l.owner == Some(t as u8))
+    }
+
+    /// Whether a thread has a lock for reading.
+    fn reads(&self, t: usize, key: u64) -> bool {
+        self.threads[t].held.iter().any(|held| held.key == key && held.shared)
     }
 
     fn again(&self, key: u64) -> Again {
@@ -297,6 +304,7 @@ impl Machine<'_> {
 
     /// `None`: a fault. Else an error number, or 0.
     fn give_lock(&mut self, t: usize, key: u64, give: LockEffect, site: &CallSite) -> Option<i32> {
+        let not_own = self.link.plain && !self.reads(t, key);
         let lock = self.world.lock(key);
         match (give.kind, give.mode) {
             (LockKind::Semaphore, _) => {
@@ -304,8 +312,10 @@ impl Machine<'_> {
                 return Some(0);
             }
             (_, LockMode::Shared) => {
-                if lock.readers == 0 {
-                    self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that nobody holds", site.name.as_str()));
+                if lock.readers == 0 || not_own {
+                    // The kernel lets another task give a read lock back, programs do not.
+                    let who = if lock.readers == 0 { "nobody holds" } else { "only other threads hold" };
+                    self.fault(t, FaultKind::LockMisuse, key, format!("{}() of a lock that {who}", site.name.as_str()));
                     return None;
                 }
                 lock.readers -= 1;
