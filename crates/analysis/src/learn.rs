@@ -1,4 +1,4 @@
-//! What the bodies of one tree say about the functions that its headers declare: whether they sleep, may return NULL, dereference.
+//! What the bodies of one tree say about the functions that its headers declare: whether they sleep, may return NULL, dereference, take and give up references.
 //!
 //! The result becomes a model file, so that a driver's directory without the kernel around it can be judged. What hand-written entries say is
 //! left out here. A name with several bodies (one per architecture, or a stub) is learned only as far as they agree.
@@ -8,7 +8,7 @@ use cuthere_cfront::outline::{Item, ItemKind, ItemRef};
 use cuthere_flow::domain::Wait;
 use cuthere_flow::index::{Giver, Habits};
 use cuthere_flow::program::World;
-use cuthere_flow::summary::{EffectKind, FuncId, NullWhy, Summary, Test};
+use cuthere_flow::summary::{EffectKind, FuncId, NullWhy, Outcome, RefDelta, RelRoot, Summary, Test};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How a function sleeps, as the words of model files say it.
@@ -31,6 +31,16 @@ pub struct Learned {
     pub allocates: bool,
     /// Arguments dereferenced on every path.
     pub derefs: Vec<u8>,
+    /// A result that is an object comes with a reference to it.
+    pub returns_ref: bool,
+    /// Arguments to which a reference is taken, or given up (`true`), on every path.
+    pub refs: Vec<(u8, bool)>,
+}
+
+impl Learned {
+    fn says_something(&self) -> bool {
+        self.sleeps != LearnedSleep::No || self.may_be_null || self.returns_ref || !self.derefs.is_empty() || !self.refs.is_empty()
+    }
 }
 
 /// Functions that headers under `include/` define, or declare and modules may call, sorted by name; those of which nothing is to be said are left out.
@@ -49,10 +59,7 @@ pub(crate) fn learn(world: &World<'_>, habits: &Habits) -> Vec<Learned> {
         .into_iter()
         .filter(|(name, _)| world.model.entry(*name).is_none_or(|e| e.learned))
         .filter_map(|(name, ids)| {
-            ids.iter()
-                .map(|&id| one(world, habits, name, id))
-                .reduce(|a, b| agreed(&a, &b))
-                .filter(|l| l.sleeps != LearnedSleep::No || l.may_be_null || !l.derefs.is_empty())
+            ids.iter().map(|&id| one(world, habits, name, id)).reduce(|a, b| agreed(&a, &b)).filter(Learned::says_something)
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -117,13 +124,43 @@ fn one(world: &World<'_>, habits: &Habits, name: Symbol, id: FuncId) -> Learned 
     let certain = |e: &cuthere_flow::summary::Effect| e.always && e.condition.iter().any(|g| g.is_empty()) && e.depth <= 2;
     let mut derefs: Vec<u8> = s.derefs().filter(|(_, param, e)| certain(e) && *param < 8).map(|(_, param, _)| param).collect();
     derefs.sort_unstable();
+    let (returns_ref, refs) = references(s);
     Learned {
         name: name.as_str().to_owned(),
         sleeps: sleeps(world, s),
         may_be_null,
         allocates: may_be_null && null.is_some_and(|n| n.why == NullWhy::Allocation),
         derefs,
+        returns_ref: d.ret_ptr && returns_ref,
+        refs,
     }
+}
+
+/// Whether every object that is returned comes with a reference, and the arguments to which every way of returning takes or gives up exactly one.
+fn references(s: &Summary) -> (bool, Vec<(u8, bool)>) {
+    // Functions whose ways were not all followed promise nothing; neither does one that gives a reference up only if it was the last.
+    if s.truncated || s.outcomes.is_empty() {
+        return (false, Vec::new());
+    }
+    let taken = |o: &Outcome, root: RelRoot| -> i8 {
+        let of = |d: &&RefDelta| {
+            let known = s.effect(d.effect).map(|e| &e.kind);
+            matches!(known, Some(EffectKind::Reference { place, counter, .. }) if place.root == root && place.object().is_empty() && counter.is_empty())
+        };
+        o.refs.iter().filter(of).map(|d| d.count).sum()
+    };
+    let object = |o: &&Outcome| !o.ret.is_zero() && o.ret.is_err() != Some(true);
+    let mut objects = s.outcomes.iter().filter(object).peekable();
+    let returns = objects.peek().is_some() && objects.all(|o| taken(o, RelRoot::Result) == 1);
+    let all = |param: u8, count: i8| {
+        let null = |o: &Outcome| {
+            o.guard.iter().any(|(subject, test)| subject.is_arg() && subject.param == param && matches!(test, Test::In(i) if i.is_zero()))
+        };
+        let mut rest = s.outcomes.iter().filter(|o| !null(o)).peekable();
+        rest.peek().is_some() && rest.all(|o| taken(o, RelRoot::Param(param)) == count)
+    };
+    let refs = (0..4).flat_map(|p| [(p, false), (p, true)]).filter(|&(p, put)| all(p, if put { -1 } else { 1 })).collect();
+    (returns, refs)
 }
 
 fn sleeps(world: &World<'_>, summary: &Summary) -> LearnedSleep {
@@ -166,5 +203,7 @@ fn agreed(a: &Learned, b: &Learned) -> Learned {
         may_be_null: a.may_be_null && b.may_be_null,
         allocates: a.allocates && b.allocates,
         derefs: a.derefs.iter().copied().filter(|p| b.derefs.contains(p)).collect(),
+        returns_ref: a.returns_ref && b.returns_ref,
+        refs: a.refs.iter().copied().filter(|r| b.refs.contains(r)).collect(),
     }
 }

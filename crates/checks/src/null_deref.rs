@@ -39,7 +39,7 @@
 //!   that it cannot be. NULL by assignment behind loops, or behind decisions about memory or results, as these go together with it, or as the other arm
 //!   of a conversion (`p ? to_x(p) : NULL`). A test that is one part of a larger condition, that only chooses a value, or that a macro makes, with the
 //!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its use,
-//!   for the same reason. A variable, by a test of the memory that it was loaded from: that asks for what happened since. Members that most others test:
+//!   for the same reason. New memory that is stored in an object and that the function does not look at: whether others ask is not seen. A variable, by a test of the memory that it was loaded from: that asks for what happened since. Members that most others test:
 //!   each has its own reason to know. An argument of a static function whose every caller hands an object. Other zeroed members: they were nearly always
 //!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, or in
 //!   one that is filled further before the use; bytes that were pulled; a look-up that was made before; a reference to what the caller holds; elements that a
@@ -54,6 +54,7 @@
 //! that its caller has just set or tested count, one call chain within a file deep.
 
 mod contract;
+mod kept;
 mod late;
 mod left_out;
 mod members;
@@ -116,7 +117,8 @@ impl Checker for NullDeref {
         }
     }
 
-    fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+    fn end(&mut self, world: &World<'_>, func: FuncId, _: &Summary, claims: &mut Claims) {
+        claims.extend(kept::kept(world, func));
         let needed = &self.needed;
         self.late.drain(..).filter(|(block, _)| !needed.contains(block)).for_each(|(_, claim)| claims.add(claim));
     }

@@ -31,7 +31,7 @@
 //! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
 //! loop's reference that nobody else knows of is lost on every way out that keeps it; so is one whose pointer was stored only in an object that the function made and frees as
 //! mere memory. Over the whole tree: a member of a record that a look-up's reference is stored in, where objects of the record are freed and no code gives up, hands on or returns what the member leads to. A failing way out must not give up what a member of an argument held before and holds afterwards, if
-//! the others do not, and nothing was called before.
+//! the others do not, and nothing was called before. An object must not be freed as mere memory once a device or kobject in it was set up, though it failed to be added.
 //!
 //! ## Confidence
 //!
@@ -46,6 +46,7 @@
 //! References that are kept in one function and given back in another; counts that are plain integers; what is handed to a function that was not read counts as handed over.
 
 mod members;
+mod put_only;
 mod too_many;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
@@ -127,6 +128,7 @@ impl Checker for RefcountImbalance {
             EventKind::Reference { op: RefOp::Get | RefOp::GetUnlessZero | RefOp::GetUnlessError, pointer, .. } => {
                 self.taken.push(*pointer)
             }
+            EventKind::Free { object, freed, .. } => claims.extend(put_only::freed(path, event, *object, freed)),
             EventKind::Exit { value, .. } => {
                 let references = &path.state.objects.references;
                 for taken in references.taken().iter().filter(|t| t.source != Source::Initial) {

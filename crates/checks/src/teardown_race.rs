@@ -34,6 +34,7 @@
 //! * memory freed before what uses it is unregistered;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
 //! * a timer or work item that is a variable of a module, armed in its file and not stopped by the function that unloads it;
+//! * a timer or work item in the data of a driver, armed in its folder and not waited for by the function that takes the driver off its device;
 //! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it;
 //! * a count that reaches zero before the object is taken off its list, where others find it under the list's lock and take a reference that does not ask.
 //!
@@ -52,6 +53,7 @@
 
 mod armed;
 mod chain;
+mod detach;
 mod early;
 mod ends;
 mod held;
@@ -79,7 +81,8 @@ pub(crate) const CHECK: Check = Check {
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let all = parts::Teardown::new(tree);
     waiter::judge(&all, claims);
-    armed::judge(&all, claims);
+    let told = armed::judge(&all, claims);
+    detach::judge(&all, &told, claims);
     order::judge(&all, claims);
     early::judge(&all, claims);
     owner::judge(&all, claims);

@@ -179,10 +179,12 @@ pub enum RefOp {
     Init,
 }
 
-/// What becomes of the references to an argument's object.
+/// What becomes of the references to an argument's object, or to what a member of it leads to when the call returns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RefEffect {
     pub argument: u8,
+    /// Empty: the argument itself leads to the object.
+    pub member: Symbol,
     pub op: RefOp,
     /// Which of an object's counts it is, where it has one beside that of its references (`pm`: the users of a device that has to stay awake).
     pub counter: Symbol,
@@ -405,6 +407,8 @@ pub struct Entry {
     pub zeroed: bool,
     /// What is allocated or taken here is given back by the device core (`devm_*`).
     pub managed: bool,
+    /// What it sets up holds memory of its own and is given up by its last reference alone: freeing the object around it keeps that memory.
+    pub put_only: bool,
     /// A look-up by a key that comes from elsewhere (firmware, another machine's tables), so that failing is ordinary; not one of what
     /// the caller put there itself.
     pub lookup: bool,

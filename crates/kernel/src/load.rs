@@ -289,6 +289,7 @@ fn entry(row: EntryRow) -> Entry {
         allocates: row.allocates,
         zeroed: row.zeroed,
         managed: row.managed,
+        put_only: row.put_only,
         lookup: row.lookup,
         outside: row.outside,
         unevaluated: row.unevaluated.clone(),

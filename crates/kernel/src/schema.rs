@@ -71,6 +71,8 @@ pub(crate) struct EntryRow {
     #[serde(default)]
     pub managed: bool,
     #[serde(default)]
+    pub put_only: bool,
+    #[serde(default)]
     pub lookup: bool,
     #[serde(default)]
     pub outside: bool,

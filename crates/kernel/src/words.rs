@@ -332,7 +332,7 @@ impl Word for PerCpu {
 pub(crate) struct RefWord(pub RefEffect);
 
 impl Word for RefWord {
-    const ALLOWED: &'static str = "OP INDEX [COUNTER], where OP is get, put, get-unless-zero, get-unless-error or init, and COUNTER lower-case letters, digits and `-`";
+    const ALLOWED: &'static str = "OP INDEX[.MEMBER] [COUNTER], where OP is get, put, get-unless-zero, get-unless-error or init, and COUNTER lower-case letters, digits and `-`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let op = match words.next().unwrap_or("") {
@@ -343,10 +343,13 @@ impl Word for RefWord {
             "init" => RefOp::Init,
             word => return Err(unknown(word)),
         };
-        let argument = argument(words.next())?;
+        let place = words.next().unwrap_or("");
+        let (index, member) = place.split_once('.').map_or((place, ""), |parts| parts);
+        let argument = argument(Some(index))?;
+        let member = if place == index { Symbol::EMPTY } else { identifier(member)? };
         let counter = words.next().map_or(Ok(Symbol::EMPTY), |word| Tag::read(word).map(|tag| tag.0))?;
         no_more(words)?;
-        Ok(RefWord(RefEffect { argument, op, counter }))
+        Ok(RefWord(RefEffect { argument, member, op, counter }))
     }
 }
 

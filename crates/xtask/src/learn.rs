@@ -71,5 +71,12 @@ fn facts(l: &Learned) -> String {
     if !l.derefs.is_empty() {
         let _ = writeln!(out, "derefs = {:?}", l.derefs);
     }
+    if l.returns_ref {
+        out.push_str("returns_ref = true\n");
+    }
+    if !l.refs.is_empty() {
+        let refs: Vec<String> = l.refs.iter().map(|(n, put)| format!("{} {n}", if *put { "put" } else { "get" })).collect();
+        let _ = writeln!(out, "refs = {refs:?}");
+    }
     out
 }

@@ -6,7 +6,7 @@ use cuthere_base::Confidence;
 use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse};
 use cuthere_flow::summary::FuncId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Callers that are looked at for what they have done before.
 const UP_MAX: u32 = 4;
@@ -16,7 +16,9 @@ pub fn runs_by_itself(kind: &str) -> bool {
     matches!(kind, "timer" | "hrtimer" | "tasklet" | "work" | "delayed-work" | "kthread-work" | "irq-work")
 }
 
-pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
+/// Gives the callback objects that were told of.
+pub fn judge(all: &Teardown<'_>, claims: &mut Claims) -> HashSet<Key> {
+    let mut told = HashSet::new();
     // What is freed, by record.
     let mut frees: HashMap<Record, Vec<(FuncId, LifeUse)>> = HashMap::new();
     for &f in &all.functions {
@@ -35,13 +37,15 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
         for (f, free) in frees {
             if let Some(claim) = unstopped(all, *key, uses, (*f, free), (*armer, arm)) {
                 claims.add(claim);
+                told.insert(*key);
             }
         }
     }
+    told
 }
 
 /// Whether the callback or who arms it keeps the object alive, or frees it itself, or somebody somewhere waits for it in a way that may do.
-fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
+pub fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
     let work = uses.arms().any(|a| a.1.kind.as_str().contains("work"));
     let ends = |f: FuncId| {
         all.lives.inside(f).iter().any(|d| match d.life.deed {

@@ -34,7 +34,7 @@ impl<O: Observer> Run<'_, '_, O> {
     pub(super) fn note_refs(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, conditional: bool, state: &mut State) {
         for effect in &entry.refs {
             let Some(&pointer) = call.values.get(effect.argument as usize) else { continue };
-            let pointer = self.handed(pointer);
+            let pointer = if effect.member.is_empty() { self.handed(pointer) } else { self.filled_in(call, effect, pointer, state) };
             if call.dst.is_some() && decided_by_result(effect) != conditional {
                 continue;
             }
@@ -50,6 +50,25 @@ impl<O: Observer> Run<'_, '_, O> {
         if entry.returns_ref && !conditional {
             self.take(call, Change::new(result, RefOp::Get, Source::Result, Way::Model(call.name)), state);
         }
+    }
+
+    /// What a call leaves in a member of what an argument points to.
+    fn filled_in(&mut self, call: &Call<'_>, effect: &RefEffect, argument: ValueId, state: &mut State) -> ValueId {
+        let body = self.body;
+        let written = body.call_args(call.args).get(effect.argument as usize).copied();
+        let of = |base: ExprId| match (written.map(|e| body.expr(e)), body.expr(base)) {
+            (Some(Expr::Addr(place)), _) => place == base,
+            (_, Expr::Deref(pointer)) => Some(pointer) == written,
+            _ => false,
+        };
+        let member = |e: &Expr| match *e {
+            Expr::Field { base, record, name } if name == effect.member && of(base) => Some(record),
+            _ => None,
+        };
+        let base = self.values.deref(argument);
+        let place = self.values.field(base, effect.member, body.exprs.iter().find_map(member).unwrap_or_default());
+        self.unknown(place, state);
+        state.read(self.values, place)
     }
 
     /// What an argument is by now: `p = next(p)` gives another value of the same name.
@@ -71,7 +90,11 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     fn change(&mut self, call: &Call<'_>, entry: &Entry, effect: &RefEffect, pointer: ValueId, state: &mut State) {
-        let source = if effect.op == RefOp::Init { Source::Initial } else { Source::Added };
+        let source = match effect.op {
+            RefOp::Init => Source::Initial,
+            _ if effect.member.is_empty() => Source::Added,
+            _ => Source::Result,
+        };
         let change = Change { counter: effect.counter, ..Change::new(pointer, effect.op, source, Way::Model(call.name)) };
         if effect.op != RefOp::Put {
             self.take(call, change, state);

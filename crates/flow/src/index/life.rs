@@ -132,7 +132,7 @@ impl LifeRecorder {
             };
             self.add(with(deed, spot(free.argument), object(free.argument), call.name));
         }
-        for r in entry.refs.iter().filter(|r| r.op != RefOp::Init && r.counter.is_empty()) {
+        for r in entry.refs.iter().filter(|r| r.op != RefOp::Init && r.counter.is_empty() && r.member.is_empty()) {
             let deed = if r.op == RefOp::Put { Deed::Put } else { Deed::Get };
             self.add(with(deed, spot(r.argument), object(r.argument), call.name));
         }

@@ -1,0 +1,87 @@
+//! A driver is taken off its device, and a timer or work item in the driver's data is not waited for.
+//!
+//! When the function for that returns, the device's managed memory is given back, and so is what the driver keeps in the memory of a subsystem's object; a callback that runs
+//! later finds neither. Who frees the data need not be seen for that. What [`super::armed`] tells of a free that is seen is not told twice.
+
+use super::armed::{kept_alive, runs_by_itself};
+use super::parts::{Key, Teardown, Uses};
+use cuthere_analysis::{Claim, Claims};
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{LocalId, Record};
+use cuthere_flow::index::{Deed, Done, LifeUse};
+use cuthere_flow::summary::FuncId;
+use std::collections::{BTreeMap, HashSet};
+
+/// `told`: callback objects whose object's free was found too early.
+pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
+    let mut ends: BTreeMap<&str, Vec<FuncId>> = BTreeMap::new();
+    for b in all.world.bound.iter().filter(|b| b.record.tag().ends_with("driver")) {
+        if matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect") {
+            let list = ends.entry(all.folder(b.func)).or_default();
+            if !list.contains(&b.func) {
+                list.push(b.func);
+            }
+        }
+    }
+    let waited = |uses: &Uses| uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some();
+    let stopped: HashSet<(Record, Symbol)> =
+        all.objects.iter().filter(|(_, uses)| waited(uses)).map(|(key, _)| (key.record, key.member)).collect();
+    for (key, uses) in all.objects.iter().filter(|(key, _)| !told.contains(key)) {
+        let Some((armer, arm)) = uses.arms().find(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
+        let near = ends.get(all.folder(*armer)).map_or(&[][..], Vec::as_slice);
+        let found = near.iter().map(|f| (*f, in_hand(all, *f, *key), cancels(all, *f, *key)));
+        let Some((f, _, cancel)) = found.filter(|(_, hand, cancel)| *hand || cancel.is_some()).max_by_key(|(_, hand, _)| *hand) else {
+            continue;
+        };
+        // Whoever stops it may know it by another way: as an element of an array, or by a pointer into the middle of the object.
+        let stopped = stopped.contains(&(key.record, key.member));
+        if !stopped && !kept_alive(all, *key, uses) && !near.iter().any(|f| waits(all, *f)) {
+            claims.add(claim(all, (*key, uses), (f, cancel), (*armer, arm)));
+        }
+    }
+}
+
+/// The cancellation of a callback object that a function comes to.
+fn cancels(all: &Teardown<'_>, f: FuncId, key: Key) -> Option<Done> {
+    all.lives.inside(f).iter().find(|d| d.life.deed == Deed::Cancel && Key::of(d.life.spot) == Some(key)).copied()
+}
+
+/// Whether a function has the object in hand that a callback object lies in.
+fn in_hand(all: &Teardown<'_>, f: FuncId, key: Key) -> bool {
+    let body = all.world.func(f);
+    (0..body.locals.len() as u32).any(|l| body.local_pointee(LocalId(l)) == Some(key.owner))
+}
+
+/// Whether a function waits for something that need not be the callback by name.
+fn waits(all: &Teardown<'_>, f: FuncId) -> bool {
+    all.lives.inside(f).iter().any(|d| d.life.deed == Deed::Wait)
+}
+
+fn claim(all: &Teardown<'_>, (key, uses): (Key, &Uses), (f, cancel): (FuncId, Option<Done>), (armer, arm): (FuncId, &LifeUse)) -> Claim {
+    let (kind, text, name) = (arm.kind, key.text(), all.name(f));
+    let message = match cancel {
+        Some(_) => format!("`{name}()` takes the driver off its device and cancels the {kind} `{text}` without waiting for it"),
+        None => format!("`{name}()` takes the driver off its device and does not stop the {kind} `{text}`"),
+    };
+    // Stopped by another function at another time: the subsystem may call that first.
+    let elsewhere = cancel.is_none() && uses.of(|d| d == Deed::Cancel).next().is_some();
+    let sure = if elsewhere { Confidence::Low } else { Confidence::Medium };
+    let loc = cancel.map_or(all.world.func(f).loc, |d| all.loc(f, d.at));
+    let runs = uses.callbacks().next();
+    let claim = Claim::new(cancel.map_or(arm.op, |d| d.at), (f, loc), sure, message)
+        .thread(runs.map_or_else(|| format!("CPU 1: {kind} callback"), |g| all.thread(1, g)))
+        .step(armer, all.loc(armer, arm.op), format!("{}() arms `{text}`", all.name(armer)));
+    let claim = match runs {
+        Some(g) => claim.step(g, all.world.func(g).loc, format!("{}() runs", all.name(g))),
+        None => claim,
+    };
+    let claim = claim.thread(all.thread(0, f));
+    let claim = match cancel {
+        Some(d) => all.show(claim, f, &d, "cancels it, and does not wait until it has returned"),
+        None => claim,
+    };
+    claim
+        .step(f, all.world.func(f).loc, format!("returns, and what the driver keeps for the device goes away with `{}`", key.owner))
+        .assume("the callback may be pending or running when the driver is taken off")
+        .identity(format!("{text} {name}"))
+}
