@@ -182,6 +182,7 @@ fn with_reports<R>(
         entry_points: links.entry_points,
         releases: links.releases,
         owners: links.owners,
+        counts: links.counts,
         bound: links.bound,
         tables,
         excused: links.excused,

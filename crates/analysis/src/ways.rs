@@ -10,6 +10,11 @@ use cuthere_flow::program::World;
 use cuthere_flow::value::{Interval, Value};
 use cuthere_kernel::Test;
 
+/// Results that say that an operation was begun and goes on: `-EINPROGRESS`, `-EIOCBQUEUED`.
+pub const PENDING: [i64; 2] = [-115, -529];
+/// `-EBUSY`: what a callee answers so, and is asked for it, may go on too.
+pub const BUSY: i64 = -16;
+
 /// What a result says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -68,6 +73,26 @@ pub fn skipped(path: &Path<'_, '_>) -> Vec<BlockId> {
         _ => None,
     };
     path.decisions().take(SKIPPED_MAX).filter_map(skip).collect()
+}
+
+/// The blocks that a path passes by because of a variable that it has set to a constant itself.
+pub fn passed_by(path: &Path<'_, '_>) -> Vec<BlockId> {
+    let body = path.body;
+    let set = |l: LocalId| {
+        let place = path.values.find(Value::PLocal(l)).and_then(|p| path.state.written(p))?;
+        matches!(path.values.get(place), Value::Int(_)).then(|| path.known(place).truth())?
+    };
+    let pass = |block: &Block| match block.term {
+        Term::Branch { cond, then, els } => {
+            let (local, truth) = match body.expr(cond) {
+                Expr::Un(cuthere_ir::UnOp::Not, inner) => (body.loaded_local(inner)?, false),
+                _ => (body.loaded_local(cond)?, true),
+            };
+            Some(if set(local)? == truth { els } else { then })
+        }
+        _ => None,
+    };
+    body.blocks().filter_map(|(_, block)| pass(block)).take(SKIPPED_MAX).collect()
 }
 
 /// Decisions looked at.

@@ -38,19 +38,22 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: taken for certain, kept on a path that was followed from its beginning, and given back on others, or known to nobody else.
-//! * **low**: paths that were merged; a loop's later rounds; a success that keeps what other ways give back, or that keeps what was taken of an object at hand: it
+//! * **low**: paths that were merged; a loop's later rounds; code that runs once, when the machine starts; where a callee on the way gives up such a reference to what it
+//!   comes to by another name; a success that keeps what other ways give back, or that keeps what was taken of an object at hand: it
 //!   is handed to somebody in a way that is not followed; test code.
 //!
 //! ## What it assumes and misses
 //!
 //! References that are kept in one function and given back in another; counts that are plain integers; what is handed to a function that was not read counts as handed over.
 
+mod kept;
 mod members;
 mod put_only;
 mod too_many;
 
+use self::kept::{Get, Kept, fails, stored};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
-use cuthere_base::{Confidence, Symbol};
+use cuthere_base::Confidence;
 use cuthere_flow::body::OpId;
 use cuthere_flow::domain::{Source, Taken};
 use cuthere_flow::engine::event::EventKind;
@@ -72,33 +75,6 @@ pub(crate) const CHECK: Check = Check {
     tree: Some(members::judge),
 };
 
-/// A way out with a reference.
-struct Kept {
-    fails: bool,
-    /// What held the pointer to the object was freed on the way.
-    lost: bool,
-    shared: bool,
-    lent: bool,
-    /// The path left a loop, which may have done so for others.
-    after_loop: bool,
-    claim: Claim,
-}
-
-/// What becomes of the references that an operation takes.
-struct Get {
-    op: OpId,
-    counter: Symbol,
-    source: Source,
-    /// The model says that it is taken.
-    modelled: bool,
-    kept: Vec<Kept>,
-    /// Given back on some way out; on a failing one.
-    given: bool,
-    given_on_failure: bool,
-    /// Handed on: returned, or shared on some way out.
-    handed: bool,
-}
-
 /// A reference given up that memory goes on to hold.
 struct Borrowed {
     pointer: ValueId,
@@ -110,6 +86,9 @@ struct Borrowed {
 struct RefcountImbalance {
     gets: Vec<Get>,
     borrowed: Vec<Borrowed>,
+    /// Operations that take references, with those that give them back.
+    puts: Vec<(OpId, OpId)>,
+    twice: too_many::Twice,
     /// What references were taken through, on any path.
     taken: Vec<ValueId>,
     /// Some way out does not fail.
@@ -123,7 +102,10 @@ impl Checker for RefcountImbalance {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         match &event.kind {
             EventKind::Reference { op: RefOp::Put, taken: None, spent: Some(before), object, .. } => {
-                claims.extend(too_many::twice(path, event, before, *object))
+                self.twice.note(path, event, before, *object)
+            }
+            EventKind::Reference { op: RefOp::Put, taken: Some(taken), .. } if !self.puts.contains(&(taken.op, event.op)) => {
+                self.puts.push((taken.op, event.op))
             }
             EventKind::Reference { op: RefOp::Get | RefOp::GetUnlessZero | RefOp::GetUnlessError, pointer, .. } => {
                 self.taken.push(*pointer)
@@ -136,6 +118,7 @@ impl Checker for RefcountImbalance {
                 }
                 let fails = fails(path, *value);
                 self.succeeds |= !fails;
+                self.twice.exit(path, fails);
                 for dropped in references.dropped() {
                     if self.borrowed.len() >= 2 * KEPT_MAX {
                         break;
@@ -148,15 +131,18 @@ impl Checker for RefcountImbalance {
         }
     }
 
-    fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+    fn end(&mut self, world: &World<'_>, func: FuncId, _: &Summary, claims: &mut Claims) {
+        let body = world.func(func);
         for b in self.borrowed.iter().filter(|b| self.succeeds && !self.taken.contains(&b.pointer)) {
             if !self.borrowed.iter().any(|other| other.pointer == b.pointer && !other.fails) {
                 claims.extend(b.claim.clone());
             }
         }
+        self.twice.judge(claims);
         for get in &self.gets {
             for kept in &get.kept {
                 if let Some(most) = get.judge(kept) {
+                    let most = if get.is_weak(kept, body, &self.puts) { Confidence::Low } else { most };
                     claims.add(kept.claim.clone().sure(most.min(kept.claim.confidence)).cause(get.op));
                 }
             }
@@ -171,7 +157,17 @@ impl RefcountImbalance {
         let at = self.gets.iter().position(|g| g.op == taken.op && g.counter == taken.counter).unwrap_or_else(|| {
             let (op, counter, source) = (taken.op, taken.counter, taken.source);
             let modelled = matches!(taken.way, Way::Model(_));
-            self.gets.push(Get { op, counter, source, modelled, kept: Vec::new(), given: false, given_on_failure: false, handed: false });
+            self.gets.push(Get {
+                op,
+                counter,
+                source,
+                modelled,
+                kept: Vec::new(),
+                given: false,
+                given_on_failure: false,
+                given_stored: false,
+                handed: false,
+            });
             self.gets.len() - 1
         });
         let get = &mut self.gets[at];
@@ -183,6 +179,7 @@ impl RefcountImbalance {
             get.given |= !taken.doubtful;
             // What was given back before it became known to others says nothing of what comes later.
             get.given_on_failure |= fails && taken.shared;
+            get.given_stored |= fails && stored(path, taken);
             return;
         }
         let handed = |v: ValueId| {
@@ -198,7 +195,7 @@ impl RefcountImbalance {
                 || path.values.rests_on(taken.object, &|v| v == made)
                 || path.values.rests_on(root, &|v| v == object)
         };
-        if value.is_some_and(handed) {
+        if taken.overwritten.is_none() && value.is_some_and(handed) {
             get.handed = true;
             return;
         }
@@ -213,52 +210,22 @@ impl RefcountImbalance {
         let message = format!("`{}` returns with {what} `{name}` that {} took", path.body.name, by(path, taken));
         let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
         let claim = took(path, Claim::here(path, event, sure, message), taken, &name);
+        let claim = claim.step_at(path, taken.overwritten, "gives the variable another value: nothing leads to the object any more");
         let claim = claim.step_at(path, lost, "frees the object that holds the pointer to it");
         let claim = ways::decided(path, claim).step(path.func, event.loc, "returns without giving it back");
         get.kept.push(Kept {
             fails,
             lost: lost.is_some(),
+            overwritten: taken.overwritten.is_some(),
+            helped: taken.helped.is_some(),
+            stored: stored(path, taken),
+            passed: ways::passed_by(path),
             shared: taken.shared && lost.is_none(),
             lent: taken.lent,
             after_loop: path.left_loop(),
             claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
         });
     }
-}
-
-impl Get {
-    /// How sure it is that a way out keeps what it should not.
-    fn judge(&self, kept: &Kept) -> Option<Confidence> {
-        let alone = matches!(self.source, Source::Result | Source::Cursor);
-        match (kept.shared, kept.fails) {
-            _ if kept.lost => Some(Confidence::High),
-            // Whoever knows the object may give the reference back, but not if another failure has to do it here.
-            (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
-            (true, _) => None,
-            // Where a success keeps it too, it is handed to somebody in a way that is not followed, more often than not.
-            (false, true) if self.given => {
-                let module = self.counter.as_str() == "module";
-                let plain = alone || module || self.given_on_failure || !kept.after_loop && self.kept.iter().all(|k| k.fails);
-                Some(if plain { Confidence::High } else { Confidence::Low })
-            }
-            // What a success keeps a failure has no use for; but the caller may clean up after both.
-            (false, true) if !alone && (!self.handed || self.counter.as_str() == "module") && self.kept.iter().any(|k| !k.fails) => {
-                Some(if self.counter.as_str() == "module" { Confidence::High } else { Confidence::Low })
-            }
-            (false, fails) if alone && !self.handed && (self.given || self.modelled && (!kept.lent || self.source == Source::Cursor)) => {
-                // A success may have stored what a function of the tree found where that is not followed.
-                let cursor = self.source == Source::Cursor;
-                Some(if fails || self.modelled && (!self.given || cursor) { Confidence::High } else { Confidence::Low })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Whether a way out fails.
-fn fails(path: &Path<'_, '_>, value: Option<ValueId>) -> bool {
-    let answer = value.map_or(ways::Answer::Nothing, |v| ways::Answer::of(path.known(v), path.body.ret_ptr));
-    matches!(answer, ways::Answer::Failure | ways::Answer::NotZero)
 }
 
 /// Adds the step that took a reference.
@@ -281,5 +248,6 @@ fn by(path: &Path<'_, '_>, taken: &Taken) -> String {
 }
 
 fn doubtful(path: &Path<'_, '_>) -> bool {
-    path.state.merged || !path.state.rounds.is_empty() || words::is_test_code(path.world.path(path.func))
+    let once = words::is_boot_code(path.body) || words::is_test_code(path.world.path(path.func));
+    path.state.merged || !path.state.rounds.is_empty() || once
 }

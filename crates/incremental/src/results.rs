@@ -81,6 +81,9 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
             for (record, member) in world.owners.get(&FuncId(n as u32)).into_iter().flatten() {
                 text += &format!("{record}.{member} ");
             }
+            for (record, member) in world.counts.get(&FuncId(n as u32)).into_iter().flatten() {
+                text += &format!("{record}.{member} counts ");
+            }
             let mut excuses: Vec<&str> =
                 excuses.iter().filter(|by| world.excused.contains(&(body.file, **by))).map(|by| by.as_str()).collect();
             excuses.sort_unstable();

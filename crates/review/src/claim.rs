@@ -46,6 +46,7 @@ const VERBS: &[&str] = &[
     "crash",
     "panic",
     "oops",
+    "oopses",
 ];
 
 /// Reads the claim; `None` if the patch makes none.
@@ -68,8 +69,8 @@ pub fn read(patch: &Patch) -> Option<Said> {
     said.kinds = defect::spoken_of(&subject);
     said.kinds.extend(splats.iter().filter_map(defect::of_splat));
     if said.kinds.is_empty() {
-        // The subject does not say what; the text may.
-        said.kinds.extend(defect::spoken_of(&patch.body.to_lowercase()));
+        // The subject does not say what; the text may. Titles of other commits speak of what these did.
+        said.kinds.extend(defect::spoken_of(&without_titles(&patch.body).to_lowercase()));
     }
     said.kinds.sort_unstable();
     said.kinds.dedup();
@@ -77,10 +78,36 @@ pub fn read(patch: &Patch) -> Option<Said> {
 }
 
 impl Said {
+    /// Whether the claim says what it is about, and this check finds that.
+    pub fn names(&self, check: &str) -> bool {
+        !self.kinds.is_empty() && self.is_about(check)
+    }
+
     /// Whether the claim is about what this check finds. A claim that does not say what it mends is about everything.
     pub fn is_about(&self, check: &str) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|kind| defect::finds(check, kind))
     }
+}
+
+/// A text without the titles that it quotes behind the names of commits: `Fixes: 0123456789ab ("foo: a title")`, in one line or in several.
+fn without_titles(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("(\"") {
+        let (before, quoted) = rest.split_at(at);
+        out.push_str(before);
+        let commit = before.split_whitespace().next_back().unwrap_or_default();
+        let named = commit.len() >= 7 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        match quoted.find("\")").filter(|_| named) {
+            Some(end) => rest = &quoted[end + 2..],
+            None => {
+                out.push_str("(\"");
+                rest = &quoted[2..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Whether the phrase stands in the text with word borders around it.
@@ -106,6 +133,16 @@ mod tests {
         let vague = said("foo: fix the probe", "It can sleep here.").expect("a claim");
         assert!(vague.is_about("sleep-in-atomic") && !vague.is_about("null-deref"));
         assert!(said("foo: fix the probe", "").expect("a claim").is_about("anything"));
+    }
+
+    #[test]
+    fn titles_of_other_commits_say_nothing_of_this_one() {
+        let body = "The length was read twice.\n\nSee commit 0123456789ab (\"foo: fix a\ndouble free\") for more.\n\n\
+                    Fixes: 21a4e47cafe0 (\"foo: fix use-after-free in foo_put\")\n";
+        let fix = said("foo: fix the length of a reply", body).expect("a claim");
+        assert_eq!(fix.kinds, Vec::<&str>::new());
+        let own = said("foo: fix the reply", "It is used after free (\"late\").").expect("a claim");
+        assert!(own.is_about("use-after-free") && !own.is_about("null-deref"));
     }
 
     #[test]

@@ -478,7 +478,11 @@ impl Worker<'_> {
         for finding in comparison.introduced.iter().filter(wanted).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Introduced, spot(finding, changes, hunks, false)));
         }
-        for finding in comparison.fixed.iter().filter(wanted).filter(|f| changes.explains(f)) {
+        // What a patch says that it mends counts whatever its level, where nothing of a higher one speaks for the claim.
+        let claimed = |f: &Finding| said.is_some_and(|s| s.names(&f.check)) && passes_through(f, changes);
+        let seen = comparison.fixed.iter().any(|f| wanted(&f) && claimed(f));
+        let counts = |f: &&Finding| wanted(f) || !seen && claimed(f);
+        for finding in comparison.fixed.iter().filter(counts).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Fixed, spot(finding, changes, hunks, true)));
         }
         for kept in comparison.kept.iter().filter(|k| wanted(&&k.after) || wanted(&&k.before)) {
@@ -513,6 +517,11 @@ impl Worker<'_> {
     fn whole(&self, before: &[Finding], after: &[Finding], changes: &Changes, reviews: &[PatchReview]) -> Vec<Remark> {
         let comparison = compare(before, after, changes);
         let mut out = self.remarks(&comparison, changes, None, 0, &[]);
+        // What a claim was held to counts for the whole, if it is gone from there.
+        let low = |r: &&Remark| r.change == Change::Fixed && r.finding.confidence < self.options.confidence;
+        let gone = |r: &&Remark| comparison.fixed.iter().any(|f| f.fingerprint == r.finding.fingerprint);
+        out.extend(reviews.iter().flat_map(|r| &r.findings).filter(low).filter(gone).cloned());
+        out.sort_by(|a, b| (a.change, a.finding.sort_key()).cmp(&(b.change, b.finding.sort_key())));
         let mut made: BTreeMap<(Change, &str), Vec<&Remark>> = BTreeMap::new();
         for remark in reviews.iter().flat_map(|r| &r.findings) {
             made.entry((remark.change, &remark.finding.fingerprint)).or_default().push(remark);
@@ -574,14 +583,18 @@ fn changed_before(changes: &Changes, file: &str, line: u32) -> bool {
     changes.files.get(file).is_some_and(|f| f.hunks.iter().any(|((from, to), _)| (*from..*to).contains(&line)))
 }
 
+/// Whether a finding lies in a function that is touched, or its evidence passes through one.
+fn passes_through(finding: &Finding, changes: &Changes) -> bool {
+    let own = (finding.file.as_str(), finding.function.as_str());
+    let places = finding.steps.iter().map(|s| (s.file.as_str(), s.function.as_str())).chain([own]);
+    places.into_iter().any(|(file, function)| changes.touches(file, function))
+}
+
 /// Holds a claim to what was found.
 fn verdict(said: claim::Said, findings: &[Remark], after: &[Finding], changes: &Changes, least: Confidence) -> Claim {
     let about = |r: &&Remark| said.is_about(&r.finding.check);
-    let touched = |f: &Finding| {
-        let places = f.steps.iter().map(|s| (s.file.as_str(), s.function.as_str())).chain([(f.file.as_str(), f.function.as_str())]);
-        places.into_iter().any(|(file, function)| changes.touches(file, function))
-    };
-    let fixed: Vec<&Remark> = findings.iter().filter(|r| r.change == Change::Fixed && touched(&r.finding)).filter(about).collect();
+    let gone = |r: &&Remark| r.change == Change::Fixed && passes_through(&r.finding, changes);
+    let fixed: Vec<&Remark> = findings.iter().filter(gone).filter(about).collect();
     let still: Vec<&Remark> = findings.iter().filter(|r| r.change == Change::Remaining).filter(about).collect();
     let verdict = if still.iter().any(|r| r.moved_from.is_some()) {
         Verdict::Moved
@@ -593,7 +606,7 @@ fn verdict(said: claim::Said, findings: &[Remark], after: &[Finding], changes: &
         Verdict::NotSeen
     };
     let mut siblings: Vec<Sibling> = Vec::new();
-    for fixed in fixed {
+    for fixed in fixed.into_iter().filter(|r| r.finding.confidence >= least) {
         let of = &fixed.finding;
         let same = |f: &&Finding| f.confidence >= least && (f.file != of.file || f.function != of.function) && same_mistake(of, f);
         siblings.extend(after.iter().filter(same).map(|f| Sibling { of: of.fingerprint.clone(), finding: f.clone() }));

@@ -1,9 +1,9 @@
 //! References given up that the path does not hold: what a member of an argument goes on to hold, or what was given back before.
 
 use super::{doubtful, took};
-use cuthere_analysis::{Claim, ways};
+use cuthere_analysis::{Claim, Claims, ways};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{Op, OpKind, Target};
+use cuthere_flow::body::{Op, OpId, OpKind, Target};
 use cuthere_flow::domain::{Dropped, Source, Taken};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::summary::Way;
@@ -41,20 +41,55 @@ pub(super) fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> 
     Some(claim.identity(format!("borrowed {name} {put}")).cause(dropped.op))
 }
 
+/// References that are given back once more, and how the ways end on which they are.
+#[derive(Default)]
+pub(super) struct Twice {
+    /// By the operation that does it: the operation that took the reference, how sure it is where only failures do it, and the claim.
+    claims: Vec<(OpId, OpId, Confidence, Claim)>,
+    /// Operations that do it on ways that end well; ones that take what such ways give back once.
+    well: Vec<OpId>,
+    once: Vec<OpId>,
+}
+
+impl Twice {
+    pub(super) fn note(&mut self, path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId) {
+        if !self.claims.iter().any(|c| c.0 == event.op) {
+            self.claims.extend(twice(path, event, before, object).map(|(failing, claim)| (event.op, before.op, failing, claim)));
+        }
+    }
+
+    /// A path ends.
+    pub(super) fn exit(&mut self, path: &Path<'_, '_>, fails: bool) {
+        let references = &path.state.objects.references;
+        let again = |t: &Taken| references.dropped().iter().find(|d| d.object == t.object && d.op > t.op).map(|d| d.op);
+        for t in references.taken().iter().filter(|t| !fails && t.count == 0) {
+            match again(t) {
+                Some(op) => self.well.push(op),
+                None => self.once.push(t.op),
+            }
+        }
+    }
+
+    /// What a look-up gave is given back twice by failures alone: who ends well knows that there is but one reference.
+    pub(super) fn judge(&mut self, claims: &mut Claims) {
+        for (op, get, failing, claim) in self.claims.drain(..) {
+            let failing = if self.well.contains(&op) || !self.once.contains(&get) { claim.confidence } else { failing };
+            claims.add(claim.sure(failing));
+        }
+    }
+}
+
 /// Given back once more.
-pub(super) fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId) -> Option<Claim> {
+fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId) -> Option<(Confidence, Claim)> {
     let name = path.describe(object)?;
     let put = path.called(event.op)?;
     let message = format!("`{put}()` gives back a reference to `{name}` that was given back before");
     // An object that was at hand, or that the tree's own tables hold, may have had a reference of its own to give back.
-    let sure =
-        if doubtful(path) || before.shared || before.doubtful || before.source == Source::Added || matches!(before.way, Way::Callee(..)) {
-            Confidence::Low
-        } else {
-            Confidence::High
-        };
+    let weak = doubtful(path) || before.shared || before.doubtful || before.source == Source::Added;
+    let failing = if weak { Confidence::Low } else { Confidence::High };
+    let sure = if matches!(before.way, Way::Callee(..)) { Confidence::Low } else { failing };
     let claim = took(path, Claim::here(path, event, sure, message), before, &name);
     let claim =
         ways::decided(path, claim).step(path.func, event.loc, format!("gives it back again by {put}()")).down(path.world, event.way);
-    Some(claim.identity(format!("twice {name} {put}")))
+    Some((failing, claim.identity(format!("twice {name} {put}"))))
 }

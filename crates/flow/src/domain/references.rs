@@ -4,7 +4,7 @@
 //! taken through the object itself and given back through a member of it (`of_find_device_by_node()`, `put_device(&pdev->dev)`) is one reference all the
 //! same. An entry stays when its last reference was given back: giving back once more is another matter than giving up what was never taken.
 
-use crate::body::OpId;
+use crate::body::{OpId, Record};
 use crate::summary::Way;
 use crate::value::ValueId;
 use cuthere_base::Symbol;
@@ -48,6 +48,12 @@ pub struct Taken {
     pub holder: Option<ValueId>,
     /// That object was freed as mere memory: by which operation.
     pub lost: Option<OpId>,
+    /// What the pointer points to, by its type.
+    pub record: Record,
+    /// A callee gives up such a reference, to what it comes to in memory: by which operation it was called.
+    pub helped: Option<OpId>,
+    /// The last variable that led to the object was given another value: by which operation.
+    pub overwritten: Option<OpId>,
 }
 
 /// A reference that was not taken on this path and that was given up.
@@ -191,6 +197,18 @@ impl References {
         self.taken.iter_mut().filter(|t| t.holder == Some(holder) && t.count > 0).for_each(|t| t.lost = Some(op));
     }
 
+    /// A call may give back what is meant.
+    pub fn help(&mut self, op: OpId, meant: impl Fn(&Taken) -> bool) {
+        let held = |t: &&mut Taken| t.count > 0 && t.helped.is_none();
+        self.taken.iter_mut().filter(held).filter(|t| meant(t)).for_each(|t| t.helped = Some(op));
+    }
+
+    /// No variable leads to an object any more to which a reference is held that nobody else knows of.
+    pub fn overwrite(&mut self, object: ValueId, op: OpId) {
+        let kept = |t: &&mut Taken| t.object == object && t.count > 0 && !t.shared && !t.lent && t.overwritten.is_none();
+        self.taken.iter_mut().filter(kept).for_each(|t| t.overwritten = Some(op));
+    }
+
     /// An object is gone, and what was held of it.
     pub fn end(&mut self, object: ValueId) {
         self.taken.retain(|t| t.object != object);
@@ -225,6 +243,8 @@ impl References {
                 && a.shared == b.shared
                 && a.lent == b.lent
                 && a.lost == b.lost
+                && a.overwritten == b.overwritten
+                && a.helped.is_some() == b.helped.is_some()
         };
         self.taken.len() == other.taken.len()
             && self.taken.iter().all(|t| other.taken.iter().any(|u| same(t, u)))
@@ -242,7 +262,9 @@ impl References {
                     t.shared |= u.shared;
                     t.lent |= u.lent;
                     t.holder = t.holder.filter(|_| t.holder == u.holder);
+                    t.helped = t.helped.or(u.helped);
                     t.lost = t.lost.filter(|_| t.lost == u.lost);
+                    t.overwritten = t.overwritten.filter(|_| t.overwritten == u.overwritten);
                 }
                 None => t.doubtful = true,
             }

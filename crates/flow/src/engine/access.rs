@@ -93,7 +93,7 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// The pointer that arithmetic began with: `p` for `p + n`.
-    fn computed_from(&self, root: ValueId) -> ValueId {
+    pub(super) fn computed_from(&self, root: ValueId) -> ValueId {
         let mut at = root;
         for _ in 0..4 {
             match self.values.get(at) {

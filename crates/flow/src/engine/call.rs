@@ -88,6 +88,9 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         self.note_sleep(&call, callees, entry, ops, pointer, &state);
 
+        if !state.objects.is_empty() && !self.access_printed(&call, callees, &mut state) {
+            return;
+        }
         // Dereferences inside the callee.
         let mut gone = SmallVec::new();
         let mut referenced = SmallVec::new();
@@ -141,6 +144,7 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => 0,
         };
         self.note_holders(&call, entry, &mut state);
+        self.note_helpers(&call, entry, &mut state);
         self.share_arguments(&call, entry, &mut state);
         if dst.is_some() {
             self.note_given(&call, &mut state);
@@ -168,7 +172,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     self.imply(&call, result, first, out);
                 }
                 None => {
-                    self.assign(dst, result, &mut state);
+                    self.assign(index, dst, result, &mut state);
                     out.push(state);
                 }
             },
@@ -185,7 +189,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 if let Some(Callees::Many(all)) = known {
                     self.free_by_most(&call, all, &mut state);
                 }
-                self.assign(dst, result, &mut state);
+                self.assign(index, dst, result, &mut state);
                 out.push(state);
             }
         }
@@ -314,6 +318,24 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Addresses inside of freed objects that are handed beyond the parameters that a callee names, or behind a text: it looks at what they lead to
+    /// (`%pM`); false: the path ends here.
+    fn access_printed(&mut self, call: &Call<'_>, callees: Option<&Callees>, state: &mut State) -> bool {
+        let named = match callees {
+            Some(Callees::One(f)) => self.world.func(*f).params as usize,
+            Some(_) => return true,
+            None => call.values.iter().position(|&v| self.values.get(v) == Value::Str).map_or(usize::MAX, |at| at + 1),
+        };
+        for i in named.max(1)..call.values.len().min(16) {
+            let value = call.values[i];
+            let inside = matches!(self.values.get(value), Value::Addr(_)) && state.objects.freed(self.values.pointer_root(value)).is_some();
+            if inside && !self.access_argument(call, i as u8, (Symbol::EMPTY, false), Way::Model(call.name), state) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The callee dereferences an argument; false: the path ends here.
     fn access_argument(&mut self, call: &Call<'_>, argument: u8, (member, tested): (Symbol, bool), way: Way, state: &mut State) -> bool {
         let Some(&v) = call.values.get(argument as usize) else { return true };
@@ -337,9 +359,10 @@ impl<O: Observer> Run<'_, '_, O> {
         name.as_str().strip_prefix("__free_").and_then(Symbol::find).and_then(|n| self.world.model.free_class(n)).map_or(name, |c| c.calls)
     }
 
-    pub(super) fn assign(&mut self, dst: Option<LocalId>, value: ValueId, state: &mut State) {
+    pub(super) fn assign(&mut self, index: OpId, dst: Option<LocalId>, value: ValueId, state: &mut State) {
         if let Some(l) = dst {
             let p = self.values.make(Value::PLocal(l));
+            self.overwrite(p, index, None, state);
             state.write(self.values, p, value);
         }
     }
@@ -441,7 +464,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let mut moved = state.clone();
             if moved.learn(result, Interval::OBJECT) {
                 self.free_argument(call, free, &mut moved);
-                self.assign(call.dst, value, &mut moved);
+                self.assign(call.index, call.dst, value, &mut moved);
                 out.push(moved);
             }
             state.learn(result, Interval::ZERO);
@@ -457,11 +480,11 @@ impl<O: Observer> Run<'_, '_, O> {
             let mut taken = state.clone();
             if taken.learn(result, ok) {
                 self.note_refs(call, entry, result, true, &mut taken);
-                self.assign(call.dst, value, &mut taken);
+                self.assign(call.index, call.dst, value, &mut taken);
                 out.push(taken);
             }
             if state.learn(result, failed) {
-                self.assign(call.dst, value, &mut state);
+                self.assign(call.index, call.dst, value, &mut state);
                 out.push(state);
             }
             return;
@@ -474,7 +497,7 @@ impl<O: Observer> Run<'_, '_, O> {
             if call.dst.is_some() && moved.success != Success::Always {
                 let mut unmoved = state.clone();
                 if unmoved.learn(result, failed) {
-                    self.assign(call.dst, value, &mut unmoved);
+                    self.assign(call.index, call.dst, value, &mut unmoved);
                     out.push(unmoved);
                 }
                 if !state.learn(result, ok) {
@@ -499,7 +522,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let mut taken = state.clone();
                 self.effects(call, entry, &mut taken);
                 if taken.learn(result, ok) {
-                    self.assign(call.dst, value, &mut taken);
+                    self.assign(call.index, call.dst, value, &mut taken);
                     out.push(taken);
                 }
                 if success == Success::Pointer {
@@ -507,12 +530,12 @@ impl<O: Observer> Run<'_, '_, O> {
                 } else {
                     state.learn(result, failed);
                 }
-                self.assign(call.dst, value, &mut state);
+                self.assign(call.index, call.dst, value, &mut state);
                 out.push(state);
             }
             _ => {
                 self.effects(call, entry, &mut state);
-                self.assign(call.dst, value, &mut state);
+                self.assign(call.index, call.dst, value, &mut state);
                 out.push(state);
             }
         }
@@ -547,6 +570,12 @@ impl<O: Observer> Run<'_, '_, O> {
         {
             value = v;
         }
+        if let Some(place) = &summary.ret.inside
+            && let Some(place) = self.absolute(place, values, result, &state)
+        {
+            let base = self.values.addr(place);
+            value = self.values.bin(BinOp::Add, base, result);
+        }
         if let Some(found) = summary.ret.found {
             self.find(call.index, result, found.rcu, Some((callee, found)), found.record, &state);
         }
@@ -568,7 +597,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.note_refs(call, entry, result, false, &mut state);
             }
             state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && !state.locks.held.is_empty();
-            self.assign(call.dst, value, &mut state);
+            self.assign(call.index, call.dst, value, &mut state);
             out.push(state);
             return;
         }
@@ -640,14 +669,14 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
             self.shift(outcome.ctx, call.index, &mut s);
-            self.assign(call.dst, value, &mut s);
+            self.assign(call.index, call.dst, value, &mut s);
             out.push(s);
         }
         if out.len() > first + 1 {
             out[first..].iter_mut().for_each(|s| s.objects.depend(call.index, result));
         }
         if !any {
-            self.assign(call.dst, value, &mut state);
+            self.assign(call.index, call.dst, value, &mut state);
             out.push(state);
         }
     }

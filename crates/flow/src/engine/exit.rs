@@ -260,6 +260,9 @@ impl<O: Observer> Run<'_, '_, O> {
         summary.ret.asks = self.only_asks();
         summary.ret.found = self.returned.filter(|_| self.body.ret_ptr);
         summary.ret.null = self.null_of(&exits);
+        if self.body.ret_ptr && !self.unfollowed {
+            summary.ret.inside = self.inside_of(&exits);
+        }
 
         summary.outcomes = self.outcomes(&exits, &effects);
         if self.unfollowed {
@@ -376,6 +379,30 @@ impl<O: Observer> Run<'_, '_, O> {
         left
     }
 
+    /// The object of an argument's that the result leads into, if arithmetic has made it of a pointer to that on every way.
+    fn inside_of(&self, exits: &[Exit]) -> Option<Box<RelPlace>> {
+        let base = |e: &Exit| {
+            // Not a member's address, nor the record around one, which callers can name.
+            let value = e.value.filter(|v| match self.values.get(*v) {
+                Value::Bin(BinOp::Add | BinOp::Sub, ..) => true,
+                Value::Addr(place) => match self.values.get(place) {
+                    Value::PField(_, _, record) => record.is_unknown(),
+                    Value::PIndex(..) => true,
+                    _ => false,
+                },
+                _ => false,
+            })?;
+            let root = self.computed_from(self.values.pointer_root(value));
+            (root != value).then_some(root)
+        };
+        let first = base(exits.first()?)?;
+        if !exits.iter().all(|e| base(e) == Some(first)) {
+            return None;
+        }
+        let place = self.place_of(first)?;
+        (matches!(place.root, RelRoot::Param(_)) && !place.path.is_empty()).then(|| Box::new(place))
+    }
+
     /// What a pointer points to, in terms of parameters and globals.
     fn place_of(&self, pointer: ValueId) -> Option<RelPlace> {
         match self.values.get(pointer) {
@@ -464,20 +491,27 @@ impl<O: Observer> Run<'_, '_, O> {
         let told_apart = |outcomes: &[Outcome]| {
             outcomes.len() <= OUTCOMES_MAX && outcomes.iter().enumerate().all(|(i, a)| outcomes[..i].iter().all(|b| apart(a, b)))
         };
+        // That memory may be elsewhere is said of what some way does.
+        let may = |id: EffectId| {
+            effects
+                .iter()
+                .enumerate()
+                .any(|(i, m)| matches!(m.effect.kind, EffectKind::Free { moved: true, .. }) && EffectId::new(i, &m.effect) == id)
+        };
         while !told_apart(&outcomes) {
             // Objects first: what is freed on some ways only is taken for kept, where nothing tells these ways apart.
             let before = outcomes.len();
-            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs && !apart(a, b));
+            merge(&mut outcomes, &may, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs && !apart(a, b));
             if outcomes.len() == before {
                 break;
             }
         }
         if !told_apart(&outcomes) {
-            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs);
+            merge(&mut outcomes, &may, |a, b| a.ctx == b.ctx && a.locks == b.locks && a.refs == b.refs);
         }
         if !told_apart(&outcomes) {
             // Then references: what only some ways take or give up counts for none.
-            merge(&mut outcomes, |a, b| a.ctx == b.ctx && a.locks == b.locks);
+            merge(&mut outcomes, &may, |a, b| a.ctx == b.ctx && a.locks == b.locks);
         }
         if only_refs && outcomes.iter().all(|o| o.refs.is_empty()) {
             return if self.body.ret_void || self.truncated {
@@ -499,7 +533,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 ctx = ctx.least(o.ctx);
             }
-            let frees = common_frees(&outcomes);
+            let frees = common_frees(&outcomes, &may);
             let doubtful = outcomes.iter().any(|o| o.doubtful || o.locks != locks);
             outcomes.clear();
             if !locks.is_empty() || !ctx.is_zero() || !frees.is_empty() || doubtful {
@@ -528,7 +562,7 @@ const SLEEPS_MAX: usize = 6;
 const OUTCOMES_MAX: usize = 4;
 
 /// Makes one of ways of returning that agree in what matters.
-fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool) {
+fn merge(outcomes: &mut Vec<Outcome>, may: &impl Fn(EffectId) -> bool, same: impl Fn(&Outcome, &Outcome) -> bool) {
     let mut merged: Vec<Outcome> = Vec::new();
     for o in outcomes.drain(..) {
         match merged.iter_mut().find(|m| same(m, &o)) {
@@ -536,7 +570,7 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
                 m.ret = m.ret.join(o.ret);
                 m.doubtful |= o.doubtful;
                 weaken(&mut m.guard, &o.guard);
-                keep_common(&mut m.frees, &o.frees);
+                keep_common(&mut m.frees, &o.frees, may);
                 m.refs.retain(|r| o.refs.contains(r));
             }
             None => merged.push(o),
@@ -546,23 +580,29 @@ fn merge(outcomes: &mut Vec<Outcome>, same: impl Fn(&Outcome, &Outcome) -> bool)
 }
 
 /// What is freed on every way.
-fn common_frees(outcomes: &[Outcome]) -> SmallVec<[FreedOnReturn; 2]> {
+fn common_frees(outcomes: &[Outcome], may: &impl Fn(EffectId) -> bool) -> SmallVec<[FreedOnReturn; 2]> {
     let mut frees = outcomes.first().map(|o| o.frees.clone()).unwrap_or_default();
     for o in outcomes {
-        keep_common(&mut frees, &o.frees);
+        keep_common(&mut frees, &o.frees, may);
     }
     frees
 }
 
-/// Keeps what is freed on both ways; what some way has put elsewhere counts as replaced.
-fn keep_common(frees: &mut SmallVec<[FreedOnReturn; 2]>, other: &[FreedOnReturn]) {
+/// Keeps what is freed on both ways, and of what only `may` be meant what one of them does; what some way has put elsewhere counts as replaced.
+fn keep_common(frees: &mut SmallVec<[FreedOnReturn; 2]>, other: &[FreedOnReturn], may: &impl Fn(EffectId) -> bool) {
     frees.retain(|f| match other.iter().find(|o| o.effect == f.effect) {
         Some(o) => {
             f.replaced |= o.replaced;
             true
         }
-        None => false,
+        None => may(f.effect),
     });
+    for o in other.iter().filter(|o| may(o.effect)) {
+        if !frees.iter().any(|f| f.effect == o.effect) {
+            frees.push(*o);
+        }
+    }
+    frees.sort_unstable();
 }
 
 /// Ways of returning that a caller tells apart by the result and that say something of the arguments: a function that answers whether a

@@ -151,7 +151,11 @@ impl<O: Observer> Run<'_, '_, O> {
         {
             return;
         }
-        let by_state = effect.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.place().is_some()));
+        // What lies in the memory that may be put elsewhere is whatever came: that is no state that the caller knows.
+        let holds = |p: &RelPlace| p.root == place.root && p.path.starts_with(&place.path);
+        let chance = |test: Test, p: &RelPlace| moved && (test == Test::In(Interval::NON_ZERO) || holds(p));
+        let asks = |&(subject, test): &(Subject, Test)| subject.place().is_some_and(|p| !chance(test, &p));
+        let by_state = effect.condition.iter().all(|g| g.iter().any(asks));
         if effect.depth >= if moved { MOVES_MAX } else { DEPTH_MAX } {
             return;
         }

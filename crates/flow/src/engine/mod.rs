@@ -27,7 +27,7 @@ mod nulls;
 mod ops;
 mod path;
 mod places;
-mod references;
+pub(crate) mod references;
 mod sleeping;
 mod unfinished;
 
@@ -349,6 +349,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 return usize::MAX;
             }
             state.rounds.push(to);
+            self.divide_references(to, &mut state);
             let control = self.control;
             for &place in control.written_in(to) {
                 let p = self.place(place, &state);
@@ -508,6 +509,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                         out.learn(v, Interval::OBJECT);
                         v
                     };
+                    self.overwrite(place, OpId(self.body.block(block).ops.1), Some(block), &mut out);
                     out.write(self.values, place, value);
                 }
                 let a = self.send(block, body, state);

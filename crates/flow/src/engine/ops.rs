@@ -34,6 +34,9 @@ impl<O: Observer> Run<'_, '_, O> {
                 if !self.found.is_empty() {
                     self.claim_stored(p);
                 }
+                if state.written(p) != Some(v) {
+                    self.overwrite(p, index, None, &mut state);
+                }
                 state.write(self.values, p, v);
                 out.push(state);
             }
@@ -45,6 +48,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 self.note_stored(p);
                 let zero = self.values.int(0);
+                self.overwrite(p, index, None, &mut state);
                 state.write(self.values, p, zero);
                 out.push(state);
             }
@@ -81,6 +85,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 if let Some(p) = self.cursor(args, cursor, &state) {
                     let v = self.values.fresh(Origin::Cursor(index, state.rounds.len() as u32));
+                    self.overwrite(p, index, None, &mut state);
                     self.renew(v, &mut state);
                     state.learn(v, Interval::OBJECT);
                     state.write(self.values, p, v);

@@ -334,6 +334,7 @@ impl<'p> Path<'p, '_> {
                 let cursor = self.world.model.loop_macro(name)?.cursor;
                 self.body.call_args(args).get(cursor as usize).map(|&e| self.body.text(e))
             }
+            Value::Fresh(Origin::LaterRound(_, place)) => self.describe_place(place, 0),
             Value::Fresh(_) => match self.body.op(self.values.call(value)?)?.kind {
                 OpKind::Call { dst: Some(l), .. } if !self.body.local_name(l).is_empty() => {
                     Some(self.body.local_name(l).as_str().to_owned())

@@ -9,8 +9,8 @@ use crate::body::Record;
 use crate::domain::{Dropped, Source, Taken};
 use cuthere_kernel::{CallbackOp, RefEffect};
 
-/// The counter of what only counts references if its name says so.
-const COUNTED: &str = "counted";
+/// The counter of what only counts references where something says so.
+pub(crate) const COUNTED: &str = "counted";
 
 /// The counter of modules, which code of theirs that runs needs.
 const MODULE: &str = "module";
@@ -40,7 +40,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             let mut effect = *effect;
             if effect.counter.as_str() == COUNTED {
-                if !self.is_count(pointer) {
+                if !is_count(self.world, self.func, self.values, pointer) {
                     continue;
                 }
                 effect.counter = Symbol::EMPTY;
@@ -79,16 +79,6 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
-    /// Whether a pointer is that of a member which counts references by its name.
-    fn is_count(&self, pointer: ValueId) -> bool {
-        match self.values.get(pointer) {
-            Value::Addr(place) => {
-                matches!(self.values.get(place), Value::PField(_, member, _) if self.world.model.counts_references(member))
-            }
-            _ => false,
-        }
-    }
-
     fn change(&mut self, call: &Call<'_>, entry: &Entry, effect: &RefEffect, pointer: ValueId, state: &mut State) {
         let source = match effect.op {
             RefOp::Init => Source::Initial,
@@ -113,7 +103,7 @@ impl<O: Observer> Run<'_, '_, O> {
             None => false,
         };
         match self.release_of(call, pointer) {
-            Some(release) => self.lift_release(call, release, pointer, sole, state),
+            Some(release) => self.lift_release(call, release, pointer, (sole, left.is_some()), state),
             None if self.made_here(object) => {
                 if let Some(free) = frees(FreeHow::Put) {
                     self.free_argument(call, free, state);
@@ -150,8 +140,55 @@ impl<O: Observer> Run<'_, '_, O> {
             given_to: [None; 2],
             holder: None,
             lost: None,
+            record: self.pointed_to(call, pointer, source),
+            helped: None,
+            overwritten: None,
         };
         state.objects.references.take(taken);
+    }
+
+    /// The record that a reference is taken to, by the type of what it is taken through.
+    fn pointed_to(&self, call: &Call<'_>, pointer: ValueId, source: Source) -> Record {
+        let known = match source {
+            Source::Result => call.dst.and_then(|l| self.body.local_pointee(l)),
+            _ => {
+                let at = call.values.iter().position(|&v| v == pointer);
+                at.and_then(|i| self.body.call_args(call.args).get(i)).and_then(|&e| self.body.pointee(e))
+            }
+        };
+        known.unwrap_or_default()
+    }
+
+    /// A call of a function of the tree that gives up such references as the path holds, to what it finds in memory: how that is reached from here is not
+    /// followed.
+    pub(super) fn note_helpers(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
+        if entry.is_some() || !state.objects.references.taken().iter().any(|t| t.count > 0 && t.helped.is_none()) {
+            return;
+        }
+        let world = self.world;
+        let Some(callees) = world.callees(self.func, call.index).map(Callees::list).filter(|list| list.len() <= HELPERS_MAX) else {
+            return;
+        };
+        let mut budget = HELPER_OPS_MAX;
+        let mut given: SmallVec<[GivenUp; 2]> = SmallVec::new();
+        for f in callees {
+            gives_up(world, *f, HELPER_DEPTH_MAX, &mut budget, &mut given);
+        }
+        if !given.is_empty() {
+            let values = &*self.values;
+            let meant = |t: &Taken| {
+                // What was loaded from a member goes by that member, the rest by its type.
+                let from = match values.get(t.object) {
+                    Value::Entry(place) => match values.get(place) {
+                        Value::PField(_, member, record) => Some((record, member)),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                given.iter().any(|g| g.counter == t.counter && from.map_or(g.record == t.record, |from| from == g.member))
+            };
+            state.objects.references.help(call.index, meant);
+        }
     }
 
     /// A reference is given up: one that the path took, of which it is said what is left; or the caller's, or another's.
@@ -209,7 +246,7 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// The last reference was given up, perhaps: what the release function frees on all its paths is gone then.
-    fn lift_release(&mut self, call: &Call<'_>, release: FuncId, pointer: ValueId, sole: bool, state: &mut State) {
+    fn lift_release(&mut self, call: &Call<'_>, release: FuncId, pointer: ValueId, (sole, own): (bool, bool), state: &mut State) {
         let Some(summary) = self.world.summary(release) else { return };
         let Some(first) = summary.outcomes.first() else { return };
         let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
@@ -225,10 +262,17 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
             }
         }
-        // What the object held is given up with it.
-        if sole {
+        // What the object held is given up with it: of what the path made and told others of, when they have given it up too.
+        if sole || own {
             let common = |r: &&RefDelta| summary.outcomes.iter().all(|o| o.refs.contains(r));
-            let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).copied().collect();
+            let held_here = |r: &&RefDelta| {
+                let pointer = held.iter().find(|h| h.0 == r.effect).map(|h| h.1);
+                sole || pointer.is_some_and(|p| {
+                    let object = self.values.pointer_root(p);
+                    state.objects.references.find(p, object, Symbol::EMPTY).is_some()
+                })
+            };
+            let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).filter(held_here).copied().collect();
             self.lift_refs(&inner, release, summary, &refs, &held, state);
         }
     }
@@ -350,6 +394,71 @@ impl<O: Observer> Run<'_, '_, O> {
             !known.is_zero() && known.is_err() != Some(true)
         });
         state.objects.references = references;
+    }
+
+    /// A variable is given another value: it may have been the last that led to an object. What memory held when the function was entered, or the caller
+    /// has handed, others still know.
+    pub(super) fn overwrite(&mut self, place: ValueId, op: OpId, end_of: Option<BlockId>, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        let Some(object) = state.written(place).map(|v| self.values.pointer_root(v)) else { return };
+        let values = &*self.values;
+        if !state.objects.references.is_own(object) || !matches!(values.get(object), Value::Fresh(_) | Value::Phi(..)) {
+            return;
+        }
+        let derived: SmallVec<[OpId; 2]> =
+            state.objects.references.taken().iter().filter(|t| t.object == object).flat_map(|t| t.given_to).flatten().collect();
+        let made = values.get(object);
+        let Some(block) = end_of.or_else(|| self.body.block_of(op)) else { return };
+        let leads = |e: &(ValueId, ValueId)| {
+            e.0 != place
+                && (values.call(e.1).is_some_and(|op| derived.contains(&op)) || values.rests_on(e.1, &|v| v == made))
+                && values.local_of(e.0).is_none_or(|l| self.read_after(l, op, block))
+        };
+        if !state.env.iter().any(leads) {
+            state.objects.references.overwrite(object, op);
+        }
+    }
+
+    /// Whether a local may be read after an operation of a block.
+    fn read_after(&self, local: LocalId, op: OpId, block: BlockId) -> bool {
+        let body = self.body;
+        let mentions = |e: ExprId| body.mentions_local(e, local);
+        let all = |args: crate::body::ArgRange| body.call_args(args).iter().any(|&a| mentions(a));
+        let reads = |op: &Op| match op.kind {
+            OpKind::Store { place, value } => mentions(place) || mentions(value),
+            OpKind::Zero { place } => mentions(place),
+            OpKind::Access { ptr, .. } => mentions(ptr),
+            OpKind::Call { args, target, .. } => all(args) || matches!(target, Target::Pointer(e) if mentions(e)),
+            OpKind::LoopNext { args, .. } | OpKind::GuardEnter { args, .. } | OpKind::GuardExit { args, .. } => all(args),
+            OpKind::Declare(_) | OpKind::Gap => false,
+        };
+        let b = body.block(block);
+        let ends = match &b.term {
+            Term::Branch { cond, .. } => mentions(*cond),
+            Term::Switch { value, .. } => mentions(*value),
+            Term::Return(Some(value)) => mentions(*value),
+            _ => false,
+        };
+        let mut after = false;
+        b.term.successors(|to| after |= self.control.live_in(to, local));
+        ends || after || body.numbered_ops(b).any(|(id, later)| id > op && reads(later))
+    }
+
+    /// A loop goes back to its head: of an object that several variables lead to, it is not followed which of them keeps it.
+    pub(super) fn divide_references(&mut self, head: BlockId, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        let (values, control) = (&*self.values, self.control);
+        let live = |place: ValueId| values.local_of(place).is_some_and(|l| control.live_in(head, l));
+        let leads = |object: ValueId| state.env.iter().filter(|e| live(e.0) && values.pointer_root(e.1) == object).count();
+        let several: SmallVec<[ValueId; 2]> =
+            state.objects.references.taken().iter().map(|t| t.object).filter(|&object| leads(object) > 1).collect();
+        for object in several {
+            state.objects.references.share(|t| t.object == object, false);
+        }
     }
 
     /// A pointer becomes known to others: it is stored in memory, or handed to code that keeps it, or may.
@@ -546,7 +655,10 @@ impl<O: Observer> Run<'_, '_, O> {
         let dropped = references.dropped().iter().map(|d| (d.pointer, d.counter, RefOp::Put, -(d.count as i8), d.op, d.way));
         let told = |(pointer, counter, what, count, op, way)| {
             let target = self.values.find_deref(pointer)?;
-            let place = self.relative(target, None).or_else(|| self.relative(target, e.value))?;
+            // What is returned goes by the result, unless it is what the caller has handed.
+            let own = |v: &ValueId| self.values.param(*v, self.body.params.min(255)).is_none();
+            let result = e.value.filter(own).and_then(|v| self.relative(target, Some(v)));
+            let place = result.or_else(|| self.relative(target, None))?;
             Some((EffectKind::Reference { place: Box::new(place), op: what, counter }, count, op, way))
         };
         taken.chain(dropped).filter_map(told).take(DELTAS_MAX).collect()
@@ -590,6 +702,55 @@ impl<O: Observer> Run<'_, '_, O> {
         out.sort_unstable();
         out
     }
+}
+
+/// Targets of a call that are looked at for what they give up.
+const HELPERS_MAX: usize = 3;
+/// Calls that are followed for it.
+const HELPER_DEPTH_MAX: u8 = 3;
+/// Operations that are looked at for one call.
+const HELPER_OPS_MAX: usize = 1500;
+
+/// A reference that is given up to what a member leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct GivenUp {
+    counter: Symbol,
+    /// The pointer's type.
+    record: Record,
+    member: (Record, Symbol),
+}
+
+/// What a function and its callees give up of what they find in memory.
+fn gives_up(world: &World<'_>, f: FuncId, depth: u8, budget: &mut usize, out: &mut SmallVec<[GivenUp; 2]>) {
+    let body = world.func(f);
+    if body.ops.len() > *budget {
+        return;
+    }
+    *budget -= body.ops.len();
+    for (id, op) in body.all_ops() {
+        let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { continue };
+        match (world.model.entry(name), world.callees(f, id)) {
+            (Some(entry), _) => {
+                for r in entry.refs.iter().filter(|r| r.op == RefOp::Put && r.member.is_empty()) {
+                    let Some(&e) = body.call_args(args).get(r.argument as usize) else { continue };
+                    let Expr::Load(place, _) = body.expr(e) else { continue };
+                    let Expr::Field { record, name, .. } = body.expr(place) else { continue };
+                    let new = GivenUp { counter: r.counter, record: body.pointee(e).unwrap_or_default(), member: (record, name) };
+                    if out.len() < 8 && !new.record.is_unknown() && !out.contains(&new) {
+                        out.push(new);
+                    }
+                }
+            }
+            (None, Some(Callees::One(callee))) if depth > 0 && *callee != f => gives_up(world, *callee, depth - 1, budget, out),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a pointer is that of a plain integer which counts references.
+pub(crate) fn is_count(world: &World<'_>, func: FuncId, values: &Values, pointer: ValueId) -> bool {
+    let Value::Addr(place) = values.get(pointer) else { return false };
+    matches!(values.get(place), Value::PField(_, member, record) if world.counts_references(func, record, member))
 }
 
 impl Change {

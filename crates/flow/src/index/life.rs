@@ -7,6 +7,7 @@
 use crate::body::{OpId, OpKind, Record};
 use crate::engine::Path;
 use crate::engine::event::{CallEvent, Event};
+use crate::engine::references::{COUNTED, is_count};
 use crate::program::World;
 use crate::summary::FuncId;
 use crate::value::{Origin, Value, ValueId, Values};
@@ -132,7 +133,11 @@ impl LifeRecorder {
             };
             self.add(with(deed, spot(free.argument), object(free.argument), call.name));
         }
-        for r in entry.refs.iter().filter(|r| r.op != RefOp::Init && r.counter.is_empty() && r.member.is_empty()) {
+        let counts = |r: &&cuthere_kernel::RefEffect| {
+            let plain = || call.args.get(r.argument as usize).is_some_and(|&v| is_count(path.world, path.func, path.values, v));
+            r.member.is_empty() && (r.counter.is_empty() || r.counter.as_str() == COUNTED && plain())
+        };
+        for r in entry.refs.iter().filter(|r| r.op != RefOp::Init).filter(counts) {
             let deed = if r.op == RefOp::Put { Deed::Put } else { Deed::Get };
             self.add(with(deed, spot(r.argument), object(r.argument), call.name));
         }

@@ -7,7 +7,7 @@ use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
-use crate::program::{Callees, EntryPoint, Release, owners, releases};
+use crate::program::{Callees, EntryPoint, Release, counts, owners, releases};
 use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::include_graph::arch_of;
@@ -49,6 +49,7 @@ pub struct Links {
     pub entry_points: FxHashMap<FuncId, Vec<EntryPoint>>,
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
     pub owners: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
+    pub counts: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     pub excused: Excused,
 }
 
@@ -290,7 +291,8 @@ pub fn link(
         })
         .collect();
     let owners = owners::find(model, funcs);
-    Links { bound: stored, callees, entry_points, releases, owners, excused }
+    let counts = counts::find(model, funcs);
+    Links { bound: stored, callees, entry_points, releases, owners, counts, excused }
 }
 
 /// What the chain says of its callbacks, for files that use one chain.

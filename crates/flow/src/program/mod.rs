@@ -4,6 +4,7 @@ pub mod callback;
 mod callers;
 pub mod components;
 pub mod contexts;
+mod counts;
 mod entry_point;
 pub mod link;
 pub mod naming;
@@ -46,6 +47,8 @@ pub struct World<'a> {
     pub releases: FxHashMap<FuncId, Box<[Release]>>,
     /// Per function that frees: members by which it may free what they lie in.
     pub owners: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
+    /// Per function: plain integers that it speaks of and that count references, by what is done when they are brought to zero.
+    pub counts: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     /// The members that functions are bound to, sorted by function.
     pub bound: Vec<link::BoundFunction>,
     pub tables: tables::Tables,
@@ -84,6 +87,11 @@ impl<'a> World<'a> {
             return None;
         }
         (entry.opaque || !in_tree).then_some(entry)
+    }
+
+    /// Whether a member, as a function speaks of it, counts references: by its name, or because objects are freed when it is brought to zero.
+    pub fn counts_references(&self, func: FuncId, record: Record, member: Symbol) -> bool {
+        self.model.counts_references(member) || self.counts.get(&func).is_some_and(|all| all.contains(&(record, member)))
     }
 
     /// Whether a name means one variable in the files of two functions: it is not private to the first one's.

@@ -197,4 +197,6 @@ pub struct Ret {
     /// The function does nothing but ask for the execution context, and this is the answer.
     pub asks: bool,
     pub found: Option<FoundResult>,
+    /// It leads into the object that a place reached from an argument led to, where arithmetic has put it (`skb->data + n`).
+    pub inside: Option<Box<RelPlace>>,
 }
