@@ -1,5 +1,7 @@
 #ifndef CUTHERE_STDATOMIC_H
 #define CUTHERE_STDATOMIC_H
+#include <stddef.h>
+#include <stdint.h>
 typedef _Atomic(char) atomic_char;
 typedef _Atomic(short) atomic_short;
 typedef _Atomic(int) atomic_int;

@@ -285,6 +285,9 @@ impl Compiler<'_, '_, '_> {
                     self.emit(Ins::Fit { d, s, ty: int });
                 }
             }
+            Place::Mem { .. } if self.is_unknown(ty) => {
+                self.unsupported("a store of an unknown type");
+            }
             Place::Mem { addr, off } => {
                 self.mark_atomic(ty);
                 self.name_access(place);

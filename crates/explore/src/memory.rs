@@ -7,12 +7,14 @@
 
 mod guessed;
 mod open;
+mod spaces;
 
 use crate::code::IntTy;
 pub use guessed::GuessId;
 use guessed::GuessedRanges;
 use open::OpenCells;
 use rustc_hash::{FxHashMap, FxHashSet};
+use spaces::Spaces;
 
 const BASE: u64 = 0xffff_8000_0000_0000;
 const SLOT_BITS: u32 = 20;
@@ -182,7 +184,7 @@ pub struct Memory {
     bytes: Vec<u8>,
     /// Who has used each granule of eight bytes while several threads ran.
     touched: Vec<Touch>,
-    spaces: Vec<Vec<Object>>,
+    spaces: Spaces,
     open: OpenCells,
     guessed: GuessedRanges,
     /// Contents of globals at the start, by number.
@@ -222,7 +224,7 @@ pub struct Image {
 pub struct MemoryCopy {
     bytes: Vec<u8>,
     touched: Vec<Touch>,
-    spaces: Vec<Vec<Object>>,
+    spaces: Spaces,
     open: OpenCells,
     guessed: GuessedRanges,
 }
@@ -230,7 +232,7 @@ pub struct MemoryCopy {
 impl Memory {
     /// All that tells the contents from others: objects that live with their bytes, and which do not live any more.
     pub fn contents(&self, mut word: impl FnMut(u64)) {
-        for object in self.spaces.iter().flatten().filter(|object| object.kind != Kind::None) {
+        for object in self.spaces.all().filter(|object| object.kind != Kind::None) {
             word(object.addr ^ (object.state as u64) << 56);
             if object.state == State::Live {
                 let start = object.start as usize;
@@ -242,15 +244,14 @@ impl Memory {
 
     /// Bytes of a copy.
     pub fn copy_size(&self) -> usize {
-        let objects: usize = self.spaces.iter().map(Vec::len).sum();
-        self.bytes.len() + self.touched.len() * size_of::<Touch>() + objects * size_of::<Object>()
+        self.bytes.len() + self.touched.len() * size_of::<Touch>() + self.spaces.all().count() * size_of::<Object>()
     }
 
     /// Remembers all contents in a copy that there is already.
     pub fn copy_to(&self, copy: &mut MemoryCopy) {
         copy.bytes.clone_from(&self.bytes);
         copy.touched.clone_from(&self.touched);
-        copy.spaces.clone_from(&self.spaces);
+        copy.spaces.copy_from(&self.spaces);
         copy.open.clone_from(&self.open);
         copy.guessed.clone_from(&self.guessed);
     }
@@ -266,7 +267,7 @@ impl Memory {
     pub fn copy_in(&mut self, copy: &MemoryCopy) {
         self.bytes.clone_from(&copy.bytes);
         self.touched.clone_from(&copy.touched);
-        self.spaces.clone_from(&copy.spaces);
+        self.spaces.copy_from(&copy.spaces);
         self.open.clone_from(&copy.open);
         self.guessed.clone_from(&copy.guessed);
     }
@@ -275,7 +276,7 @@ impl Memory {
     pub fn reset(&mut self) {
         self.bytes.clear();
         self.touched.clear();
-        self.spaces.iter_mut().for_each(Vec::clear);
+        self.spaces.clear();
         self.open.reset();
         self.guessed.reset();
         self.concurrent = false;
@@ -326,10 +327,7 @@ impl Memory {
     /// Makes an object in a thread's space; filled with `fill`.
     pub fn allocate(&mut self, thread: u8, size: u64, fill: u8, kind: Kind, site: Site) -> Option<u64> {
         let space = usize::from(thread) + 1;
-        if self.spaces.len() <= space {
-            self.spaces.resize_with(space + 1, Vec::new);
-        }
-        let slot = self.spaces[space].len() as u64;
+        let slot = self.spaces.of(space).len() as u64;
         let slots = (size >> SLOT_BITS) + if size > BIAS - 4096 { 2 } else { 1 };
         if slot + slots >= SLOTS || self.bytes.len() + size as usize > ARENA_MAX || size > ARENA_MAX as u64 {
             self.exhausted = true;
@@ -338,7 +336,7 @@ impl Memory {
         let addr = BASE + ((space as u64) << SPACE_BITS) + (slot << SLOT_BITS) + BIAS;
         self.place(space, slot, addr, size, fill, kind, site);
         for _ in 1..slots {
-            self.spaces[space].push(Object { addr, ..NONE });
+            self.spaces.change(space).push(Object { addr, ..NONE });
         }
         Some(addr)
     }
@@ -352,7 +350,7 @@ impl Memory {
         let learned = if self.learned.index.is_empty() { u32::MAX } else { self.learned.index.get(&addr).copied().unwrap_or(u32::MAX) };
         let object =
             Object { addr, start: start as u32, size: size as u32, learned, state: State::Live, kind, alloc: site, free: NONE.free };
-        let objects = &mut self.spaces[space];
+        let objects = self.spaces.change(space);
         if objects.len() == slot as usize {
             objects.push(object);
         } else {
@@ -386,22 +384,19 @@ impl Memory {
             self.exhausted = true;
             return false;
         }
-        if self.spaces.is_empty() {
-            self.spaces.push(Vec::new());
-        }
-        if self.spaces[0].get(first as usize).is_some_and(|o| o.kind != Kind::None) {
+        if self.spaces.of(0).get(first as usize).is_some_and(|o| o.kind != Kind::None) {
             return false;
         }
         let addr = global_addr(id, cpu);
         self.place(0, first, addr, size as u64, 0, Kind::Global, site);
-        let start = self.spaces[0][first as usize].start as usize;
+        let start = self.spaces.of(0)[first as usize].start as usize;
         let image = &self.images[id as usize].bytes;
         self.bytes[start..start + size].copy_from_slice(image);
         for &(off, size, id) in &self.images[id as usize].guessed {
             self.guessed.mark(addr + u64::from(off), u64::from(size), id);
         }
         for next in first + 1..first + per_cpu {
-            let objects = &mut self.spaces[0];
+            let objects = self.spaces.change(0);
             while objects.len() <= next as usize {
                 objects.push(NONE);
             }
@@ -412,7 +407,7 @@ impl Memory {
 
     /// The object that an address belongs to.
     pub fn find(&mut self, addr: u64) -> Option<Object> {
-        self.locate(addr).map(|(space, slot)| self.spaces[space as usize][slot as usize])
+        self.locate(addr).map(|(space, slot)| self.spaces.of(space as usize)[slot as usize])
     }
 
     #[inline]
@@ -423,7 +418,7 @@ impl Memory {
             return None;
         }
         let slot = (x >> SLOT_BITS) & (SLOTS - 1);
-        let object = self.spaces.get(space as usize).and_then(|s| s.get(slot as usize)).copied().unwrap_or(NONE);
+        let object = self.spaces.of(space as usize).get(slot as usize).copied().unwrap_or(NONE);
         if object.kind != Kind::None {
             return Some((space as u32, slot as u32));
         }
@@ -439,7 +434,7 @@ impl Memory {
         let Some((space, slot)) = self.locate(addr) else {
             return Err(if addr < 1 << 16 { Bad::Null } else { Bad::Wild });
         };
-        let object = &self.spaces[space as usize][slot as usize];
+        let object = &self.spaces.of(space as usize)[slot as usize];
         match object.state {
             State::Live => {}
             State::Freed => return Err(Bad::Freed),
@@ -454,7 +449,7 @@ impl Memory {
 
     #[inline]
     fn object(&self, at: Ref) -> &Object {
-        &self.spaces[at.space as usize][at.slot as usize]
+        &self.spaces.of(at.space as usize)[at.slot as usize]
     }
 
     fn address_of(&self, at: Ref) -> u64 {
@@ -518,7 +513,7 @@ impl Memory {
         if !self.concurrent {
             return;
         }
-        let object = self.spaces[at.space as usize][at.slot as usize];
+        let object = self.spaces.of(at.space as usize)[at.slot as usize];
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
         for granule in lo..=hi {
             let Some(cell) = self.touched.get_mut(object.start as usize / 8 + granule as usize) else { return };
@@ -566,7 +561,7 @@ impl Memory {
         if self.concurrent && state != State::Live {
             self.note_free(object, thread);
         }
-        let object = &mut self.spaces[at.space as usize][at.slot as usize];
+        let object = &mut self.spaces.change(at.space as usize)[at.slot as usize];
         object.state = state;
         object.free = site;
     }
@@ -611,7 +606,7 @@ impl Memory {
     /// The object at an address, as far as it has been used.
     pub fn known(&self, addr: u64) -> Option<Object> {
         let x = addr.wrapping_sub(BASE);
-        let space = self.spaces.get((x >> SPACE_BITS) as usize)?;
+        let space = self.spaces.of((x >> SPACE_BITS) as usize);
         let object = *space.get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
         match object.kind {
             Kind::None if object.addr != 0 => space.get(((object.addr - BASE) >> SLOT_BITS & (SLOTS - 1)) as usize).copied(),
@@ -659,7 +654,7 @@ impl Memory {
     /// The eight bytes at an aligned address, if they can be read; where one is open, what tells it from other contents.
     pub fn peek(&self, addr: u64) -> Option<u64> {
         let x = addr.wrapping_sub(BASE);
-        let object = self.spaces.get((x >> SPACE_BITS) as usize)?.get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
+        let object = self.spaces.of((x >> SPACE_BITS) as usize).get(((x >> SLOT_BITS) & (SLOTS - 1)) as usize)?;
         if object.kind == Kind::None || object.state != State::Live {
             return None;
         }

@@ -5,8 +5,6 @@
 
 use crate::machine::{Machine, Snapshot};
 
-/// Decisions between two states.
-const DISTANCE: usize = 10;
 /// Bytes that all states together take.
 const ROOM: usize = 64 << 20;
 
@@ -38,10 +36,10 @@ impl Prefixes {
         Some(*depth)
     }
 
-    /// Remembers the state after so many decisions, if it is time to.
+    /// Remembers the state after so many decisions, if the last one is at a distance.
     #[inline]
-    pub fn remember(&mut self, m: &Machine<'_>, depth: usize) {
-        if self.states.last().is_none_or(|s| s.0 + DISTANCE <= depth) {
+    pub fn remember(&mut self, m: &Machine<'_>, depth: usize, distance: usize) {
+        if self.states.last().is_none_or(|s| s.0 + distance <= depth) {
             self.push(m, depth);
         }
     }

@@ -399,7 +399,7 @@ impl<'p> Run<'p> {
                 break;
             }
             if shared.is_some() {
-                self.prefixes.remember(m, self.steps.len());
+                self.prefixes.remember(m, self.steps.len(), strategy.distance());
             }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
             let wanted = strategy.wants_state();

@@ -50,7 +50,6 @@ pub enum Pending {
     Await,
 }
 
-#[derive(Clone)]
 pub struct Frame {
     pub code: Rc<Code>,
     pub id: FnId,
@@ -102,7 +101,6 @@ pub struct Context {
 }
 
 /// See the module.
-#[derive(Clone)]
 pub struct Thread {
     pub status: Status,
     pub level: Level,
@@ -175,6 +173,36 @@ pub struct Thread {
     pub dependencies: Option<Box<crate::machine::Dependencies>>,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
+}
+
+/// Copies that reuse what the place they go to has allocated: threads are copied at each step back. All fields are named, those with memory of
+/// their own first.
+macro_rules! copied {
+    ($what:ident: $($own:ident)*; $($plain:ident)*) => {
+        impl Clone for $what {
+            fn clone(&self) -> $what {
+                $what { $($own: self.$own.clone(),)* $($plain: self.$plain,)* }
+            }
+
+            fn clone_from(&mut self, from: &$what) {
+                $(self.$own.clone_from(&from.$own);)*
+                $(self.$plain = from.$plain;)*
+            }
+        }
+    };
+}
+
+pub(crate) use copied;
+
+copied! {
+    Frame: code loops;
+    id pc regs slots dst dst_size atomic guess
+}
+
+copied! {
+    Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
+    status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
+    assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
 }
 
 impl Thread {

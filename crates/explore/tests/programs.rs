@@ -463,3 +463,13 @@ fn relaxed_operations_order_nothing_by_themselves() {
     // Another object of the same word is another object.
     assert_eq!(races("atomic_store(&g, 1);", "atomic_load(&f) == 1 && atomic_load(&g) == 0"), OutcomeKind::Fault);
 }
+
+#[test]
+fn types_that_nobody_defines_decide_nothing() {
+    let text = |include: &str| {
+        format!("{include}#include <pthread.h>\n#include <assert.h>\nint32_t x[2] = {{ 1, 2 }};\nint main(void) {{ assert(x[1] == 2); return 0; }}\n")
+    };
+    assert_eq!(explore_text("types.c", &text(""), &Options::default()).kind, OutcomeKind::Unknown);
+    // As the compilers' own header does.
+    assert_eq!(explore_text("types.c", &text("#include <stdatomic.h>\n"), &Options::default()).kind, OutcomeKind::None);
+}

@@ -151,7 +151,7 @@ fn reduction_loses_nothing() {
     for seed in first..first + count {
         // In each of the memory models.
         let memory = [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 3) as usize];
-        let options = Options { memory, executions: 200_000, ..Options::default() };
+        let options = Options { memory, executions: 50_000, ..Options::default() };
         let text = kernel(seed);
         let run = |options: &Options| explore_tree(&[("include/all.h", KERNEL)], &text, options);
         wrong.extend(compare("kernel", seed, &text, &options, &run).err());

@@ -72,6 +72,7 @@ impl Compiler<'_, '_, '_> {
         match (self.place(p), self.shape(ty)) {
             (Place::Reg(r, _), _) => r,
             (Place::Mem { addr, off }, Shape::Aggregate(_)) => self.offset(addr, off),
+            (Place::Mem { .. }, _) if self.is_unknown(ty) => self.unsupported("a load of an unknown type"),
             (Place::Mem { addr, off }, _) => {
                 let (d, int) = (self.reg(), self.int(ty));
                 self.mark_atomic(ty);
@@ -96,6 +97,11 @@ impl Compiler<'_, '_, '_> {
             TyKind::Float { .. } => Num::F64,
             _ => Num::Int(self.int(ty)),
         }
+    }
+
+    /// Whether nobody says what the type is, of a program that is all there: its size and what it holds would be made up.
+    pub(super) fn is_unknown(&self, ty: Ty) -> bool {
+        self.link.plain && matches!(self.link.program.types.kind(ty), TyKind::Unknown)
     }
 
     fn is_float(&self, ty: Ty) -> bool {

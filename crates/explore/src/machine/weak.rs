@@ -93,12 +93,16 @@ struct ThreadView {
 }
 
 /// All of one execution.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub struct Weak {
     places: FxHashMap<u64, Place>,
     threads: Vec<ThreadView>,
     barriers: View,
     syncs: FxHashMap<u64, View>,
+}
+
+crate::thread::copied! {
+    Weak: places threads barriers syncs;
 }
 
 impl Weak {

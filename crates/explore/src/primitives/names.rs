@@ -88,7 +88,7 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
         &mut t,
         "pthread_cond_init pthread_cond_destroy pthread_attr_init pthread_attr_destroy pthread_detach sem_destroy
          pthread_attr_setdetachstate pthread_attr_setstacksize pthread_setconcurrency pthread_mutexattr_destroy __ESBMC_yield printf puts fprintf putchar fflush srand sched_yield usleep sleep nanosleep
-         perror atomic_signal_fence",
+         perror atomic_signal_fence __VERIFIER_loop_begin __VERIFIER_loop_bound __VERIFIER_spin_start __VERIFIER_spin_end",
         Prim::Give(0),
     );
     add(&mut t, "atomic_thread_fence __sync_synchronize __atomic_thread_fence", Prim::Fence(Barrier::Full));

@@ -3,7 +3,7 @@
 use crate::code::FnId;
 use crate::machine::{StoreBuffer, Weak};
 use crate::memory::CPUS;
-use crate::thread::Level;
+use crate::thread::{Level, copied};
 use rustc_hash::FxHashMap;
 
 /// A lock of any kind, or a semaphore.
@@ -74,7 +74,7 @@ pub struct Callback {
 }
 
 /// See the module.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct World {
     pub locks: FxHashMap<u64, Lock>,
     pub queues: FxHashMap<u64, Vec<Waiter>>,
@@ -102,6 +102,11 @@ pub struct World {
     pub rcu_used: bool,
     pub sections_used: bool,
     pub grown: bool,
+}
+
+copied! {
+    World: locks queues completions callbacks caches tasks references managed buffers weak;
+    cpus atomic_section atomic_depth idlers uncounted shared_cpus rcu_used sections_used grown
 }
 
 impl World {

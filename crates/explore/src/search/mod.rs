@@ -38,6 +38,10 @@ pub trait Strategy {
     fn shared(&self) -> Option<usize> {
         None
     }
+    /// Decisions between two states that are remembered for executions to begin from.
+    fn distance(&self) -> usize {
+        10
+    }
     /// An execution begins, after so many decisions that it shares with the last one.
     fn begin(&mut self, _decisions: usize) {}
     /// Forgets everything: the programs's scheduling points have changed.

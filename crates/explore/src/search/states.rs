@@ -54,6 +54,11 @@ impl Strategy for States {
         self.tree.shared()
     }
 
+    // Nearly every execution is one step from a state that was seen.
+    fn distance(&self) -> usize {
+        1
+    }
+
     fn begin(&mut self, decisions: usize) {
         self.tree.begin(decisions);
     }
