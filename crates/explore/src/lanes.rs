@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const ALONE: u64 = 3;
 /// Turns after which the search within a bound gives way to random priorities, and the same number later takes over again.
 const PATIENCE: u64 = 50;
+/// By how much an operation of the search through states takes longer: each comes with a state to go back to and one to know again.
+const STATES: u64 = 2;
 /// How long the shortest schedule is looked for when the time of the search is over.
 const SHORTENING: Duration = Duration::from_millis(200);
 /// Bytes of a search's stack: bodies are read where they are first called.
@@ -241,7 +243,7 @@ fn take_turns(
             state = first.turn(options, options.turn, first.limit(own, half));
         }
         if let Some(lane) = states.as_mut() {
-            match lane.turn(options, options.turn, own) {
+            match lane.turn(options, options.turn / STATES, own) {
                 Turn::Going => {}
                 Turn::Complete | Turn::Found => return Which::States,
                 Turn::Limited if !lane.outcome.faults.is_empty() && first.outcome.faults.is_empty() => return Which::States,
