@@ -9,6 +9,7 @@ use cuthere_flow::domain::Wait;
 use cuthere_flow::index::{Giver, Habits};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{EffectKind, FuncId, NullWhy, Outcome, RefDelta, RelRoot, Summary, Test};
+use cuthere_kernel::RefOp;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How a function sleeps, as the words of model files say it.
@@ -124,7 +125,7 @@ fn one(world: &World<'_>, habits: &Habits, name: Symbol, id: FuncId) -> Learned 
     let certain = |e: &cuthere_flow::summary::Effect| e.always && e.condition.iter().any(|g| g.is_empty()) && e.depth <= 2;
     let mut derefs: Vec<u8> = s.derefs().filter(|(_, param, e)| certain(e) && *param < 8).map(|(_, param, _)| param).collect();
     derefs.sort_unstable();
-    let (returns_ref, refs) = references(s);
+    let (returns_ref, refs) = references(s, name.as_str());
     Learned {
         name: name.as_str().to_owned(),
         sleeps: sleeps(world, s),
@@ -136,22 +137,29 @@ fn one(world: &World<'_>, habits: &Habits, name: Symbol, id: FuncId) -> Learned 
     }
 }
 
+/// What functions are named that take a reference, that give one up, and that find an object which comes with one. What is named otherwise (`register`, `alloc`, `destroy`) does more than
+/// that, and its callers do not think of it as a reference of theirs.
+const TAKES: &[&str] = &["get", "hold", "ref", "grab", "inc", "dup"];
+const GIVES_UP: &[&str] = &["put", "unref", "drop", "deref", "release"];
+const FINDS: &[&str] = &["get", "find", "lookup"];
+
 /// Whether every object that is returned comes with a reference, and the arguments to which every way of returning takes or gives up exactly one.
-fn references(s: &Summary) -> (bool, Vec<(u8, bool)>) {
-    // Functions whose ways were not all followed promise nothing; neither does one that gives a reference up only if it was the last.
+fn references(s: &Summary, name: &str) -> (bool, Vec<(u8, bool)>) {
+    let named = |words: &[&str]| name.split('_').any(|word| words.contains(&word));
+    // Functions whose ways were not all followed promise nothing.
     if s.truncated || s.outcomes.is_empty() {
         return (false, Vec::new());
     }
     let taken = |o: &Outcome, root: RelRoot| -> i8 {
         let of = |d: &&RefDelta| {
             let known = s.effect(d.effect).map(|e| &e.kind);
-            matches!(known, Some(EffectKind::Reference { place, counter, .. }) if place.root == root && place.object().is_empty() && counter.is_empty())
+            matches!(known, Some(EffectKind::Reference { place, op, counter }) if *op != RefOp::Init && place.root == root && place.object().is_empty() && counter.is_empty())
         };
         o.refs.iter().filter(of).map(|d| d.count).sum()
     };
     let object = |o: &&Outcome| !o.ret.is_zero() && o.ret.is_err() != Some(true);
     let mut objects = s.outcomes.iter().filter(object).peekable();
-    let returns = objects.peek().is_some() && objects.all(|o| taken(o, RelRoot::Result) == 1);
+    let returns = named(FINDS) && objects.peek().is_some() && objects.all(|o| taken(o, RelRoot::Result) == 1);
     let all = |param: u8, count: i8| {
         let null = |o: &Outcome| {
             o.guard.iter().any(|(subject, test)| subject.is_arg() && subject.param == param && matches!(test, Test::In(i) if i.is_zero()))
@@ -159,7 +167,8 @@ fn references(s: &Summary) -> (bool, Vec<(u8, bool)>) {
         let mut rest = s.outcomes.iter().filter(|o| !null(o)).peekable();
         rest.peek().is_some() && rest.all(|o| taken(o, RelRoot::Param(param)) == count)
     };
-    let refs = (0..4).flat_map(|p| [(p, false), (p, true)]).filter(|&(p, put)| all(p, if put { -1 } else { 1 })).collect();
+    let kinds = [(false, TAKES, 1), (true, GIVES_UP, -1)].into_iter().filter(|(_, words, _)| named(words));
+    let refs = kinds.flat_map(|(put, _, n)| (0..4).filter(move |p| all(*p, n)).map(move |p| (p, put))).collect();
     (returns, refs)
 }
 

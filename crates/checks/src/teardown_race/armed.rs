@@ -59,7 +59,7 @@ pub fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
         || uses.arms().all(|a| waited(a.0, a.1.op))
         || uses.arms().any(|a| all.takes_reference(a.0, key.owner) || gives_up(all, a.0))
         || uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some()
-        || work && uses.arms().any(|a| all.flushes(a.0))
+        || work && uses.arms().any(|a| all.flushes(a.0, a.1.op))
 }
 
 /// Whether a function is named for giving a reference up: what it arms is to free the object.

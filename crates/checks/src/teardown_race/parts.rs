@@ -2,12 +2,13 @@
 
 use cuthere_analysis::{Claim, Tree};
 use cuthere_base::{Loc, Symbol};
-use cuthere_flow::body::{OpId, OpKind, Record, Target};
+use cuthere_flow::body::{Expr, ExprId, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Lives, Spot};
 use cuthere_flow::program::World;
 use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::program::link::BoundFunction;
 use cuthere_flow::summary::FuncId;
+use cuthere_kernel::CallbackOp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A callback object: the record that the way to it starts at, and the member that it is.
@@ -71,8 +72,8 @@ pub struct Teardown<'t> {
     by_folder: HashMap<&'t str, Vec<FuncId>>,
     /// The functions that code of a folder binds to members of records with a tag.
     bound: HashMap<(&'t str, Symbol), Vec<FuncId>>,
-    /// Folders in which work queues are flushed or destroyed, or all of them.
-    flushing: HashSet<&'t str>,
+    /// Folders in which work queues are flushed or destroyed, or all of them; true: the queue that all share.
+    flushing: HashSet<(&'t str, bool)>,
     /// Records that the device core frees.
     managed: HashSet<Record>,
     /// Records with callback objects, and the folders in which these are armed.
@@ -129,7 +130,8 @@ impl<'t> Teardown<'t> {
             for u in self.lives.lifetimes.own(f) {
                 let queue = u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work";
                 if matches!(u.deed, Deed::Flush | Deed::CancelSync { .. }) && queue {
-                    self.flushing.insert(folder);
+                    let shared = u.kind.as_str() == "work" || matches!(u.spot, Spot::Global(name) if is_shared(name));
+                    self.flushing.insert((folder, shared));
                 }
                 if u.deed == (Deed::Allocate { managed: true }) {
                     self.managed.insert(u.object);
@@ -159,9 +161,19 @@ impl<'t> Teardown<'t> {
         self.bound.get(&(self.folder(f), table)).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether work queues are waited for as a whole by code of a function's folder.
-    pub fn flushes(&self, f: FuncId) -> bool {
-        self.flushing.contains(self.folder(f))
+    /// Whether the work queue that a function arms something on may be waited for as a whole by code of its folder.
+    pub fn flushes(&self, f: FuncId, arm: OpId) -> bool {
+        self.flushing.contains(&(self.folder(f), self.on_shared_queue(f, arm)))
+    }
+
+    /// Whether what is armed goes on the queue that all share: no other is named.
+    fn on_shared_queue(&self, f: FuncId, arm: OpId) -> bool {
+        let body = self.world.func(f);
+        let Some(OpKind::Call { target: Target::Name(name), args, .. }) = body.op(arm).map(|o| o.kind) else { return false };
+        let arms = self.world.model.entry(name).and_then(|e| e.callbacks.iter().find(|c| c.op == CallbackOp::Arm));
+        let shared =
+            |&a: &ExprId| matches!(body.expr(a), Expr::Load(place, _) if matches!(body.expr(place), Expr::Global(name) if is_shared(name)));
+        arms.is_some_and(|c| c.object == Some(0)) || body.call_args(args).iter().any(shared)
     }
 
     /// Whether the device core frees objects of this record.
@@ -228,6 +240,11 @@ impl<'t> Teardown<'t> {
         let how = self.world.entry_points.get(&f).and_then(|e| e.first()).map(|e| format!(" ({})", e.how));
         format!("CPU {cpu}: {}(){}", self.name(f), how.unwrap_or_default())
     }
+}
+
+/// Whether a work queue is one of the kernel's own (`system_wq`).
+fn is_shared(queue: Symbol) -> bool {
+    queue.as_str().starts_with("system_")
 }
 
 /// The folder that a function is in.
