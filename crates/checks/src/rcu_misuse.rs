@@ -33,6 +33,7 @@
 //!   their callers, with no lock that the writer holds as well. Lists are told apart by the member that links their elements; one that lies in an object just made has no readers yet.
 //! * A list is walked by the `_rcu` form with no section open and none of the locks held that it is changed under, on any way in.
 //! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between.
+//! * An object that the function has made is put on a list by the `_rcu` form, and only then are its lock, timer, work item and the like set up, or its members stored to.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
 //! * `synchronize_rcu()` where callbacks armed before, or by a timer or work item that was stopped before, have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
 //!   functions are such callbacks, if it does not wait for them.
@@ -42,8 +43,8 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section, or where it is replaced; a walk without the lock of those who change the list; an element added by
-//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
+//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; what is set up after readers can find it; mixed SRCU domains; missing `rcu_barrier()`.
+//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
 //!
@@ -53,6 +54,7 @@
 //! used later is not followed. Update-side locks of callers are known by class only.
 
 mod barrier;
+mod early;
 mod lists;
 mod tree;
 mod unlink;
@@ -90,6 +92,7 @@ struct RcuMisuse {
 impl Checker for RcuMisuse {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         self.unlinks.event(path, event);
+        claims.extend(early::set_up_late(path, event));
         match &event.kind {
             EventKind::Memory(memory) => self.memory(path, event, memory, claims),
             EventKind::Unprotected { pointer, found, access } if of_rcu(found) && *access != UnprotectedUse::Returned => {

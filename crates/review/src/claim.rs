@@ -47,6 +47,9 @@ const VERBS: &[&str] = &[
     "panic",
     "oops",
     "oopses",
+    "before deref",
+    "before dereferencing",
+    "drop double",
 ];
 
 /// Reads the claim; `None` if the patch makes none.
@@ -78,9 +81,15 @@ pub fn read(patch: &Patch) -> Option<Said> {
 }
 
 impl Said {
-    /// Whether the claim says what it is about, and this check finds that.
+    /// Whether the claim says what it is about, and what this check finds is that or its cause.
     pub fn names(&self, check: &str) -> bool {
-        !self.kinds.is_empty() && self.is_about(check)
+        !self.kinds.is_empty() && self.may_mend(check)
+    }
+
+    /// Whether what this check finds is what the claim is about, or its cause: what is given back once too often is used after it was freed. Asked of what is gone;
+    /// what is still there is held against a claim only if it is what that is about.
+    pub fn may_mend(&self, check: &str) -> bool {
+        self.is_about(check) || self.kinds.contains(&defect::FREED) && matches!(check, "double-free" | "refcount-imbalance")
     }
 
     /// Whether the claim is about what this check finds. A claim that does not say what it mends is about everything.
@@ -130,6 +139,8 @@ mod tests {
         assert!(fix.is_about("null-deref") && !fix.is_about("lock-imbalance"));
         let leak = said("foo: fix memory leak in foo_probe", "").expect("a claim");
         assert!(leak.is_about("refcount-imbalance") && !leak.is_about("null-deref"));
+        let freed = said("foo: fix use-after-free in foo_ack", "").expect("a claim");
+        assert!(freed.may_mend("refcount-imbalance") && !freed.is_about("refcount-imbalance") && !freed.may_mend("null-deref"));
         let vague = said("foo: fix the probe", "It can sleep here.").expect("a claim");
         assert!(vague.is_about("sleep-in-atomic") && !vague.is_about("null-deref"));
         assert!(said("foo: fix the probe", "").expect("a claim").is_about("anything"));

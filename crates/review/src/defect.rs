@@ -34,6 +34,7 @@ pub(crate) const DEFECTS: &[Defect] = &[
             "null ptr",
             "null dereference",
             "null deref",
+            "before deref",
             "null check",
             "null-check",
             "null-ptr-deref",
@@ -99,6 +100,8 @@ pub(crate) const DEFECTS: &[Defect] = &[
             "after being freed",
             "freed memory",
             "stale pointer",
+            "skb realloc",
+            "skb reallocation",
         ],
     },
     Defect {

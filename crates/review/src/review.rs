@@ -593,8 +593,9 @@ fn passes_through(finding: &Finding, changes: &Changes) -> bool {
 /// Holds a claim to what was found.
 fn verdict(said: claim::Said, findings: &[Remark], after: &[Finding], changes: &Changes, least: Confidence) -> Claim {
     let about = |r: &&Remark| said.is_about(&r.finding.check);
+    let mended = |r: &&Remark| said.may_mend(&r.finding.check);
     let gone = |r: &&Remark| r.change == Change::Fixed && passes_through(&r.finding, changes);
-    let fixed: Vec<&Remark> = findings.iter().filter(gone).filter(about).collect();
+    let fixed: Vec<&Remark> = findings.iter().filter(gone).filter(mended).collect();
     let still: Vec<&Remark> = findings.iter().filter(|r| r.change == Change::Remaining).filter(about).collect();
     let verdict = if still.iter().any(|r| r.moved_from.is_some()) {
         Verdict::Moved
