@@ -467,7 +467,9 @@ fn relaxed_operations_order_nothing_by_themselves() {
 #[test]
 fn types_that_nobody_defines_decide_nothing() {
     let text = |include: &str| {
-        format!("{include}#include <pthread.h>\n#include <assert.h>\nint32_t x[2] = {{ 1, 2 }};\nint main(void) {{ assert(x[1] == 2); return 0; }}\n")
+        format!(
+            "{include}#include <pthread.h>\n#include <assert.h>\nint32_t x[2] = {{ 1, 2 }};\nint main(void) {{ assert(x[1] == 2); return 0; }}\n"
+        )
     };
     assert_eq!(explore_text("types.c", &text(""), &Options::default()).kind, OutcomeKind::Unknown);
     // As the compilers' own header does.
