@@ -47,7 +47,7 @@ pub struct Claim {
     /// For claims that are weighed by what others do with the same result.
     pub belief: Option<Belief>,
     /// What the claim rests on in called functions that others rest on as well: which way a condition there comes out, which function a table holds.
-    pub rests_on: Vec<String>,
+    pub rests_on: Vec<(String, FuncId)>,
     /// For claims that an argument may be NULL: they fall if every caller hands an object.
     pub handed: Option<u8>,
     /// For claims about what a function leaves of a lock.
@@ -292,8 +292,8 @@ impl Claim {
         self
     }
 
-    /// Names what it rests on in called functions: if many rest on the same, these know better.
-    pub fn rests_on(mut self, all: impl IntoIterator<Item = String>) -> Claim {
+    /// Names what it rests on in called functions, and in which: if many rest on the same, these know better.
+    pub fn rests_on(mut self, all: impl IntoIterator<Item = (String, FuncId)>) -> Claim {
         self.rests_on.extend(all);
         self
     }

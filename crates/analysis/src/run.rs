@@ -10,7 +10,7 @@ use crate::paths::{Report, Reports, analyse};
 use crate::question::{self, FunctionAnswer};
 use crate::scales::Scales;
 use crate::shared;
-use crate::tree::{gap, gfp, outline};
+use crate::tree::{gap, gfp, outline, tolerant};
 use cuthere_base::{FileId, Finding, Source, Symbol};
 use cuthere_flow::domain::Preemption;
 use cuthere_flow::index::Habits;
@@ -167,6 +167,7 @@ fn with_reports<R>(
 
     let gfp_reclaim = gfp(&program, model, &["__GFP_DIRECT_RECLAIM", "___GFP_DIRECT_RECLAIM", "__GFP_WAIT"]);
     let gfp_nofail = gfp(&program, model, &["__GFP_NOFAIL", "___GFP_NOFAIL"]);
+    let tolerant = tolerant(&program, model, &funcs);
     // Nothing is preprocessed any more.
     program.release_texts();
 
@@ -186,6 +187,9 @@ fn with_reports<R>(
         bound: links.bound,
         tables,
         excused: links.excused,
+        keepers: links.keepers,
+        narrowed: links.narrowed,
+        tolerant,
         gfp_reclaim,
         gfp_nofail,
         preemption,
@@ -234,7 +238,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         tree.prepare();
     }
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
-    shared::weigh(&mut claims);
+    shared::weigh(&mut claims, &tree);
     let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
     scales.prepare(&claims);
     let weighed = |mut claim: Claim| {

@@ -4,30 +4,91 @@
 //! operations table is called. If many functions would run into the same defect by one such decision, it is more likely that it cannot
 //! come out so for them (a mode that they set up, a table that their objects never have) than that all of them are wrong. This is belief
 //! inference (Engler and others, SOSP 2001) turned on the checker's own claims.
+//!
+//! It is turned round where nobody may enter the function that decides without being wrong: then that function is what is odd, and the many are one defect, said once.
 
+use crate::checker::Tree;
 use crate::claim::Claim;
 use cuthere_base::Confidence;
 use cuthere_flow::summary::FuncId;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Reverse;
 
 /// So many functions are taken to know what they do.
 const MANY: usize = 4;
 
+/// A decision that claims of a check rest on.
+type Decision = (u8, String);
+
 /// Lowers claims that rest on a decision which many others rest on.
-pub(crate) fn weigh(claims: &mut [Claim]) {
-    let mut users: FxHashMap<(u8, &str), FxHashSet<FuncId>> = FxHashMap::default();
+pub(crate) fn weigh(claims: &mut [Claim], tree: &Tree<'_>) {
+    let mut users: FxHashMap<(u8, &str), (FuncId, FxHashSet<FuncId>)> = FxHashMap::default();
     for claim in claims.iter() {
-        for decision in &claim.rests_on {
-            users.entry((claim.check, decision)).or_default().insert(claim.root());
+        for (decision, at) in &claim.rests_on {
+            users.entry((claim.check, decision)).or_insert_with(|| (*at, FxHashSet::default())).1.insert(claim.root());
         }
     }
-    let users: FxHashMap<(u8, String), usize> =
-        users.into_iter().map(|((check, text), all)| ((check, text.to_owned()), all.len())).filter(|(_, n)| *n >= MANY).collect();
-    for claim in claims.iter_mut().filter(|claim| !claim.rests_on.is_empty()) {
-        let most = claim.rests_on.iter().filter_map(|text| users.get(&(claim.check, text.clone()))).max();
-        if let Some(most) = most {
-            claim.confidence = Confidence::Low;
-            claim.assumes.push(format!("{} more functions would do the same: they may know that it cannot come so", most - 1));
+    let crowds = users.into_iter().filter(|(_, (_, all))| all.len() >= MANY);
+    let crowds: FxHashMap<Decision, (FuncId, usize)> =
+        crowds.map(|((check, text), (at, all))| ((check, text.to_owned()), (at, all.len()))).collect();
+    if crowds.is_empty() {
+        return;
+    }
+    let odd: FxHashSet<FuncId> = crowds.values().map(|(at, _)| *at).filter(|at| always_wrong(tree, *at)).collect();
+    let first = first_of_each(claims, tree, &crowds, &odd);
+    for (n, claim) in claims.iter_mut().enumerate().filter(|(_, claim)| !claim.rests_on.is_empty()) {
+        let most = claim
+            .rests_on
+            .iter()
+            .filter_map(|(text, at)| Some((crowds.get(&(claim.check, text.clone()))?.1, *at, text)))
+            .max_by_key(|most| most.0);
+        let Some((most, at, text)) = most else { continue };
+        match first.get(&(claim.check, text.clone())) {
+            Some(&stays) if stays == n => {
+                claim.assumes.push(format!(
+                    "{}() is never entered otherwise: {} more functions do the same",
+                    tree.world.func(at).name,
+                    most - 1
+                ));
+            }
+            Some(_) => {
+                claim.confidence = Confidence::Low;
+                claim.assumes.push(format!("{}() is what is wrong, of which another finding speaks", tree.world.func(at).name));
+            }
+            None => {
+                claim.confidence = Confidence::Low;
+                claim.assumes.push(format!("{} more functions would do the same: they may know that it cannot come so", most - 1));
+            }
         }
     }
+}
+
+/// Whether sleeping is forbidden on every way into a function.
+fn always_wrong(tree: &Tree<'_>, f: FuncId) -> bool {
+    let entered = tree.contexts().entered(f);
+    let mut ways = [&entered.certain, &entered.perhaps].into_iter().filter(|way| way.reached()).peekable();
+    !entered.assumed && ways.peek().is_some() && ways.all(|way| way.atomic())
+}
+
+/// Of the claims that rest on a decision in one of these functions, the surest, and of those the first in the tree.
+fn first_of_each(
+    claims: &[Claim],
+    tree: &Tree<'_>,
+    crowds: &FxHashMap<Decision, (FuncId, usize)>,
+    odd: &FxHashSet<FuncId>,
+) -> FxHashMap<Decision, usize> {
+    let mut out: FxHashMap<Decision, usize> = FxHashMap::default();
+    let place = |n: usize| (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n);
+    for (n, claim) in claims.iter().enumerate() {
+        for (text, at) in claim.rests_on.iter().filter(|(_, at)| odd.contains(at)) {
+            let key = (claim.check, text.clone());
+            if crowds.contains_key(&key) && at.index() < tree.world.funcs.len() {
+                let first = out.entry(key).or_insert(n);
+                if place(n) < place(*first) {
+                    *first = n;
+                }
+            }
+        }
+    }
+    out
 }

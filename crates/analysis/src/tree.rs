@@ -3,9 +3,11 @@
 use crate::options::{Gap, Options};
 use cuthere_base::{FileId, Source, Symbol};
 use cuthere_cfront::program::Program;
-use cuthere_flow::body::Body;
+use cuthere_flow::body::{Body, Op, OpKind, Target};
 use cuthere_incremental::Incomplete;
 use cuthere_kernel::Model;
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 pub(crate) fn outline<'s>(source: &'s dyn Source, model: &Model, options: &Options) -> Program<'s> {
     let shapes = model.shapes();
@@ -72,4 +74,22 @@ pub(crate) fn gfp(program: &Program<'_>, model: &Model, names: &[&str]) -> i64 {
         }
     }
     names.iter().find_map(|n| model.constant(Symbol::intern(n))).unwrap_or(0)
+}
+
+/// The accesses to user memory that architectures' own files make by macros without an assertion, by file and name.
+pub(crate) fn tolerant(program: &Program<'_>, model: &Model, funcs: &[Body]) -> FxHashSet<(FileId, Symbol)> {
+    const ASSERTIONS: &[&str] = &["might_fault", "might_sleep"];
+    let own = |d: &&Body| program.source.path(d.file).starts_with("arch/");
+    let faults = |d: &Body| -> Vec<(FileId, Symbol)> {
+        let name = |op: &Op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => Some(name).filter(|name| model.entry(*name).is_some_and(|e| e.faults)),
+            _ => None,
+        };
+        d.ops.iter().filter_map(name).map(|name| (d.file, name)).collect()
+    };
+    let mut all: Vec<(FileId, Symbol)> = funcs.par_iter().filter(own).flat_map_iter(faults).collect();
+    all.sort_unstable_by_key(|(file, name)| (*file, name.as_str()));
+    all.dedup();
+    all.retain(|(file, name)| !ASSERTIONS.contains(&name.as_str()) && program.mentions(*file, *name, ASSERTIONS, 3) == Some(false));
+    all.into_iter().collect()
 }

@@ -141,6 +141,11 @@ impl<'s> Program<'s> {
         if body.function_like || body.tokens.len() > 4096 {
             return None;
         }
+        self.constant(from, name)
+    }
+
+    /// The value of a name that is an integer constant in `from`: a macro or an enumerator.
+    pub fn constant(&self, from: FileId, name: Symbol) -> Option<i64> {
         let text = FileText::new(Arc::from(name.as_str().as_bytes()));
         let mut out = Vec::new();
         // The name alone as a little text that is expanded as if it stood at the end of the file.

@@ -257,6 +257,32 @@ impl Program<'_> {
         }
     }
 
+    /// Whether what a name stands for in `from`, a macro or a function of a header, names one of `words`, itself or up to `depth` such things below it. `None`: it is not
+    /// known what it stands for. Comments count as text: they seldom speak of such words where the code does not.
+    pub fn mentions(&self, from: FileId, name: Symbol, words: &[&str], depth: u32) -> Option<bool> {
+        let (file, lo, hi) = match self.find_macro(from, name, u32::MAX) {
+            Found::Listed(r) => {
+                let def = self.files[r.file.index()].macros.get(r.item as usize)?;
+                (r.file, def.lo, def.hi)
+            }
+            Found::Bulk(..) => return None,
+            Found::No => {
+                let r = self.resolve_call(from, name)?;
+                let item = self.item(r);
+                (r.file, item.body_lo, item.body_hi)
+            }
+        };
+        let text = self.text(file).ok()?;
+        let bytes = text.bytes.get(lo as usize..hi as usize)?;
+        let names = || bytes.split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).filter_map(|word| std::str::from_utf8(word).ok());
+        if names().any(|word| words.contains(&word)) {
+            return Some(true);
+        }
+        let below =
+            |word: &str| Symbol::find(word).filter(|w| *w != name && depth > 0).and_then(|w| self.mentions(from, w, words, depth - 1));
+        Some(names().filter(|word| word.len() > 3).any(|word| below(word) == Some(true)))
+    }
+
     /// Whether the name is a macro in `from`.
     pub fn macro_defined(&self, from: FileId, name: Symbol) -> bool {
         self.find_macro(from, name, u32::MAX) != Found::No

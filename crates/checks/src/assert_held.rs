@@ -32,7 +32,7 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: every way into the caller is known, and the one without the lock begins with a work item.
-//! * **low**: it begins elsewhere (looked up, whoever calls had the lock by a wrapper that is not known, or held it around a callback); somebody may call the caller whom nobody sees, a way goes through a pointer with several targets, boot code, tests.
+//! * **low**: the caller takes the lock itself before and is thought to have given it back (by a callee, which mostly took it as well); it begins elsewhere (looked up, whoever calls had the lock by a wrapper that is not known, or held it around a callback); somebody may call the caller whom nobody sees, a way goes through a pointer with several targets, boot code, tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -45,7 +45,7 @@ use cuthere_flow::body::{Op, OpId, OpKind};
 use cuthere_flow::index::{CallState, LockAsserted, LockPlace};
 use cuthere_flow::program::contexts::{Hop, OnEntry, Sought};
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::LockKind;
+use cuthere_kernel::{Custom, LockKind};
 use std::collections::HashSet;
 
 pub(crate) const CHECK: Check = Check {
@@ -65,7 +65,10 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let taken: HashSet<Symbol> = tree.locks.iter().flat_map(|(_, f)| &f.uses).map(|u| u.class).collect();
     for (f, facts) in tree.locks {
         for a in facts.asserted.iter().filter(|a| a.first && !a.own && taken.contains(&a.class)) {
-            if matches!(a.place, LockPlace::Member { .. } | LockPlace::Global(_)) {
+            // What lies in a lock is no lock of its own (`ww_mutex.base`): it is taken with the whole, under the name of that.
+            let inner =
+                matches!(a.place, LockPlace::Member { record, .. } if tree.world.model.is_custom(Custom::IsLock, record.tag_symbol()));
+            if !inner && matches!(a.place, LockPlace::Member { .. } | LockPlace::Global(_)) {
                 broken(tree, *f, a, claims);
             }
         }
@@ -95,14 +98,19 @@ fn broken(tree: &Tree<'_>, f: FuncId, a: &LockAsserted, claims: &mut Claims) {
             held += 1;
         } else if certain && !holds.is_empty() && holds.iter().all(|h| !h.1) {
             let known = !ins.assumed && ins.certain.reached() && contexts.unknown(caller).is_empty();
-            without.push((caller, op, known && !by_table(tree, caller, a.class)));
+            let took = tree
+                .lock_graph()
+                .facts(caller)
+                .is_some_and(|facts| facts.uses.iter().any(|u| !u.callback && u.op < op && same(u.class, a.class)));
+            without.push((caller, op, known && !took && !by_table(tree, caller, a.class), took));
         }
     }
     if held == 0 {
         return;
     }
-    for (caller, op, known) in without {
-        claims.add(claim(tree, (caller, op), f, a, known));
+    for (caller, op, known, took) in without {
+        let given_back = took.then(|| format!("what `{}()` takes before is given back", tree.world.func(caller).name));
+        claims.add(claim(tree, (caller, op), f, a, known).assume_all(given_back));
     }
 }
 

@@ -41,7 +41,9 @@
 //!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
 //!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
-//!   that must have failed, or a last reference, unless the object was just taken off its list. Tests.
+//!   that must have failed, a last reference, unless the object was just taken off its list, or the first one. A device that is resumed while another function of
+//!   the file takes a reference for longer. What runs before there are tasks to wait for, when tasks are frozen, or as the system goes down: the kernel's own
+//!   assertions are silent there. User memory that an architecture's own macro reaches without an assertion. Tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -56,10 +58,13 @@ use cuthere_flow::domain::{Ground, Wait};
 use cuthere_flow::engine::event::{CallEvent, EventKind, SleepWay};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::{EntryPoint, World, strictest};
-use cuthere_flow::summary::chain::{At, Chain, chain, given, through_table, way_name};
+use cuthere_flow::summary::chain::{At, Chain, chain, through_table, way_name};
 use cuthere_flow::summary::{FuncId, Subject, Test, Way};
 use cuthere_flow::value::Value;
-use cuthere_kernel::Sleeps;
+
+mod level;
+
+use level::judged;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -102,6 +107,13 @@ impl Checker for ForbiddenWait {
     }
 }
 
+/// Why sleeping is forbidden: by what the function did, or by how it is entered.
+#[derive(Clone, Copy)]
+enum Because<'b> {
+    Here(&'b Ground),
+    Entered(&'b EntryPoint),
+}
+
 /// What forbids a way to sleep, locks first.
 fn grounds(path: &Path<'_, '_>, way: &SleepWay) -> Vec<Ground> {
     let all: Vec<Ground> = path.world.preemption.grounds(path.state, way.wait).collect();
@@ -140,7 +152,7 @@ fn here(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &Slee
         Way::Table(..) => format!("`{}` {does}, called with {context}", chain.primitive),
         _ => format!("`{}()` {does}, called with {context}", chain.primitive),
     };
-    let claim = judged(path, event, call, way, false, message);
+    let claim = judged(path, event, call, way, Because::Here(ground), message);
     let claim =
         ground.since().into_iter().fold(claim, |claim, op| claim.since(path, op)).step_at(path, ground.since(), words::began(ground));
     let at = call_step(path, event, way, &chain);
@@ -167,7 +179,7 @@ fn entered(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &S
         false => format!("`{callee}()` {does}, reached from `{name}` ({how}) with {context}"),
     };
     let bound = entry.bound.map(|(file, line)| format!("`{name}` runs as {how} (bound at {}:{line})", world.program.source.path(file)));
-    let claim = judged(path, event, call, way, contract || entry.context.sometimes, message).assume_all(bound);
+    let claim = judged(path, event, call, way, Because::Entered(entry), message).assume_all(bound);
     let here = call_step(path, event, way, &chain);
     let claim = steps(claim.step(path.func, path.body.loc, words::entry_point(entry)), here.clone(), chain);
     claim.at(at.0, at.1).identity(format!("{callee} entered in {}", world.path(path.func))).section(None, here)
@@ -209,60 +221,6 @@ fn steps(mut claim: Claim, call: At, chain: Chain) -> Claim {
     claim.steps.push(call);
     claim.steps.extend(chain.frames);
     claim
-}
-
-/// A claim with its confidence and what it rests on.
-fn judged(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &SleepWay, sometimes: bool, message: String) -> Claim {
-    let mut assumes = Vec::new();
-    let mut confidence = match open_conditions(way) {
-        0 => Confidence::High,
-        1 => {
-            assumes.push(format!("the arguments of `{}` allow this way", path.body.name));
-            Confidence::Medium
-        }
-        _ => {
-            assumes.push(format!("a caller of `{}` passes flags that allow sleeping", path.body.name));
-            Confidence::Low
-        }
-    };
-    if way.indirect > 0 || way.share.1 > 1 {
-        confidence = confidence.min(if way.share.0 * 2 >= way.share.1 { Confidence::Medium } else { Confidence::Low });
-        if let Some((record, field)) = call.table.filter(|_| way.share.1 > 1) {
-            assumes.push(format!("`{record}.{field}` is one of the {} of {} implementations that may sleep", way.share.0, way.share.1));
-        }
-    }
-    let given = if way.modes > 0 { given(path.world, way.way) } else { Vec::new() };
-    if way.modes > 0 {
-        assumes.extend(given.is_empty().then(|| "the state of the objects involved lets the called functions take this way".to_owned()));
-        assumes.extend(given.iter().map(|g| g.text.clone()));
-    }
-    let primitive = chain(path.world, way.way).primitive;
-    let faults = !path.state.locks.spin() && path.world.model.entry(primitive).is_some_and(|e| e.faults);
-    let test = words::is_test_code(path.world.path(path.func));
-    let arguments = way.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.is_arg()));
-    let conditions = u32::from(arguments) + u32::from(way.modes) + u32::from(way.indirect > 0) + u32::from(sometimes);
-    if way.modes > 0 || way.depth > 5 || words::is_boot_code(path.body) || sometimes || path.state.no_interrupt {
-        confidence = confidence.min(Confidence::Medium);
-    }
-    // Looked up, whoever resumes a device under a lock mostly held a reference to it, taken elsewhere: then it is awake.
-    if path.world.model.entry(primitive).is_some_and(|e| e.excused_by.is_some()) {
-        confidence = confidence.min(Confidence::Medium);
-        assumes.push("no reference that is held elsewhere keeps the device awake".to_owned());
-    }
-    // Two things that have to come together seldom do. Flags say how an object is meant to be used, and so does the table that it has. With
-    // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others
-    // of the same kind do not do.
-    let meant = given.iter().any(|g| g.flags) || way.indirect > 0;
-    // Allocations are written with the flags of their context, so that wrong ones are wrong wherever they are reached.
-    let allocates = path.world.model.entry(primitive).is_some_and(|e| matches!(e.sleeps, Sleeps::Gfp(_)));
-    if conditions > 1 + u32::from(allocates) || meant || faults || test || primitive.as_str().contains('.') {
-        confidence = Confidence::Low;
-    }
-    if way.unlikely {
-        confidence = Confidence::Low;
-        assumes.push("an assertion has failed, or the last reference is dropped".to_owned());
-    }
-    Claim::here(path, event, confidence, message).assume_all(assumes).rests_on(given.into_iter().map(|g| g.text))
 }
 
 fn folder<'w>(world: &'w World<'_>, f: FuncId) -> &'w str {

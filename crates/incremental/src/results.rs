@@ -6,6 +6,7 @@
 
 use super::{Id, Keep, finish, folder, hash_of};
 use cuthere_base::Symbol;
+use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::program::link::files;
 use cuthere_flow::program::{World, packed};
 use cuthere_flow::summary::chain::chain;
@@ -88,6 +89,10 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
                 excuses.iter().filter(|by| world.excused.contains(&(body.file, **by))).map(|by| by.as_str()).collect();
             excuses.sort_unstable();
             text += &excuses.join(" ");
+            for op in world.narrowed.get(&FuncId(n as u32)).into_iter().flatten() {
+                text += &format!(" {}", op.0);
+            }
+            text += &settled(world, FuncId(n as u32));
             short(&[hashes.get(n).map_or(&[][..], |h| &h[..]), idents.get(n).map_or(&[][..], |id| &id[..]), text.as_bytes()])
         });
         let own = own.collect();
@@ -265,4 +270,17 @@ fn short(parts: &[&[u8]]) -> Id {
         hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
     }
     finish(&hasher)
+}
+
+/// What is known of the calls of a function by what else its file does and includes.
+fn settled(world: &World<'_>, f: FuncId) -> String {
+    let body = world.func(f);
+    let mut out = String::new();
+    for op in body.ops.iter() {
+        let OpKind::Call { target: Target::Name(name), .. } = op.kind else { continue };
+        let Some(entry) = world.model.entry(name).filter(|e| e.faults || e.excused_by.is_some()) else { continue };
+        let kept = entry.refs.iter().any(|r| !r.counter.is_empty() && world.kept_elsewhere(f, r.counter));
+        out += &format!(" {}{}", u8::from(kept), u8::from(world.tolerant.contains(&(body.file, name))));
+    }
+    out
 }

@@ -14,6 +14,10 @@ pub enum Custom {
     SetsFlag,
     /// A function that changes a list: doing it twice is as good as once.
     Idempotent,
+    /// A function runs before there is anything to wait for: one task, one CPU, and allocations that do not reclaim.
+    Early,
+    /// A record is a lock: what lies in it is no lock of its own.
+    IsLock,
 }
 
 /// Which lock an effect is about.
@@ -355,6 +359,8 @@ pub struct Context {
     pub locks: Vec<(Symbol, LockKind)>,
     /// Not always so: some callers use another context (such entries never raise confidence above medium).
     pub sometimes: bool,
+    /// Tasks are frozen and one CPU runs, or the system goes down: nobody is there to wait for, and the kernel's own assertions are silent.
+    pub quiescent: bool,
 }
 
 impl Context {
@@ -521,8 +527,19 @@ pub struct OpsField {
     pub between: Option<Symbol>,
     /// Members of the same table while which run it is not called, for one object.
     pub not_during: Vec<Symbol>,
+    /// What a driver sets where it registers the table so that the context is no atomic one.
+    pub unless: Vec<Setting>,
     /// Only with the real-time preemption model / only without.
     pub rt: Option<bool>,
+}
+
+/// A member that is set once, where an object is registered, and decides how its operations are called.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Setting {
+    pub record: Symbol,
+    pub member: Symbol,
+    /// The enumerator whose bits are set; empty: anything but zero.
+    pub bits: Symbol,
 }
 
 /// What `guard(class)` and `CLASS` do: entry names called on begin and end.

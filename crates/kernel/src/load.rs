@@ -52,6 +52,8 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::AsksRunning, customs.asks_running),
         (Custom::SetsFlag, customs.sets_flag),
         (Custom::Idempotent, customs.idempotent),
+        (Custom::Early, customs.early),
+        (Custom::IsLock, customs.is_lock),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));
@@ -213,6 +215,7 @@ impl Loader<'_> {
                         when: row.when.iter().map(|word| word.0).collect(),
                         between: row.between.as_ref().and_then(|names| names.0.0.first().copied()),
                         not_during: row.not_during.as_ref().map_or(Vec::new(), |names| names.0.0.clone()),
+                        unless: row.unless.iter().map(|word| word.0).collect(),
                         rt: row.rt,
                     });
                 }

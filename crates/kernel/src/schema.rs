@@ -3,8 +3,8 @@
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
 use crate::entry::{
-    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Sleeps, Test,
-    When,
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Setting,
+    Sleeps, Test, When,
 };
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
@@ -196,6 +196,8 @@ pub(crate) struct OpsRow {
     pub when: Vec<W<When>>,
     pub between: Option<W<Names>>,
     pub not_during: Option<W<Names>>,
+    #[serde(default)]
+    pub unless: Vec<W<Setting>>,
     pub rt: Option<bool>,
 }
 
@@ -214,6 +216,8 @@ pub(crate) struct CustomsRow {
     pub asks_running: Option<W<Names>>,
     pub sets_flag: Option<W<Names>>,
     pub idempotent: Option<W<Names>>,
+    pub early: Option<W<Names>>,
+    pub is_lock: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

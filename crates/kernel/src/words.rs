@@ -5,7 +5,7 @@
 
 use crate::entry::{
     ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
-    MemoryEffect, MoveEffect, PerCpu, RefEffect, RefOp, Returns, Section, Sleeps, Success, Test, When,
+    MemoryEffect, MoveEffect, PerCpu, RefEffect, RefOp, Returns, Section, Setting, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -390,6 +390,18 @@ impl Word for When {
     }
 }
 
+impl Word for Setting {
+    const ALLOWED: &'static str = "RECORD.MEMBER [ENUMERATOR]";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let place = words.next().unwrap_or("");
+        let (record, member) = place.split_once('.').ok_or_else(|| unknown(place))?;
+        let bits = words.next().map_or(Ok(Symbol::EMPTY), identifier)?;
+        no_more(words)?;
+        Ok(Setting { record: identifier(record)?, member: identifier(member)?, bits })
+    }
+}
+
 impl Word for Asks {
     const ALLOWED: &'static str = "context or interrupt";
     fn read(text: &str) -> Result<Self, String> {
@@ -420,7 +432,7 @@ impl Word for Test {
 
 impl Word for Context {
     const ALLOWED: &'static str =
-        "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, rcu, lock:NAME=KIND, sometimes";
+        "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, rcu, lock:NAME=KIND, sometimes, quiescent";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let level = match words.next().unwrap_or("") {
@@ -439,6 +451,7 @@ impl Word for Context {
                 "irq-off" => context.irq_off = true,
                 "rcu" => context.rcu = true,
                 "sometimes" => context.sometimes = true,
+                "quiescent" => context.quiescent = true,
                 _ => {
                     let lock = word.strip_prefix("lock:").and_then(|lock| lock.split_once('='));
                     let (name, word) = lock.ok_or_else(|| unknown(word))?;

@@ -101,9 +101,8 @@ pub(super) fn entered(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId) -> 
 fn atomic(way: &OnEntry) -> Option<&'static str> {
     let forbids = [Part::Preempt, Part::Bh, Part::Irq, Part::Rcu].map(|p| way.part(p));
     let above = LEVELS.into_iter().filter(|l| *l != Level::Task).any(|l| way.level(l));
-    let always = !way.level(Level::Task) || forbids.iter().any(|p| p.0) || way.locks.iter().any(|l| l.always && l.kind.spins());
     let sometimes = above || forbids.iter().any(|p| p.1) || way.locks.iter().any(|l| l.kind.spins());
-    way.reached().then_some(if always {
+    way.reached().then_some(if way.atomic() {
         "always"
     } else if sometimes {
         "sometimes"

@@ -159,7 +159,9 @@ impl Locks {
 fn distinct(values: &Values, a: ValueId, b: ValueId) -> bool {
     match (values.get(a), values.get(b)) {
         (Value::PField(_, x, r), Value::PField(_, y, s)) if !r.is_unknown() && !s.is_unknown() && (x, r) != (y, s) => return true,
-        (Value::PField(_, _, r), Value::PGlobal(_)) | (Value::PGlobal(_), Value::PField(_, _, r)) if !r.is_unknown() => return true,
+        (Value::PField(_, _, r), Value::PGlobal(name)) | (Value::PGlobal(name), Value::PField(_, _, r)) if !r.is_unknown() => {
+            return !stands_for_class(name);
+        }
         _ => {}
     }
     match (base(values, a), base(values, b)) {
@@ -174,7 +176,7 @@ fn base(values: &Values, place: ValueId) -> Option<ValueId> {
     loop {
         at = match values.get(at) {
             Value::PField(base, ..) => base,
-            Value::PGlobal(_) => return Some(at),
+            Value::PGlobal(name) => return (!stands_for_class(name)).then_some(at),
             Value::PDeref(v) => {
                 return match values.get(v) {
                     Value::Entry(p) if matches!(values.get(p), Value::PLocal(_)) => Some(v),
@@ -184,4 +186,9 @@ fn base(values: &Values, place: ValueId) -> Option<ValueId> {
             _ => return None,
         };
     }
+}
+
+/// Whether the name of a place is that of a class (`record.member`): a callee has taken such a lock of an object that its caller cannot name.
+fn stands_for_class(name: Symbol) -> bool {
+    name.as_str().contains('.')
 }

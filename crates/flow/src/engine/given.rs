@@ -18,12 +18,20 @@ impl<O: Observer> Run<'_, '_, O> {
         let (mut given, mut unlikely) = (Given::new(), false);
         let mut at = state.trail;
         let mut steps = 0;
+        // Where the decision that follows leads from, if both could have led there.
+        let mut first = None;
         while at != 0 && steps < STEPS_MAX {
             let step = self.trail[at as usize];
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
-                if is_mode(self.body, *cond, 0) || self.takes_reference(block) {
-                    given.push((step.block, step.taken));
+                let whole = first.unwrap_or(step);
+                first = self.beginning(whole, step.parent);
+                let asked = |d: Decision| match &self.body.block(d.block).term {
+                    Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => is_mode(self.body, *cond, 0),
+                    _ => false,
+                };
+                if first.is_none() && (asked(whole) || whole == step && self.takes_reference(block)) {
+                    given.push((whole.block, whole.taken));
                 }
                 unlikely |= self.rare(block, *cond, step.taken);
                 if let Term::Branch { then, els, .. } = block.term {
@@ -34,6 +42,19 @@ impl<O: Observer> Run<'_, '_, O> {
             steps += 1;
         }
         (given, unlikely)
+    }
+
+    /// The decision before one that led to the same place by its other arm (`a && b` that does not hold): that place is reached by what both say together, and
+    /// the first of them stands for it.
+    fn beginning(&self, step: Decision, parent: u32) -> Option<Decision> {
+        let before = self.trail[parent as usize];
+        let leads = |d: Decision, taken: bool| match self.body.block(d.block).term {
+            Term::Branch { then, els, .. } => Some(if taken { then } else { els }),
+            _ => None,
+        };
+        let same =
+            parent != 0 && leads(before, before.taken) == Some(step.block) && leads(step, step.taken) == leads(before, !before.taken);
+        (same && leads(step, step.taken).is_some()).then_some(Decision { taken: !before.taken, ..before })
     }
 
     /// Whether a block ends with an attempt to take a reference (`refcount_inc_not_zero()`), the result of which is its condition: whoever
@@ -77,8 +98,11 @@ impl<O: Observer> Run<'_, '_, O> {
                         at = inner;
                         continue;
                     }
-                    let last = !entry.refs.is_empty() && entry.refs.iter().all(|r| r.op == cuthere_kernel::RefOp::Put);
-                    return truth && (entry.tests == Some(cuthere_kernel::Test::Warning) || last);
+                    let only = |op| !entry.refs.is_empty() && entry.refs.iter().all(|r| r.op == op);
+                    let last = only(cuthere_kernel::RefOp::Put);
+                    // Who finds that nobody holds a reference comes first of all, or too late.
+                    let none = only(cuthere_kernel::RefOp::GetUnlessZero);
+                    return if truth { entry.tests == Some(cuthere_kernel::Test::Warning) || last } else { none };
                 }
                 _ => return false,
             }

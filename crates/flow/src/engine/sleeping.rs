@@ -224,7 +224,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let sleepers = if list.len() > 1 { list.iter().filter(sleeps).count() } else { 0 };
         let some = (1..=WAYS_MAX).contains(&sleepers) && sleepers < list.len();
         let member = pointer.filter(|_| some).and_then(|v| self.subject(v)).filter(|subject| !subject.is_arg());
-        let one = function.is_some() || parameter.is_some() || list.len() == 1;
+        let one = function.is_some() || parameter.is_some() || list.len() == 1 && !world.is_narrowed(self.func, call.index);
         let most = if parameter.is_some() { CHOICES_MAX } else { WAYS_MAX };
         let mut sleeping = 0u16;
         for &f in list {

@@ -3,7 +3,7 @@
 //! A call through a pointer is resolved by the member it was loaded from: (record, member) as bound by initialisers and assignments anywhere in
 //! the tree. Beyond [`TARGETS_MAX`] implementations those of the caller's own folder are meant, else none: unknown, never all.
 
-use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
+use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
@@ -12,7 +12,8 @@ use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol};
 use cuthere_cfront::include_graph::arch_of;
 use cuthere_cfront::program::Program;
-use cuthere_kernel::{ArgumentTest, CallbackEffect, CallbackOp, Context, Level, Model, When};
+use cuthere_ir::BinOp;
+use cuthere_kernel::{ArgumentTest, CallbackEffect, CallbackOp, Context, Level, Model, RefOp, Setting, When};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,15 @@ pub struct Links {
     pub owners: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     pub counts: FxHashMap<FuncId, Box<[(Record, Symbol)]>>,
     pub excused: Excused,
+    pub keepers: Keepers,
+    pub narrowed: Narrowed,
 }
+
+/// The functions of each file that raise a count of uses and leave lowering it to others (`pm_runtime_get_sync()` when a transfer starts).
+pub type Keepers = FxHashMap<(FileId, Symbol), Vec<FuncId>>;
+
+/// Per function, its calls through members that have more functions than are followed, of which those of its own folder are taken.
+pub type Narrowed = FxHashMap<FuncId, Box<[OpId]>>;
 
 /// The calls in each file that allow others in every context (`pm_runtime_irq_safe()`).
 pub type Excused = FxHashSet<(FileId, Symbol)>;
@@ -115,6 +124,13 @@ pub fn link(
         chains: Vec<(FileId, Context)>,
         stored: Vec<BoundFunction>,
         excused: Vec<(FileId, Symbol)>,
+        keepers: Vec<((FileId, Symbol), FuncId)>,
+        /// What the file sets of objects that it registers.
+        set: Vec<(FileId, Setting)>,
+    }
+    let mut settings: FxHashMap<(Symbol, Symbol), Vec<Setting>> = FxHashMap::default();
+    for setting in model.ops_fields().flat_map(|field| &field.unless) {
+        settings.entry((setting.record, setting.member)).or_default().push(*setting);
     }
     let excuses: FxHashSet<Symbol> = model.entries().filter_map(|entry| entry.excused_by).collect();
     let first: Vec<Pass1> = by_file
@@ -128,10 +144,13 @@ pub fn link(
                 chains: Vec::new(),
                 stored: Vec::new(),
                 excused: Vec::new(),
+                keepers: Vec::new(),
+                set: Vec::new(),
             };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
                 let mut direct = Vec::new();
+                let mut counts: Vec<(Symbol, RefOp)> = Vec::new();
                 for (i, op) in d.all_ops() {
                     match op.kind {
                         OpKind::Call { target: Target::Name(name), args, .. } => {
@@ -142,6 +161,7 @@ pub fn link(
                                 out.excused.push((d.file, name));
                             }
                             if let Some(entry) = model.entry(name) {
+                                counts.extend(entry.refs.iter().filter(|r| !r.counter.is_empty()).map(|r| (r.counter, r.op)));
                                 for callback in &entry.callbacks {
                                     if callback.op == CallbackOp::Arm && callback.kind.as_str() == "notifier" {
                                         out.chains.push((d.file, preemption.entered(&callback.context)));
@@ -185,6 +205,12 @@ pub fn link(
                             }
                         }
                         OpKind::Store { place, value } => {
+                            if let Expr::Field { record, name, .. } = d.expr(place)
+                                && let Some(all) = settings.get(&(record.tag_symbol(), name))
+                            {
+                                let sets = |s: &&Setting| sets(program, d, value, s);
+                                out.set.extend(all.iter().filter(sets).map(|s| (d.file, *s)));
+                            }
                             if let (Expr::Field { record, name, base }, Expr::Function(f)) = (d.expr(place), d.expr(value))
                                 && let Some(f) = names.get(f)
                             {
@@ -194,6 +220,11 @@ pub fn link(
                             }
                         }
                         _ => {}
+                    }
+                }
+                for (counter, _) in counts.iter().filter(|c| c.1 == RefOp::Get) {
+                    if !counts.contains(&(*counter, RefOp::Put)) {
+                        out.keepers.push(((d.file, *counter), FuncId(id)));
                     }
                 }
                 out.direct.push((id, direct));
@@ -217,6 +248,14 @@ pub fn link(
     };
     let mut stored: Vec<BoundFunction> = first.iter().flat_map(|pass| pass.stored.iter().copied()).collect();
     let mut names: Option<FileNames<'_, '_>> = None;
+    let set: FxHashSet<(FileId, Setting)> = first.iter().flat_map(|pass| pass.set.iter().copied()).collect();
+    // Who registers an object so that its operations may sleep says so of all of them.
+    let relax = |record: Record, field: Symbol, file: FileId, entry_point: &mut EntryPoint| {
+        let unless = model.ops_field(record.tag_symbol(), field).map_or(&[][..], |field| &field.unless);
+        if unless.iter().any(|setting| set.contains(&(file, *setting))) {
+            (entry_point.context, entry_point.contract) = (Context::default(), false);
+        }
+    };
     let chains = one_chain(first.iter().flat_map(|pass| &pass.chains));
     for b in bindings {
         if names.as_ref().is_none_or(|n| n.file != b.file) {
@@ -230,6 +269,7 @@ pub fn link(
             {
                 entry_point.context = context.clone();
             }
+            relax(b.record, b.field, b.file, &mut entry_point);
             add(key, f, entry_point);
             stored.push(BoundFunction { func: f, record: b.record, field: b.field, at: (b.file, b.loc) });
         }
@@ -242,6 +282,10 @@ pub fn link(
         modes.add(*object, *op, context);
     }
     for (key, f, entry_point, object) in first.iter().flat_map(|pass| &pass.bound) {
+        let mut entry_point = entry_point.clone();
+        if let Some((file, _)) = entry_point.bound {
+            relax(key.0, key.1, file, &mut entry_point);
+        }
         // What the object was set up with says more than what holds of all objects of its kind.
         let set_up = object.map_or(&[][..], |object| modes.of(object));
         // What is queued in either way runs as its owner asks for each time.
@@ -260,6 +304,14 @@ pub fn link(
         list.dedup();
     }
 
+    let mut keepers = Keepers::default();
+    for (key, f) in first.iter().flat_map(|pass| &pass.keepers) {
+        let list = keepers.entry(*key).or_default();
+        if list.last() != Some(f) {
+            list.push(*f);
+        }
+    }
+
     // Pass 2: calls through pointers.
     let direct: Vec<(u32, Vec<(OpId, FuncId)>)> = first.into_iter().flat_map(|pass| pass.direct).collect();
     let resolve = |from: FuncId, name: Symbol| {
@@ -267,17 +319,19 @@ pub fn link(
     };
     let parameters = Parameters::find(funcs, &direct, resolve);
     let releases = releases::find(model, funcs, &stored, resolve);
-    let callees = direct
+    let (callees, narrowed): (Vec<_>, Vec<_>) = direct
         .par_iter()
         .map(|(id, direct)| {
+            let mut narrowed = Vec::new();
             let d = &funcs[*id as usize];
             let mut all: Vec<(OpId, Callees)> = direct.iter().map(|(op, f)| (*op, Callees::One(*f))).collect();
             for (i, op) in d.all_ops() {
                 if let OpKind::Call { target: Target::Pointer(e), .. } = op.kind
                     && let Some(key) = d.ops_field(e)
                     && let Some(list) = tables.get(&key)
-                    && let Some(targets) = narrow(program, d.file, list, funcs)
+                    && let Some((targets, some)) = narrow(program, d.file, list, funcs)
                 {
+                    narrowed.extend(some.then_some(i));
                     all.push((i, targets));
                 }
                 if let OpKind::Call { target: Target::Pointer(e), .. } = op.kind
@@ -287,12 +341,14 @@ pub fn link(
                 }
             }
             all.sort_unstable_by_key(|c| c.0);
-            all.into_boxed_slice()
+            (all.into_boxed_slice(), narrowed.into_boxed_slice())
         })
-        .collect();
+        .unzip();
+    let in_order = narrowed.into_iter().enumerate().filter(|(_, ops)| !ops.is_empty());
+    let narrowed = in_order.map(|(n, ops)| (FuncId(n as u32), ops)).collect();
     let owners = owners::find(model, funcs);
     let counts = counts::find(model, funcs);
-    Links { bound: stored, callees, entry_points, releases, owners, counts, excused }
+    Links { bound: stored, callees, entry_points, releases, owners, counts, excused, keepers, narrowed }
 }
 
 /// What the chain says of its callbacks, for files that use one chain.
@@ -333,8 +389,23 @@ fn bound(
     ((record, field), f, entry_point)
 }
 
-/// The targets that a caller in `from` can mean.
-fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) -> Option<Callees> {
+/// Whether a value that is stored makes a setting.
+fn sets(program: &Program<'_>, d: &Body, value: ExprId, setting: &Setting) -> bool {
+    let (known, others) = match d.expr(value) {
+        Expr::Int(known) => (known, 0),
+        Expr::Bin(BinOp::Or, a, b) => match (d.expr(a), d.expr(b)) {
+            (Expr::Int(a), Expr::Int(b)) => (a, b),
+            (Expr::Int(known), _) | (_, Expr::Int(known)) => (known, 0),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    let bits = if setting.bits.is_empty() { Some(-1) } else { program.constant(d.file, setting.bits) };
+    bits.is_some_and(|bits| (known | others) & bits != 0)
+}
+
+/// The targets that a caller in `from` can mean, and whether there are more than are followed.
+fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) -> Option<(Callees, bool)> {
     let path = program.source.path(from);
     let (domain, arch) = (program.domain(from), arch_of(path));
     let mut fit: Vec<FuncId> = list
@@ -346,15 +417,16 @@ fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) 
             program.domain(file) == domain && arch_of(p).is_none_or(|a| a == arch.unwrap_or(&program.config.arch))
         })
         .collect();
-    if fit.len() > TARGETS_MAX {
+    let narrowed = fit.len() > TARGETS_MAX;
+    if narrowed {
         let dir = |p: &str| p.rsplit_once('/').map_or(String::new(), |d| d.0.to_owned());
         let own = dir(path);
         fit.retain(|f| dir(program.source.path(funcs[f.index()].file)) == own);
     }
     match fit.len() {
         0 => None,
-        1 => Some(Callees::One(fit[0])),
-        n if n <= TARGETS_MAX => Some(Callees::Many(fit.into_boxed_slice())),
+        1 => Some((Callees::One(fit[0]), narrowed)),
+        n if n <= TARGETS_MAX => Some((Callees::Many(fit.into_boxed_slice()), narrowed)),
         _ => None,
     }
 }

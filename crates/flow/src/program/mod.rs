@@ -23,11 +23,11 @@ pub use ways::{Hub, Taken};
 use crate::body::{Body, OpId, Record};
 use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
-use cuthere_base::Symbol;
+use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::outline::ItemKind;
 use cuthere_cfront::program::{NameSpace, Program};
 use cuthere_kernel::{Entry, Model};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
 
 /// The functions of a tree with everything known about them. Summaries are filled in from callees to callers.
@@ -53,6 +53,10 @@ pub struct World<'a> {
     pub bound: Vec<link::BoundFunction>,
     pub tables: tables::Tables,
     pub excused: link::Excused,
+    pub keepers: link::Keepers,
+    pub narrowed: link::Narrowed,
+    /// Accesses to user memory, by file and name, that are no assertion there: the architecture's own macro does not say `might_fault()`.
+    pub tolerant: FxHashSet<(FileId, Symbol)>,
     /// Mask of the GFP bit that allows direct reclaim.
     pub gfp_reclaim: i64,
     /// Mask of the GFP bit that forbids failure.
@@ -73,6 +77,16 @@ impl<'a> World<'a> {
     pub fn callees(&self, func: FuncId, op: OpId) -> Option<&Callees> {
         let all = &self.callees[func.index()];
         all.binary_search_by_key(&op, |c| c.0).ok().map(|i| &all[i].1)
+    }
+
+    /// Whether a call through a pointer may reach more functions than are followed.
+    pub fn is_narrowed(&self, func: FuncId, op: OpId) -> bool {
+        self.narrowed.get(&func).is_some_and(|ops| ops.contains(&op))
+    }
+
+    /// Whether another function of the file raises a count of uses and leaves lowering it to others.
+    pub fn kept_elsewhere(&self, func: FuncId, counter: Symbol) -> bool {
+        self.keepers.get(&(self.func(func).file, counter)).is_some_and(|all| all.iter().any(|f| *f != func))
     }
 
     /// The calls that reach a function, sorted by caller and operation.

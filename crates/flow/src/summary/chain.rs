@@ -92,6 +92,7 @@ pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc) -> String {
     let count = world.callees(func, op).map_or(0, |c| c.list().len());
     let record = if record.is_unknown() { String::new() } else { format!("{record}.") };
     match count {
+        1 if world.is_narrowed(func, op) => format!(" through `{record}{field}`, its only implementation in this folder"),
         1 => format!(" through `{record}{field}`, its only implementation"),
         n => format!(" through `{record}{field}`, one of {n} implementations"),
     }
@@ -103,6 +104,8 @@ pub struct Given {
     pub text: String,
     /// It asks for bits of a word.
     pub flags: bool,
+    /// The function that asks.
+    pub func: FuncId,
 }
 
 /// The conditions on objects' state that hold on a way down, outermost first.
@@ -119,13 +122,13 @@ pub fn given(world: &World<'_>, way: Way) -> Vec<Given> {
             let body = world.func(f);
             // Of a function that is known by its summary alone, the condition has no text: it may ask for anything.
             let Some(block) = body.blocks.get(block.index()) else {
-                out.push(Given { text: format!("a condition in {}() is {taken}", body.name), flags: true });
+                out.push(Given { text: format!("a condition in {}() is {taken}", body.name), flags: true, func: f });
                 at = effect.way;
                 continue;
             };
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let text = format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line);
-                out.push(Given { text, flags: asks_bits(body, cond) });
+                out.push(Given { text, flags: asks_bits(body, cond), func: f });
             }
         }
         at = effect.way;

@@ -88,6 +88,12 @@ impl OnEntry {
         self.levels & level_bit(level) != 0
     }
 
+    /// Whether sleeping is forbidden on every way in.
+    pub fn atomic(&self) -> bool {
+        let forbids = [Part::Preempt, Part::Bh, Part::Irq, Part::Rcu].into_iter().any(|p| self.part(p).0);
+        !self.level(Level::Task) || forbids || self.locks.iter().any(|l| l.always && l.kind.spins())
+    }
+
     /// Whether a part is disabled on every way in, and on some.
     pub fn part(&self, part: Part) -> (bool, bool) {
         (self.all & part.bit() != 0, self.some & part.bit() != 0)

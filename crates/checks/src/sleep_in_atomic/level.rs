@@ -1,0 +1,140 @@
+//! How sure it is that a way to sleep is taken where sleeping is forbidden. Every reason to lower a claim is one for which claims turned out wrong when they were looked up.
+
+use super::{Because, grounds, open_conditions};
+use cuthere_analysis::{Claim, words};
+use cuthere_base::Confidence;
+use cuthere_flow::body::{BlockId, Body, Term};
+use cuthere_flow::domain::Ground;
+use cuthere_flow::engine::event::{CallEvent, SleepWay};
+use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::Callees;
+use cuthere_flow::summary::Outcome;
+use cuthere_flow::summary::chain::{Chain, chain, given};
+use cuthere_kernel::{Custom, Entry, Level, Sleeps};
+
+/// A claim with its confidence and what it rests on.
+pub(super) fn judged(
+    path: &Path<'_, '_>,
+    event: &Event<'_>,
+    call: &CallEvent<'_>,
+    way: &SleepWay,
+    because: Because<'_>,
+    message: String,
+) -> Claim {
+    let customary = match because {
+        Because::Here(_) => false,
+        Because::Entered(entry) => entry.context.sometimes || matches!(grounds(path, way)[..], [Ground::Contract]),
+    };
+    let mut assumes = Vec::new();
+    let mut confidence = match open_conditions(way) {
+        0 => Confidence::High,
+        1 => {
+            assumes.push(format!("the arguments of `{}` allow this way", path.body.name));
+            Confidence::Medium
+        }
+        _ => {
+            assumes.push(format!("a caller of `{}` passes flags that allow sleeping", path.body.name));
+            Confidence::Low
+        }
+    };
+    if way.indirect > 0 || way.share.1 > 1 {
+        confidence = confidence.min(if way.share.0 * 2 >= way.share.1 { Confidence::Medium } else { Confidence::Low });
+        if let Some((record, field)) = call.table.filter(|_| way.share.1 > 1) {
+            assumes.push(format!("`{record}.{field}` is one of the {} of {} implementations that may sleep", way.share.0, way.share.1));
+        }
+    }
+    let given = if way.modes > 0 { given(path.world, way.way) } else { Vec::new() };
+    if way.modes > 0 {
+        assumes.extend(given.is_empty().then(|| "the state of the objects involved lets the called functions take this way".to_owned()));
+        assumes.extend(given.iter().map(|g| g.text.clone()));
+    }
+    let chain = chain(path.world, way.way);
+    let primitive = chain.primitive;
+    let known = path.world.model.entry(primitive);
+    let faults = !path.state.locks.spin() && known.is_some_and(|e| e.faults);
+    let test = words::is_test_code(path.world.path(path.func));
+    let arguments = way.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.is_arg()));
+    let chosen = chosen_by_state(path, because);
+    let conditions = u32::from(arguments) + u32::from(way.modes) + u32::from(way.indirect > 0) + u32::from(customary) + u32::from(chosen);
+    if chosen {
+        assumes.push("the lock is the one that spins".to_owned());
+    }
+    if conditions > u32::from(arguments) || way.depth > 5 || words::is_boot_code(path.body) || path.state.no_interrupt {
+        confidence = confidence.min(Confidence::Medium);
+    }
+    // Looked up, whoever resumes a device under a lock mostly held a reference to it, taken elsewhere: then it is awake.
+    if known.is_some_and(|e| e.excused_by.is_some()) {
+        confidence = confidence.min(Confidence::Medium);
+        assumes.push("no reference that is held elsewhere keeps the device awake".to_owned());
+    }
+    // Two things that have to come together seldom do. Flags say how an object is meant to be used, and so does the table that it has. With
+    // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others
+    // of the same kind do not do.
+    let meant = given.iter().any(|g| g.flags) || way.indirect > 0;
+    // Allocations are written with the flags of their context, so that wrong ones are wrong wherever they are reached.
+    let allocates = known.is_some_and(|e| matches!(e.sleeps, Sleeps::Gfp(_)));
+    if conditions > 1 + u32::from(allocates) || meant || faults || test || primitive.as_str().contains('.') {
+        confidence = Confidence::Low;
+    }
+    if way.unlikely {
+        confidence = Confidence::Low;
+        assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
+    }
+    for (most, why) in quiet(path, &chain, known, because) {
+        confidence = confidence.min(most);
+        assumes.push(why.to_owned());
+    }
+    Claim::here(path, event, confidence, message).assume_all(assumes).rests_on(given.into_iter().map(|g| (g.text, g.func)))
+}
+
+/// Why nobody may notice that something sleeps here, and how sure a claim can be then.
+fn quiet(path: &Path<'_, '_>, chain: &Chain, sleeps: Option<&Entry>, because: Because<'_>) -> Vec<(Confidence, &'static str)> {
+    let world = path.world;
+    let at = chain.frames.last().map_or(path.func, |frame| frame.func);
+    let mut out = Vec::new();
+    if let Because::Entered(entry) = because
+        && entry.context.quiescent
+    {
+        // States of a clock change while the system runs too, now and then.
+        let most = if entry.context.level == Level::Hardirq { Confidence::Medium } else { Confidence::Low };
+        out.push((most, "it has to wait although tasks are frozen and one CPU runs, or none but this goes on"));
+    }
+    if !returns(path.body) {
+        out.push((Confidence::Low, "it has to wait although the system goes down"));
+    }
+    if world.model.is_custom(Custom::Early, path.body.name) {
+        out.push((Confidence::Low, "it has to wait although nothing else runs yet"));
+    }
+    if world.tolerant.contains(&(world.func(at).file, chain.primitive)) {
+        out.push((Confidence::Low, "page faults are enabled, and the memory is a user's and not there"));
+    }
+    let counts = |entry: &Entry| entry.refs.iter().any(|r| !r.counter.is_empty() && world.kept_elsewhere(at, r.counter));
+    if sleeps.is_some_and(|entry| entry.excused_by.is_some() && counts(entry)) {
+        out.push((Confidence::Low, "what another function of the file takes for longer has been given back"));
+    }
+    out
+}
+
+/// Whether some way through a function leads back to its caller.
+fn returns(body: &Body) -> bool {
+    let (mut seen, mut open) = (vec![false; body.blocks.len()], vec![BlockId(0)]);
+    while let Some(block) = open.pop() {
+        if std::mem::replace(&mut seen[block.index()], true) {
+            continue;
+        }
+        match &body.block(block).term {
+            Term::Return(_) => return true,
+            term => term.successors(|to| open.push(to)),
+        }
+    }
+    false
+}
+
+/// Whether the lock is one that a callee takes in one state of its objects, where in another it takes a lock under which sleeping is allowed: who made the state so knows why.
+fn chosen_by_state(path: &Path<'_, '_>, because: Because<'_>) -> bool {
+    let Because::Here(Ground::Lock(lock)) = because else { return false };
+    let Some(Callees::One(f)) = lock.op.and_then(|op| path.world.callees(path.func, op)) else { return false };
+    let takes = |o: &Outcome, spins: bool| o.locks.iter().any(|l| l.taken && l.kind.spins() == spins);
+    let all = path.world.summary(*f).map_or(&[][..], |s| &s.outcomes);
+    all.iter().any(|o| takes(o, true)) && all.iter().any(|o| takes(o, false) && !takes(o, true))
+}
