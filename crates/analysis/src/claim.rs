@@ -54,6 +54,8 @@ pub struct Claim {
     pub left: Option<Left>,
     /// It falls to low if a caller may hold a lock, or be in a read-side section.
     pub alone: bool,
+    /// It is low if page faults are disabled on every way into the function.
+    pub faults: bool,
     /// It falls if nobody frees objects of this record.
     pub lives: Option<Record>,
     /// It falls if nobody takes objects of this record off a list that is read under RCU.
@@ -97,6 +99,7 @@ impl Claim {
             handed: None,
             left: None,
             alone: false,
+            faults: false,
             lives: None,
             unlinked: None,
             read: None,
@@ -274,6 +277,12 @@ impl Claim {
     /// Lowers it if a caller may hold a lock, or be in a read-side section, that protects what this is about.
     pub fn unless_protected_by_callers(mut self) -> Claim {
         self.alone = true;
+        self
+    }
+
+    /// Lowers it if page faults are disabled on every way into the function.
+    pub fn unless_faults_are_off(mut self, faults: bool) -> Claim {
+        self.faults = faults;
         self
     }
 

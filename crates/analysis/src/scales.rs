@@ -36,7 +36,7 @@ impl<'t> Scales<'t> {
 
     /// Finds out what these claims will ask for, before several threads weigh them; see [`Tree::prepare`].
     pub fn prepare(&self, claims: &[Claim]) {
-        if claims.iter().any(|c| c.alone || c.read.is_some()) {
+        if claims.iter().any(|c| c.alone || c.read.is_some() || c.faults) {
             self.tree.contexts();
         }
         if claims.iter().any(|c| c.lives.is_some()) {
@@ -62,6 +62,7 @@ impl<'t> Scales<'t> {
         }
         self.by_callers(claim);
         self.by_work(claim);
+        self.by_faults(claim);
         self.by_readers(claim);
         if self.cut_off(claim) {
             claim.confidence = claim.confidence.min(Confidence::Medium);
@@ -146,6 +147,18 @@ impl<'t> Scales<'t> {
             .any(|way| way.reached() && (!way.locks.is_empty() || parts.iter().any(|&part| way.part(part).1)));
         if protected {
             lower(claim, "no lock or read-side section of a caller protects it".to_owned());
+        }
+    }
+
+    /// Whether user memory that is not there is an error, and nothing to wait for.
+    fn by_faults(&self, claim: &mut Claim) {
+        if !claim.faults || claim.confidence == Confidence::Low {
+            return;
+        }
+        let entered = self.tree.contexts().entered(claim.root());
+        let mut ways = [&entered.certain, &entered.perhaps].into_iter().filter(|way| way.reached()).peekable();
+        if ways.peek().is_some() && ways.all(|way| way.part(Part::Pagefault).0) {
+            lower(claim, "somebody calls it with page faults enabled".to_owned());
         }
     }
 

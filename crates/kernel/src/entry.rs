@@ -16,6 +16,8 @@ pub enum Custom {
     Idempotent,
     /// A function runs before there is anything to wait for: one task, one CPU, and allocations that do not reclaim.
     Early,
+    /// A function begins the report of a crash: the kernel's own assertions are silent from then on.
+    Oops,
     /// A record is a lock: what lies in it is no lock of its own.
     IsLock,
 }

@@ -54,6 +54,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::Idempotent, customs.idempotent),
         (Custom::Early, customs.early),
         (Custom::IsLock, customs.is_lock),
+        (Custom::Oops, customs.oops),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));

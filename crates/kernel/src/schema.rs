@@ -218,6 +218,7 @@ pub(crate) struct CustomsRow {
     pub idempotent: Option<W<Names>>,
     pub early: Option<W<Names>>,
     pub is_lock: Option<W<Names>>,
+    pub oops: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

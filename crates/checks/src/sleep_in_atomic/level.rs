@@ -3,13 +3,13 @@
 use super::{Because, grounds, open_conditions};
 use cuthere_analysis::{Claim, words};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{BlockId, Body, Term};
+use cuthere_flow::body::{BlockId, Body, Op, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Ground;
 use cuthere_flow::engine::event::{CallEvent, SleepWay};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::Callees;
 use cuthere_flow::summary::Outcome;
-use cuthere_flow::summary::chain::{Chain, chain, given};
+use cuthere_flow::summary::chain::{Chain, chain, either, given};
 use cuthere_kernel::{Custom, Entry, Level, Sleeps};
 
 /// A claim with its confidence and what it rests on.
@@ -48,6 +48,10 @@ pub(super) fn judged(
         assumes.extend(given.is_empty().then(|| "the state of the objects involved lets the called functions take this way".to_owned()));
         assumes.extend(given.iter().map(|g| g.text.clone()));
     }
+    if let Some(first) = either(path.world, way.way).first() {
+        confidence = confidence.min(Confidence::Medium);
+        assumes.push(format!("{}, or what is asked beside it", first.text));
+    }
     let chain = chain(path.world, way.way);
     let primitive = chain.primitive;
     let known = path.world.model.entry(primitive);
@@ -80,15 +84,16 @@ pub(super) fn judged(
         confidence = Confidence::Low;
         assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
     }
-    for (most, why) in quiet(path, &chain, known, because) {
+    for (most, why) in quiet(path, event.op, &chain, known, because) {
         confidence = confidence.min(most);
         assumes.push(why.to_owned());
     }
-    Claim::here(path, event, confidence, message).assume_all(assumes).rests_on(given.into_iter().map(|g| (g.text, g.func)))
+    let claim = Claim::here(path, event, confidence, message).unless_faults_are_off(known.is_some_and(|e| e.faults));
+    claim.assume_all(assumes).rests_on(given.into_iter().map(|g| (g.text, g.func)))
 }
 
 /// Why nobody may notice that something sleeps here, and how sure a claim can be then.
-fn quiet(path: &Path<'_, '_>, chain: &Chain, sleeps: Option<&Entry>, because: Because<'_>) -> Vec<(Confidence, &'static str)> {
+fn quiet(path: &Path<'_, '_>, event: OpId, chain: &Chain, sleeps: Option<&Entry>, because: Because<'_>) -> Vec<(Confidence, &'static str)> {
     let world = path.world;
     let at = chain.frames.last().map_or(path.func, |frame| frame.func);
     let mut out = Vec::new();
@@ -101,6 +106,10 @@ fn quiet(path: &Path<'_, '_>, chain: &Chain, sleeps: Option<&Entry>, because: Be
     }
     if !returns(path.body) {
         out.push((Confidence::Low, "it has to wait although the system goes down"));
+    }
+    let oops = |op: &Op| matches!(op.kind, OpKind::Call { target: Target::Name(name), .. } if world.model.is_custom(Custom::Oops, name));
+    if path.body.all_ops().take_while(|(id, _)| *id < event).any(|(_, op)| oops(op)) {
+        out.push((Confidence::Low, "it has to wait although the system reports that it has failed"));
     }
     if world.model.is_custom(Custom::Early, path.body.name) {
         out.push((Confidence::Low, "it has to wait although nothing else runs yet"));

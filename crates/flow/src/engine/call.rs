@@ -182,7 +182,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 state.locks.doubtful |= crate::program::naming::names_lock(name);
                 if let Some(Callees::Many(all)) = known
-                    && !state.locks.held.is_empty()
+                    && (!state.locks.held.is_empty() || !state.ctx.is_zero())
                 {
                     self.give_back_in_common(&call, all, &mut state);
                 }
@@ -195,27 +195,53 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
-    /// What all functions that a call may reach give back of the caller's, on all their ways: whichever it is, it is given back.
+    /// What each of the functions that a call may reach gives back of the caller's, on some way at least: nothing here tells on which way it returned.
     fn give_back_in_common(&mut self, call: &Call<'_>, callees: &[FuncId], state: &mut State) {
         let world = self.world;
-        let mut ways = SmallVec::<[&Outcome; 8]>::new();
-        for f in callees {
-            match world.summary(*f) {
-                Some(summary) if !summary.outcomes.is_empty() => ways.extend(&summary.outcomes),
-                _ => return,
-            }
+        let ways = |f: &FuncId| world.summary(*f).map_or(&[][..], |s| &s.outcomes);
+        if callees.iter().any(|f| ways(f).is_empty()) {
+            return;
         }
-        let Some(&first) = ways.first() else { return };
         for lock in state.locks.held.clone() {
-            let given = |o: &&Outcome| o.locks.iter().any(|l| !l.taken && l.class == lock.class && l.kind == lock.kind);
-            if ways.iter().all(given) {
+            let given = |o: &Outcome| o.locks.iter().any(|l| !l.taken && l.class == lock.class && l.kind == lock.kind);
+            if callees.iter().all(|f| ways(f).iter().any(given)) {
+                state.locks.doubtful |= !callees.iter().all(|f| ways(f).iter().all(given));
                 let lock = Held { op: Some(call.index), ..lock };
                 self.release(call, Way::Here, lock, state);
             }
         }
-        let less = first.ctx.least(Ctx::default());
-        if !less.is_zero() && ways.iter().all(|o| o.ctx == first.ctx) {
+        // Sections that each of them ends on some way are ended: where its ways differ, nothing here tells which it was.
+        let ends = |f: &FuncId| ways(f).iter().fold(Ctx::default(), |least, o| least.least(o.ctx));
+        let less = callees.iter().map(ends).reduce(Ctx::most).unwrap_or_default().least(Ctx::default());
+        if !less.is_zero() {
             self.shift(less, call.index, state);
+        }
+    }
+
+    /// What a callee is annotated to give back (`__releases(&x->lock)`) is given back, also where no way was found on which it is: such functions hand locks around.
+    fn release_by_word(&mut self, call: &Call<'_>, callee: FuncId, before: &State, state: &mut State) {
+        let annotations = &self.world.func(callee).annotations;
+        if annotations.is_empty() || before.locks.held.is_empty() {
+            return;
+        }
+        let named = |word: &'static str| annotations.iter().filter_map(move |a| a.as_str().strip_prefix(word)?.strip_suffix(')'));
+        for lock in named("__releases(").filter(|lock| !named("__acquires(").any(|other| other == *lock)) {
+            let member = lock.rsplit(['.', '>', '&', '*']).next().unwrap_or(lock);
+            let meant = |l: &&Held| {
+                l.kind.spins()
+                    && before.locks.held.iter().any(|b| b.place == l.place)
+                    && l.class.as_str().rsplit_once('.').is_some_and(|c| c.1 == member)
+            };
+            let mut all = state.locks.held.iter().filter(meant);
+            if let (Some(&held), None) = (all.next(), all.next()) {
+                self.release(call, Way::Here, Held { op: Some(call.index), ..held }, state);
+                // The flags that go with it are handed over, too.
+                let flags = (0..self.world.func(callee).params).any(|p| self.world.func(callee).local_name(LocalId(p)).as_str() == "flags");
+                if flags && state.ctx.irq > 0 {
+                    let enabled = Ctx::step(CtxPart::Irq, -state.ctx.irq);
+                    self.shift(enabled, call.index, state);
+                }
+            }
         }
     }
 
@@ -669,6 +695,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
             self.shift(outcome.ctx, call.index, &mut s);
+            self.release_by_word(call, callee, &state, &mut s);
             self.assign(call.index, call.dst, value, &mut s);
             out.push(s);
         }

@@ -5,17 +5,26 @@ use super::call::Call;
 use super::*;
 use crate::body::Block;
 
-/// Conditions on the state of objects: where, and how they came out.
-pub(super) type Given = SmallVec<[(BlockId, bool); 2]>;
+/// Conditions on the state of objects: where, and how they came out. The last says that another condition beside it leads to the same.
+pub(super) type Given = SmallVec<[(BlockId, bool, bool); 2]>;
+
+/// Under what a path stands.
+pub(super) struct Under {
+    pub(super) given: Given,
+    /// An assertion failed, or the last reference was dropped.
+    pub(super) unlikely: bool,
+    /// Nobody held a reference: who calls a function that asks so may know that somebody does.
+    pub(super) first: bool,
+}
 
 /// Longer paths are not looked at to their start.
 const STEPS_MAX: u32 = 200;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// The decisions on this path that were about flags, modes and counters in memory, rather than about results, pointers or arguments; the last
-    /// one first. And whether an assertion failed, or the last reference was dropped.
-    pub(super) fn under(&self, state: &State) -> (Given, bool) {
-        let (mut given, mut unlikely) = (Given::new(), false);
+    /// one first.
+    pub(super) fn under(&self, state: &State) -> Under {
+        let mut under = Under { given: Given::new(), unlikely: false, first: false };
         let mut at = state.trail;
         let mut steps = 0;
         // Where the decision that follows leads from, if both could have led there.
@@ -24,24 +33,26 @@ impl<O: Observer> Run<'_, '_, O> {
             let step = self.trail[at as usize];
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
-                let whole = first.unwrap_or(step);
-                first = self.beginning(whole, step.parent);
-                let asked = |d: Decision| match &self.body.block(d.block).term {
+                let asked = |d: &Decision| match &self.body.block(d.block).term {
                     Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => is_mode(self.body, *cond, 0),
                     _ => false,
                 };
-                if first.is_none() && (asked(whole) || whole == step && self.takes_reference(block)) {
-                    given.push((whole.block, whole.taken));
+                let whole = first.unwrap_or(step);
+                first = self.beginning(whole, step.parent).filter(asked);
+                if first.is_none() && (asked(&whole) || whole == step && self.takes_reference(block)) {
+                    under.given.push((whole.block, whole.taken, whole != step));
                 }
-                unlikely |= self.rare(block, *cond, step.taken);
+                let (rare, none) = self.rare(block, *cond, step.taken);
+                under.unlikely |= rare;
+                under.first |= none;
                 if let Term::Branch { then, els, .. } = block.term {
-                    unlikely |= self.reports_failure(if step.taken { then } else { els });
+                    under.unlikely |= self.reports_failure(if step.taken { then } else { els });
                 }
             }
             at = step.parent;
             steps += 1;
         }
-        (given, unlikely)
+        under
     }
 
     /// The decision before one that led to the same place by its other arm (`a && b` that does not hold): that place is reached by what both say together, and
@@ -78,20 +89,20 @@ impl<O: Observer> Run<'_, '_, O> {
         })
     }
 
-    /// Whether a condition that came out so is a failed assertion, or a reference that was the last one.
-    fn rare(&self, block: &Block, cond: ExprId, taken: bool) -> bool {
+    /// Whether a condition that came out so is a failed assertion, or a reference that was the last one; and whether it says that there is none.
+    fn rare(&self, block: &Block, cond: ExprId, taken: bool) -> (bool, bool) {
         let (mut at, mut truth) = (cond, taken);
         for _ in 0..6 {
             match self.body.expr(at) {
                 Expr::Un(UnOp::Not, inner) => (at, truth) = (inner, !truth),
                 Expr::Load(..) => {
-                    let Some(local) = self.body.loaded_local(at) else { return false };
+                    let Some(local) = self.body.loaded_local(at) else { break };
                     let made = self.body.block_ops(block).iter().rev().find_map(|op| match op.kind {
                         OpKind::Call { dst: Some(l), target: Target::Name(name), args, .. } if l == local => Some((name, args)),
                         _ => None,
                     });
-                    let Some((name, args)) = made else { return false };
-                    let Some(entry) = self.world.model.entry(name) else { return false };
+                    let Some((name, args)) = made else { break };
+                    let Some(entry) = self.world.model.entry(name) else { break };
                     if entry.tests == Some(cuthere_kernel::Test::Truth)
                         && let Some(&inner) = self.body.call_args(args).first()
                     {
@@ -100,14 +111,13 @@ impl<O: Observer> Run<'_, '_, O> {
                     }
                     let only = |op| !entry.refs.is_empty() && entry.refs.iter().all(|r| r.op == op);
                     let last = only(cuthere_kernel::RefOp::Put);
-                    // Who finds that nobody holds a reference comes first of all, or too late.
                     let none = only(cuthere_kernel::RefOp::GetUnlessZero);
-                    return if truth { entry.tests == Some(cuthere_kernel::Test::Warning) || last } else { none };
+                    return (truth && (entry.tests == Some(cuthere_kernel::Test::Warning) || last), !truth && none);
                 }
-                _ => return false,
+                _ => break,
             }
         }
-        false
+        (false, false)
     }
 
     /// What of the caller's is not held any more: nothing, or what can be told; the outer `None`: it cannot be told.
@@ -146,21 +156,27 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// Tells callers of a way to sleep.
-    pub(super) fn record_sleep(&mut self, call: &Call<'_>, way: &SleepWay, (given, unlikely): (&Given, bool), state: &State) {
+    pub(super) fn record_sleep(&mut self, call: &Call<'_>, way: &SleepWay, under: &Under, state: &State) {
         // Through a table of operations, callers hear of it only if most of its implementations do it.
         if way.share.1 > 1 && way.share.0 * 2 < way.share.1 || way.indirect > 1 {
             return;
         }
         let Some(around) = self.around(state) else { return };
-        let sleep =
-            Sleep { wait: way.wait, defers: way.defers || state.no_interrupt, unlikely: way.unlikely || unlikely, given: None, around };
+        let (defers, unlikely) = (way.defers || state.no_interrupt, way.unlikely || under.unlikely || under.first);
+        let sleep = Sleep { wait: way.wait, defers, unlikely, given: None, either: None, around };
         let same = |m: &Made| {
             matches!(&m.effect.kind, EffectKind::Sleep(s) if s.wait == way.wait) && m.op == call.index && m.effect.way == way.way
         };
         if let Some(at) = self.made.iter().position(same) {
             // What does not hold on all paths here is no condition.
             if let Some((_, all)) = self.given.iter_mut().find(|g| g.0 == at) {
-                all.retain(|g| given.contains(g));
+                all.retain(|g| match under.given.iter().find(|other| (other.0, other.1) == (g.0, g.1)) {
+                    Some(other) => {
+                        g.2 |= other.2;
+                        true
+                    }
+                    None => false,
+                });
             }
             if let EffectKind::Sleep(old) = &mut self.made[at].effect.kind {
                 old.defers &= sleep.defers;
@@ -170,7 +186,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
         } else {
-            self.given.push((self.made.len(), given.clone()));
+            self.given.push((self.made.len(), under.given.clone()));
         }
         let effect = Effect {
             kind: EffectKind::Sleep(sleep),
@@ -191,8 +207,9 @@ impl<O: Observer> Run<'_, '_, O> {
             // A cap may have kept the effect out.
             let Some(effect) = self.made.get_mut(at).map(|m| &mut m.effect) else { continue };
             if let EffectKind::Sleep(sleep) = &mut effect.kind {
-                sleep.given = given.first().copied();
-                effect.modes = effect.modes.saturating_add(given.len().min(100) as u8);
+                let found = |other: bool| given.iter().find(|g| g.2 == other).map(|g| (g.0, g.1));
+                (sleep.given, sleep.either) = (found(false), found(true));
+                effect.modes = effect.modes.saturating_add(given.iter().filter(|g| !g.2).count().min(100) as u8);
             }
         }
     }

@@ -85,9 +85,9 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Tells callers and observers of ways to sleep in a state.
     fn tell_sleep(&mut self, call: &Call<'_>, entry: Option<&Entry>, ops: Option<(Record, Symbol)>, ways: &[SleepWay], state: &State) {
-        let (given, unlikely) = self.under(state);
+        let under = self.under(state);
         for way in ways {
-            self.record_sleep(call, way, (&given, unlikely), state);
+            self.record_sleep(call, way, &under, state);
         }
         // What was dropped first is the caller's; only what is left besides is of interest here.
         if !matches!(self.around(state), Some(None)) && !state.atomic() {
@@ -102,7 +102,7 @@ impl<O: Observer> Run<'_, '_, O> {
         };
         let chosen = |w: &&SleepWay| !w.condition.iter().all(|g| g.iter().any(open));
         let mut ways: SmallVec<[SleepWay; 2]> = ways.iter().filter(chosen).cloned().collect();
-        ways.iter_mut().for_each(|w| w.unlikely |= unlikely);
+        ways.iter_mut().for_each(|w| w.unlikely |= under.unlikely);
         if ways.is_empty() {
             return;
         }

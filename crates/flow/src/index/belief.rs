@@ -49,7 +49,8 @@ impl Belief {
                     Confidence::Low
                 }
             }
-            _ if most(97, 20) => Confidence::High,
+            // Who looks for a part of the machine by a key from its firmware often knows that it is there: of several who do not ask, none may be wrong.
+            _ if most(97, 20) && !(self.lookup && untested > 1) => Confidence::High,
             _ if most(93, 15) => Confidence::Medium,
             // Too few uses to speak of a habit: the model's word stands.
             NullWhy::Model if all < 6 || all < 12 && most(80, 4) => Confidence::Medium,

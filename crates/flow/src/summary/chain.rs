@@ -1,7 +1,7 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
-use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Way};
-use crate::body::{Body, Expr, ExprId, LocalId, OpKind, Target, Term};
+use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Sleep, Way};
+use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
 use cuthere_ir::{BinOp, UnOp};
@@ -110,6 +110,15 @@ pub struct Given {
 
 /// The conditions on objects' state that hold on a way down, outermost first.
 pub fn given(world: &World<'_>, way: Way) -> Vec<Given> {
+    conditions(world, way, |sleep| sleep.given)
+}
+
+/// Conditions on a way down beside which others lead to the same, outermost first.
+pub fn either(world: &World<'_>, way: Way) -> Vec<Given> {
+    conditions(world, way, |sleep| sleep.either)
+}
+
+fn conditions(world: &World<'_>, way: Way, which: impl Fn(&Sleep) -> Option<(BlockId, bool)>) -> Vec<Given> {
     let mut out = Vec::new();
     let mut at = way;
     // Functions that call each other may lead in a circle.
@@ -117,7 +126,7 @@ pub fn given(world: &World<'_>, way: Way) -> Vec<Given> {
         let Way::Callee(f, id) = at else { break };
         let Some(effect) = world.summary(f).and_then(|s| s.effect(id)) else { break };
         if let EffectKind::Sleep(sleep) = &effect.kind
-            && let Some((block, taken)) = sleep.given
+            && let Some((block, taken)) = which(sleep)
         {
             let body = world.func(f);
             // Of a function that is known by its summary alone, the condition has no text: it may ask for anything.

@@ -95,6 +95,8 @@ pub struct Sleep {
     pub unlikely: bool,
     /// The last of the function's own conditions on the state of objects, and how it comes out.
     pub given: Option<(BlockId, bool)>,
+    /// One that leads to it together with others: any of them is enough.
+    pub either: Option<(BlockId, bool)>,
     /// What of its caller's it gives back before.
     pub around: Option<Box<Around>>,
 }
