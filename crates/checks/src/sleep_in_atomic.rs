@@ -210,7 +210,7 @@ fn unread_mask(body: &Body) -> Option<Symbol> {
 /// The call as a step.
 fn call_step(path: &Path<'_, '_>, event: &Event<'_>, way: &SleepWay, chain: &Chain) -> At {
     let text = match way.way {
-        Way::Callee(f, _) => format!("calls {}(){}", path.world.func(f).name, through_table(path.world, path.func, event.loc)),
+        Way::Callee(f, _) => format!("calls {}(){}", path.world.func(f).name, through_table(path.world, path.func, event.loc, f)),
         _ => format!("calls {}{}, which may sleep", chain.primitive, if matches!(way.way, Way::Table(..)) { "" } else { "()" }),
     };
     At { func: path.func, loc: event.loc, text }

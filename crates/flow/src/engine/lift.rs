@@ -17,12 +17,15 @@ impl<O: Observer> Run<'_, '_, O> {
         (!remain.is_empty()).then_some(remain)
     }
 
-    /// Whether an effect asks for bits of a word of which neither this path nor its callers know anything.
+    /// Whether an effect asks for bits of a word, or for one of many numbers, of which neither this path nor its callers know anything.
     pub(super) fn unknown_bits(&mut self, effect: &Effect, args: &[ValueId], state: &State) -> bool {
         let unknown = |run: &mut Self, &(subject, test): &(Subject, Test)| match test {
             Test::AnyBit(mask) | Test::NoBit(mask) => {
                 run.subject_value(subject, args, state).is_none_or(|v| run.bits(v, mask, state, 0) == Bits::Unknown)
             }
+            Test::In(wanted) if subject.is_arg() && wanted.value().is_some_and(|v| v != 0) => run
+                .subject_value(subject, args, state)
+                .is_some_and(|v| state.known(run.values, v).meet(wanted) != Some(state.known(run.values, v)) && run.subject(v).is_none()),
             _ => false,
         };
         effect.condition.iter().all(|g| g.iter().any(|item| unknown(self, item)))

@@ -166,6 +166,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let wait = self.world.preemption.waits(entry.sleeps).unwrap_or(Wait::Sleep);
         let put = entry.refs.iter().find(|r| r.op == RefOp::Put).filter(|_| sleeps && entry.sleeps == Sleeps::Sometimes);
         let last = put.is_some_and(|r| arg(r.argument).is_none_or(|object| !self.unlinked(at, object, state)));
+        let last = last || sleeps && self.held_besides(entry, args, state);
         let way = |condition, wait| SleepWay {
             way: Way::Model(entry.name),
             condition: Condition::from_elem(condition, 1),
@@ -194,6 +195,21 @@ impl<O: Observer> Run<'_, '_, O> {
         let least = if effect.op == RefOp::Put { 2 } else { 1 };
         let same = |t: &&crate::domain::Taken| t.counter == effect.counter && t.pointer == pointer && !t.doubtful;
         state.objects.references.taken().iter().find(same).is_some_and(|t| t.count >= least)
+    }
+
+    /// Whether a call gives up a reference to an object to which the path has added another since it holds its locks: who adds one has one, so it is not the last.
+    fn held_besides(&self, entry: &Entry, args: &[ValueId], state: &State) -> bool {
+        let puts = |r: &&cuthere_kernel::RefEffect| r.op == RefOp::Put && r.counter.is_empty();
+        let Some(effect) = entry.refs.iter().find(puts).filter(|_| !state.objects.references.is_empty()) else { return false };
+        let Some(&pointer) = args.get(effect.argument as usize) else { return false };
+        let since = |t: &crate::domain::Taken| {
+            let mut spinning = state.locks.held.iter().filter(|l| l.kind.spins()).peekable();
+            spinning.peek().is_some() && spinning.all(|l| l.op.is_some_and(|op| op < t.op))
+        };
+        let added = |t: &&crate::domain::Taken| {
+            matches!(t.source, crate::domain::Source::Added) && t.pointer == pointer && t.counter.is_empty() && !t.doubtful
+        };
+        state.objects.references.taken().iter().find(added).is_some_and(since)
     }
 
     /// Whether the code before an operation takes an object off the list that others find it by.

@@ -59,7 +59,8 @@ pub struct Links {
 /// The functions of each file that raise a count of uses and leave lowering it to others (`pm_runtime_get_sync()` when a transfer starts).
 pub type Keepers = FxHashMap<(FileId, Symbol), Vec<FuncId>>;
 
-/// Per function, its calls through members that have more functions than are followed, of which those of its own folder are taken.
+/// Per function, its calls through members that may hold other functions than those that are followed: there are more, of which those of its own folder are taken, or the
+/// member's record has no name.
 pub type Narrowed = FxHashMap<FuncId, Box<[OpId]>>;
 
 /// The calls in each file that allow others in every context (`pm_runtime_irq_safe()`).
@@ -331,7 +332,8 @@ pub fn link(
                     && let Some(list) = tables.get(&key)
                     && let Some((targets, some)) = narrow(program, d.file, list, funcs)
                 {
-                    narrowed.extend(some.then_some(i));
+                    // Members of records without a name may be those of any.
+                    narrowed.extend((some || key.0.is_unknown()).then_some(i));
                     all.push((i, targets));
                 }
                 if let OpKind::Call { target: Target::Pointer(e), .. } = op.kind

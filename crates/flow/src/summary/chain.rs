@@ -79,10 +79,12 @@ pub fn way_name(world: &World<'_>, way: Way) -> Symbol {
 }
 
 /// The table that the call at a place goes through, and how many implementations it has, in words; empty: the call is by name.
-pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc) -> String {
+pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc, callee: FuncId) -> String {
     let body = world.func(func);
     let called = body.all_ops().filter(|(_, op)| op.loc == loc).find_map(|(id, op)| match op.kind {
-        OpKind::Call { target: Target::Pointer(e), .. } => Some((id, e)),
+        OpKind::Call { target: Target::Pointer(e), .. } => {
+            Some((id, e)).filter(|_| world.callees(func, id).is_some_and(|c| c.list().contains(&callee)))
+        }
         _ => None,
     });
     let Some((op, pointer)) = called else { return String::new() };
@@ -92,7 +94,7 @@ pub fn through_table(world: &World<'_>, func: FuncId, loc: Loc) -> String {
     let count = world.callees(func, op).map_or(0, |c| c.list().len());
     let record = if record.is_unknown() { String::new() } else { format!("{record}.") };
     match count {
-        1 if world.is_narrowed(func, op) => format!(" through `{record}{field}`, its only implementation in this folder"),
+        1 if world.is_narrowed(func, op) => format!(" through `{record}{field}`, of which one implementation is known here"),
         1 => format!(" through `{record}{field}`, its only implementation"),
         n => format!(" through `{record}{field}`, one of {n} implementations"),
     }
@@ -164,7 +166,7 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
     let through = matches!(effect.way, Way::Callee(..));
     match &effect.kind {
         EffectKind::Sleep(_) => match effect.way {
-            Way::Callee(..) => format!("calls {callee}(){}", through_table(world, func, effect.loc)),
+            Way::Callee(f, _) => format!("calls {callee}(){}", through_table(world, func, effect.loc, f)),
             Way::Table(..) => format!("calls {callee}, which may sleep"),
             _ => format!("calls {callee}(), which may sleep"),
         },
