@@ -72,6 +72,8 @@ pub struct Left {
     pub kept: bool,
     /// The claim rests on nobody's doing it; else it is less sure.
     pub falls: bool,
+    /// The answer tells callers of it: it is low as long as no caller was read.
+    pub told: bool,
     /// The callee that took it, if one did: what it leaves is claimed there, unless somebody else does the other half.
     pub by: Option<FuncId>,
 }

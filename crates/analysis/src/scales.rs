@@ -8,7 +8,7 @@ use crate::ends::{Freeing, at_end, freed_records, waited_for};
 use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
 use cuthere_base::Confidence;
-use cuthere_flow::body::Record;
+use cuthere_flow::body::{Expr, Record};
 use cuthere_flow::index::{Giver, Handovers, ListUse, RcuFact};
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
@@ -100,7 +100,7 @@ impl<'t> Scales<'t> {
 
     /// Who does the other half of what is left of a lock.
     fn by_other_half(&self, claim: &mut Claim, left: Left) -> bool {
-        if left.falls && left.by.is_some_and(|by| !self.handovers.is_completed(by)) {
+        if left.falls && left.by.is_some_and(|by| !self.handovers.is_completed(by, left.kept)) {
             return false;
         }
         let (world, f) = (self.tree.world, claim.at.0);
@@ -108,10 +108,26 @@ impl<'t> Scales<'t> {
             lower(claim, format!("{}() does not do the other half", world.func(by).name));
             return !left.falls;
         }
-        if !self.options.paths.is_empty() && !world.func(f).is_static && world.callers(f).is_empty() {
+        // Whoever gets an object, or an answer of its own kind, has to be seen; a callback that nobody names answers to the core, which knows nothing of the lock.
+        let seen = || !world.callers(f).is_empty();
+        let unread = match left.told {
+            true if world.func(f).ret_ptr => !seen(),
+            true => !seen() && !world.func(f).is_static && !self.handed_over(f),
+            false => !self.options.paths.is_empty() && !seen() && !world.func(f).is_static && !self.handed_over(f),
+        };
+        if unread {
             lower(claim, format!("callers of {}() were not read", world.func(f).name));
         }
         true
+    }
+
+    /// Whether some function that was read names this one without calling it.
+    fn handed_over(&self, f: FuncId) -> bool {
+        let world = self.tree.world;
+        let (name, file) = (world.func(f).name, world.func(f).file);
+        let means = |from| from == file || !world.func(f).is_static;
+        world.bound.iter().any(|b| b.func == f)
+            || world.funcs.iter().any(|body| means(body.file) && body.exprs.contains(&Expr::Function(name)))
     }
 
     /// Whether somebody frees such objects, or takes them away.

@@ -130,7 +130,9 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     };
     // Each round of a loop takes it, and another function gives it back.
     let claim = match held {
-        Some(h) if h.op == Some(event.op) => claim.unless_completed(Left { class: lock.class, kept: true, falls: false, by: None }),
+        Some(h) if h.op == Some(event.op) => {
+            claim.unless_completed(Left { class: lock.class, kept: true, falls: false, told: false, by: None })
+        }
         _ => claim,
     };
     let claim = match event.way {

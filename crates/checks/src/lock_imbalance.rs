@@ -26,7 +26,8 @@
 //! Every way out is compared with the others: a lock that was taken here and is still held, where others have given it back and return the same
 //! kind of result, is reported at the return; so is one that no way out gives back, and one that is given back where it was not taken. What a function leaves is right
 //! if somebody does the other half: a caller of it, or of one that hands it on, or a function that ends with the opposite and that nobody completes
-//! (`start` and `stop` of a table, a completion). Locks that callees take or give back for their callers count, told apart by result and arguments.
+//! (`start` and `stop` of a table, a completion). Such a function has to do with it: it stands in the same file or in the folder whose own lock it is, is
+//! called by it or with it, or one file puts both into tables; and it does not take on other ways what it gives back. Locks that callees take or give back for their callers count, told apart by result and arguments.
 //! A caller's lock that is given back for a while, and what happens under one condition, as it is written, are left alone.
 //! `__must_hold()`, `__acquires()`, `__releases()` and `__cond_acquires()` are taken at their word, and checked where they stand at a function that can
 //! be seen to keep them on other ways.
@@ -37,7 +38,8 @@
 //!
 //! * **medium**: nobody does the other half, and: a return that fails keeps a lock that every way to it takes; a return that does not fail keeps it, or none gives it
 //!   back; a lock is given back twice on one path; or untaken on a path that was followed from its beginning.
-//! * **low**: the index of an SRCU section goes to the caller; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
+//!   Ways that answer otherwise are compared too, if their callers were seen.
+//! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -45,19 +47,21 @@
 
 mod annotations;
 mod judge;
+mod names;
 mod stray;
 
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, OpId, OpKind, Target};
+use cuthere_flow::body::{BlockId, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{EventKind, Match};
-use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::engine::{Decision, Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary};
 use cuthere_flow::value::{Interval, Origin, Value, ValueId};
 use cuthere_kernel::LockKind;
+use names::written_alike;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -71,11 +75,16 @@ pub(crate) const CHECK: Check = Check {
     tree: None,
 };
 
+/// Decisions on a way out that are looked at.
+const DECISIONS_MAX: usize = 8;
+
 /// A way out.
 struct Exit {
     block: BlockId,
-    /// Where the last decision was taken.
-    decided: Option<BlockId>,
+    /// Where the last decisions were taken, the last one first, and the arms.
+    decisions: Vec<(BlockId, Option<BlockId>)>,
+    /// Something is written that may tell the caller which way it was.
+    tells: bool,
     answer: Answer,
     /// What was taken here and is kept: by what, its name, and what to say of it.
     kept: Vec<(OpId, String, Claim)>,
@@ -126,8 +135,9 @@ impl Checker for LockImbalance {
                 self.collects.push(event.op);
             }
             EventKind::Release { lock, found: Some(how) } => {
-                let taken = locks.find(path.values, lock).and_then(|(i, _)| locks.held[i].op);
-                self.pair(taken, event.op, *how);
+                let held = locks.find(path.values, lock).map(|(i, _)| &locks.held[i]);
+                let alike = *how == Match::Class && held.is_some_and(|h| written_alike(path, h.place, lock.place, 0));
+                self.pair(held.and_then(|h| h.op), event.op, if alike { Match::Exact } else { *how });
             }
             EventKind::Release { lock, found: None } => self.stray(path, event, lock),
             EventKind::Context { part, enter: false } => {
@@ -150,6 +160,7 @@ impl Checker for LockImbalance {
                     let mut claim = kept.2.clone().sure(confidence.min(kept.2.confidence)).cause(kept.0);
                     if let Some(left) = &mut claim.left {
                         left.falls = forgotten;
+                        left.told = self.differs(body, exit, kept);
                     }
                     claims.add(claim);
                 }
@@ -190,10 +201,10 @@ impl LockImbalance {
         let answer = value.map_or(Answer::Nothing, |v| Answer::of(path.known(v), path.body.ret_ptr));
         self.returned.extend(value.and_then(|v| path.values.param(v, path.body.params)));
         let arguments = path.state.facts.iter().filter_map(|f| Some((path.values.param(f.0, path.body.params)?, f.1)));
-        let last = path.decisions().next().map(|d| d.block);
         let mut exit = Exit {
             block,
-            decided: last,
+            decisions: path.decisions().take(DECISIONS_MAX).map(|d| (d.block, arm(path, d))).collect(),
+            tells: tells(path),
             answer,
             kept: Vec::new(),
             unclear: false,
@@ -219,7 +230,7 @@ impl LockImbalance {
                 let by = path.world.callees(path.func, op).filter(|_| !path.called(op).is_some_and(takes));
                 let by = by.and_then(|c| c.list().first().copied());
                 let most = if by.is_some() && path.unread_since(op).is_some() { Confidence::Low } else { most.min(claim.confidence) };
-                let left = Left { class: lock.class, kept: true, falls: false, by };
+                let left = Left { class: lock.class, kept: true, falls: false, told: false, by };
                 exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
             }
         }
@@ -236,6 +247,26 @@ impl LockImbalance {
         }
         self.exits.push(exit);
     }
+}
+
+/// The arm that a decision took.
+fn arm(path: &Path<'_, '_>, decision: Decision) -> Option<BlockId> {
+    match path.body.block(decision.block).term {
+        Term::Branch { then, els, .. } => Some(if decision.taken { then } else { els }),
+        _ => None,
+    }
+}
+
+/// Whether something is written through a pointer argument, or to a member named after locking, that is not zero: callers may ask for it.
+fn tells(path: &Path<'_, '_>) -> bool {
+    path.state.env.iter().any(|&(place, value)| {
+        let asked = match path.values.get(place) {
+            Value::PDeref(pointer) => path.values.param(pointer, path.body.params).is_some(),
+            Value::PField(_, member, _) => member.as_str().contains("lock"),
+            _ => false,
+        };
+        asked && !path.known(value).may_be_zero()
+    })
 }
 
 /// What the function itself keeps, and the place where it began.

@@ -42,17 +42,21 @@
 //!
 //! * **medium**: a circle of two, or a callback that is waited for, with both orders plain: no condition left open, at most three direct calls down.
 //! * **low**: longer circles, calls through pointers with several targets, conditions on arguments or on the state of objects, locks that are known by a pointer only,
-//!   readers on both sides, a lock that a function only speaks of, classes that are told apart by nested variants elsewhere, both orders in one function, code that runs at boot, tests.
+//!   readers on both sides, a lock that a function only speaks of, classes that are told apart by nested variants elsewhere, both orders in one function,
+//!   two drivers that have nothing to do with each other, a callback that nobody arms, code that runs at boot, tests.
 //!
 //! ## What it assumes and misses
 //!
-//! Two objects of a class are taken for one, as lockdep takes them: that they never meet in practice is not seen. Orders within one class are not looked at.
+//! Two objects of a class are taken for one, as lockdep takes them: that they never meet in practice is seen of two drivers alone. Orders within one class are not looked at.
 //! That two places never run at the same time is known only by a common lock. Subclasses given to a lock at run time are not known.
+
+mod meet;
 
 use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::index::{Cycle, Example, LockGraph, Since};
 use cuthere_flow::summary::FuncId;
+use meet::{Armed, strangers};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -76,14 +80,15 @@ fn circles(tree: &Tree<'_>, claims: &mut Claims) {
         let held = |l: &&cuthere_flow::program::contexts::HeldOnEntry| l.always;
         contexts.entered(f).best().locks.iter().filter(held).map(|l| l.class).collect()
     };
+    let armed = Armed::of(tree);
     for cycle in graph.cycles(entered) {
-        if let Some(claim) = claim(tree, graph, cycle) {
+        if let Some(claim) = claim(tree, graph, cycle, &armed) {
             claims.add(claim);
         }
     }
 }
 
-fn claim(tree: &Tree<'_>, graph: &LockGraph<'_>, mut cycle: Cycle<'_>) -> Option<Claim> {
+fn claim(tree: &Tree<'_>, graph: &LockGraph<'_>, mut cycle: Cycle<'_>, armed: &Armed<'_>) -> Option<Claim> {
     let world = tree.world;
     // It is told where the fix most likely goes: at the wait for a callback, or at the order that fewest places share.
     let waits = |order: &(_, _, &Example)| graph.end(order.2).is_some_and(|u| u.callback);
@@ -91,7 +96,7 @@ fn claim(tree: &Tree<'_>, graph: &LockGraph<'_>, mut cycle: Cycle<'_>) -> Option
     let first = (0..cycle.orders.len()).min_by_key(|&i| rank(&cycle.orders[i]))?;
     cycle.orders.rotate_left(first);
     let (held, taken, example) = *cycle.orders.first()?;
-    let (confidence, assumes) = weigh(tree, graph, &cycle);
+    let (confidence, assumes) = weigh(tree, graph, &cycle, armed);
     let name = |class| &graph.classes.info(class).name;
     let body = world.func(example.func);
     let loc = body.op(example.op).map_or(body.loc, |op| op.loc);
@@ -118,7 +123,7 @@ fn claim(tree: &Tree<'_>, graph: &LockGraph<'_>, mut cycle: Cycle<'_>) -> Option
 }
 
 /// How sure a circle is, and what it assumes.
-fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> (Confidence, Vec<String>) {
+fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>, armed: &Armed<'_>) -> (Confidence, Vec<String>) {
     let world = tree.world;
     let mut sure = cycle.orders.len() <= 2;
     let mut assumes = Vec::new();
@@ -139,6 +144,11 @@ fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> (Confiden
         sure &= !assume(graph.classes.info(*taken).in_file && callbacks(taken) > 1, "the interrupt is the one that this handler serves");
         sure &= !assume(example.since == Since::Asserted, "the caller holds what the function says it does");
         sure &= !words::is_boot_code(world.func(example.func)) && !words::is_test_code(world.path(example.func));
+    }
+    if sure {
+        let never = cycle.orders.iter().any(|o| armed.never(tree, graph, o.1));
+        sure &= !assume(never, "somebody arms the callback, which was not seen");
+        sure &= !assume(strangers(world, graph, cycle), "the objects of one driver are those of the other");
     }
     sure &= !assume(cycle.readers, "a writer waits in between");
     sure &= cycle.orders.len() < 2 || cycle.orders[0].2.func != cycle.orders[1].2.func;

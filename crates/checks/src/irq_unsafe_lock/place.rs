@@ -9,7 +9,7 @@ use cuthere_flow::index::{LockClass, LockUse};
 use cuthere_flow::program::Callees;
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::{CallbackOp, Level};
+use cuthere_kernel::{CallbackOp, CtxPart, Level};
 use std::cmp::Reverse;
 
 /// A place that takes a class.
@@ -27,6 +27,8 @@ pub(super) struct Unsafe<'u> {
     pub(super) handler: Place<'u>,
     /// A certain way in leads here.
     pub(super) certain: bool,
+    /// The function itself says that the context is enabled.
+    pub(super) says: bool,
     pub(super) hops: Vec<Hop<'u>>,
     pub(super) comes: Vec<Hop<'u>>,
     pub(super) sure: bool,
@@ -87,7 +89,8 @@ pub(super) fn unsafe_place<'u>(
     let mixed = layer.part(interrupt.part).1 || disabled(interrupt.part, u).1;
     // Whoever takes it in both ways knows where he is.
     let both = uses.iter().any(|(g, other)| *g == f && disabled(interrupt.part, other).0);
-    let mut sure = handler.certain && (certain && !ins.assumed || u.slept) && !both;
+    let says = disables_itself(tree, f, interrupt.part);
+    let mut sure = handler.certain && (certain && !ins.assumed || u.slept || says) && !both;
     let mut assumes = Vec::new();
     if mixed {
         assumes.push(format!("some ways in disable {}, this one does not", interrupt.cure));
@@ -108,7 +111,7 @@ pub(super) fn unsafe_place<'u>(
     sure &= !disabled(interrupt.part, u).1 && (f, u.op) != (handler.func, handler.used.op);
     // A helper in a header leaves it to its callers to disable what they have to, each for his own object.
     sure &= !(mixed && world.path(f).ends_with(".h"));
-    let mut place = Unsafe { func: f, used: u, handler, certain, hops: Vec::new(), comes: Vec::new(), sure, assumes };
+    let mut place = Unsafe { func: f, used: u, handler, certain, says, hops: Vec::new(), comes: Vec::new(), sure, assumes };
     // Ways are searched for where they may decide; else only for the place that is told.
     if sure {
         place.find_ways(tree, interrupt);
@@ -133,13 +136,24 @@ impl<'u> Unsafe<'u> {
             self.assumes.push(why);
         }
         // Nor were those of which it is not known how the function is entered.
-        self.sure &= self.used.slept || matches!(hops.first(), Some(Hop::Entry(..)));
+        self.sure &= self.used.slept || self.says || matches!(hops.first(), Some(Hop::Entry(..)));
         if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
             self.sure = false;
             self.assumes.push("the drivers that lead there share the object".to_owned());
         }
         (self.hops, self.comes) = (hops, comes);
     }
+}
+
+/// Whether a function disables the context for something else, without asking what it was: so it is entered with it enabled.
+fn disables_itself(tree: &Tree<'_>, f: FuncId, part: Part) -> bool {
+    let own = if part == Part::Irq { CtxPart::Irq } else { CtxPart::Bh };
+    tree.world.func(f).all_ops().any(|(_, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            tree.world.model.entry(name).is_some_and(|e| e.context.iter().any(|c| c.enter && c.part == own))
+        }
+        _ => false,
+    })
 }
 
 /// Whether a function asks in which context it runs.

@@ -7,7 +7,7 @@ use super::{Exit, LockImbalance};
 use cuthere_analysis::Claim;
 use cuthere_analysis::ways::Answer;
 use cuthere_base::Confidence;
-use cuthere_flow::body::{Body, OpId};
+use cuthere_flow::body::{BlockId, Body, OpId, Term};
 use cuthere_flow::engine::event::Match;
 use cuthere_flow::program::naming::{names_lock, names_unlock};
 use cuthere_flow::value::Interval;
@@ -41,51 +41,105 @@ impl LockImbalance {
     }
 
     /// How sure it is that a way out keeps what it should not.
-    pub(super) fn judge(&self, body: &Body, exit: &Exit, (taken, name, claim): &(OpId, String, Claim)) -> Option<Confidence> {
-        let taken = *taken;
-        let given: Vec<&(OpId, OpId, Match)> = self.pairs.iter().filter(|p| p.0 == taken).collect();
+    pub(super) fn judge(&self, body: &Body, exit: &Exit, kept: &(OpId, String, Claim)) -> Option<Confidence> {
+        let (taken, name, claim) = (kept.0, &kept.1, &kept.2);
+        let given = self.given(taken);
         // Whoever gets an object may get it locked.
         let object = body.ret_ptr && exit.answer == Answer::Open;
         if given.is_empty() || exit.unclear || object || self.was_held(claim) || self.collects.contains(&taken) {
             return None;
         }
-        let free = |e: &&Exit| !e.unclear && e.kept.iter().all(|k| k.0 != taken && (k.1 != *name || name.is_empty()));
         let passed = |e: &&Exit| given.iter().any(|p| body.follows(p.1, e.block));
-        let siblings: Vec<&Exit> = self.exits.iter().filter(free).collect();
-        let count = |e: &Exit| !self.returned.is_empty() && matches!(e.answer, Answer::Zero | Answer::Positive | Answer::NotZero);
-        let open = |e: &Exit| e.answer == Answer::Open;
-        let alike = |e: &&&Exit| exit.answer == e.answer || open(exit) || open(e) || count(exit) && count(e);
-        // `return spin_trylock(…)` succeeds by not being zero.
-        let locker = names_lock(body.name) && !names_unlock(body.name);
-        let fails = exit.answer == Answer::Failure || exit.answer == Answer::NotZero && !locker;
-        let measure = |e: &&&Exit| passed(e) && (fails || alike(e));
-        // The others give it back and answer otherwise: looked up, most of these take the lock for whoever asks.
+        let siblings: Vec<&Exit> = self.without(kept).collect();
+        let fails = self.fails(body, exit);
+        let measure = |e: &&&Exit| passed(e) && (fails || self.alike(exit, e));
         let differs = !siblings.iter().any(|e| measure(&e));
-        if differs && (locker || !siblings.iter().any(passed)) {
+        if differs && (is_locker(body) || !siblings.iter().any(passed)) {
             return None;
         }
         // An argument that says whether the lock is to be kept. Ways that left before it was taken say nothing of that, nor do failures where it is the success of
         // the same kind that gives it back.
         let apart = |&(n, at): &(u32, Interval)| {
             let excludes = |e: &&&Exit| e.arguments.iter().find(|a| a.0 == n).is_some_and(|a| a.1.meet(at).is_none());
-            siblings.iter().any(|e| passed(e) && alike(&e)) && siblings.iter().filter(measure).all(|e| excludes(&e))
+            siblings.iter().any(|e| passed(e) && self.alike(exit, e)) && siblings.iter().filter(measure).all(|e| excludes(&e))
         };
         if exit.arguments.iter().any(|a| !self.returned.contains(&a.0) && apart(a)) {
             return None;
         }
-        if exit.skipped.iter().any(|s| given.iter().any(|p| body.block_of(p.1) == Some(*s))) {
+        // Where a lock is given back in the arm alone in which it is taken, what is decided behind that arm says nothing of it.
+        let within = given.iter().all(|p| body.dominates(taken, body.block_of(p.1)));
+        let own = exit.decisions.iter().position(|d| body.dominates(taken, Some(d.0))).filter(|&n| n == 0 || within);
+        let always = own.is_some() || body.dominates(taken, Some(exit.block));
+        let arm = own.and_then(|n| exit.decisions[n].1);
+        let straight = !exit.tells && arm.is_some_and(|arm| leaves_alone(body, arm, &given));
+        if !straight && exit.skipped.iter().any(|s| given.iter().any(|p| body.block_of(p.1) == Some(*s))) {
             return Some(Confidence::Low);
         }
-        let always = body.dominates(taken, Some(exit.block)) || body.dominates(taken, exit.decided);
         // The ways meet again where the function ends: what is skipped may have its reason.
         let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
-        let sure = always && !joined && exit.answer != Answer::Open && given.iter().any(|p| p.2 == Match::Exact);
+        let open = exit.answer == Answer::Open;
+        let sure = always && (straight || !joined && !open) && given.iter().any(|p| p.2 == Match::Exact);
         // A part of the context has its other half elsewhere (single-stepping).
-        Some(match sure && !name.is_empty() {
-            true if differs => Confidence::Low,
+        Some(match (fails || !is_locker(body)) && !name.is_empty() && sure {
+            // The others give it back and answer otherwise: so do functions that take the lock for whoever asks.
+            true if differs && exit.tells => Confidence::Low,
             true if fails => Confidence::High,
-            true if !locker => Confidence::Medium,
-            _ => Confidence::Low,
+            true => Confidence::Medium,
+            false => Confidence::Low,
         })
     }
+
+    /// Whether the ways out that give a lock back answer otherwise than one that keeps it.
+    pub(super) fn differs(&self, body: &Body, exit: &Exit, kept: &(OpId, String, Claim)) -> bool {
+        let given = self.given(kept.0);
+        let passed = |e: &Exit| given.iter().any(|p| body.follows(p.1, e.block));
+        let fails = self.fails(body, exit);
+        !self.without(kept).any(|e| passed(e) && (fails || self.alike(exit, e)))
+    }
+
+    /// The operations that give back what one takes.
+    fn given(&self, taken: OpId) -> Vec<&(OpId, OpId, Match)> {
+        self.pairs.iter().filter(|p| p.0 == taken).collect()
+    }
+
+    /// The ways out that do not keep a lock.
+    fn without<'s>(&'s self, (taken, name, _): &'s (OpId, String, Claim)) -> impl Iterator<Item = &'s Exit> {
+        self.exits.iter().filter(|e| !e.unclear && e.kept.iter().all(|k| k.0 != *taken && (k.1 != *name || name.is_empty())))
+    }
+
+    /// Whether a way out answers that it failed: `return spin_trylock(…)` succeeds by not being zero.
+    fn fails(&self, body: &Body, exit: &Exit) -> bool {
+        exit.answer == Answer::Failure || exit.answer == Answer::NotZero && !is_locker(body)
+    }
+
+    /// Whether two ways out may answer the same.
+    fn alike(&self, a: &Exit, b: &Exit) -> bool {
+        let count = |e: &Exit| !self.returned.is_empty() && matches!(e.answer, Answer::Zero | Answer::Positive | Answer::NotZero);
+        let open = |e: &Exit| e.answer == Answer::Open;
+        a.answer == b.answer || open(a) || open(b) || count(a) && count(b)
+    }
 }
+
+/// Whether a function is named for taking a lock.
+fn is_locker(body: &Body) -> bool {
+    names_lock(body.name) && !names_unlock(body.name)
+}
+
+/// Whether an arm does something, or returns, before it meets the ways that gave the lock back.
+fn leaves_alone(body: &Body, arm: BlockId, given: &[&(OpId, OpId, Match)]) -> bool {
+    let mut at = arm;
+    for _ in 0..ARM_MAX {
+        let block = body.block(at);
+        if given.iter().any(|p| body.follows(p.1, at)) {
+            return false;
+        }
+        match block.term {
+            Term::Goto(next) if body.block_ops(block).is_empty() => at = next,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// Empty blocks at the beginning of an arm.
+const ARM_MAX: usize = 8;

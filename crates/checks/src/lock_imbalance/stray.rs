@@ -31,7 +31,7 @@ impl LockImbalance {
         let claim = Claim::here(path, event, certainty(path), message).step_at(path, past.map(|p| p.taken), format!("takes `{name}`"));
         let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
-        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, by: None });
+        let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, told: false, by: None });
         let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
         self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
     }

@@ -101,7 +101,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 entry.frees.iter().any(|free| free.argument == arg)
                     && values.get(arg as usize).is_some_and(|&v| state.objects.freed(self.values.pointer_root(v)).is_some())
             };
-            let derefs: SmallVec<[u8; 4]> = entry.derefs.iter().copied().filter(|&arg| looks && !again(arg, &state)).collect();
+            // Who is handed a plain NULL is ready for it, whatever the bodies of some release let appear.
+            let null = |arg: u8| entry.learned && values.get(arg as usize).is_some_and(|&v| self.values.get(v) == Value::Int(0));
+            let derefs: SmallVec<[u8; 4]> =
+                entry.derefs.iter().copied().filter(|&arg| looks && !again(arg, &state) && !null(arg)).collect();
             for arg in derefs {
                 if !self.access_argument(&call, arg, (Symbol::EMPTY, false), Way::Model(name), &mut state) {
                     return;
@@ -193,6 +196,20 @@ impl<O: Observer> Run<'_, '_, O> {
                 out.push(state);
             }
         }
+    }
+
+    /// Whether a function whose ways of returning are not known may give back a lock that is held: it was not followed whole, or calls somebody through a pointer
+    /// who does. Where nobody is known who does, a lock that was taken by its name is none of those that go through pointers.
+    fn may_give_back(&self, callee: FuncId, summary: &Summary, state: &State) -> bool {
+        let world = self.world;
+        let gives = |f: &FuncId| {
+            let given = world.summary(*f).into_iter().flat_map(|s| &s.outcomes).flat_map(|o| &o.locks).filter(|l| !l.taken);
+            given.into_iter().any(|l| state.locks.held.iter().any(|h| h.class == l.class && h.kind == l.kind))
+        };
+        let pointers = || world.callees[callee.index()].iter().filter(|c| matches!(c.1, Callees::Many(_)));
+        let through = |op: &Op| matches!(op.kind, OpKind::Call { target: Target::Pointer(_), .. });
+        !state.locks.held.is_empty()
+            && (summary.truncated || !world.func(callee).ops.iter().any(through) || pointers().any(|c| c.1.list().iter().any(gives)))
     }
 
     /// What each of the functions that a call may reach gives back of the caller's, on some way at least: nothing here tells on which way it returned.
@@ -622,7 +639,7 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Some(entry) = modelled {
                 self.note_refs(call, entry, result, false, &mut state);
             }
-            state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && !state.locks.held.is_empty();
+            state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && self.may_give_back(callee, summary, &state);
             self.assign(call.index, call.dst, value, &mut state);
             out.push(state);
             return;

@@ -6,6 +6,7 @@
 //! thread does, by a function that ends with the opposite of it and is completed by nobody.
 
 use super::facts::Fact;
+use super::partners::Relation;
 use crate::engine::Path;
 use crate::engine::event::{Event, EventKind};
 use crate::program::{Callees, World};
@@ -13,14 +14,15 @@ use crate::summary::FuncId;
 use cuthere_base::Symbol;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// A lock on a way out, or the half of a callee that is completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum LockHalf {
-    /// Some way out keeps a lock of this class, or has given one back that was not taken.
-    Left { class: Symbol, kept: bool },
-    /// A lock that this callee took is given back, or this callee gives back one that was taken.
-    Completed { callee: FuncId },
+    /// Some way out keeps a lock of this class, or has given one back that was not taken; `own`: what it gives back it takes itself on other ways.
+    Left { class: Symbol, kept: bool, own: bool },
+    /// A lock that this callee took is given back (`kept`), or this callee gives back one that was taken.
+    Completed { callee: FuncId, kept: bool },
 }
 
 /// Halves that are noted of one function.
@@ -28,7 +30,11 @@ const HALVES_MAX: usize = 32;
 
 /// Notes the halves of one function.
 #[derive(Default)]
-pub(super) struct HalfRecorder(Vec<LockHalf>);
+pub(super) struct HalfRecorder {
+    halves: Vec<LockHalf>,
+    /// The classes that it takes and gives back itself.
+    paired: SmallVec<[Symbol; 2]>,
+}
 
 impl HalfRecorder {
     pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
@@ -36,18 +42,21 @@ impl HalfRecorder {
         match &event.kind {
             EventKind::Release { lock, found: Some(_) } => {
                 let taken = locks.find(path.values, lock).and_then(|(i, _)| locks.held[i].op);
-                for op in [taken, Some(event.op)].into_iter().flatten() {
-                    for &callee in path.world.callees(path.func, op).map_or(&[][..], Callees::list) {
-                        self.add(LockHalf::Completed { callee });
+                if taken.is_some() && !self.paired.contains(&lock.class) {
+                    self.paired.push(lock.class);
+                }
+                for (op, kept) in [(taken, true), (Some(event.op), false)] {
+                    for &callee in op.and_then(|op| path.world.callees(path.func, op)).map_or(&[][..], Callees::list) {
+                        self.add(LockHalf::Completed { callee, kept });
                     }
                 }
             }
             EventKind::Exit { .. } => {
                 for lock in locks.held.iter().filter(|l| l.guard == 0 && l.op.is_some()) {
-                    self.add(LockHalf::Left { class: lock.class, kept: true });
+                    self.add(LockHalf::Left { class: lock.class, kept: true, own: false });
                 }
                 for lock in &locks.released {
-                    self.add(LockHalf::Left { class: lock.class, kept: false });
+                    self.add(LockHalf::Left { class: lock.class, kept: false, own: false });
                 }
             }
             _ => {}
@@ -55,13 +64,17 @@ impl HalfRecorder {
     }
 
     fn add(&mut self, half: LockHalf) {
-        if self.0.len() < HALVES_MAX && !self.0.contains(&half) {
-            self.0.push(half);
+        if self.halves.len() < HALVES_MAX && !self.halves.contains(&half) {
+            self.halves.push(half);
         }
     }
 
     pub fn facts(self) -> impl Iterator<Item = Fact> {
-        self.0.into_iter().map(Fact::Half)
+        let paired = self.paired;
+        self.halves.into_iter().map(move |half| match half {
+            LockHalf::Left { class, kept: false, .. } => Fact::Half(LockHalf::Left { class, kept: false, own: paired.contains(&class) }),
+            half => Fact::Half(half),
+        })
     }
 }
 
@@ -69,53 +82,68 @@ impl HalfRecorder {
 #[derive(Default)]
 pub struct Handovers {
     /// Functions are added in their order.
-    left: FxHashMap<(Symbol, bool), Vec<FuncId>>,
-    completed: FxHashSet<FuncId>,
+    pub(super) left: FxHashMap<(Symbol, bool), Vec<FuncId>>,
+    completed: FxHashSet<(FuncId, bool)>,
+    /// Who gives back for somebody what he takes himself on other ways: that is a mistake of his own, or a matter of conditions.
+    own: FxHashSet<(FuncId, Symbol)>,
 }
 
 /// Callers that are asked.
-const CALLERS_MAX: usize = 64;
+pub(super) const CALLERS_MAX: usize = 64;
 /// Callers that are followed upwards.
 const DEPTH_MAX: u32 = 4;
 
 impl Handovers {
     pub fn add(&mut self, func: FuncId, fact: &Fact) {
         match fact {
-            Fact::Half(LockHalf::Left { class, kept }) => {
+            Fact::Half(LockHalf::Left { class, kept, own }) => {
                 self.left.entry((*class, *kept)).or_default().push(func);
+                if *own {
+                    self.own.insert((func, *class));
+                }
             }
-            Fact::Half(LockHalf::Completed { callee }) => {
-                self.completed.insert(*callee);
+            Fact::Half(LockHalf::Completed { callee, kept }) => {
+                self.completed.insert((*callee, *kept));
             }
             _ => {}
         }
     }
 
-    /// Whether some caller does the other half of what a function does to locks.
-    pub fn is_completed(&self, func: FuncId) -> bool {
-        self.completed.contains(&func)
+    /// Whether some caller does the other half of what a function keeps, or gives back.
+    pub fn is_completed(&self, func: FuncId, kept: bool) -> bool {
+        self.completed.contains(&(func, kept))
     }
 
-    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that leaves the opposite
-    /// of the class, of which no caller does the other half.
+    /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that has to do with it, that leaves the
+    /// opposite of the class, and of which no caller does the other half.
     pub fn other_half(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
         self.completed_above(world, func, class, kept, 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
-            opposite.iter().find(|f| **f != func && self.completed_above(world, **f, class, !kept, 0).is_none()).copied()
+            let relation = Relation::new(self, world, func, class, kept);
+            let below = |f: &FuncId| world.callees[f.index()].iter().flat_map(|c| c.1.list()).any(|g| self.own.contains(&(*g, class)));
+            let gives = |f: &FuncId| !kept || !self.own.contains(&(*f, class)) && !below(f);
+            opposite
+                .iter()
+                .find(|f| gives(f) && relation.holds(**f) && self.completed_above(world, **f, class, !kept, 0).is_none())
+                .copied()
         })
     }
 
+    /// Whether some way out of a function keeps a lock of a class, or gives one back that was not taken.
+    pub(super) fn leaves(&self, func: FuncId, class: Symbol, kept: bool) -> bool {
+        self.left.get(&(class, kept)).is_some_and(|l| l.binary_search(&func).is_ok())
+    }
+
     fn completed_above(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool, depth: u32) -> Option<FuncId> {
-        if self.completed.contains(&func) {
+        if self.completed.contains(&(func, kept)) {
             return Some(by_name(world, func).next().unwrap_or(func));
         }
-        let leaves = |f: &FuncId| self.left.get(&(class, kept)).is_some_and(|l| l.binary_search(f).is_ok());
-        let up = by_name(world, func).filter(|f| *f != func && leaves(f));
+        let up = by_name(world, func).filter(|f| *f != func && self.leaves(*f, class, kept));
         up.take(CALLERS_MAX).find_map(|f| if depth < DEPTH_MAX { self.completed_above(world, f, class, kept, depth + 1) } else { Some(f) })
     }
 }
 
 /// Who calls a function by its name.
-fn by_name<'w>(world: &'w World<'_>, func: FuncId) -> impl Iterator<Item = FuncId> + 'w {
+pub(super) fn by_name<'w>(world: &'w World<'_>, func: FuncId) -> impl Iterator<Item = FuncId> + 'w {
     world.callers(func).chunk_by(|a, b| a.func == b.func).filter(|calls| calls.iter().any(|c| c.certain())).map(|calls| calls[0].func)
 }

@@ -40,6 +40,7 @@ struct Key {
 pub struct ClassInfo {
     /// As findings name it.
     pub name: String,
+    pub place: LockPlace,
     pub kind: LockKind,
     /// It is what callbacks of an object run in, not a lock.
     pub callback: bool,
@@ -152,7 +153,7 @@ impl LockClasses {
         };
         let pointer = matches!(place, LockPlace::Through(..)) && !callback;
         let common = matches!(place, LockPlace::Member { record, .. } if record.is_common());
-        self.infos.push(ClassInfo { name, kind, callback, pointer, common, subclassed: false, in_file: place == LockPlace::InFile });
+        self.infos.push(ClassInfo { name, place, kind, callback, pointer, common, subclassed: false, in_file: place == LockPlace::InFile });
         self.numbers.insert(key, new);
         Some(new)
     }

@@ -15,6 +15,7 @@ mod lock_facts;
 mod lock_graph;
 mod lock_place;
 mod locked;
+mod partners;
 mod percpu;
 mod rcu;
 mod results;

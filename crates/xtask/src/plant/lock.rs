@@ -7,6 +7,8 @@
 use super::{Planted, Row};
 use crate::corpus::{Body, Corpus, folder, line_end, line_start, replaced};
 use cuthere_cfront::outline::ItemRef;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What takes a lock, and what releases it.
@@ -54,7 +56,42 @@ pub fn plant(corpus: &Corpus<'_>, rng: &mut fastrand::Rng, count: usize) -> Vec<
         }
     }
     rng.shuffle(&mut places);
-    places.iter().filter_map(|place| planted(corpus, place, rng)).take(count).collect()
+    let made = places.iter().filter_map(|place| Some((place.at, planted(corpus, place, rng)?))).take(count);
+    let (at, mut rows): (Vec<ItemRef>, Vec<Planted>) = made.unzip();
+    add_callers(corpus, &at, &mut rows);
+    rows
+}
+
+/// Folders of callers that are read with a function: whether somebody does the other half cannot be known without any.
+const CALLERS_MAX: usize = 2;
+
+/// Adds the folders in which functions that other files see are called by name, the nearest ones.
+fn add_callers(corpus: &Corpus<'_>, at: &[ItemRef], rows: &mut [Planted]) {
+    let seen = |at: &ItemRef| !corpus.program.item(*at).is_static;
+    let rows: Vec<&mut Row> = rows.iter_mut().zip(at).filter(|(_, at)| seen(at)).map(|(p, _)| &mut p.row).collect();
+    let mut found: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); rows.len()];
+    for &file in &corpus.files {
+        let Ok(text) = corpus.program.text(file) else { continue };
+        let here = folder(corpus.path(file));
+        for (row, folders) in rows.iter().zip(&mut found) {
+            if !folders.contains(here) && calls(&text.bytes, row.function.as_bytes()) {
+                folders.insert(here);
+            }
+        }
+    }
+    for (row, folders) in rows.into_iter().zip(found) {
+        let own = folder(&row.file).to_owned();
+        let shared = |other: &str| own.split('/').zip(other.split('/')).take_while(|(a, b)| a == b).count();
+        let mut others: Vec<&str> = folders.into_iter().filter(|other| *other != own).collect();
+        others.sort_by_key(|other| (Reverse(shared(other)), *other));
+        row.folders.extend(others.into_iter().take(CALLERS_MAX).map(str::to_owned));
+    }
+}
+
+/// Whether a text has a name with a parenthesis behind it.
+fn calls(text: &[u8], name: &[u8]) -> bool {
+    let part = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    memchr::memmem::find_iter(text, name).any(|at| (at == 0 || !part(text.get(at - 1))) && text.get(at + name.len()) == Some(&b'('))
 }
 
 fn find(at: ItemRef, body: &Body, out: &mut Vec<Place>) {
@@ -206,6 +243,12 @@ mod tests {
             "left before the lock" => assert_eq!((count(good, "mutex_lock("), count(good, "mutex_unlock(")), (1, 1)),
             _ => assert_eq!(count(good, "mutex_unlock(&s->m);\n\t\ts->n = 0;\n\t\treturn"), 1),
         }
+    }
+
+    #[test]
+    fn whoever_calls_from_another_file_is_found_by_name() {
+        assert!(super::calls(b"\tx = get_it(s);", b"get_it"));
+        assert!(!super::calls(b"\tforget_it(s); p = get_it; get_it2(s);", b"get_it"));
     }
 
     #[test]
