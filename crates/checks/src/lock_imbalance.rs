@@ -215,6 +215,9 @@ impl LockImbalance {
         };
         for lock in locks.held.iter().filter(|l| l.guard == 0 && judged(l.kind)) {
             exit.unclear |= locks.released.iter().any(|r| r.kind == lock.kind);
+            // Whoever gets an object may get it locked.
+            let object = value.map(|v| path.values.get(v));
+            exit.tells |= object.is_some_and(|object| path.body.ret_ptr && path.values.rests_on(lock.place, &|v| v == object));
             if let (Some(op), Some(name)) = (lock.op, ways::lock_name(path, lock)) {
                 let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
                 let most = match lock.kind {

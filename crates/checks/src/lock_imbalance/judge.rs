@@ -7,7 +7,7 @@ use super::{Exit, LockImbalance};
 use cuthere_analysis::Claim;
 use cuthere_analysis::ways::Answer;
 use cuthere_base::Confidence;
-use cuthere_flow::body::{BlockId, Body, OpId, Term};
+use cuthere_flow::body::{BlockId, Body, Expr, ExprId, OpId, OpKind, Term};
 use cuthere_flow::engine::event::Match;
 use cuthere_flow::program::naming::{names_lock, names_unlock};
 use cuthere_flow::value::Interval;
@@ -28,16 +28,19 @@ impl LockImbalance {
     pub(super) fn forgotten(&self, body: &Body, (taken, name, claim): &(OpId, String, Claim)) -> bool {
         let one = claim.left.is_some_and(|l| l.class.as_str().contains('.'));
         let told = body.annotations.iter().any(|a| a.as_str().contains('('));
-        // Called for one event it takes the lock, for another it gives it back.
-        let turns = self.exits.iter().any(|e| e.lost.iter().any(|l| l.0 == *name));
         // The caller's lock, given back for a while, is taken again for him.
-        one && !turns
+        one && !self.turns(name)
             && !self.was_held(claim)
             && !name.is_empty()
             && !told
             && !self.collects.contains(taken)
             && self.pairs.iter().all(|p| p.0 != *taken)
             && !names_lock(body.name)
+    }
+
+    /// Whether some way out gives a lock of this name back that it has not taken: for one event it is taken, for another given back.
+    fn turns(&self, name: &str) -> bool {
+        self.exits.iter().any(|e| e.lost.iter().any(|l| l.0 == name))
     }
 
     /// How sure it is that a way out keeps what it should not.
@@ -65,6 +68,12 @@ impl LockImbalance {
         };
         if exit.arguments.iter().any(|a| !self.returned.contains(&a.0) && apart(a)) {
             return None;
+        }
+        if self.turns(name) {
+            return Some(Confidence::Low);
+        }
+        if claim.left.is_some_and(|l| l.by.is_some()) && exit.decisions.iter().any(|d| passes_by(body, *d, taken, &given)) {
+            return Some(Confidence::Low);
         }
         // Where a lock is given back in the arm alone in which it is taken, what is decided behind that arm says nothing of it.
         let within = given.iter().all(|p| body.dominates(taken, body.block_of(p.1)));
@@ -123,6 +132,20 @@ impl LockImbalance {
 /// Whether a function is named for taking a lock.
 fn is_locker(body: &Body) -> bool {
     names_lock(body.name) && !names_unlock(body.name)
+}
+
+/// Whether a decision passes by an unlock because of what the function that took the lock was told as well: it decides there too.
+fn passes_by(body: &Body, (block, arm): (BlockId, Option<BlockId>), taken: OpId, given: &[&(OpId, OpId, Match)]) -> bool {
+    let Term::Branch { cond, then, els } = body.block(block).term else { return false };
+    let other = if arm == Some(then) { els } else { then };
+    let Some(OpKind::Call { args, .. }) = body.op(taken).map(|op| op.kind) else { return false };
+    let told = |&a: &ExprId| match body.expr(a) {
+        Expr::Load(place, pointee) if !pointee.is_pointer() => {
+            matches!(body.expr(place), Expr::Local(l) if body.mentions_local(cond, l))
+        }
+        _ => false,
+    };
+    given.iter().any(|p| body.block_of(p.1) == Some(other)) && body.call_args(args).iter().any(told)
 }
 
 /// Whether an arm does something, or returns, before it meets the ways that gave the lock back.

@@ -207,9 +207,15 @@ impl<O: Observer> Run<'_, '_, O> {
             given.into_iter().any(|l| state.locks.held.iter().any(|h| h.class == l.class && h.kind == l.kind))
         };
         let pointers = || world.callees[callee.index()].iter().filter(|c| matches!(c.1, Callees::Many(_)));
-        let through = |op: &Op| matches!(op.kind, OpKind::Call { target: Target::Pointer(_), .. });
-        !state.locks.held.is_empty()
-            && (summary.truncated || !world.func(callee).ops.iter().any(through) || pointers().any(|c| c.1.list().iter().any(gives)))
+        // Tables alone stand for what is not seen here; `(write ? up_write : up_read)(&x->lock)` gives back a lock by its name.
+        let body = world.func(callee);
+        let through = |op: &Op| match op.kind {
+            OpKind::Call { target: Target::Pointer(e), .. } => Some(body.ops_field(e).is_some()),
+            _ => None,
+        };
+        let mut tables = body.ops.iter().filter_map(through).peekable();
+        let unseen = tables.peek().is_none() || !tables.all(|table| table);
+        !state.locks.held.is_empty() && (summary.truncated || unseen || pointers().any(|c| c.1.list().iter().any(gives)))
     }
 
     /// What each of the functions that a call may reach gives back of the caller's, on some way at least: nothing here tells on which way it returned.

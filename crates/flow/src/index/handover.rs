@@ -122,11 +122,14 @@ impl Handovers {
             let relation = Relation::new(self, world, func, class, kept);
             let below = |f: &FuncId| world.callees[f.index()].iter().flat_map(|c| c.1.list()).any(|g| self.own.contains(&(*g, class)));
             let gives = |f: &FuncId| !kept || !self.own.contains(&(*f, class)) && !below(f);
-            opposite
-                .iter()
-                .find(|f| gives(f) && relation.holds(**f) && self.completed_above(world, **f, class, !kept, 0).is_none())
-                .copied()
+            opposite.iter().find(|f| gives(f) && relation.holds(**f) && self.is_open(world, **f, func, class, !kept)).copied()
         })
+    }
+
+    /// Whether nobody does the other half of what a function leaves; or only `beside` does, though others call it through a table (its resume where suspending fails).
+    fn is_open(&self, world: &World<'_>, func: FuncId, beside: FuncId, class: Symbol, kept: bool) -> bool {
+        let bound = || world.bound.iter().any(|b| b.func == func);
+        self.completed_above(world, func, class, kept, 0).is_none() || bound() && by_name(world, func).all(|f| f == beside)
     }
 
     /// Whether some way out of a function keeps a lock of a class, or gives one back that was not taken.

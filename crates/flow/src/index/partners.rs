@@ -21,6 +21,8 @@ pub(super) struct Relation<'r> {
     kept: bool,
     /// The folder in which everybody may be a partner; `None`: the lock is one of the whole kernel's.
     folder: Option<&'r str>,
+    /// The file that defines the lock's record.
+    header: Option<FileId>,
     below: FxHashSet<FuncId>,
     above: FxHashSet<FuncId>,
 }
@@ -40,6 +42,7 @@ impl<'r> Relation<'r> {
             class,
             kept,
             folder: owner(world, func, class),
+            header: defined_in(world, func, class),
             below: FxHashSet::default(),
             above: FxHashSet::default(),
         };
@@ -52,7 +55,9 @@ impl<'r> Relation<'r> {
     pub fn holds(&self, other: FuncId) -> bool {
         let near = || {
             let within = self.folder.is_some_and(|folder| self.world.path(other).starts_with(folder));
-            self.world.func(self.func).file == self.world.func(other).file || within
+            // What the header of the record does belongs to whoever uses it.
+            let file = self.world.func(other).file;
+            self.world.func(self.func).file == file || self.header == Some(file) || within
         };
         let together = || callers(self.world, other).iter().any(|f| self.above.contains(f));
         let beside = || near() || together() || self.bound_beside(other);
@@ -114,12 +119,18 @@ fn callers(world: &World<'_>, func: FuncId) -> FxHashSet<FuncId> {
     seen
 }
 
+/// The file that defines the record which a lock is a member of.
+fn defined_in(world: &World<'_>, func: FuncId, class: Symbol) -> Option<FileId> {
+    let tag = Symbol::find(class.as_str().split_once('.')?.0)?;
+    world.program.lookup(world.func(func).file, NameSpace::Tag, tag).map(|item| item.file)
+}
+
 /// The folder whose own lock a class is: that of the file which defines the record, and all folders for a variable.
 fn owner<'w>(world: &'w World<'_>, func: FuncId, class: Symbol) -> Option<&'w str> {
-    let Some((tag, _)) = class.as_str().split_once('.') else { return Some("") };
-    let own = world.path(func);
-    let found = Symbol::find(tag).and_then(|tag| world.program.lookup(world.func(func).file, NameSpace::Tag, tag));
-    let path = found.map_or(own, |item| world.program.source.path(item.file));
+    if !class.as_str().contains('.') {
+        return Some("");
+    }
+    let path = defined_in(world, func, class).map_or(world.path(func), |file| world.program.source.path(file));
     let shared = path.starts_with("include/") || path.contains("/include/");
     (!shared).then(|| path.rsplit_once('/').map_or("", |(folder, _)| folder))
 }

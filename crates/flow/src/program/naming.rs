@@ -6,7 +6,7 @@ use cuthere_base::Symbol;
 
 /// Whether a name speaks of taking a lock or giving one back.
 pub fn names_lock(name: Symbol) -> bool {
-    name.as_str().split('_').any(|word| matches!(word, "lock" | "unlock" | "trylock" | "relock"))
+    name.as_str().split('_').any(|word| matches!(word, "lock" | "locks" | "unlock" | "trylock" | "relock"))
 }
 
 /// Whether a name speaks of making an object one's own: by a reference, a mark, or by taking it from where others find it.
