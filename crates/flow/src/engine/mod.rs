@@ -297,9 +297,19 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             // Above the cap it is merged with the one that differs least; if none agrees in property, it may stay up to a point.
             let mut nearest = None;
             let mut least = usize::MAX;
-            for (i, k) in kept.iter().enumerate().filter(|(_, k)| k.same_property(&s)) {
-                if let Some(distance) = k.distance(&s, self.values, least) {
-                    (nearest, least) = (Some(i), distance);
+            // With one that holds the same references; one that holds others than all may stay a little longer.
+            for exact in [true, false] {
+                if !exact && kept.len() < 2 * cap && !s.objects.references.nothing() {
+                    break;
+                }
+                let fits = |k: &Boxed| k.same_property(&s) && (!exact || k.objects.same_references(&s.objects));
+                for (i, k) in kept.iter().enumerate().filter(|(_, k)| fits(k)) {
+                    if let Some(distance) = k.distance(&s, self.values, least) {
+                        (nearest, least) = (Some(i), distance);
+                    }
+                }
+                if nearest.is_some() {
+                    break;
                 }
             }
             match nearest {
