@@ -40,7 +40,7 @@
 //! * **medium**: taken for certain, kept on a path that was followed from its beginning, and given back on others, or known to nobody else.
 //! * **low**: paths that were merged; a loop's later rounds; code that runs once, when the machine starts; where a callee on the way gives up such a reference to what it
 //!   comes to by another name; a success that keeps what other ways give back, or that keeps what was taken of an object at hand: it
-//!   is handed to somebody in a way that is not followed; test code.
+//!   is handed to somebody in a way that is not followed; a look-up's reference that a failing way out leaves in memory, or that only code that was not read has seen; test code.
 //!
 //! ## What it assumes and misses
 //!

@@ -54,6 +54,8 @@ impl Get {
             (false, _) if kept.overwritten && (self.given || alone && self.modelled && !kept.lent) => Some(Confidence::High),
             // Whoever knows the object may give the reference back, but not if another failure has to do it here.
             (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
+            // A failure that ends what was begun here; who called may clean up after it.
+            (true, true) if self.source == Source::Result && self.modelled && !kept.after_loop => Some(Confidence::Low),
             (true, _) => None,
             // Where a success keeps it too, it is handed to somebody in a way that is not followed, more often than not.
             (false, true) if self.given => {
@@ -70,6 +72,8 @@ impl Get {
                 let cursor = self.source == Source::Cursor;
                 Some(if fails || self.modelled && (!self.given || cursor) { Confidence::High } else { Confidence::Low })
             }
+            // Code that was not read has seen it; most of that only looks.
+            (false, _) if alone && !self.handed && self.modelled && kept.lent => Some(Confidence::Low),
             _ => None,
         }
     }
