@@ -49,19 +49,21 @@ mod annotations;
 mod judge;
 mod names;
 mod stray;
+mod told;
 
 use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, OpId, OpKind, Target, Term};
+use cuthere_flow::body::{BlockId, OpId, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{EventKind, Match};
 use cuthere_flow::engine::{Decision, Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary};
-use cuthere_flow::value::{Interval, Origin, Value, ValueId};
+use cuthere_flow::value::{Interval, ValueId};
 use cuthere_kernel::LockKind;
 use names::written_alike;
+use told::{handed_out, tells};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -260,36 +262,10 @@ fn arm(path: &Path<'_, '_>, decision: Decision) -> Option<BlockId> {
     }
 }
 
-/// Whether something is written through a pointer argument, or to a member named after locking, that is not zero: callers may ask for it.
-fn tells(path: &Path<'_, '_>) -> bool {
-    path.state.env.iter().any(|&(place, value)| {
-        let asked = match path.values.get(place) {
-            Value::PDeref(pointer) => path.values.param(pointer, path.body.params).is_some(),
-            Value::PField(_, member, _) => member.as_str().contains("lock"),
-            _ => false,
-        };
-        asked && !path.known(value).may_be_zero()
-    })
-}
-
 /// What the function itself keeps, and the place where it began.
 fn keeps(path: &Path<'_, '_>, event: &Event<'_>, op: OpId, what: &str, began: &str) -> Claim {
     let claim = Claim::here(path, event, certainty(path), format!("`{}` returns with {what}", path.body.name));
     decided(path, claim.step_at(path, Some(op), began)).step(path.func, event.loc, format!("returns with {what}"))
-}
-
-/// Whether the index of a section, a call's result, is returned or stored where the caller finds it, or a callee stores it there by the caller's pointer.
-fn handed_out(path: &Path<'_, '_>, op: OpId, returned: Option<ValueId>) -> bool {
-    let index = path.values.find(Value::Fresh(Origin::Result(op)));
-    let outside = |place: ValueId| path.values.local_of(place).is_none();
-    let stored = || path.state.env.iter().any(|e| Some(e.1) == index && outside(e.0));
-    let by_callee = || match path.body.op(op).map(|o| o.kind) {
-        Some(OpKind::Call { target: Target::Name(name), args, .. }) if path.world.model.entry(name).is_none() => {
-            path.body.call_args(args).iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| l.0 < path.body.params))
-        }
-        _ => false,
-    };
-    index.is_some() && (index == returned || stored()) || by_callee()
 }
 
 /// Locks of which the one who takes them gives them back.

@@ -2,7 +2,7 @@
 
 use super::{Because, grounds, open_conditions};
 use cuthere_analysis::{Claim, words};
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{BlockId, Body, Op, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Ground;
 use cuthere_flow::engine::event::{CallEvent, SleepWay};
@@ -84,6 +84,10 @@ pub(super) fn judged(
         confidence = Confidence::Low;
         assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
     }
+    if let Some(name) = begun_in_a_circle(path, because) {
+        confidence = Confidence::Low;
+        assumes.push(format!("`{name}()`, one of functions that call each other in a circle, leaves it so"));
+    }
     for (most, why) in quiet(path, event.op, &chain, known, because) {
         confidence = confidence.min(most);
         assumes.push(why.to_owned());
@@ -146,4 +150,14 @@ fn chosen_by_state(path: &Path<'_, '_>, because: Because<'_>) -> bool {
     let takes = |o: &Outcome, spins: bool| o.locks.iter().any(|l| l.taken && l.kind.spins() == spins);
     let all = path.world.summary(*f).map_or(&[][..], |s| &s.outcomes);
     all.iter().any(|o| takes(o, true)) && all.iter().any(|o| takes(o, false) && !takes(o, true))
+}
+
+/// The callee that leaves the context forbidden, without a lock, if it is one of those that call each other in a circle: of these a first approximation may have been taken.
+fn begun_in_a_circle(path: &Path<'_, '_>, because: Because<'_>) -> Option<Symbol> {
+    let Because::Here(ground) = because else { return None };
+    if matches!(ground, Ground::Lock(_)) {
+        return None;
+    }
+    let Some(Callees::One(f)) = path.world.callees(path.func, ground.since()?) else { return None };
+    path.world.drafts.contains_key(f).then(|| path.world.func(*f).name)
 }
