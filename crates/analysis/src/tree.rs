@@ -29,15 +29,23 @@ pub(crate) fn two_architectures<'p>(paths: impl Iterator<Item = &'p str>) -> boo
     })
 }
 
-/// Whether a function stands inside `#if 0`: it exists under no setting at all.
+/// Whether a function stands inside `#if 0`, or inside `#ifdef` of a name that the file itself has undefined: it exists under no setting at all.
 pub(crate) fn in_no_setting(program: &Program<'_>, func: &Body) -> bool {
     let Ok(text) = program.text(func.file) else { return false };
     let mut open: Vec<bool> = Vec::new();
+    let mut undefined: Vec<&[u8]> = Vec::new();
     for line in text.bytes.split(|b| *b == b'\n').take(func.loc.line as usize) {
         let line = line.trim_ascii();
         let Some(directive) = line.strip_prefix(b"#").map(<[u8]>::trim_ascii) else { continue };
-        if directive.starts_with(b"if") {
-            open.push(directive.strip_prefix(b"if").is_some_and(|c| c.trim_ascii().first() == Some(&b'0')));
+        let name = |word: &str| directive.strip_prefix(word.as_bytes()).and_then(|rest| rest.trim_ascii().split(|b| !is_word(*b)).next());
+        if let Some(name) = name("undef") {
+            undefined.push(name);
+        } else if let Some(name) = name("define") {
+            undefined.retain(|u| *u != name);
+        } else if let Some(name) = name("ifdef") {
+            open.push(undefined.contains(&name));
+        } else if directive.starts_with(b"if") {
+            open.push(name("if") == Some(b"0"));
         } else if directive.starts_with(b"el") {
             if let Some(last) = open.last_mut() {
                 *last = false;
@@ -47,6 +55,10 @@ pub(crate) fn in_no_setting(program: &Program<'_>, func: &Body) -> bool {
         }
     }
     open.contains(&true)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 pub(crate) fn gap(program: &Program<'_>, i: &Incomplete) -> Gap {
