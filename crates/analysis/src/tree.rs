@@ -2,6 +2,7 @@
 
 use crate::options::{Gap, Options};
 use cuthere_base::{FileId, Source, Symbol};
+use cuthere_cfront::lexer::is_ident;
 use cuthere_cfront::program::Program;
 use cuthere_flow::body::{Body, Op, OpKind, Target};
 use cuthere_incremental::Incomplete;
@@ -37,7 +38,7 @@ pub(crate) fn in_no_setting(program: &Program<'_>, func: &Body) -> bool {
     for line in text.bytes.split(|b| *b == b'\n').take(func.loc.line as usize) {
         let line = line.trim_ascii();
         let Some(directive) = line.strip_prefix(b"#").map(<[u8]>::trim_ascii) else { continue };
-        let name = |word: &str| directive.strip_prefix(word.as_bytes()).and_then(|rest| rest.trim_ascii().split(|b| !is_word(*b)).next());
+        let name = |word: &str| directive.strip_prefix(word.as_bytes()).and_then(|rest| rest.trim_ascii().split(|b| !is_ident(*b)).next());
         if let Some(name) = name("undef") {
             undefined.push(name);
         } else if let Some(name) = name("define") {
@@ -55,10 +56,6 @@ pub(crate) fn in_no_setting(program: &Program<'_>, func: &Body) -> bool {
         }
     }
     open.contains(&true)
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 pub(crate) fn gap(program: &Program<'_>, i: &Incomplete) -> Gap {

@@ -16,10 +16,11 @@ pub(super) fn kept(world: &World<'_>, func: FuncId) -> impl Iterator<Item = Clai
         let OpKind::Call { dst: Some(result), target: Target::Name(name), .. } = call.kind else { return None };
         let next = body.ops[op.index() + 1..].iter().find(|o| !matches!(o.kind, OpKind::Access { .. }))?;
         let OpKind::Store { place, value } = next.kind else { return None };
-        if body.loaded_local(value) != Some(result) || !body.local_name(result).is_empty() || looked_at(body, place) {
+        if body.loaded_local(value) != Some(result) || !body.local_name(result).is_empty() {
             return None;
         }
-        world.model.entry(name).filter(|e| e.allocates && e.returns == Returns::MayNull)?;
+        // The row first: it is cheap, and most calls have none that allocates.
+        world.model.entry(name).filter(|e| e.allocates && e.returns == Returns::MayNull && !looked_at(body, place))?;
         let text = body.text(place);
         let message = format!("`{text}` may be NULL (from `{name}()`), and nobody asks for it here");
         let claim = Claim::new(op, (func, call.loc), Confidence::Low, message)

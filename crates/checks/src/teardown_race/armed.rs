@@ -99,15 +99,8 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
         Some(_) => format!("`{}` is freed after the {kind} `{}` was cancelled without waiting for it", key.owner, key.text()),
         None => format!("`{}` is freed and the {kind} `{}` in it is never cancelled", key.owner, key.text()),
     };
-    let claim = Claim::new(free.op, (f, all.loc(f, free.op)), sure, what).thread(match runs {
-        Some(g) => all.thread(1, g),
-        None => format!("CPU 1: {kind} callback"),
-    });
-    let claim = claim.step(armer, all.loc(armer, arm.op), format!("{}() arms `{}`", all.name(armer), key.text()));
-    let claim = match runs {
-        Some(g) => claim.step(g, all.world.func(g).loc, format!("{}() runs", all.name(g))),
-        None => claim,
-    };
+    let claim = Claim::new(free.op, (f, all.loc(f, free.op)), sure, what);
+    let claim = all.show_armed(claim, (armer, arm), runs, &key.text());
     let claim = claim.thread(all.thread(0, f));
     let claim = match stop {
         Some((g, d)) => all.show(claim, g, &d, "cancels it, and does not wait until it has returned"),

@@ -67,15 +67,8 @@ fn claim(all: &Teardown<'_>, (key, uses): (Key, &Uses), (f, cancel): (FuncId, Op
     let elsewhere = cancel.is_none() && uses.of(|d| d == Deed::Cancel).next().is_some();
     let sure = if elsewhere { Confidence::Low } else { Confidence::Medium };
     let loc = cancel.map_or(all.world.func(f).loc, |d| all.loc(f, d.at));
-    let runs = uses.callbacks().next();
-    let claim = Claim::new(cancel.map_or(arm.op, |d| d.at), (f, loc), sure, message)
-        .thread(runs.map_or_else(|| format!("CPU 1: {kind} callback"), |g| all.thread(1, g)))
-        .step(armer, all.loc(armer, arm.op), format!("{}() arms `{text}`", all.name(armer)));
-    let claim = match runs {
-        Some(g) => claim.step(g, all.world.func(g).loc, format!("{}() runs", all.name(g))),
-        None => claim,
-    };
-    let claim = claim.thread(all.thread(0, f));
+    let claim = Claim::new(cancel.map_or(arm.op, |d| d.at), (f, loc), sure, message);
+    let claim = all.show_armed(claim, (armer, arm), uses.callbacks().next(), &text).thread(all.thread(0, f));
     let claim = match cancel {
         Some(d) => all.show(claim, f, &d, "cancels it, and does not wait until it has returned"),
         None => claim,

@@ -225,6 +225,19 @@ impl<'t> Teardown<'t> {
         life.object == record || matches!(life.spot, Spot::Member { owner, .. } if owner == record) || life.spot == Spot::Object(record)
     }
 
+    /// Begins the side of a callback: who arms the object of this name, and the function that runs, if it is known.
+    pub fn show_armed(&self, claim: Claim, (armer, arm): (FuncId, &LifeUse), runs: Option<FuncId>, name: &str) -> Claim {
+        let claim = claim.thread(runs.map_or_else(|| format!("CPU 1: {} callback", arm.kind), |g| self.thread(1, g))).step(
+            armer,
+            self.loc(armer, arm.op),
+            format!("{}() arms `{name}`", self.name(armer)),
+        );
+        match runs {
+            Some(g) => claim.step(g, self.world.func(g).loc, format!("{}() runs", self.name(g))),
+            None => claim,
+        }
+    }
+
     /// Adds the call that leads to a deed, and the deed.
     pub fn show(&self, claim: Claim, f: FuncId, done: &Done, text: &str) -> Claim {
         let loc = self.loc(f, done.at);

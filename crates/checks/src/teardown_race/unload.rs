@@ -58,13 +58,8 @@ fn claim(all: &Teardown<'_>, exit: FuncId, name: Symbol, (armer, arm): (FuncId, 
     let how = if cancel.is_some() { "cancelled, but not waited for," } else { "not stopped" };
     let message = format!("the {kind} `{name}` is {how} when the module is unloaded by `{}()`", all.name(exit));
     let runs = uses.iter().find_map(|u| u.1.function);
-    let claim = Claim::new(arm.op, (exit, loc), Confidence::Medium, message)
-        .thread(runs.map_or_else(|| format!("CPU 1: {kind} callback"), |g| all.thread(1, g)))
-        .step(armer, all.loc(armer, arm.op), format!("{}() arms `{name}`", all.name(armer)));
-    let claim = match runs {
-        Some(g) => claim.step(g, all.world.func(g).loc, format!("{}() runs", all.name(g))),
-        None => claim,
-    };
+    let claim = Claim::new(arm.op, (exit, loc), Confidence::Medium, message);
+    let claim = all.show_armed(claim, (armer, arm), runs, name.as_str());
     let claim = claim.thread(all.thread(0, exit));
     let claim = match cancel {
         Some((f, u)) => claim.step(*f, all.loc(*f, u.op), "cancels it, and does not wait until it has returned"),
