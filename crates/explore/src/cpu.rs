@@ -74,6 +74,9 @@ impl Machine<'_> {
     pub(crate) fn take_for_granted(&mut self) {
         if self.options.memory == MemoryModel::Sc {
             (self.world.shared_cpus, self.world.rcu_used) = (u32::MAX, true);
+        } else {
+            // Which stores are buffered, and which reads have a choice, is what the search has found out and no more.
+            self.link.mem.learned.settled = true;
         }
     }
 

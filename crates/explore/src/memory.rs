@@ -110,6 +110,8 @@ pub struct Learned {
     index: FxHashMap<u64, u32>,
     objects: Vec<LearnedObject>,
     grown: bool,
+    /// Nothing more is learned: what schedules mean depends on it.
+    pub settled: bool,
 }
 
 /// Shared granules of one object that are told apart. Beyond, the object is shared as a whole: two threads that both fill megabytes would make
@@ -544,6 +546,9 @@ impl Memory {
 
     #[cold]
     fn learn(&mut self, object: Object, granule: u32) {
+        if self.learned.settled {
+            return;
+        }
         let id = self.learned.at(object.addr);
         let known = &mut self.learned.objects[id as usize];
         if !known.whole && known.granules.insert(granule) {
@@ -582,6 +587,9 @@ impl Memory {
 
     /// Somebody used this object after another thread freed it.
     pub fn learn_free(&mut self, addr: u64) {
+        if self.learned.settled {
+            return;
+        }
         let id = self.learned.at(addr);
         if !std::mem::replace(&mut self.learned.objects[id as usize].freed, true) {
             self.learned.grown = true;

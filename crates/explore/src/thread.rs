@@ -76,8 +76,9 @@ pub struct Loop {
     pub steps: u32,
     pub effects: u32,
     pub state: u64,
-    /// How much the thread had read since its last effect.
+    /// How much the thread had read since its last effect, and how many writes of its own it had noted.
     pub reads: u32,
+    pub own: u32,
 }
 
 /// A lock that a thread holds.
@@ -167,8 +168,10 @@ pub struct Thread {
     pub reads_since: u32,
     /// Those that a loop waits for begin here.
     pub awaits: u32,
-    /// Granules of its own that it has written since the last backward jump, with what was there before.
+    /// Granules of its own that it has written, with what was there before: each once between two backward jumps.
     pub own: Vec<(u64, u64)>,
+    /// Those since the last backward jump begin here.
+    pub own_from: u32,
     /// What its values depend on, where memory is the kernel's model.
     pub dependencies: Option<Box<crate::machine::Dependencies>>,
     /// The open values that it met first, and those that it computed.
@@ -203,6 +206,7 @@ copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
     status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
+    own_from
 }
 
 impl Thread {
@@ -251,6 +255,7 @@ impl Thread {
             reads_since: 0,
             awaits: 0,
             own: Vec::new(),
+            own_from: 0,
             dependencies: None,
             lazies: Vec::new(),
         }
@@ -268,6 +273,44 @@ impl Thread {
             // What waits must wait for all of it.
             self.effects += 1;
         }
+    }
+
+    /// Notes that it is about to write a granule of its own for the first time since a backward jump. `false`: there are too many, and what it
+    /// does counts as an effect.
+    pub fn note_own(&mut self, granule: u64, before: u64, most: usize) -> bool {
+        self.own.push((granule, before));
+        if self.own.len() <= most {
+            return true;
+        }
+        // Only the first write behind each mark tells a loop something.
+        let mut marks: Vec<u32> = self.frames.iter().flat_map(|frame| &frame.loops).map(|l| l.own).chain([self.own_from]).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        let all = std::mem::take(&mut self.own);
+        let mut moved = Vec::with_capacity(marks.len());
+        let mut begin = 0;
+        for (n, write) in all.iter().enumerate() {
+            while marks.get(moved.len()).is_some_and(|mark| *mark as usize <= n) {
+                begin = self.own.len();
+                moved.push(begin as u32);
+            }
+            if !moved.is_empty() && self.own[begin..].iter().all(|o| o.0 != write.0) {
+                self.own.push(*write);
+            }
+        }
+        let place = |mark: u32| marks.iter().position(|m| *m == mark).and_then(|at| moved.get(at).copied());
+        let end = self.own.len() as u32;
+        for l in self.frames.iter_mut().flat_map(|frame| &mut frame.loops) {
+            l.own = place(l.own).unwrap_or(end);
+        }
+        self.own_from = place(self.own_from).unwrap_or(end);
+        if self.own.len() <= most / 4 * 3 {
+            return true;
+        }
+        self.own.clear();
+        self.own_from = 0;
+        self.effects += 1;
+        false
     }
 
     /// Whether there is something left for it to do.

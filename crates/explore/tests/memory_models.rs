@@ -3,7 +3,7 @@
 mod common;
 
 use common::{explore_text, explore_tree};
-use cuthere_explore::{MemoryModel, Options, OutcomeKind, Replay, StrategyKind};
+use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, Replay, StrategyKind};
 
 /// Threads, and the outcome that is asked about, over `x`, `y`, `z` and results `r0` to `r3`.
 fn litmus(threads: &[&str], outcome: &str) -> String {
@@ -284,4 +284,28 @@ fn sections_of_a_lock_order_for_all() {
         "r0 == 1 && r1 == 1 && r2 == 0",
         false,
     );
+}
+
+/// The faults of a program, and what the shown schedule leads to.
+fn again(threads: &[&str], broken: &str, memory: MemoryModel, unroll: u32) -> (Vec<&'static str>, Vec<&'static str>) {
+    let text = litmus(threads, broken);
+    let options = Options { memory, unroll, ..Options::default() };
+    let kinds = |outcome: &Outcome| outcome.faults.iter().map(|f| f.fault.kind.id()).collect::<Vec<_>>();
+    let found = explore_text("litmus.c", &text, &options);
+    let schedule = found.faults.first().map(|f| f.schedule.clone());
+    (kinds(&found), kinds(&explore_text("litmus.c", &text, &Options { replay: schedule, ..options })))
+}
+
+#[test]
+fn schedules_are_followed_through_loops_that_nobody_notices() {
+    // More rounds than loops with operations of others get, of operations that are the thread's own.
+    let rounds = "int i, own[9]; for (i = 0; i < 9; i++) *(volatile int *)&own[i] = i; x = own[8]; r0 = 1;";
+    // Rounds that nobody ends, and that change back what they change.
+    let ever = "int e, *at = &e; do { for (e = 0; e < 2; e++) if (w[*at]) break; } while (e == 2);";
+    for memory in [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm] {
+        for threads in [vec![rounds, "r1 = x; assert(r1 != 8);"], vec![ever, "r1 = x; assert(r1 != 8);", "x = 8;"]] {
+            let (found, followed) = again(&threads, "0", memory, 4);
+            assert_eq!((found, followed), (vec!["assertion"], vec!["assertion"]), "{memory:?} {}", threads.len());
+        }
+    }
 }

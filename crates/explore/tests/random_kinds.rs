@@ -7,8 +7,8 @@ mod compare;
 #[path = "common/dice.rs"]
 mod dice;
 
-use common::{explore_text, explore_tree};
-use compare::compare;
+use common::{with_text, with_tree};
+use compare::{compare, for_seeds};
 use cuthere_explore::{MemoryModel, Options, Preemption};
 use dice::{Dice, number};
 use std::fmt::Write;
@@ -259,20 +259,19 @@ fn plain(seed: u64) -> String {
 #[test]
 fn reduction_loses_nothing_of_more_kinds() {
     let (first, count) = (number("CUTHERE_SEED", 1), number("CUTHERE_PROGRAMS", 30));
-    let mut wrong = Vec::new();
-    for seed in first..first + count {
+    let wrong = for_seeds(first..first + count, |seed| {
         // Kernels of each kind in each of the memory models.
         let memory = [MemoryModel::Sc, MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 4) as usize];
         let preemption = [Preemption::Full, Preemption::Rt, Preemption::None, Preemption::Full, Preemption::Voluntary][(seed % 5) as usize];
-        let options = Options { memory, preemption, unroll: 2, executions: 30_000, ..Options::default() };
+        let options = Options { memory, preemption, unroll: 2, executions: 10_000, ..Options::default() };
         let text = kernel(seed);
-        let run = |options: &Options| explore_tree(&[("include/all.h", KERNEL)], &text, options);
-        wrong.extend(compare("kernel", seed, &text, &options, &run).err());
+        let of_kernel = with_tree(&[("include/all.h", KERNEL)], &text, |run| compare("kernel", seed, &text, &options, run));
         // What programs do without store buffers is what most of them mean.
         let memory = if seed % 4 == 3 { MemoryModel::Tso } else { MemoryModel::Sc };
-        let options = Options { memory, unroll: 4, executions: 30_000, ..Options::default() };
+        let options = Options { memory, unroll: 4, executions: 10_000, ..Options::default() };
         let text = plain(seed);
-        wrong.extend(compare("plain", seed, &text, &options, &|options| explore_text("random.c", &text, options)).err());
-    }
+        let of_plain = with_text("random.c", &text, |run| compare("plain", seed, &text, &options, run));
+        of_kernel.err().into_iter().chain(of_plain.err()).collect()
+    });
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), 2 * count, wrong.join("\n"));
 }

@@ -7,8 +7,8 @@ mod compare;
 #[path = "common/dice.rs"]
 mod dice;
 
-use common::{explore_text, explore_tree};
-use compare::compare;
+use common::{with_text, with_tree};
+use compare::{compare, for_seeds};
 use cuthere_explore::{MemoryModel, Options};
 use dice::{Dice, number};
 use std::fmt::Write;
@@ -147,16 +147,15 @@ fn plain(seed: u64) -> String {
 #[test]
 fn reduction_loses_nothing() {
     let (first, count) = (number("CUTHERE_SEED", 1), number("CUTHERE_PROGRAMS", 40));
-    let mut wrong = Vec::new();
-    for seed in first..first + count {
+    let wrong = for_seeds(first..first + count, |seed| {
         // In each of the memory models.
         let memory = [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm][(seed % 3) as usize];
         let options = Options { memory, executions: 50_000, ..Options::default() };
         let text = kernel(seed);
-        let run = |options: &Options| explore_tree(&[("include/all.h", KERNEL)], &text, options);
-        wrong.extend(compare("kernel", seed, &text, &options, &run).err());
+        let of_kernel = with_tree(&[("include/all.h", KERNEL)], &text, |run| compare("kernel", seed, &text, &options, run));
         let text = plain(seed);
-        wrong.extend(compare("plain", seed, &text, &options, &|options| explore_text("random.c", &text, options)).err());
-    }
+        let of_plain = with_text("random.c", &text, |run| compare("plain", seed, &text, &options, run));
+        of_kernel.err().into_iter().chain(of_plain.err()).collect()
+    });
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), 2 * count, wrong.join("\n"));
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Writes of a thread's own that are followed, to find that a round of a loop has changed nothing.
-const OWN_MAX: usize = 16;
+const OWN_MAX: usize = 64;
 const OWN_BYTES: u32 = 64;
 
 impl Machine<'_> {
@@ -178,40 +178,47 @@ impl Machine<'_> {
             return true;
         }
         let limit = self.options.unroll;
-        self.settle_own(t);
-        let (steps, effects) = (self.threads[t].steps, self.threads[t].effects);
+        let (steps, effects, own) = (self.threads[t].steps, self.threads[t].effects, self.threads[t].own.len() as u32);
         let Some(frame) = self.threads[t].frames.last() else { return true };
         let state =
             self.threads[t].regs[frame.regs as usize..].iter().fold(0u64, |h, r| (h.rotate_left(5) ^ *r as u64).wrapping_mul(0x9e37_79b9));
         let reads = if self.threads[t].reads_since == effects { self.threads[t].reads.len() as u32 } else { 0 };
         let Some(frame) = self.threads[t].frames.last_mut() else { return true };
-        let now = Loop { pc: pc as u32, count: 0, steps, effects, state, reads };
-        let (mut idle, mut since) = (false, 0);
-        let count = match frame.loops.iter_mut().find(|l| l.pc == pc as u32) {
+        let now = Loop { pc: pc as u32, count: 0, steps, effects, state, reads, own };
+        let before = match frame.loops.iter_mut().find(|l| l.pc == pc as u32) {
             Some(entry) => {
-                let moved = entry.steps != steps;
-                idle = entry.effects == effects && entry.state == state;
-                since = entry.reads;
-                *entry = Loop { count: entry.count + u32::from(moved), ..now };
-                entry.count
+                let count = entry.count + u32::from(entry.steps != steps);
+                Some(std::mem::replace(entry, Loop { count, ..now }))
             }
             None => {
                 frame.loops.push(now);
-                0
+                None
             }
         };
-        if count > limit {
+        self.threads[t].own_from = own;
+        let Some(before) = before else { return true };
+        // A schedule is followed operation by operation, where the search went on to the next one that others could notice.
+        let followed = self.threads[t].ops < self.awaits_from;
+        if before.count + u32::from(before.steps != steps) > limit && !followed {
             self.save(t, pc);
             self.bounds.insert("unroll");
             self.cut(t);
             return false;
         }
-        if idle && self.options.awaits && self.threads[t].ops >= self.awaits_from && since < reads {
+        let idle = before.effects == effects && before.state == state && self.is_own_again(t, before.own as usize);
+        // A search that knows states again goes round those that others could notice, and not those that nobody can.
+        let waits = self.options.awaits || before.steps == steps;
+        if idle && waits && !followed {
             self.save(t, to);
+            let since = before.reads.min(reads) as usize;
             let thread = &mut self.threads[t];
-            thread.awaits = since;
+            // What it has written itself in the round nobody else changes, and it is again what it was.
+            let own = &thread.own[before.own as usize..];
+            let others: Vec<_> = thread.reads[since..].iter().filter(|read| own.iter().all(|o| o.0 != read.0)).copied().collect();
+            thread.reads.splice(since.., others);
+            thread.awaits = since as u32;
             thread.footprint.clear();
-            for (granule, _) in &thread.reads[since as usize..] {
+            for (granule, _) in &thread.reads[since..] {
                 let access = Access::new(Location::granule(*granule), Mode::Read);
                 if !thread.footprint.contains(&access) {
                     thread.footprint.push(access);
@@ -231,28 +238,23 @@ impl Machine<'_> {
             return;
         }
         for granule in (addr & !7..addr.saturating_add(u64::from(size))).step_by(8) {
-            let own = &self.threads[t].own;
-            if own.iter().any(|o| o.0 == granule) {
+            let thread = &self.threads[t];
+            if thread.own.get(thread.own_from as usize..).is_some_and(|own| own.iter().any(|o| o.0 == granule)) {
                 continue;
             }
-            if own.len() >= OWN_MAX {
-                self.threads[t].own.clear();
-                self.threads[t].effects += 1;
+            if let Some(before) = self.link.mem.peek(granule)
+                && !self.threads[t].note_own(granule, before, OWN_MAX)
+            {
                 return;
-            }
-            if let Some(before) = self.link.mem.peek(granule) {
-                self.threads[t].own.push((granule, before));
             }
         }
     }
 
-    /// At the end of a round: whether what the thread has written of its own is again what it was.
-    fn settle_own(&mut self, t: usize) {
-        let mut own = std::mem::take(&mut self.threads[t].own);
-        let changed = own.iter().any(|&(granule, before)| self.link.mem.peek(granule).is_some_and(|now| now != before));
-        self.threads[t].effects += u32::from(changed);
-        own.clear();
-        self.threads[t].own = own;
+    /// Whether what a thread has written of its own since then is again what it was.
+    fn is_own_again(&self, t: usize, since: usize) -> bool {
+        let Some(own) = self.threads[t].own.get(since..) else { return false };
+        let first = |n: usize| own[..n].iter().all(|o| o.0 != own[n].0);
+        own.iter().enumerate().all(|(n, o)| !first(n) || self.link.mem.peek(o.0).is_none_or(|now| now == o.1))
     }
 
     /// Whether something that an idle loop reads has changed.
