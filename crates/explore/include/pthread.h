@@ -12,7 +12,7 @@ typedef struct { long opaque; } pthread_mutexattr_t;
 typedef struct { long opaque; } pthread_condattr_t;
 typedef struct { long opaque; } pthread_rwlockattr_t;
 typedef struct { long opaque; } pthread_barrierattr_t;
-typedef struct { pthread_mutex_t opaque; pthread_cond_t all; unsigned count, here, round; } pthread_barrier_t;
+typedef struct { pthread_mutex_t opaque; pthread_cond_t all; unsigned count, here; } pthread_barrier_t;
 typedef struct { pthread_mutex_t opaque; int done; } pthread_once_t;
 typedef volatile int pthread_spinlock_t;
 #define PTHREAD_MUTEX_INITIALIZER { { 0 } }
@@ -133,7 +133,6 @@ static inline int pthread_barrier_init(pthread_barrier_t *barrier, const pthread
 {
 	barrier->count = count;
 	barrier->here = 0;
-	barrier->round = 0;
 	return 0;
 }
 /* Others may still be on their way out of it. */
@@ -146,21 +145,18 @@ static inline int pthread_barrier_destroy(pthread_barrier_t *barrier)
 }
 static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
-	unsigned round;
 	pthread_mutex_lock(&barrier->opaque);
 	if (barrier->count == 0)
 		cuthere_misused(barrier);
-	round = barrier->round;
 	barrier->here++;
 	if (barrier->here == barrier->count) {
 		barrier->here = 0;
-		barrier->round++;
 		pthread_cond_broadcast(&barrier->all);
 		pthread_mutex_unlock(&barrier->opaque);
 		return PTHREAD_BARRIER_SERIAL_THREAD;
 	}
-	while (round == barrier->round)
-		pthread_cond_wait(&barrier->all, &barrier->opaque);
+	/* Nothing but the last one's broadcast wakes: who is on the way out of it needs nothing of it any more, and it may be made anew. */
+	pthread_cond_wait(&barrier->all, &barrier->opaque);
 	pthread_mutex_unlock(&barrier->opaque);
 	return 0;
 }

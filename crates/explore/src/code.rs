@@ -93,6 +93,8 @@ pub struct Named {
     pub pc: u32,
     pub text: Symbol,
     pub ty: Ty,
+    /// The type that the pointer leads to which it goes through.
+    pub through: Option<Ty>,
 }
 
 /// A variable of the source: its register, or its slot.

@@ -59,8 +59,20 @@ pub struct Wait {
     pub lock: Option<(u64, String)>,
     /// It could go on, if another let it have its CPU.
     pub interrupted: bool,
+    /// It waits for those that wait for each other, and none of them for it.
+    pub beside: bool,
     /// Who holds what it waits for, and where that was taken.
     pub holder: Option<Site>,
+}
+
+/// The other access of a data race.
+#[derive(Clone, Debug)]
+pub struct OtherAccess {
+    pub write: bool,
+    /// The calls it was done in, innermost first.
+    pub stack: Vec<Site>,
+    /// What its thread held then, as in a fault.
+    pub held: Vec<(u64, String, Site)>,
 }
 
 /// One fault in one execution.
@@ -72,6 +84,8 @@ pub struct Fault {
     pub detail: String,
     /// The other access, or where the lock was taken.
     pub other: Option<Site>,
+    /// How the other access of a race was done, where that is known: in the execution that is shown.
+    pub beside: Option<Box<OtherAccess>>,
     pub allocated: Option<Site>,
     pub freed: Option<Site>,
     pub addr: u64,

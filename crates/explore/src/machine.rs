@@ -419,14 +419,13 @@ impl<'p> Machine<'p> {
     /// Records a fault; the thread does not go on.
     pub fn fault(&mut self, t: usize, kind: FaultKind, addr: u64, detail: impl Into<String>) {
         let object = self.link.mem.find(addr).filter(|o| o.kind == Kind::Heap || o.kind == Kind::Stack);
-        let mut held = self.held_locks(t);
-        held.extend(self.threads[t].sections.iter().map(|(part, site)| (0, section_name(*part).to_owned(), *site)));
-        held.sort_by_key(|h| h.2.event);
+        let held = self.held_there(t);
         let fault = Fault {
             kind,
             site: self.site(t),
             detail: detail.into(),
             other: None,
+            beside: None,
             allocated: object.map(|o| o.alloc),
             freed: object.filter(|o| o.state != State::Live).map(|o| o.free),
             addr,
@@ -442,6 +441,14 @@ impl<'p> Machine<'p> {
     /// The locks that a thread holds: address, name, and where taken.
     pub(crate) fn held_locks(&self, t: usize) -> Vec<(u64, String, Site)> {
         self.threads[t].held.iter().map(|h| (h.key, h.name.as_str().to_owned(), h.site)).collect()
+    }
+
+    /// The same, and the sections that it is in, in the order in which they began.
+    pub(crate) fn held_there(&self, t: usize) -> Vec<(u64, String, Site)> {
+        let mut held = self.held_locks(t);
+        held.extend(self.threads[t].sections.iter().map(|(part, site)| (0, section_name(*part).to_owned(), *site)));
+        held.sort_by_key(|h| h.2.event);
+        held
     }
 
     /// The operation being done also touches this.

@@ -56,17 +56,23 @@ fn called(m: &Machine<'_>, step: &Recorded) -> Option<&'static str> {
 
 impl Names {
     /// The names of an execution's objects.
-    pub fn of(m: &Machine<'_>) -> Names {
+    pub fn of(m: &Machine<'_>, records: &[Recorded]) -> Names {
         let mut names = Names::default();
         let mut used: FxHashMap<String, u32> = FxHashMap::default();
+        let uses = uses(m, records);
         for (addr, stack) in &m.lives.births {
             if names.heap.contains_key(addr) {
                 continue;
             }
             let (name, ty) = match assigned(m, stack) {
-                Some((name, ty)) => (name.as_str().to_owned(), m.link.program.types.pointee(ty)),
-                None => ("object".to_owned(), None),
+                Some((name, ty)) => (Some(name.as_str().to_owned()), m.link.program.types.pointee(ty)),
+                None => (None, None),
             };
+            // What the allocation was assigned to may say nothing of what lies there.
+            let used_as = uses.get(addr);
+            let told = ty.is_some_and(|ty| matches!(m.link.program.types.kind(ty), TyKind::Record(_)));
+            let ty = used_as.map(|u| u.1).filter(|_| !told).or(ty);
+            let name = name.or_else(|| used_as.and_then(|u| u.0.clone())).unwrap_or_else(|| "object".to_owned());
             let count = used.entry(name.clone()).or_insert(0);
             *count += 1;
             let name = if *count > 1 { format!("{name}#{count}") } else { name };
@@ -116,14 +122,18 @@ impl Names {
         Some((text, ty))
     }
 
-    /// The lock at an address.
-    pub fn lock(&self, m: &Machine<'_>, addr: u64) -> Option<String> {
+    /// The lock at an address; `written`: as it stands where it was taken.
+    pub fn lock(&self, m: &Machine<'_>, addr: u64, written: &str) -> Option<String> {
         let (name, ty, off, object) = self.object(m, addr)?;
-        let inside = if off > 0 { ty.map_or(String::new(), |ty| member_at(m.link.program, ty, off, None).0) } else { String::new() };
+        let inside = ty.map_or(String::new(), |ty| member_at(m.link.program, ty, off, None).0);
+        // What lies at the beginning may be the whole or its first member.
+        let whole =
+            |inside: &str| off == 0 && !written.strip_suffix(inside.trim_start_matches('.')).is_some_and(|p| p.ends_with(['.', '>']));
+        let inside = if inside.is_empty() || whole(&inside) { String::new() } else { inside };
         let pointed = object.is_some_and(|o| o.kind != Kind::Stack);
         Some(match (off, inside.is_empty(), pointed) {
-            (0, _, true) => name,
-            (0, _, false) => format!("&{name}"),
+            (0, true, true) => name,
+            (0, true, false) => format!("&{name}"),
             (_, true, _) => return None,
             (_, _, true) => format!("&{name}{}", arrow(&inside)),
             (_, _, false) => format!("&{name}{inside}"),
@@ -176,6 +186,10 @@ impl Names {
     pub fn step(&self, m: &Machine<'_>, at: usize, step: &Recorded) -> Option<String> {
         let v = step.value?;
         if step.call {
+            // What a header's function is answered on its way is no matter of the program's.
+            if step.outer.is_some() && !m.link.plain {
+                return None;
+            }
             let error = called(m, step).filter(|call| CALLS.iter().any(|kind| call.starts_with(kind)));
             let error =
                 error.and_then(|_| ERRORS.iter().find(|error| error.0 == v)).map_or(String::new(), |error| format!(" ({})", error.1));
@@ -239,6 +253,46 @@ impl Names {
         }
         out
     }
+}
+
+/// What objects of the heap are used as: the largest record that a pointer to one leads to, and what the pointer is called.
+fn uses(m: &Machine<'_>, records: &[Recorded]) -> FxHashMap<u64, (Option<String>, Ty)> {
+    let mut uses: FxHashMap<u64, (Option<String>, Ty)> = FxHashMap::default();
+    let mut note = |object: Object, name: &str, ty: Ty| {
+        let size = size_of(m.link.program, ty);
+        if object.kind != Kind::Heap || size > u64::from(object.size) || !matches!(m.link.program.types.kind(ty), TyKind::Record(_)) {
+            return;
+        }
+        let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
+        match uses.get_mut(&object.addr) {
+            Some(known) if size_of(m.link.program, known.1) >= size => {}
+            Some(known) => *known = (name.or(known.0.take()), ty),
+            None => drop(uses.insert(object.addr, (name, ty))),
+        }
+    };
+    for step in records.iter().filter(|step| !step.call) {
+        let Some(code) = m.code_of(step.site) else { continue };
+        let Some(named) = code.accesses.binary_search_by_key(&step.site.pc, |n| n.pc).ok().and_then(|at| code.accesses.get(at)) else {
+            continue;
+        };
+        // A member by its name, at its distance from the object's beginning.
+        if let Some(ty) = named.through
+            && let Some(object) = m.link.mem.known(step.addr)
+        {
+            let (inside, _) = member_at(m.link.program, ty, step.addr.wrapping_sub(object.addr), Some(u64::from(step.size)));
+            let text = named.text.as_str();
+            if let Some(pointer) = text.strip_suffix(&arrow(&inside)).filter(|_| !inside.is_empty()) {
+                note(object, pointer, ty);
+            }
+        }
+        // A pointer to its beginning.
+        if let Some(ty) = m.link.program.types.pointee(named.ty)
+            && let Some(object) = step.value.and_then(|v| m.link.mem.known(v as u64).filter(|o| o.addr == v as u64))
+        {
+            note(object, named.text.as_str(), ty);
+        }
+    }
+    uses
 }
 
 /// `.a.b` behind a pointer is `->a.b`.

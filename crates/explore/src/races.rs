@@ -7,7 +7,7 @@
 use crate::clocks::join;
 use crate::code::{CallSite, Code, Ins, Target};
 use crate::event::{Access, Event, Location, Mode, ThreadSet};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, OtherAccess};
 use crate::link::FnKind;
 use crate::machine::Machine;
 use crate::memory::Site;
@@ -51,6 +51,8 @@ pub struct Races {
     /// By thread: what its relaxed reads have met, and what it had done at its last fence.
     fences: Vec<(Clock, Clock)>,
     cells: FxHashMap<u64, Vec<Use>>,
+    /// How accesses were done, while there is a record.
+    done: FxHashMap<Site, OtherAccess>,
 }
 
 fn unordered(write: bool) -> String {
@@ -72,6 +74,7 @@ impl Races {
         self.atomics.clear();
         self.fences.clear();
         self.cells.clear();
+        self.done.clear();
     }
 
     fn clock(&mut self, thread: usize) -> &mut Clock {
@@ -226,11 +229,12 @@ impl Machine<'_> {
             site: self.site(u),
             detail: unordered(write),
             other: Some(self.site(t)),
+            beside: Some(Box::new(self.other_access(t, self.threads[t].footprint.iter().any(|access| access.mode == Mode::Write)))),
             allocated: None,
             freed: None,
             addr,
             guess: 0,
-            held: self.held_locks(u),
+            held: self.held_there(u),
             waits: Vec::new(),
             stack: self.stack(u),
         }
@@ -253,13 +257,19 @@ impl Machine<'_> {
 
     fn judge(&mut self, t: usize, (addr, granule): (u64, u64), now: Use, detail: String) {
         let site = now.site;
+        if self.record.is_some() {
+            let this = self.other_access(t, now.write);
+            self.races.as_mut().and_then(|races| races.done.insert(site, this));
+        }
         let Some(other) = self.races.as_mut().and_then(|r| r.plain(t, granule, now)) else { return };
-        let held = self.held_locks(t);
+        let beside = self.races.as_ref().and_then(|races| races.done.get(&other)).cloned().map(Box::new);
+        let held = self.held_there(t);
         self.faults.push(Fault {
             kind: FaultKind::DataRace,
             site,
             detail,
             other: Some(other),
+            beside,
             allocated: None,
             freed: None,
             addr,
@@ -268,6 +278,10 @@ impl Machine<'_> {
             waits: Vec::new(),
             stack: self.stack(t),
         });
+    }
+
+    fn other_access(&self, t: usize, write: bool) -> OtherAccess {
+        OtherAccess { write, stack: self.stack(t), held: self.held_there(t) }
     }
 
     /// Sections that run as one come one after the other.

@@ -105,6 +105,8 @@ pub struct FoundFault {
     /// What the fault's line works with: `x == 2`.
     pub operands: Vec<String>,
     pub other: Option<Place>,
+    /// The other access of a race.
+    pub beside: Option<FoundAccess>,
     /// Locks held, and where they were taken.
     pub held: Vec<(String, Place)>,
     pub thread: String,
@@ -120,6 +122,21 @@ pub struct FoundFault {
     pub waits: Vec<FoundWait>,
 }
 
+/// The other access of a race.
+#[derive(Clone, Debug)]
+pub struct FoundAccess {
+    pub write: bool,
+    pub thread: String,
+    /// Its number in the shown execution.
+    pub number: usize,
+    pub cpu: u32,
+    pub context: &'static str,
+    /// The calls it was done in, innermost first.
+    pub stack: Vec<Place>,
+    /// Locks held, and where they were taken.
+    pub held: Vec<(String, Place)>,
+}
+
 /// A thread that waits for ever.
 #[derive(Clone, Debug)]
 pub struct FoundWait {
@@ -131,6 +148,8 @@ pub struct FoundWait {
     pub lock: Option<String>,
     /// It could go on, if another let it have its CPU.
     pub interrupted: bool,
+    /// It waits for those that wait for each other, and none of them for it.
+    pub beside: bool,
     /// The calls it is in, innermost first.
     pub stack: Vec<Place>,
     /// Who holds what it waits for: its number, its name, and where that was taken.
@@ -505,15 +524,16 @@ impl<'p> Run<'p> {
         // Told of one that waits for a lock, rather than of one that waits for that thread.
         let locked = stuck.iter().find(|&&t| m.waits(t).holder.is_some()).or(stuck.first());
         if let Some(&t) = locked {
-            let waits: Vec<_> = stuck.iter().map(|&t| m.waits(t)).collect();
-            let detail = if waits.len() == 1 {
-                "waits for what nobody will do".to_owned()
-            } else {
-                format!("{} threads wait for each other", waits.len())
-            };
-            m.fault(t, FaultKind::Deadlock, 0, detail);
+            let waits: Vec<_> = stuck.iter().map(|&t| (t, m.waits(t))).collect();
+            let circle = circle_of(&waits);
+            let (mut within, mut others): (Vec<_>, Vec<_>) =
+                waits.into_iter().partition(|w| circle.as_ref().is_none_or(|circle| circle.contains(&w.0)));
+            let detail = told_of(within.len());
+            others.iter_mut().for_each(|w| w.1.beside = true);
+            within.extend(others);
+            m.fault(circle.map_or(t, |circle| circle[0]), FaultKind::Deadlock, 0, detail);
             if let Some(fault) = m.faults.last_mut() {
-                fault.waits = waits;
+                fault.waits = within.into_iter().map(|w| w.1).collect();
             }
             return;
         }
@@ -533,24 +553,11 @@ impl<'p> Run<'p> {
     fn circle(&mut self, stuck: &[usize]) {
         let m = &mut self.machine;
         let waits: Vec<_> = stuck.iter().map(|&t| (t, m.waits(t))).collect();
-        let next = |t: usize| waits.iter().find(|w| w.0 == t).and_then(|w| w.1.holder).map(|site| usize::from(site.thread));
-        for &start in stuck {
-            let mut circle = vec![start];
-            while let Some(after) = circle.last().and_then(|&t| next(t)).filter(|after| !circle.contains(after)) {
-                circle.push(after);
-            }
-            if circle.last().and_then(|&t| next(t)) == Some(start) {
-                let waits: Vec<_> = waits.into_iter().filter(|w| circle.contains(&w.0)).map(|w| w.1).collect();
-                let detail = match waits.len() {
-                    1 => "waits for what nobody will do".to_owned(),
-                    n => format!("{n} threads wait for each other"),
-                };
-                m.fault(start, FaultKind::Deadlock, 0, detail);
-                if let Some(fault) = m.faults.last_mut() {
-                    fault.waits = waits;
-                }
-                return;
-            }
+        let Some(circle) = circle_of(&waits) else { return };
+        let waits: Vec<_> = waits.into_iter().filter(|w| circle.contains(&w.0)).map(|w| w.1).collect();
+        m.fault(circle[0], FaultKind::Deadlock, 0, told_of(waits.len()));
+        if let Some(fault) = m.faults.last_mut() {
+            fault.waits = waits;
         }
     }
 
@@ -720,5 +727,24 @@ impl<'p> Run<'p> {
                 store.file, store.line, store.function
             ));
         }
+    }
+}
+
+/// Threads each of which waits for a lock that the next one holds, and the last one for the first one's.
+fn circle_of(waits: &[(usize, crate::fault::Wait)]) -> Option<Vec<usize>> {
+    let next = |t: usize| waits.iter().find(|w| w.0 == t).and_then(|w| w.1.holder).map(|site| usize::from(site.thread));
+    waits.iter().find_map(|&(start, _)| {
+        let mut circle = vec![start];
+        while let Some(after) = circle.last().and_then(|&t| next(t)).filter(|after| !circle.contains(after)) {
+            circle.push(after);
+        }
+        (circle.last().and_then(|&t| next(t)) == Some(start)).then_some(circle)
+    })
+}
+
+fn told_of(waiting: usize) -> String {
+    match waiting {
+        1 => "waits for what nobody will do".to_owned(),
+        n => format!("{n} threads wait for each other"),
     }
 }

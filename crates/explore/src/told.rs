@@ -1,10 +1,13 @@
 //! What was found, in the words of the program: places for positions, names for addresses, and the steps of the shown execution.
 
+use crate::code::{CallSite, Ins, Target};
 use crate::fault::{Fault, FaultKind};
+use crate::link::FnKind;
 use crate::machine::{Machine, Recorded};
 use crate::memory::Site;
 use crate::naming::Names;
-use crate::run::{FoundFault, FoundWait, Outcome, Place, Run, ThreadInfo, TraceStep};
+use crate::primitives::Prim;
+use crate::run::{FoundAccess, FoundFault, FoundWait, Outcome, Place, Run, ThreadInfo, TraceStep};
 use crate::schedule::Schedule;
 use crate::thread::Level;
 use cuthere_base::FileId;
@@ -53,7 +56,7 @@ impl Run<'_> {
         let thread = usize::from(fault.site.thread);
         let lock = |key: u64, written: &str| match key >> 32 {
             0 => written.to_owned(),
-            _ => names.lock(m, key).unwrap_or_else(|| written.to_owned()),
+            _ => names.lock(m, key, written).unwrap_or_else(|| written.to_owned()),
         };
         let object = m.link.mem.known(fault.addr).map(|o| o.addr);
         let calls = |stack: Option<&Vec<Site>>| stack.map_or(Vec::new(), |stack| stack.iter().map(|&s| self.place(s)).collect());
@@ -65,19 +68,34 @@ impl Run<'_> {
             call: wait.call.clone(),
             lock: wait.lock.as_ref().map(|(key, written)| lock(*key, written)),
             interrupted: wait.interrupted,
+            beside: wait.beside,
             stack: wait.stack.iter().map(|&s| self.place(s)).collect(),
             holder: wait.holder.map(|s| (usize::from(s.thread), self.thread_name(usize::from(s.thread)), self.place(s))),
         };
+        let held = |held: &[(u64, String, Site)]| held.iter().map(|(key, name, s)| (lock(*key, name), self.place(*s))).collect();
+        let beside = fault.beside.as_ref().map(|access| {
+            let number = access.stack.first().map_or(0, |s| usize::from(s.thread));
+            FoundAccess {
+                write: access.write,
+                thread: self.thread_name(number),
+                number,
+                cpu: m.threads.get(number).map_or(0, |t| t.cpu),
+                context: m.threads.get(number).map_or("task", |t| context_name(t.level)),
+                stack: access.stack.iter().map(|&s| self.place(s)).collect(),
+                held: held(&access.held),
+            }
+        });
         FoundFault {
             stack: fault.stack.iter().map(|&s| self.place(s)).collect(),
             allocated: fault.allocated.filter(|s| s.function != u32::MAX).map(by),
             freed: fault.freed.filter(|s| s.function != u32::MAX).map(by),
             allocated_in: calls(born),
             freed_in: calls(died),
-            object: names.place(m, fault.addr, 1).map(|p| p.0),
+            object: self.object_of(&fault, names),
             operands: Vec::new(),
             other: fault.other.map(|s| self.place(s)),
-            held: fault.held.iter().map(|(key, name, s)| (lock(*key, name), self.place(*s))).collect(),
+            beside,
+            held: held(&fault.held),
             thread: self.thread_name(thread),
             number: thread,
             cpu: m.threads.get(thread).map_or(0, |t| t.cpu),
@@ -92,6 +110,20 @@ impl Run<'_> {
         }
     }
 
+    /// What a fault is about. Of a lock that is being taken or given back, no part.
+    fn object_of(&self, fault: &Fault, names: &Names) -> Option<String> {
+        let m = &self.machine;
+        let call = m.code_of(fault.site).and_then(|code| match code.ins.get(fault.site.pc as usize) {
+            Some(&Ins::Call { site }) => code.sites.get(site as usize),
+            _ => None,
+        });
+        let locked = call.filter(|call| locks(m, call)).and_then(|call| {
+            let written = call.given.first().map_or("", |given| given.text.as_str());
+            names.lock(m, fault.addr, written).map(|lock| lock.trim_start_matches('&').to_owned())
+        });
+        locked.or_else(|| names.place(m, fault.addr, 1).map(|p| p.0))
+    }
+
     fn thread_name(&self, t: usize) -> String {
         self.machine.threads.get(t).map_or(String::new(), |u| u.name.as_str().to_owned())
     }
@@ -103,7 +135,7 @@ impl Run<'_> {
     /// Tells the execution that was just replayed, and the gravest fault as it happened there.
     pub fn show(&mut self, outcome: &mut Outcome, schedule: &Schedule) {
         let records: Vec<Recorded> = self.machine.record.take().unwrap_or_default();
-        let names = Names::of(&self.machine);
+        let names = Names::of(&self.machine, &records);
         let again = outcome.faults.first().and_then(|first| {
             let same = |f: &&Fault| f.kind == first.fault.kind && self.place(f.site) == first.place;
             self.machine.faults.iter().find(same).cloned().map(|fault| (fault, first.place.clone()))
@@ -201,7 +233,7 @@ impl Run<'_> {
     fn waiting(&self, outcome: &Outcome, lines: &mut Lines) -> Vec<TraceStep> {
         let Some(found) = outcome.faults.first() else { return Vec::new() };
         let mut out = Vec::new();
-        for (wait, told) in found.fault.waits.iter().zip(&found.waits) {
+        for (wait, told) in found.fault.waits.iter().zip(&found.waits).filter(|(wait, _)| !wait.beside) {
             let Some(&inner) = wait.stack.first() else { continue };
             // Where the program's own function waits, not a header's.
             let own = wait.stack.iter().copied().find(|&s| self.machine.code_of(s).is_some_and(|code| !code.header));
@@ -254,6 +286,12 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Whether a call takes a lock or gives it back.
+fn locks(m: &Machine<'_>, call: &CallSite) -> bool {
+    let Target::Function(id) = call.target else { return false };
+    matches!(m.link.functions.get(id.0 as usize).map(|f| f.kind), Some(FnKind::Prim(Prim::Lock(_) | Prim::RwUnlock)))
 }
 
 pub(crate) fn context_name(level: Level) -> &'static str {

@@ -39,6 +39,17 @@ fn builtins_need_no_header() {
 }
 
 #[test]
+fn a_barrier_is_made_anew_while_threads_leave_it() {
+    // The one that made it goes on first, and makes it again for others.
+    let text = "#include <pthread.h>\n#include <assert.h>\npthread_barrier_t b;\nint done;\nvoid *t(void *u) { pthread_barrier_wait(&b); done++; return 0; }\n\
+                int main(void)\n{\n\tpthread_t i;\n\tfor (int n = 0; n < 3; n++) {\n\t\tpthread_barrier_init(&b, 0, 2);\n\
+                \t\tpthread_create(&i, 0, t, 0);\n\t\tpthread_barrier_wait(&b);\n\t\tif (n == 1)\n\t\t\tpthread_barrier_init(&b, 0, 1);\n\t\tpthread_join(i, 0);\n\t}\n\
+                \tassert(done == 3);\n\treturn 0;\n}\n";
+    let outcome = explore_text("barrier.c", text, &Options::default());
+    assert_eq!((outcome.kind, outcome.complete), (OutcomeKind::None, true), "{:?}", outcome.faults.first().map(|f| &f.fault));
+}
+
+#[test]
 fn barriers_and_once() {
     let barrier = "pthread_barrier_t b;\nint x[2], turn;\npthread_mutex_t m;";
     let body = "pthread_mutex_lock(&m); int me = turn++; pthread_mutex_unlock(&m); x[me] = 1;";

@@ -95,3 +95,35 @@ fn what_is_too_much_is_cut_with_a_mark() {
     let (_, told) = explored(&program(globals, &[&format!("{}\n\tbad = 1;", steps("1")), &format!("{}\n\tassert(!bad);", steps("2"))]));
     assert!(told.contains("steps that are not shown") && told.contains("bad = 1") && told.lines().count() < 200, "{told}");
 }
+
+#[test]
+fn both_sides_of_a_race_are_told_with_their_locks() {
+    // What lies there is told by the pointers to it, where the allocation's result has no type.
+    let globals = "struct account { pthread_mutex_t lock; long id, balance; } *accounts;\npthread_mutex_t list;\nstatic void *fresh(size_t n) { return calloc(1, n); }\n\
+                   static void init(void) { accounts = fresh(sizeof(struct account)); }";
+    let pay = "\tpthread_mutex_lock(&list);\n\tstruct account *a = accounts;\n\ta->balance -= 10;\n\tpthread_mutex_unlock(&list);";
+    let earn = "\tstruct account *a = accounts;\n\tpthread_mutex_lock(&a->lock);\n\ta->balance += 10;\n\tpthread_mutex_unlock(&a->lock);";
+    let outcome = explore_text("p.c", &program(globals, &[pay, earn]), &Options { races: true, ..Options::default() });
+    let told = witness::text(&outcome, &Options::default());
+    for part in ["->balance)", "#0: &list, taken in", "->lock, taken in", "The other access: "] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    assert_eq!(told.matches("1 lock held:").count(), 2, "{told}");
+    let given: serde_json::Value = serde_json::from_str(&witness::json(&outcome, &Options::default())).expect("JSON");
+    let other = &given["faults"][0]["other_access"];
+    assert!(other["locks"][0]["lock"].is_string() && other["stack"][0]["line"].is_u64(), "{other}");
+}
+
+#[test]
+fn who_waits_for_a_circle_is_no_part_of_it() {
+    let take = |x: &str, y: &str| {
+        format!("\tpthread_mutex_lock(&{x});\n\tpthread_mutex_lock(&{y});\n\tpthread_mutex_unlock(&{y});\n\tpthread_mutex_unlock(&{x});")
+    };
+    let globals = "pthread_mutex_t a, b;\nstatic void init(void) {}";
+    let third = "\tpthread_mutex_lock(&a);\n\tpthread_mutex_unlock(&a);";
+    let (outcome, told) = explored(&program(globals, &[&take("a", "b"), &take("b", "a"), third]));
+    assert!(told.contains("2 threads wait for each other") && !told.contains("<-- waits for &a, held by thread 1\n[thread 3"), "{told}");
+    let beside = outcome.faults[0].waits.iter().filter(|wait| wait.beside).count();
+    assert_eq!(outcome.faults[0].waits.len() - beside, 2, "{told}");
+    assert_eq!(told.matches("waits too, in").count(), beside, "{told}");
+}

@@ -14,8 +14,25 @@ impl Compiler<'_, '_, '_> {
     pub(super) fn name_access(&mut self, place: ExprId) {
         let mut text = String::new();
         if self.text(place, &mut text) && text.len() <= LONGEST {
-            let name = Named { pc: self.code.ins.len() as u32, text: Symbol::intern(&text), ty: self.f.expr(place).ty };
+            let name = Named {
+                pc: self.code.ins.len() as u32,
+                text: Symbol::intern(&text),
+                ty: self.f.expr(place).ty,
+                through: self.through(place),
+            };
             self.code.accesses.push(name);
+        }
+    }
+
+    /// What the pointer leads to which a member is reached through.
+    fn through(&self, place: ExprId) -> Option<Ty> {
+        let mut at = place;
+        loop {
+            match self.f.expr(at).kind {
+                ExprKind::Field { base, .. } | ExprKind::Index { base, .. } => at = base,
+                ExprKind::Deref(_) if at != place => return Some(self.f.expr(at).ty),
+                _ => return None,
+            }
         }
     }
 

@@ -5,6 +5,14 @@ use super::*;
 impl Machine<'_> {
     /// What the scheduler must know of a call before it is done. Empty: nothing.
     pub(super) fn footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
+        match prim.family() {
+            Family::Rcu => return self.rcu_footprint(t, prim, site),
+            Family::Wait => return self.wait_footprint(t, prim, site),
+            Family::Callback => return self.callback_footprint(t, prim, site),
+            Family::Object => return self.object_footprint(t, prim, site),
+            Family::List => return self.list_footprint(t, prim, site),
+            Family::Other => {}
+        }
         let a = |m: &Self, n: u8| m.arg(t, site, n) as u64;
         match prim {
             Prim::StoreTo | Prim::Exchange => self.uses(t, a(self, 0), u32::from(site.pointee.size), true),
@@ -60,46 +68,11 @@ impl Machine<'_> {
                     }
                 }
             }
-            Prim::FreeLater { .. }
-            | Prim::CallRcu { .. }
-            | Prim::Synchronize { .. }
-            | Prim::RcuBarrier
-            | Prim::SrcuLock
-            | Prim::SrcuUnlock => self.rcu_footprint(t, prim, site),
             Prim::Lock(op) => self.lock_footprint(t, op, site),
             Prim::Yield => {
                 self.add_cpu(t, true);
                 Ok(())
             }
-            Prim::PrepareToWait { .. }
-            | Prim::FinishWait
-            | Prim::WakeQueue { .. }
-            | Prim::QueueActive
-            | Prim::SetState
-            | Prim::Schedule { .. }
-            | Prim::WakeTask
-            | Prim::Complete { .. }
-            | Prim::InitCompletion
-            | Prim::WaitCompletion { .. }
-            | Prim::TryCompletion
-            | Prim::CompletionDone => self.wait_footprint(t, prim, site),
-            Prim::Arm(..)
-            | Prim::Cancel { .. }
-            | Prim::Flush(_)
-            | Prim::FlushAll
-            | Prim::IsPending(_)
-            | Prim::IsActive(_)
-            | Prim::TryCancel(_)
-            | Prim::HrtimerStart(_)
-            | Prim::FreeIrq(_)
-            | Prim::DisableIrq(_)
-            | Prim::EnableIrq
-            | Prim::SyncIrq
-            | Prim::RequestIrq(_)
-            | Prim::KthreadStop
-            | Prim::KthreadShouldStop => self.callback_footprint(t, prim, site),
-            Prim::GetObject | Prim::PutObject { .. } => self.object_footprint(t, prim, site),
-            Prim::ListAddValid | Prim::ListDelValid => self.list_footprint(t, prim, site),
             Prim::Choose => {
                 let asked = if site.args.is_empty() { 2 } else { a(self, 0).max(1) };
                 self.threads[t].choices = u16::try_from(asked).unwrap_or_else(|_| {

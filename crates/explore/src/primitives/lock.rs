@@ -156,7 +156,7 @@ impl Machine<'_> {
             Some(&Ins::Call { site }) => frame.code.sites.get(site as usize),
             _ => None,
         });
-        let Some(site) = site else { return Wait { stack, call: String::new(), lock: None, interrupted, holder: None } };
+        let Some(site) = site else { return Wait { stack, call: String::new(), lock: None, interrupted, beside: false, holder: None } };
         let lock = match self.prim_of(t, site) {
             Some(Prim::Lock(op)) => {
                 op.take.map(|take| (self.lock_key(t, take.lock, site).0, lock_name(take.lock, site).as_str().to_owned()))
@@ -165,7 +165,7 @@ impl Machine<'_> {
         };
         let held = |key: u64| self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site);
         let holder = lock.as_ref().and_then(|lock| held(lock.0));
-        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, holder }
+        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, beside: false, holder }
     }
 
     /// The lock that a thread's next operation only tries to take, and will not get.

@@ -210,6 +210,64 @@ pub enum Prim {
     C11Compare,
 }
 
+/// What does a primitive, where several have one thing to do with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Family {
+    Rcu,
+    Wait,
+    Callback,
+    Object,
+    List,
+    Other,
+}
+
+impl Prim {
+    fn family(self) -> Family {
+        match self {
+            Prim::FreeLater { .. }
+            | Prim::CallRcu { .. }
+            | Prim::Synchronize { .. }
+            | Prim::RcuBarrier
+            | Prim::SrcuLock
+            | Prim::SrcuUnlock => Family::Rcu,
+            Prim::InitQueue
+            | Prim::PrepareToWait { .. }
+            | Prim::FinishWait
+            | Prim::WakeQueue { .. }
+            | Prim::QueueActive
+            | Prim::SetState
+            | Prim::Schedule { .. }
+            | Prim::WakeTask
+            | Prim::InitCompletion
+            | Prim::Complete { .. }
+            | Prim::WaitCompletion { .. }
+            | Prim::TryCompletion
+            | Prim::CompletionDone => Family::Wait,
+            Prim::Setup(..)
+            | Prim::Arm(..)
+            | Prim::Cancel { .. }
+            | Prim::Flush(_)
+            | Prim::FlushAll
+            | Prim::IsPending(_)
+            | Prim::IsActive(_)
+            | Prim::TryCancel(_)
+            | Prim::HrtimerSetup { .. }
+            | Prim::HrtimerStart(_)
+            | Prim::RequestIrq(_)
+            | Prim::FreeIrq(_)
+            | Prim::DisableIrq(_)
+            | Prim::EnableIrq
+            | Prim::SyncIrq
+            | Prim::KthreadRun
+            | Prim::KthreadStop
+            | Prim::KthreadShouldStop => Family::Callback,
+            Prim::GetObject | Prim::PutObject { .. } => Family::Object,
+            Prim::ListAddValid | Prim::ListDelValid => Family::List,
+            _ => Family::Other,
+        }
+    }
+}
+
 /// Which arguments say what, where an interrupt is requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request {

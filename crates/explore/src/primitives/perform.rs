@@ -5,6 +5,14 @@ use super::*;
 impl Machine<'_> {
     /// Does a call.
     pub(super) fn perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
+        match prim.family() {
+            Family::Rcu => return self.rcu_perform(t, prim, site),
+            Family::Wait => return self.wait_perform(t, prim, site),
+            Family::Callback => return self.callback_perform(t, prim, site),
+            Family::Object => return self.object_perform(t, prim, site),
+            Family::List => return self.list_perform(t, prim, site),
+            Family::Other => {}
+        }
         let a = |m: &Self, n: u8| m.arg(t, site, n);
         match prim {
             Prim::Give(v) => Flow::Next(v),
@@ -61,12 +69,6 @@ impl Machine<'_> {
                     None => Flow::Next(0),
                 }
             }
-            Prim::FreeLater { .. }
-            | Prim::CallRcu { .. }
-            | Prim::Synchronize { .. }
-            | Prim::RcuBarrier
-            | Prim::SrcuLock
-            | Prim::SrcuUnlock => self.rcu_perform(t, prim, site),
             Prim::Lock(op) => self.lock_perform(t, op, site),
             Prim::RwUnlock => self.lock_perform(t, self.rw_unlock(t, site), site),
             Prim::MaySleep(how) => {
@@ -79,37 +81,6 @@ impl Machine<'_> {
                 self.give_way(t);
                 Flow::Next(0)
             }
-            Prim::InitQueue
-            | Prim::PrepareToWait { .. }
-            | Prim::FinishWait
-            | Prim::WakeQueue { .. }
-            | Prim::QueueActive
-            | Prim::SetState
-            | Prim::Schedule { .. }
-            | Prim::WakeTask
-            | Prim::InitCompletion
-            | Prim::Complete { .. }
-            | Prim::WaitCompletion { .. }
-            | Prim::TryCompletion
-            | Prim::CompletionDone => self.wait_perform(t, prim, site),
-            Prim::Setup(..)
-            | Prim::Arm(..)
-            | Prim::Cancel { .. }
-            | Prim::Flush(_)
-            | Prim::FlushAll
-            | Prim::IsPending(_)
-            | Prim::IsActive(_)
-            | Prim::TryCancel(_)
-            | Prim::HrtimerSetup { .. }
-            | Prim::HrtimerStart(_)
-            | Prim::RequestIrq(_)
-            | Prim::FreeIrq(_)
-            | Prim::DisableIrq(_)
-            | Prim::EnableIrq
-            | Prim::SyncIrq
-            | Prim::KthreadRun
-            | Prim::KthreadStop
-            | Prim::KthreadShouldStop => self.callback_perform(t, prim, site),
             Prim::ThisCpu => Flow::Next(self.link.mem.percpu(a(self, 0) as u64, self.threads[t].cpu) as i64),
             Prim::PerCpu(pointer) => {
                 let (addr, cpu) = (a(self, 0) as u64, a(self, 1) as u32 % crate::memory::CPUS);
@@ -122,8 +93,6 @@ impl Machine<'_> {
             }
             Prim::CpuNumber => Flow::Next(i64::from(self.threads[t].cpu)),
             Prim::Current => Flow::Next(self.current(t)),
-            Prim::GetObject | Prim::PutObject { .. } => self.object_perform(t, prim, site),
-            Prim::ListAddValid | Prim::ListDelValid => self.list_perform(t, prim, site),
             Prim::Held(not) => {
                 let key = a(self, 0) as u64;
                 let held = self.threads[t].held.iter().any(|h| h.key == key);

@@ -9,6 +9,10 @@ fn place_json(place: &Place) -> Value {
     json!({"file": place.file, "line": place.line, "function": place.function})
 }
 
+fn locks_json(held: &[(String, Place)]) -> Vec<Value> {
+    held.iter().map(|(name, place)| json!({"lock": name, "at": place_json(place)})).collect()
+}
+
 fn fault_json(found: &FoundFault) -> Value {
     json!({
         "fault": found.fault.kind.id(),
@@ -22,7 +26,15 @@ fn fault_json(found: &FoundFault) -> Value {
         "stack": found.stack.iter().map(place_json).collect::<Vec<_>>(),
         "allocated": found.allocated.as_ref().map(|(p, _)| place_json(p)),
         "freed": found.freed.as_ref().map(|(p, _)| place_json(p)),
-        "locks": found.held.iter().map(|(name, p)| json!({"lock": name, "at": place_json(p)})).collect::<Vec<_>>(),
+        "locks": locks_json(&found.held),
+        "other_access": found.beside.as_ref().map(|access| json!({
+            "write": access.write,
+            "thread": access.thread,
+            "cpu": access.cpu,
+            "context": access.context,
+            "stack": access.stack.iter().map(place_json).collect::<Vec<_>>(),
+            "locks": locks_json(&access.held),
+        })),
         "replay": found.schedule.encode(),
         "guess": found.guess,
         "object": found.object,

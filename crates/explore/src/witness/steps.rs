@@ -78,7 +78,11 @@ fn choose(outcome: &Outcome) -> Vec<Line<'_>> {
     let frees = |s: &TraceStep| freed == Some(&s.place) || freed_in.contains(&s.place);
     // Where the locks that others wait for were taken.
     let waits = outcome.faults.first().map_or(&[][..], |f| &f.waits);
-    let holds = |s: &TraceStep| waits.iter().filter_map(|w| w.holder.as_ref()).any(|h| h.0 == s.thread && h.2 == s.place);
+    // Of a race, those that either side holds.
+    let found = outcome.faults.first();
+    let sides = found.and_then(|f| f.beside.as_ref().map(|other| [(f.number, &f.held), (other.number, &other.held)]));
+    let guards = |s: &TraceStep| sides.iter().flatten().any(|(t, held)| *t == s.thread && held.iter().any(|lock| lock.1 == s.place));
+    let holds = |s: &TraceStep| waits.iter().filter_map(|w| w.holder.as_ref()).any(|h| h.0 == s.thread && h.2 == s.place) || guards(s);
     // What the thread of the fault did last.
     let faulty = outcome.faults.first().map(|f| f.number);
     let last = outcome.trace.iter().rposition(|s| s.visible && (faulty.is_none() || Some(s.thread) == faulty));

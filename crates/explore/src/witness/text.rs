@@ -94,6 +94,21 @@ fn label(plain: bool, number: usize, name: &str) -> String {
     if plain { format!("thread {number}: {name}()") } else { format!("{name}()") }
 }
 
+/// The locks that a thread holds; that there are none is said where it matters.
+fn held(locks: &[(String, crate::run::Place)], matters: bool, out: &mut String) {
+    match locks.len() {
+        0 if matters => out.push_str("no locks held\n"),
+        0 => {}
+        1 => out.push_str("1 lock held:\n"),
+        n => {
+            let _ = writeln!(out, "{n} locks held:");
+        }
+    }
+    for (n, (name, place)) in locks.iter().enumerate() {
+        let _ = writeln!(out, " #{n}: {name}, taken in {}", at(place));
+    }
+}
+
 /// The fault as the kernel would print it.
 pub(super) fn splat(found: &FoundFault, out: &mut String) {
     let _ = writeln!(out, "------------[ cut here ]------------");
@@ -107,15 +122,22 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
     if !found.operands.is_empty() {
         let _ = writeln!(out, "with {}", found.operands.join(", "));
     }
-    if !found.held.is_empty() {
-        let _ = writeln!(out, "{} lock{} held:", found.held.len(), if found.held.len() == 1 { "" } else { "s" });
-        for (n, (name, place)) in found.held.iter().enumerate() {
-            let _ = writeln!(out, " #{n}: {name}, taken in {}", at(place));
-        }
-    }
+    held(&found.held, found.beside.is_some(), out);
     let _ = writeln!(out, "Call Trace:");
     for place in &found.stack {
         let _ = writeln!(out, " {}", at(place));
+    }
+    if let Some(access) = &found.beside {
+        let how = if access.write { "write" } else { "read" };
+        let _ = match found.plain {
+            true => writeln!(out, "The other access: {how} by thread {}: {}()", access.number, access.thread),
+            false => writeln!(out, "The other access: {how} by {} {}() on CPU {}", access.context, access.thread, access.cpu),
+        };
+        held(&access.held, true, out);
+        let _ = writeln!(out, "Call Trace:");
+        for place in &access.stack {
+            let _ = writeln!(out, " {}", at(place));
+        }
     }
     for (what, site, calls) in [("Allocated", &found.allocated, &found.allocated_in), ("Freed", &found.freed, &found.freed_in)] {
         if let Some((place, thread)) = site {
@@ -130,7 +152,11 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
         let place = wait.stack.first().map_or(String::new(), at);
         let call = if wait.call.is_empty() || wait.interrupted { String::new() } else { format!(" in {}()", wait.call) };
         let lock = wait.lock.as_ref().map_or(String::new(), |lock| format!(" for {lock}"));
-        let how = if wait.interrupted { "is interrupted" } else { "waits" };
+        let how = match (wait.interrupted, wait.beside) {
+            (true, _) => "is interrupted",
+            (_, true) => "waits too,",
+            _ => "waits",
+        };
         let _ = writeln!(out, "{} {how}{call}{lock} in {place}", label(found.plain, wait.number, &wait.thread));
         for place in wait.stack.iter().skip(1) {
             let _ = writeln!(out, "  called by {}", at(place));
@@ -139,7 +165,7 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
             let _ = writeln!(out, "  held by {}, taken in {}", label(found.plain, *number, thread), at(taken));
         }
     }
-    if let Some(place) = &found.other {
+    if let Some(place) = found.other.as_ref().filter(|_| found.beside.is_none()) {
         let what = if found.fault.kind == FaultKind::DataRace { "The other access is in" } else { "Taken in" };
         let _ = writeln!(out, "{what} {}", at(place));
     }
