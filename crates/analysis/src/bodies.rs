@@ -94,7 +94,6 @@ pub fn read(program: &Program<'_>, model: &Model, keep: Option<&dyn Keep>, progr
 fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, lowering: &mut BodyLowering, file: FileId) -> Bodies {
     let mut out = Bodies::default();
     let source = program.source.path(file).ends_with(".c");
-    let mut last: Option<(u32, u32)> = None;
     for (i, item) in program.outline(file).items.iter().enumerate() {
         let at = ItemRef { file, item: i as u32 };
         match item.kind {
@@ -114,11 +113,6 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
             }
             // Headers' variables are declarations; only sources bind functions to members.
             ItemKind::Variable | ItemKind::MacroUse if source && item.active => {
-                // `int a, b;` is one declaration with several items.
-                if item.kind == ItemKind::Variable && last == Some((item.lo, item.hi)) {
-                    // Each name is lowered by its own item.
-                }
-                last = Some((item.lo, item.hi));
                 if item.kind == ItemKind::MacroUse || item.hi - item.lo > 24 {
                     for global in reader.item(at).globals {
                         bind(program, &global, file, &mut out.bindings);

@@ -35,13 +35,14 @@ pub(crate) type Reports = Vec<(FuncId, Vec<Report>)>;
 
 thread_local! { static ENGINE: RefCell<Engine> = RefCell::default(); }
 
-/// Fills in all summaries and collects the reports, sorted by function. `keep`: where former runs left theirs, and the hashes of the bodies.
+/// Fills in all summaries and collects the reports, sorted by function. `keep`: where former runs left theirs, and the hashes of the bodies; then
+/// what the findings of each function rest on is told too.
 pub(crate) fn analyse(
     world: &mut World<'_>,
     checks: &[(u8, &Check)],
     keep: Option<(&dyn Keep, &[Id])>,
     progress: &(dyn Fn(u64) + Sync),
-) -> Reports {
+) -> (Reports, Vec<Option<Id>>) {
     let levels = levels(world);
     for component in levels.iter().flatten() {
         if recursive(world, component) {
@@ -61,10 +62,8 @@ pub(crate) fn analyse(
         }
     }
     reports.sort_by_key(|r| r.0);
-    if let Some(results) = results {
-        results.close(world, &reports);
-    }
-    reports
+    let grounds = results.map(|results| results.close(world, &reports)).unwrap_or_default();
+    (reports, grounds)
 }
 
 struct Runner<'r, 'a> {

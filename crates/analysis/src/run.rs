@@ -194,7 +194,7 @@ fn with_reports<R>(
         gfp_nofail,
         preemption,
     };
-    let reports = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
+    let (reports, grounds) = analyse(&mut world, checks, keep.map(|keep| (keep, &bodies.hashes[..])), &|n| progress.advance(n));
     let gaps: FxHashSet<(FileId, Symbol)> = bodies.incomplete.iter().map(|i| (i.file, i.function)).collect();
     let truncated = || world.funcs.iter().zip(&world.summaries).take(own).filter(|(_, s)| s.get().is_some_and(|s| s.truncated));
     stats.functions_truncated = truncated().count() as u64;
@@ -208,7 +208,7 @@ fn with_reports<R>(
                 habits.add(fact);
             }
         }
-        leave(&world, &habits, keep, keep.now());
+        leave(&world, &grounds, &habits, keep, keep.now());
         clock.lap(&mut stats, "index");
     }
     let result = then(&world, reports, outside.as_ref(), &mut stats, &mut clock);

@@ -4,10 +4,10 @@
 //! Ids depend on the order in which threads met the names, so they never order anything that a user sees: sort by
 //! [`Symbol::as_str`]. The type has no `Ord` for that reason.
 
+use hashbrown::HashTable;
 use parking_lot::RwLock;
-use rustc_hash::{FxBuildHasher, FxHasher};
+use rustc_hash::FxHasher;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
@@ -19,11 +19,38 @@ const SHARDS: usize = 1 << SHARD_BITS;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Symbol(u32);
 
+/// A kernel has five million names: the table of ids has no pointers of its own, only the middle of each name's hash.
 #[derive(Default)]
 struct Shard {
-    ids: HashMap<&'static str, u32, FxBuildHasher>,
+    ids: HashTable<(u32, u32)>,
     names: Vec<&'static str>,
     arena: Arena,
+}
+
+impl Shard {
+    fn find(&self, name: &str, hash: u64) -> Option<(&'static str, Symbol)> {
+        let part = middle(hash);
+        let kept = |id: u32| self.names[(id >> SHARD_BITS) as usize];
+        let &(_, id) = self.ids.find(spread(part), |&(known, id)| known == part && kept(id) == name)?;
+        Some((kept(id), Symbol(id)))
+    }
+
+    fn add(&mut self, name: &'static str, hash: u64, shard: usize) -> Symbol {
+        let id = ((self.names.len() as u32) << SHARD_BITS) | shard as u32;
+        self.names.push(name);
+        self.ids.insert_unique(spread(middle(hash)), (middle(hash), id), |entry| spread(entry.0));
+        Symbol(id)
+    }
+}
+
+/// The part of a hash that a shard keeps; the bits above say which shard it is.
+fn middle(hash: u64) -> u32 {
+    (hash >> (64 - SHARD_BITS - 32)) as u32
+}
+
+/// The table takes places from the lowest bits and tags from the highest.
+fn spread(part: u32) -> u64 {
+    u64::from(part) << 32 | u64::from(part)
 }
 
 /// Names are kept for the life of the process in blocks, so that a million names are not a million allocations.
@@ -49,8 +76,7 @@ static TABLE: LazyLock<Vec<RwLock<Shard>>> = LazyLock::new(|| {
     let table: Vec<RwLock<Shard>> = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
     // Shard 0 starts with the empty name, so that id 0 is always it.
     let mut first = table[0].write();
-    first.names.push("");
-    first.ids.insert("", 0);
+    first.add("", hash_of(""), 0);
     drop(first);
     table
 });
@@ -136,18 +162,15 @@ impl Symbol {
     fn intern_shared(name: &str, hash: u64) -> (&'static str, Symbol) {
         let index = shard_of(hash);
         let shard = &TABLE[index];
-        if let Some((kept, &id)) = shard.read().ids.get_key_value(name) {
-            return (kept, Symbol(id));
+        if let Some(known) = shard.read().find(name, hash) {
+            return known;
         }
         let mut shard = shard.write();
-        if let Some((kept, &id)) = shard.ids.get_key_value(name) {
-            return (kept, Symbol(id));
+        if let Some(known) = shard.find(name, hash) {
+            return known;
         }
-        let id = ((shard.names.len() as u32) << SHARD_BITS) | index as u32;
         let kept = shard.arena.keep(name);
-        shard.names.push(kept);
-        shard.ids.insert(kept, id);
-        (kept, Symbol(id))
+        (kept, shard.add(kept, hash, index))
     }
 
     /// The symbol of `name` if anything interned it before.
@@ -155,7 +178,8 @@ impl Symbol {
         if name.is_empty() {
             return Some(Symbol::EMPTY);
         }
-        TABLE[shard_of(hash_of(name))].read().ids.get(name).map(|&id| Symbol(id))
+        let hash = hash_of(name);
+        TABLE[shard_of(hash)].read().find(name, hash).map(|known| known.1)
     }
 
     /// The name itself.

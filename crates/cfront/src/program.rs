@@ -231,6 +231,7 @@ impl<'s> Program<'s> {
     pub fn release_texts(&mut self) {
         self.texts = Texts::new(self.files.len());
         self.bodies = Sharded::new();
+        self.types.release_names();
         self.bulk_names = Box::default();
         self.names.macros = Table::default();
         for outline in &mut self.files {

@@ -226,6 +226,13 @@ impl Types {
         types
     }
 
+    /// Gives back what names of files were found to mean, which only reading asks.
+    pub(crate) fn release_names(&mut self) {
+        self.ordinary = Sharded::new();
+        self.enums = Sharded::new();
+        self.macro_declared = Sharded::new();
+    }
+
     /// The type of this kind.
     pub fn intern(&self, kind: TyKind) -> Ty {
         if matches!(kind, TyKind::Function { .. }) {

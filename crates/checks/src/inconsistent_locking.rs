@@ -48,7 +48,9 @@ use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::{Lives, MemberAccess, accesses};
 use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::summary::FuncId;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -83,7 +85,7 @@ struct Cover {
 }
 
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
-    let mut covers: HashMap<Member, Vec<Cover>> = HashMap::new();
+    let mut covers: FxHashMap<Member, Vec<Cover>> = FxHashMap::default();
     for (member, lock, uses) in tree.locked.all() {
         let mut cover = Cover { lock, ..Cover::default() };
         for u in uses {
@@ -102,14 +104,17 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
         all.sort_by_key(|c| (std::cmp::Reverse(c.functions.len()), c.lock.as_str()));
         !all.is_empty()
     });
-    let mut found: BTreeMap<(&str, &str, &str), (Member, Accesses)> = BTreeMap::new();
-    for (n, body) in tree.world.funcs.iter().enumerate() {
-        for access in accesses(body, tree.world.model, |m| covers.contains_key(&m)) {
-            let (record, member) = access.member;
-            let key = (record.tag(), member.as_str(), record.file());
-            found.entry(key).or_insert_with(|| (access.member, Vec::new())).1.push((FuncId(n as u32), access));
-        }
+    let of_function = |(n, body)| {
+        let all = accesses(body, tree.world.model, |m| covers.contains_key(&m));
+        all.into_iter().map(move |access| (FuncId(n as u32), access))
+    };
+    let all: Accesses = tree.world.funcs.par_iter().with_min_len(256).enumerate().flat_map_iter(of_function).collect();
+    let mut members: FxHashMap<Member, Accesses> = FxHashMap::default();
+    for (f, access) in all {
+        members.entry(access.member).or_default().push((f, access));
     }
+    let named = |(member, uses): (Member, Accesses)| ((member.0.tag(), member.1.as_str(), member.0.file()), (member, uses));
+    let found: BTreeMap<(&str, &str, &str), (Member, Accesses)> = members.into_iter().map(named).collect();
     let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
     for (member, uses) in found.values() {
@@ -124,7 +129,7 @@ struct View<'v, 't> {
     tree: &'v Tree<'t>,
     lives: &'t Lives<'t>,
     contexts: &'t Contexts<'t>,
-    covers: &'v HashMap<Member, Vec<Cover>>,
+    covers: &'v FxHashMap<Member, Vec<Cover>>,
 }
 
 impl View<'_, '_> {

@@ -331,7 +331,7 @@ impl SourceLines<'_> {
 
     fn load(&self, file: &str) -> Option<Kept> {
         let bytes = self.source.read(self.source.find(file)?).ok()?.into_owned();
-        let starts = std::iter::once(0).chain(bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1)).collect();
+        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', &bytes).map(|at| at + 1)).collect();
         Some(Kept { bytes, starts })
     }
 }

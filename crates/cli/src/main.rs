@@ -6,5 +6,6 @@ mod memory;
 static ALLOCATOR: memory::OrExit = memory::OrExit;
 
 fn main() -> std::process::ExitCode {
+    memory::keep_pages();
     cuthere_cli::main()
 }

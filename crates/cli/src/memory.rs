@@ -24,6 +24,15 @@ fn checked(memory: *mut u8) -> *mut u8 {
     if memory.is_null() { exhausted() } else { memory }
 }
 
+/// Keeps what is given back for what is asked for next, instead of handing it to the system and getting it back page by page: a run over a kernel
+/// grows to its end. To be called first.
+pub fn keep_pages() {
+    // `mi_option_purge_delay` of mimalloc.h (versions 2 and 3); -1: never.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: sets a number in the allocator's table of options; no other thread runs yet.
+    unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) }
+}
+
 // SAFETY: every call is handed on unchanged, with the caller's own promises.
 unsafe impl GlobalAlloc for OrExit {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -19,6 +19,7 @@ use cuthere_flow::summary::{Effect, FuncId, Summary, Way};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Parts that the records are divided into, by name.
 const SHARDS: u64 = 128;
@@ -59,14 +60,15 @@ struct Record {
     stubs: Vec<u8>,
 }
 
-/// `(name, record)`
-type Shard = Vec<(String, Vec<u8>)>;
+/// `(name, what the record rests on, record)`, sorted by name.
+type Shard<'s> = Vec<(&'s str, Id, Cow<'s, [u8]>)>;
 
 /// How callers treat results: `(name, a function of the tree, tested, dereferenced untested)`.
 type KeptHabits = Vec<(String, bool, u32, u32)>;
 
-/// Leaves the index of a whole tree, unless the one that is there is of the same files. `made`: the time now. Gives the number of functions.
-pub fn leave(world: &World<'_>, habits: &Habits, keep: &dyn Keep, made: u64) -> Option<u64> {
+/// Leaves the index of a whole tree, unless the one that is there is of the same files; records of functions below which nothing has changed are
+/// taken from it. `grounds`: what all that is known of each function rests on. `made`: the time now. Gives the number of functions.
+pub fn leave(world: &World<'_>, grounds: &[Option<Id>], habits: &Habits, keep: &dyn Keep, made: u64) -> Option<u64> {
     let program = world.program;
     let files = program.files.len() as u32;
     let mut contents: Vec<(String, [u8; 32])> =
@@ -95,8 +97,22 @@ pub fn leave(world: &World<'_>, habits: &Habits, keep: &dyn Keep, made: u64) -> 
         .enumerate()
         .filter_map(|(n, funcs)| {
             funcs.sort_by_key(|f| (world.func(*f).name.as_str(), *f));
-            let list: Shard = funcs.iter().filter_map(|f| Some((world.func(*f).name.as_str().to_owned(), record(world, *f)?))).collect();
-            Some(("index", format!("{n}"), lz4_flex::compress_prepend_size(&postcard::to_allocvec(&list).ok()?)))
+            let bytes = keep.get("index", &n.to_string()).and_then(|b| lz4_flex::decompress_size_prepended(&b).ok()).unwrap_or_default();
+            let before: Shard<'_> = postcard::from_bytes(&bytes).unwrap_or_default();
+            let known: FxHashMap<Id, &[u8]> = before.iter().map(|(_, ground, record)| (*ground, &**record)).collect();
+            let entry = |f: &FuncId| {
+                let ground = (*grounds.get(f.index())?)?;
+                let record = match known.get(&ground) {
+                    Some(record) => Cow::Borrowed(*record),
+                    None => Cow::Owned(record(world, *f)?),
+                };
+                Some((world.func(*f).name.as_str(), ground, record))
+            };
+            let list: Shard<'_> = funcs.iter().filter_map(entry).collect();
+            if list == before {
+                return None;
+            }
+            Some(("index", n.to_string(), lz4_flex::compress_prepend_size(&postcard::to_allocvec(&list).ok()?)))
         })
         .collect();
     let mut kept: FxHashMap<(Symbol, bool), (u32, u32)> = FxHashMap::default();
@@ -232,11 +248,11 @@ impl Outside {
             .filter(|(_, names)| !names.is_empty())
             .map(|(n, names)| {
                 let bytes = keep.get("index", &n.to_string()).and_then(|b| lz4_flex::decompress_size_prepended(&b).ok())?;
-                let list: Vec<(&str, &[u8])> = postcard::from_bytes(&bytes).ok()?;
+                let list: Vec<(&str, Id, &[u8])> = postcard::from_bytes(&bytes).ok()?;
                 let all = |name: &Symbol| {
-                    let from = list.partition_point(|(n, _)| *n < name.as_str());
+                    let from = list.partition_point(|(n, ..)| *n < name.as_str());
                     let name = *name;
-                    list[from..].iter().take_while(move |(n, _)| *n == name.as_str()).map(move |(_, record)| (name, record.to_vec()))
+                    list[from..].iter().take_while(move |(n, ..)| *n == name.as_str()).map(move |(.., record)| (name, record.to_vec()))
                 };
                 Some(names.iter().flat_map(all).collect())
             })

@@ -192,8 +192,8 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
         finish(&hasher)
     }
 
-    /// Keeps everything of the folders in which something is new.
-    pub fn close(self, world: &World<'_>, reports: &[(FuncId, Vec<R>)])
+    /// Keeps everything of the folders in which something is new. Gives what all that is known of each function rests on.
+    pub fn close(self, world: &World<'_>, reports: &[(FuncId, Vec<R>)]) -> Vec<Option<Id>>
     where
         R: Sync,
     {
@@ -224,6 +224,7 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
         };
         let entries: Vec<_> = folders(world).par_iter().filter_map(pack).collect();
         self.keep.put(entries);
+        done.iter().map(|done| done.get().map(|done| done.deep)).collect()
     }
 }
 

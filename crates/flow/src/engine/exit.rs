@@ -264,11 +264,11 @@ impl<O: Observer> Run<'_, '_, O> {
             summary.ret.inside = self.inside_of(&exits);
         }
 
-        summary.outcomes = self.outcomes(&exits, &effects);
+        summary.outcomes = exact(self.outcomes(&exits, &effects));
         if self.unfollowed {
             self.end_sections(&mut summary.outcomes);
         }
-        summary.effects = effects.into_iter().map(|m| m.effect).collect();
+        summary.effects = exact(effects.into_iter().map(|m| m.effect));
         summary
     }
 
@@ -660,4 +660,12 @@ fn answers(exits: &[Exit], pointer: bool, outs: u64) -> Vec<Outcome> {
             Outcome { guard, written, ..Outcome::plain(ret) }
         })
         .collect()
+}
+
+/// A list in memory of its own size: summaries stay, and collecting in place would keep what they were made in.
+fn exact<T>(made: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>) -> Vec<T> {
+    let made = made.into_iter();
+    let mut out = Vec::with_capacity(made.len());
+    out.extend(made);
+    out
 }

@@ -128,7 +128,7 @@ impl Handovers {
 
     /// Whether nobody does the other half of what a function leaves; or only `beside` does, though others call it through a table (its resume where suspending fails).
     fn is_open(&self, world: &World<'_>, func: FuncId, beside: FuncId, class: Symbol, kept: bool) -> bool {
-        let bound = || world.bound.iter().any(|b| b.func == func);
+        let bound = || world.bound.binary_search_by_key(&func, |b| b.func).is_ok();
         self.completed_above(world, func, class, kept, 0).is_none() || bound() && by_name(world, func).all(|f| f == beside)
     }
 

@@ -111,8 +111,38 @@ impl LockClasses {
         Some(class)
     }
 
-    /// The class of a place in a function; `None`: it has none.
+    /// The class of a place in a function, made if there is none yet; `None`: it has none.
     pub fn of(&mut self, world: &World<'_>, func: FuncId, place: LockPlace, callback: bool, kind: LockKind) -> Option<LockClass> {
+        if let LockPlace::Global(name) | LockPlace::Through(_, name) = place {
+            let from = world.func(func).file;
+            self.files.entry((from, name)).or_insert_with(|| private_to(world, from, name));
+        }
+        let key = self.key(world, func, place, callback, kind)?;
+        if let Some(&known) = self.numbers.get(&key) {
+            return Some(known);
+        }
+        let new = LockClass(self.infos.len() as u32);
+        let place = key.place;
+        let name = match place {
+            LockPlace::Member { outer, record, member } if !outer.0.is_unknown() && !record.is_unknown() => {
+                format!("{}.{}.{member}", outer.0, outer.1)
+            }
+            _ => place.text(),
+        };
+        let pointer = matches!(place, LockPlace::Through(..)) && !callback;
+        let common = matches!(place, LockPlace::Member { record, .. } if record.is_common());
+        self.infos.push(ClassInfo { name, place, kind, callback, pointer, common, subclassed: false, in_file: place == LockPlace::InFile });
+        self.numbers.insert(key, new);
+        Some(new)
+    }
+
+    /// The class of a place in a function, if it was made before.
+    pub fn find(&self, world: &World<'_>, func: FuncId, place: LockPlace, kind: LockKind) -> Option<LockClass> {
+        self.numbers.get(&self.key(world, func, place, false, kind)?).copied()
+    }
+
+    /// What identifies the class of a place.
+    fn key(&self, world: &World<'_>, func: FuncId, place: LockPlace, callback: bool, kind: LockKind) -> Option<Key> {
         // A bit of a word, and what only marks somebody as busy, is no lock of lockdep's, but if it is one for the whole kernel.
         if kind == LockKind::Bit || kind == LockKind::SleepingOther && !callback && !matches!(place, LockPlace::Global(_)) {
             return None;
@@ -140,22 +170,7 @@ impl LockClasses {
             LockPlace::Given(_) => return None,
             LockPlace::InFile => (place, Some(own)),
         };
-        let key = Key { place, file, callback, socket: kind == LockKind::Sock };
-        if let Some(&known) = self.numbers.get(&key) {
-            return Some(known);
-        }
-        let new = LockClass(self.infos.len() as u32);
-        let name = match place {
-            LockPlace::Member { outer, record, member } if !outer.0.is_unknown() && !record.is_unknown() => {
-                format!("{}.{}.{member}", outer.0, outer.1)
-            }
-            _ => place.text(),
-        };
-        let pointer = matches!(place, LockPlace::Through(..)) && !callback;
-        let common = matches!(place, LockPlace::Member { record, .. } if record.is_common());
-        self.infos.push(ClassInfo { name, place, kind, callback, pointer, common, subclassed: false, in_file: place == LockPlace::InFile });
-        self.numbers.insert(key, new);
-        Some(new)
+        Some(Key { place, file, callback, socket: kind == LockKind::Sock })
     }
 
     pub fn info(&self, class: LockClass) -> &ClassInfo {
@@ -163,11 +178,13 @@ impl LockClasses {
     }
 
     /// The file that a variable is private to, as seen from a file.
-    fn file_of(&mut self, world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
-        *self.files.entry((from, name)).or_insert_with(|| {
-            let item = world.program.lookup(from, NameSpace::Ordinary, name)?;
-            let found = world.program.item(item);
-            (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
-        })
+    fn file_of(&self, world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
+        self.files.get(&(from, name)).copied().unwrap_or_else(|| private_to(world, from, name))
     }
+}
+
+fn private_to(world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
+    let item = world.program.lookup(from, NameSpace::Ordinary, name)?;
+    let found = world.program.item(item);
+    (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
 }

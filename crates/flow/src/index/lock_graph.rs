@@ -13,16 +13,15 @@ use super::lock_facts::{HeldThen, LockFacts, LockUse};
 use super::lock_place::LockPlace;
 use crate::body::OpId;
 use crate::program::contexts::CallTable;
-use crate::program::{Callees, World};
+use crate::program::{Callees, Caller, World};
 use crate::summary::chain::chain;
 use crate::summary::{EffectKind, FuncId, Way};
 use cuthere_base::Symbol;
 use cuthere_cfront::program::NameSpace;
 use cuthere_kernel::{LockKind, LockMode};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Calls between the function that holds and the one that takes.
 const DEPTH_MAX: u16 = 8;
@@ -128,17 +127,33 @@ pub struct LockGraph<'t> {
     pub callbacks: FxHashMap<LockClass, Vec<FuncId>>,
 }
 
-/// A heap of what is still to be told upwards: the cheapest way first.
-type Queue = BinaryHeap<Reverse<(u16, FuncId, LockClass)>>;
+/// What is taken below each function, by its number.
+type Reaches = [Vec<Reach>];
+
+/// A call that leads to a function, and whether it is certain to.
+type Calling = (FuncId, OpId, bool);
+
+/// An order that a function shows.
+type Shown = (LockClass, LockClass, Example);
 
 impl<'t> LockGraph<'t> {
     pub fn new(world: &World<'_>, facts: &'t [(FuncId, Box<LockFacts>)], calls: &'t CallTable) -> LockGraph<'t> {
         let mut classes = LockClasses::new(facts);
         let used = facts.iter().map(|(f, all)| all.uses.iter().map(|u| classes.used(world, *f, u)).collect()).collect();
+        // Orders are found by several threads, which ask for classes and make none.
+        for (f, h) in facts.iter().flat_map(|(f, all)| all.uses.iter().flat_map(|u| &u.held).map(move |h| (*f, h))) {
+            classes.of(world, f, h.place, false, h.kind);
+        }
         let mut graph = LockGraph { classes, facts, calls, edges: FxHashMap::default(), used, callbacks: FxHashMap::default() };
         let reach = graph.reach(world);
-        graph.own_edges(world);
-        graph.call_edges(world, &reach);
+        let own: Vec<Vec<Shown>> = (0..facts.len()).into_par_iter().with_min_len(64).map(|i| graph.own_edges(world, i)).collect();
+        let mut callers: Vec<(&FuncId, &Calls)> = calls.iter().filter(|(_, c)| c.states.iter().any(|s| !s.held.is_empty())).collect();
+        callers.sort_by_key(|c| *c.0);
+        let called: Vec<Vec<Shown>> =
+            callers.par_iter().with_min_len(16).map(|(f, calls)| graph.call_edges(world, **f, calls, &reach)).collect();
+        for (held, taken, example) in own.into_iter().chain(called).flatten() {
+            graph.keep(held, taken, example);
+        }
         graph.entered_edges(world, &reach);
         for examples in graph.edges.values_mut() {
             examples.sort_by_key(|e| (e.cost, e.func, e.op));
@@ -181,48 +196,55 @@ impl<'t> LockGraph<'t> {
     }
 
     /// What is taken below each function that its callers are not told of.
-    fn reach(&self, world: &World<'_>) -> FxHashMap<FuncId, Vec<Reach>> {
-        let mut out: FxHashMap<FuncId, Vec<Reach>> = FxHashMap::default();
-        let mut queue = Queue::new();
+    fn reach(&self, world: &World<'_>) -> Vec<Vec<Reach>> {
+        let mut front = Front { reach: vec![Vec::new(); world.funcs.len()], waves: Vec::new() };
         for (i, (f, all)) in self.facts.iter().enumerate() {
             for (n, u) in all.uses.iter().enumerate() {
                 let Some(class) = self.used[i][n].filter(|_| !u.told && !u.nested && !u.private) else { continue };
                 let open = u.open || u.modes > 0;
-                let new = Reach { class, cost: u16::from(open) * DOUBT, open, perhaps: false, op: u.op, next: *f, used: n as u32 };
-                add(&mut out, &mut queue, *f, new);
+                front.add(*f, Reach { class, cost: u16::from(open) * DOUBT, open, perhaps: false, op: u.op, next: *f, used: n as u32 });
             }
         }
-        while let Some(Reverse((cost, f, class))) = queue.pop() {
-            let Some(&known) = out.get(&f).and_then(|all| all.iter().find(|r| r.class == class)) else { continue };
-            if known.cost != cost || cost % DOUBT >= DEPTH_MAX {
-                continue;
-            }
-            for &call in world.callers(f).iter().filter(|c| c.targets() <= TARGETS_MAX) {
-                let (caller, op, certain) = (call.func, call.op, call.certain());
-                if self.calls.get(&caller).is_some_and(|c| !c.reached(op)) {
-                    continue;
-                }
-                let cost = cost + 1 + u16::from(!certain) * DOUBT;
-                let new = Reach { cost, perhaps: known.perhaps || !certain, op, next: f, ..known };
-                add(&mut out, &mut queue, caller, new);
-            }
-        }
-        out
-    }
-
-    /// What functions take while they hold something, by their own code or in callees that they are told of.
-    fn own_edges(&mut self, world: &World<'_>) {
-        for (i, (f, all)) in self.facts.iter().enumerate() {
-            for (n, u) in all.uses.iter().enumerate() {
-                let Some(taken) = self.used[i][n].filter(|_| !u.nested && !u.private) else { continue };
-                let down = Down::own(*f, n, u);
-                for h in &u.held {
-                    if !self.gives_back(world, u, h.class) {
-                        self.edge(world, *f, h, &u.held, taken, &down);
+        let mut callers: FxHashMap<FuncId, Box<[Calling]>> = FxHashMap::default();
+        let mut cost = 0;
+        while usize::from(cost) < front.waves.len() {
+            let mut wave = std::mem::take(&mut front.waves[usize::from(cost)]);
+            if cost % DOUBT < DEPTH_MAX {
+                wave.sort_unstable();
+                for (f, class) in wave {
+                    let Some(&known) = front.reach[f.index()].iter().find(|r| r.class == class && r.cost == cost) else { continue };
+                    for &mut (caller, op, certain) in callers.entry(f).or_insert_with(|| self.callers(world, f)) {
+                        let cost = cost + 1 + u16::from(!certain) * DOUBT;
+                        front.add(caller, Reach { cost, perhaps: known.perhaps || !certain, op, next: f, ..known });
                     }
                 }
             }
+            cost += 1;
         }
+        front.reach
+    }
+
+    /// The calls that lead to a function, and whether each is certain to.
+    fn callers(&self, world: &World<'_>, f: FuncId) -> Box<[Calling]> {
+        let reached = |call: &&Caller| self.calls.get(&call.func).is_none_or(|c| c.reached(call.op));
+        let calls = world.callers(f).iter().filter(|c| c.targets() <= TARGETS_MAX);
+        calls.filter(reached).map(|c| (c.func, c.op, c.certain())).collect()
+    }
+
+    /// What a function takes while it holds something, by its own code or in callees that it is told of.
+    fn own_edges(&self, world: &World<'_>, i: usize) -> Vec<Shown> {
+        let (f, all) = &self.facts[i];
+        let mut out = Vec::new();
+        for (n, u) in all.uses.iter().enumerate() {
+            let Some(taken) = self.used[i][n].filter(|_| !u.nested && !u.private) else { continue };
+            let down = Down::own(*f, n, u);
+            for h in &u.held {
+                if !self.gives_back(world, u, h.class) {
+                    out.extend(self.edge(world, *f, h, &u.held, taken, &down));
+                }
+            }
+        }
+        out
     }
 
     /// Whether a callee gives its caller's lock back before it takes what it tells of.
@@ -245,38 +267,36 @@ impl<'t> LockGraph<'t> {
     }
 
     /// What callees take that they do not tell, while the caller holds something.
-    fn call_edges(&mut self, world: &World<'_>, reach: &FxHashMap<FuncId, Vec<Reach>>) {
-        let mut funcs: Vec<(&FuncId, &Calls)> = self.calls.iter().filter(|(_, c)| c.states.iter().any(|s| !s.held.is_empty())).collect();
-        funcs.sort_by_key(|c| *c.0);
-        for (&f, calls) in funcs {
-            let Some(own) = self.facts(f) else { continue };
-            for state in calls.states.iter().filter(|s| !s.held.is_empty()) {
-                let Some(callees) = world.callees(f, state.op) else { continue };
-                let held: SmallVec<[HeldThen; 4]> = state.held.iter().filter_map(|l| holder(own, l)).collect();
-                let certain = matches!(callees, Callees::One(_));
-                for &callee in callees.list().iter().take(TARGETS_MAX) {
-                    for r in reach.get(&callee).map_or(&[][..], Vec::as_slice) {
-                        let Some((way, end)) = self.follow(callee, r, reach) else { continue };
-                        let Some(u) = self.facts(end.0).and_then(|all| all.uses.get(end.1 as usize)) else { continue };
-                        let down = Down { op: state.op, calls: way, end, open: r.open, perhaps: r.perhaps || !certain };
-                        for h in &held {
-                            let given_back = u.released.contains(&h.class)
-                                || down.calls.iter().any(|(g, op)| {
-                                    let at = self.calls.get(g).and_then(|c| c.at(*op));
-                                    at.is_some_and(|s| s.released.contains(&(h.class, true)))
-                                });
-                            if !given_back {
-                                self.edge(world, f, h, &held, r.class, &down);
-                            }
+    fn call_edges(&self, world: &World<'_>, f: FuncId, calls: &Calls, reach: &Reaches) -> Vec<Shown> {
+        let mut out = Vec::new();
+        let Some(own) = self.facts(f) else { return out };
+        for state in calls.states.iter().filter(|s| !s.held.is_empty()) {
+            let Some(callees) = world.callees(f, state.op) else { continue };
+            let held: SmallVec<[HeldThen; 4]> = state.held.iter().filter_map(|l| holder(own, l)).collect();
+            let certain = matches!(callees, Callees::One(_));
+            for &callee in callees.list().iter().take(TARGETS_MAX) {
+                for r in reach.get(callee.index()).map_or(&[][..], Vec::as_slice) {
+                    let Some((way, end)) = self.follow(callee, r, reach) else { continue };
+                    let Some(u) = self.facts(end.0).and_then(|all| all.uses.get(end.1 as usize)) else { continue };
+                    let down = Down { op: state.op, calls: way, end, open: r.open, perhaps: r.perhaps || !certain };
+                    for h in &held {
+                        let given_back = u.released.contains(&h.class)
+                            || down.calls.iter().any(|(g, op)| {
+                                let at = self.calls.get(g).and_then(|c| c.at(*op));
+                                at.is_some_and(|s| s.released.contains(&(h.class, true)))
+                            });
+                        if !given_back {
+                            out.extend(self.edge(world, f, h, &held, r.class, &down));
                         }
                     }
                 }
             }
         }
+        out
     }
 
     /// What callbacks take, and what operations take that are called with a lock held.
-    fn entered_edges(&mut self, world: &World<'_>, reach: &FxHashMap<FuncId, Vec<Reach>>) {
+    fn entered_edges(&mut self, world: &World<'_>, reach: &Reaches) {
         let mut entered: Vec<(FuncId, HeldThen, LockClass)> = Vec::new();
         for (object, f) in self.bound(world) {
             let kind = LockKind::SleepingOther;
@@ -306,7 +326,7 @@ impl<'t> LockGraph<'t> {
                     }
                 }
             }
-            for r in reach.get(&f).map_or(&[][..], Vec::as_slice).iter().filter(|r| r.next != f) {
+            for r in reach.get(f.index()).map_or(&[][..], Vec::as_slice).iter().filter(|r| r.next != f) {
                 if let Some((way, end)) = self.follow(f, r, reach) {
                     let calls = way.into_iter().skip(1).collect();
                     ends.push((r.class, Down { op: r.op, calls, end, open: r.open, perhaps: r.perhaps }));
@@ -328,32 +348,33 @@ impl<'t> LockGraph<'t> {
                     depth: 0,
                     cost: 0,
                 };
-                self.keep(world, class, taken, example);
+                if let Some((held, taken, example)) = self.shown(world, class, taken, example) {
+                    self.keep(held, taken, example);
+                }
             }
         }
     }
 
-    /// Adds an order that a function shows. `all`: everything that is held there.
-    fn edge(&mut self, world: &World<'_>, f: FuncId, h: &HeldThen, all: &[HeldThen], taken: LockClass, down: &Down) {
+    /// An order that a function shows. `all`: everything that is held there.
+    fn edge(&self, world: &World<'_>, f: FuncId, h: &HeldThen, all: &[HeldThen], taken: LockClass, down: &Down) -> Option<Shown> {
         let own = self.position(f).map(|i| (&*self.facts[i].1, i));
-        let (classes, used) = (&mut self.classes, &self.used);
         // The use by which it was taken knows best what it is.
-        let mut class = |h: &HeldThen| {
+        let class = |h: &HeldThen| {
             let by = own.and_then(|(facts, i)| {
                 let at = facts.uses.iter().position(|u| Some(u.op) == h.taken && u.place == h.place && !u.callback)?;
-                used[i][at]
+                self.used[i][at]
             });
-            by.or_else(|| classes.of(world, f, h.place, false, h.kind))
+            by.or_else(|| self.classes.find(world, f, h.place, h.kind))
         };
-        let Some(held) = class(h) else { return };
+        let held = class(h)?;
         // Whoever holds one of the class already orders objects, not classes.
         if all.iter().any(|other| class(other) == Some(taken)) {
-            return;
+            return None;
         }
         let beside = all.iter().filter(|o| o.always && o.place != h.place && o.mode == LockMode::Exclusive).map(|o| o.class).collect();
         let pointer = self.classes.info(held).pointer || self.classes.info(taken).pointer;
         let since = h.taken.map_or(Since::Asserted, Since::Taken);
-        let Some(u) = self.facts(down.end.0).and_then(|all| all.uses.get(down.end.1 as usize)) else { return };
+        let u = self.facts(down.end.0).and_then(|all| all.uses.get(down.end.1 as usize))?;
         let example = Example {
             func: f,
             since,
@@ -367,16 +388,21 @@ impl<'t> LockGraph<'t> {
             depth: 0,
             cost: 0,
         };
-        self.keep(world, held, taken, example);
+        self.shown(world, held, taken, example)
     }
 
-    fn keep(&mut self, world: &World<'_>, held: LockClass, taken: LockClass, mut example: Example) {
+    /// An example with its cost; `None`: it is no order of two classes.
+    fn shown(&self, world: &World<'_>, held: LockClass, taken: LockClass, mut example: Example) -> Option<Shown> {
         if held == taken && !self.classes.info(held).callback {
-            return;
+            return None;
         }
         let below = self.end(&example).map_or(0, |u| chain(world, u.way).funcs.len());
         example.depth = (example.calls.len() + below) as u16;
         example.cost = example.depth + example.doubts.count() * DOUBT;
+        Some((held, taken, example))
+    }
+
+    fn keep(&mut self, held: LockClass, taken: LockClass, example: Example) {
         let all = self.edges.entry((held, taken)).or_default();
         if all.len() < 8 * EXAMPLES_MAX {
             all.push(example);
@@ -384,7 +410,7 @@ impl<'t> LockGraph<'t> {
     }
 
     /// The calls from a function down to a use, and the use.
-    fn follow(&self, f: FuncId, first: &Reach, reach: &FxHashMap<FuncId, Vec<Reach>>) -> Option<(CallList, (FuncId, u32))> {
+    fn follow(&self, f: FuncId, first: &Reach, reach: &Reaches) -> Option<(CallList, (FuncId, u32))> {
         let mut way = SmallVec::new();
         let (mut at, mut r) = (f, *first);
         for _ in 0..=2 * DEPTH_MAX {
@@ -393,7 +419,7 @@ impl<'t> LockGraph<'t> {
                 return Some((way, (at, r.used)));
             }
             at = r.next;
-            r = *reach.get(&at)?.iter().find(|n| n.class == r.class)?;
+            r = *reach.get(at.index())?.iter().find(|n| n.class == r.class)?;
         }
         None
     }
@@ -446,14 +472,26 @@ fn holder(own: &LockFacts, lock: &super::calls::LockAt) -> Option<HeldThen> {
     Some(HeldThen { place, class: lock.class, kind: lock.kind, mode: lock.mode, taken: Some(lock.taken), always: lock.always })
 }
 
-/// Adds what is taken below a function, unless a way as cheap is known.
-fn add(out: &mut FxHashMap<FuncId, Vec<Reach>>, queue: &mut Queue, f: FuncId, new: Reach) {
-    let all = out.entry(f).or_default();
-    match all.iter().position(|r| r.class == new.class) {
-        Some(i) if all[i].cost <= new.cost => return,
-        Some(i) => all[i] = new,
-        None if all.len() < REACH_MAX => all.push(new),
-        None => return,
+/// What is still to be told upwards, by its cost: the cheapest first.
+struct Front {
+    reach: Vec<Vec<Reach>>,
+    waves: Vec<Vec<(FuncId, LockClass)>>,
+}
+
+impl Front {
+    /// Adds what is taken below a function, unless a way as cheap is known.
+    fn add(&mut self, f: FuncId, new: Reach) {
+        let Some(all) = self.reach.get_mut(f.index()) else { return };
+        match all.iter().position(|r| r.class == new.class) {
+            Some(i) if all[i].cost <= new.cost => return,
+            Some(i) => all[i] = new,
+            None if all.len() < REACH_MAX => all.push(new),
+            None => return,
+        }
+        let cost = usize::from(new.cost);
+        if self.waves.len() <= cost {
+            self.waves.resize(cost + 1, Vec::new());
+        }
+        self.waves[cost].push((f, new.class));
     }
-    queue.push(Reverse((new.cost, f, new.class)));
 }

@@ -72,7 +72,7 @@ impl<'r> Relation<'r> {
             _ => None,
         };
         let file = self.world.func(other).file;
-        let own = |f: &FuncId| *f != self.func && named(*f) == Some(self.kept) && self.world.func(*f).file == file;
+        let own = |f: &FuncId| *f != self.func && self.world.func(*f).file == file && named(*f) == Some(self.kept);
         named(other) == Some(!self.kept) && self.halves.left.get(&(self.class, self.kept)).is_some_and(|all| all.iter().any(own))
     }
 

@@ -227,8 +227,8 @@ impl<'w> Contexts<'w> {
         if !certain && holds(&OnEntry::task()) && self.entry_points(f).any(|e| e.context.sometimes) {
             return Some(Hop::Assumed(f));
         }
-        let assumed = self.entered(f).assumed && !certain || system_call(self.world.func(f).name);
-        (assumed && holds(&OnEntry::task())).then_some(Hop::Assumed(f))
+        let assumed = || self.entered(f).assumed && !certain || system_call(self.world.func(f).name);
+        (holds(&OnEntry::task()) && assumed()).then_some(Hop::Assumed(f))
     }
 
     /// Whether a way on which something holds comes by this call.
