@@ -134,7 +134,19 @@ fn both(files: &Files, kept: &mut Kept) -> (String, u32) {
     let anew = said(&run(&source, &model, &options, &Quiet));
     let again = said(&run_keeping(&source, &model, &options, &Quiet, Some(&*kept)));
     assert_eq!(anew, again);
+    let fresh = Kept { contents: kept.contents.clone(), ..Kept::default() };
+    run_keeping(&source, &model, &options, &Quiet, Some(&fresh));
+    assert_eq!(indexed(&fresh), indexed(kept), "the index is that of a first run");
     (anew, kept.written.load(Ordering::Relaxed))
+}
+
+/// Names and records of the index, by the part that they are in.
+fn indexed(kept: &Kept) -> BTreeMap<String, Vec<u8>> {
+    let entries = kept.entries.lock().unwrap();
+    let parts = entries.iter().filter(|((what, part), _)| *what == "index" && part != "head");
+    let unpacked = parts.map(|((_, part), bytes)| (part.clone(), lz4_flex::decompress_size_prepended(bytes).unwrap()));
+    // A part without records, of which the first byte is the number, is as good as none.
+    unpacked.filter(|(_, bytes)| bytes.first() != Some(&0)).collect()
 }
 
 #[test]
