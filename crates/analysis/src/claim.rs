@@ -62,6 +62,8 @@ pub struct Claim {
     pub unlinked: Option<Record>,
     /// It is low if nobody walks lists of elements with this link in a read-side section.
     pub read: Option<(Record, Symbol)>,
+    /// What such readers have to use besides; empty: anything.
+    pub used: Symbol,
 }
 
 /// What a function leaves of a lock, which is right if somebody does the other half.
@@ -105,6 +107,7 @@ impl Claim {
             lives: None,
             unlinked: None,
             read: None,
+            used: Symbol::EMPTY,
         }
     }
 
@@ -273,6 +276,12 @@ impl Claim {
     /// Lowers it if nobody walks lists of elements with this link in a read-side section.
     pub fn unless_unread(mut self, link: Option<(Record, Symbol)>) -> Claim {
         self.read = link;
+        self
+    }
+
+    /// Lowers it if none of those readers uses this member.
+    pub fn unless_unused(mut self, member: Symbol) -> Claim {
+        self.used = member;
         self
     }
 

@@ -4,9 +4,10 @@
 //! ends by itself is.
 
 use crate::checker::Tree;
-use cuthere_flow::body::{OpId, Record};
+use cuthere_flow::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Lives, Spot};
 use cuthere_flow::summary::FuncId;
+use cuthere_kernel::Model;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Callers that are followed up to the end of a module.
@@ -30,12 +31,34 @@ pub(crate) fn freed_records(tree: &Tree<'_>) -> FxHashMap<Record, Vec<Freeing>> 
         let frees = tree.lifetimes.own(f).iter().filter(|u| matches!(u.deed, Deed::Free | Deed::FreeLater));
         let mut frees = frees.peekable();
         if frees.peek().is_some() && !at_end(tree, f, 0) {
-            for u in frees.filter(|u| !with_all(tree, (f, u.op), matches!(u.spot, Spot::Param(_)), 0)) {
+            for u in frees
+                .filter(|u| !made_by(tree.world.func(f), u.op, tree.world.model))
+                .filter(|u| !with_all(tree, (f, u.op), matches!(u.spot, Spot::Param(_)), 0))
+            {
                 out.entry(u.object).or_default().push(Freeing { func: f, op: u.op, at_once: u.deed == Deed::Free });
             }
         }
     }
     out
+}
+
+/// Whether what a call frees is memory that the function has allocated itself and nothing else: nobody else has come to know it, or it is given up for one that is there already.
+fn made_by(body: &Body, free: OpId, model: &Model) -> bool {
+    let Some(OpKind::Call { args, .. }) = body.op(free).map(|op| op.kind) else { return false };
+    let Some(local) = body.call_args(args).first().and_then(|&e| body.loaded_local(e)) else { return false };
+    let own = |e: ExprId| matches!(body.expr(e), Expr::Local(l) if l == local);
+    let mut made = false;
+    let alone = body.ops.iter().all(|op| match op.kind {
+        OpKind::Call { dst: Some(dst), target: Target::Name(name), .. } if dst == local => {
+            made |= model.entry(name).is_some_and(|e| e.allocates);
+            model.entry(name).is_some_and(|e| e.allocates)
+        }
+        OpKind::Call { dst, .. } => dst != Some(local),
+        OpKind::Store { place, value } => !own(place) || body.expr(value) == Expr::Int(0),
+        OpKind::LoopNext { args, .. } => !body.call_args(args).iter().any(|&a| body.mentions_local(a, local)),
+        _ => true,
+    });
+    alone && made && local.0 >= body.params
 }
 
 /// Whether a function runs only when its module is loaded or unloaded: nobody who could look something up is left, or there yet.

@@ -7,9 +7,10 @@ use crate::claim::{Claim, Left};
 use crate::ends::{Freeing, at_end, freed_records, waited_for};
 use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, Record};
 use cuthere_flow::index::{Giver, Handovers, ListUse, RcuFact};
+use cuthere_flow::program::Callees;
 use cuthere_flow::program::contexts::Part;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Level, ListOp};
@@ -188,12 +189,24 @@ impl<'t> Scales<'t> {
             u.section || alone || entered.reached() && (!entered.level(Level::Task) || entered.part(Part::Rcu).0)
         };
         let walks = |(f, fact): &(FuncId, RcuFact)| match fact {
-            RcuFact::List(u) => u.op == ListOp::Walk && u.rcu && (u.record, u.member) == (record, member) && inside(*f, u),
+            RcuFact::List(u) => {
+                u.op == ListOp::Walk && u.rcu && (u.record, u.member) == (record, member) && inside(*f, u) && self.looks_at(*f, claim.used)
+            }
             _ => false,
         };
         if !self.tree.rcu.all.iter().any(walks) {
-            lower(claim, "somebody walks the list with no lock of the writers held".to_owned());
+            let uses = if claim.used.is_empty() { String::new() } else { format!(", and uses `{}`", claim.used) };
+            lower(claim, format!("somebody walks the list with no lock of the writers held{uses}"));
         }
+    }
+
+    /// Whether a function that walks a list, one that it calls, or, of one that looks an element up, a caller names a member.
+    fn looks_at(&self, f: FuncId, member: Symbol) -> bool {
+        let world = self.tree.world;
+        let names = |g: FuncId| world.func(g).exprs.iter().any(|e| matches!(e, Expr::Field { name, .. } if *name == member));
+        let called = || world.callees[f.index()].iter().filter(|(_, c)| matches!(c, Callees::One(_))).flat_map(|(_, c)| c.list());
+        let callers = || world.callers(f).iter().filter(|_| world.func(f).ret_ptr).map(|c| c.func);
+        member.is_empty() || names(f) || called().any(|g| names(*g)) || callers().any(names)
     }
 
     /// Whether not everything was followed in one of the functions that a claim speaks of: what else happens there is not known.

@@ -29,9 +29,9 @@
 //! ## Confidence
 //!
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
-//!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL.
+//!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL, where it lies in memory or a call gave it that may fail.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a function that returns NULL for want of memory and by its own code too, if
-//!   others test for it; a test of that pointer alone earlier on the path, with the
+//!   others test for it; a test of that pointer alone, an argument or what no call can leave NULL, since such tests are made for safety's sake too, or one earlier on the path, with the
 //!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result that
 //!   may be NULL, or an RCU-protected pointer, that is dereferenced on every way to its test; a member of a new object that is used before this function
 //!   sets it; an operation that a table called by its name leaves out.
@@ -223,7 +223,7 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
     let since = !sure && !test.independent;
     let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since || handed || elsewhere {
         Confidence::Low
-    } else if !sure || path.handed_by_callers(access.pointer).is_some() {
+    } else if !sure || path.handed_by_callers(access.pointer).is_some() || !contract::may_be_null(path, access.pointer, test.in_memory) {
         Confidence::Medium
     } else {
         Confidence::High

@@ -42,9 +42,9 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section, or where it is replaced; a walk without the lock of those who change the list; an element added by
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
 //!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; what is set up after readers can find it; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
+//! * **low**: a caller may hold a lock that keeps updaters away; a plain load where it is replaced, by the only one who does that most often; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
 //!
@@ -55,6 +55,7 @@
 
 mod barrier;
 mod early;
+mod kept;
 mod lists;
 mod tree;
 mod unlink;
@@ -135,9 +136,11 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
     };
     let named = found.by.is_some_and(|(_, found)| found.named);
     // Of what a callee found, those that were looked up were wrong where nobody ever frees such objects.
-    let sure = if words::is_test_code(world.path(path.func)) || path.state.merged || named { Confidence::Low } else { Confidence::High };
-    let mut claim = Claim::here(path, event, sure, message)
-        .assume_all(named.then(|| "no reference comes with it, other than its name says".to_owned()));
+    let counted = kept::counted(path, found.op, event.op);
+    let weak = words::is_test_code(world.path(path.func)) || path.state.merged || named || counted;
+    let mut claim = Claim::here(path, event, if weak { Confidence::Low } else { Confidence::High }, message)
+        .assume_all(named.then(|| "no reference comes with it, other than its name says".to_owned()))
+        .assume_all(counted.then(|| "nobody waits for the count that is raised in the section and lowered after the use".to_owned()));
     claim = claim.step_at(path, found.section, "begins a read-side section");
     claim = match found.by {
         Some((by, inner)) => {
@@ -195,7 +198,10 @@ impl RcuMisuse {
                     true => format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section"),
                     false => format!("`{name}` is declared __rcu, and loaded plainly where it is replaced"),
                 };
-                let claim = Claim::here(path, event, Confidence::Medium, message)
+                // Looked up, whoever replaced what it had loaded so was the only one to do that, by a rule that the code does not show.
+                let sure = if reads { Confidence::Medium } else { Confidence::Low };
+                let claim = Claim::here(path, event, sure, message)
+                    .assume_all((!reads).then(|| "somebody else replaces it at the same time".to_owned()))
                     .step_at(path, path.state.since[3], "begins a read-side section")
                     .step(path.func, event.loc, format!("loads `{name}` plainly"))
                     .identity(format!("plain load {name}"));

@@ -35,13 +35,13 @@
 //!
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
-//! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, or a context that is only customary; or the
-//!   code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake.
+//! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, on the CPU or task that this runs on, an operation that is asked for before it is called, since objects
+//!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
 //!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
-//!   that must have failed, a last reference, unless the object was just taken off its list, or the first one. A device that is resumed while another function of
+//!   that must have failed, a lock that an earlier round of a loop took, which the next takes again, a last reference, unless the object was just taken off its list, or the first one. A device that is resumed while another function of
 //!   the file takes a reference for longer. What runs before there are tasks to wait for, when tasks are frozen, or as the system goes down: the kernel's own
 //!   assertions are silent there. User memory that an architecture's own macro reaches without an assertion. Tests.
 //!

@@ -40,7 +40,62 @@ impl Lower<'_> {
                 return self.direct_call(name, what, ids, want, at);
             }
         }
+        if let A::Cond(c, Some(t), els) = self.ast.exprs[callee.index()].kind
+            && self.is_function(t)
+            && self.is_function(els)
+            && ids.iter().all(|&id| self.flags(ast::ExprId(id)) & EFFECT == 0)
+        {
+            return self.chosen_call(e, (c, [t, els]), args, want, at);
+        }
         self.indirect_call(callee, ids, want, at)
+    }
+
+    /// Whether an expression is the name of a function.
+    fn is_function(&mut self, e: ast::ExprId) -> bool {
+        match self.ast.exprs[e.index()].kind {
+            A::Ident(name) => matches!(self.lookup(name), What::Function { .. }) || self.is_model_call(name),
+            _ => false,
+        }
+    }
+
+    /// `(c ? f : g)(x)` is `c ? f(x) : g(x)`.
+    fn chosen_call(
+        &mut self,
+        e: ast::ExprId,
+        (c, functions): (ast::ExprId, [ast::ExprId; 2]),
+        args: ast::List,
+        want: Want,
+        at: At,
+    ) -> ExprId {
+        let cond = self.value(c);
+        if let Some(constant) = self.constant(cond) {
+            return self.call(e, functions[usize::from(constant == 0)], args, want);
+        }
+        let (yes, no, done) = (self.new_block(), self.new_block(), self.new_block());
+        self.fork(cond, yes, no, at);
+        let ty = self.type_of(e);
+        let result = match want {
+            Want::Drop => None,
+            _ if self.kind(ty) == Kind::Void => None,
+            Want::Value | Want::Into(_) => Some(self.temp(ty, at)),
+        };
+        for (block, function) in [yes, no].into_iter().zip(functions) {
+            self.start_wanted(block);
+            if self.cur.is_none() {
+                continue;
+            }
+            let value = self.call(e, function, args, if result.is_some() { Want::Value } else { Want::Drop });
+            if let Some(local) = result {
+                let place = self.local_place(local);
+                self.store(place, value, at);
+            }
+            self.goto(done, at);
+        }
+        self.start_wanted(done);
+        match result {
+            Some(local) => self.local_value(local),
+            None => self.opaque(ty),
+        }
     }
 
     fn indirect_call(&mut self, callee: ast::ExprId, ids: &[u32], want: Want, at: At) -> ExprId {

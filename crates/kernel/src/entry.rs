@@ -20,6 +20,8 @@ pub enum Custom {
     Oops,
     /// A record is a lock: what lies in it is no lock of its own.
     IsLock,
+    /// A function says on which CPU, or as which task, this code runs.
+    WhoRuns,
 }
 
 /// Which lock an effect is about.

@@ -55,6 +55,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::Early, customs.early),
         (Custom::IsLock, customs.is_lock),
         (Custom::Oops, customs.oops),
+        (Custom::WhoRuns, customs.who_runs),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));

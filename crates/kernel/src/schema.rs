@@ -219,6 +219,7 @@ pub(crate) struct CustomsRow {
     pub early: Option<W<Names>>,
     pub is_lock: Option<W<Names>>,
     pub oops: Option<W<Names>>,
+    pub who_runs: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

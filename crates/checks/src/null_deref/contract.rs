@@ -8,6 +8,7 @@ use cuthere_flow::body::{ArgRange, BlockId, Body, Expr, ExprId, LocalId, OpId, O
 use cuthere_flow::engine::{Path, null_return};
 use cuthere_flow::program::Callees;
 use cuthere_flow::summary::NullWhy;
+use cuthere_flow::value::ValueId;
 use cuthere_kernel::RefOp;
 
 /// Why the result of the call `call` is there where it is used at `used`, if there is a reason.
@@ -51,6 +52,16 @@ pub(super) fn cannot_fail(path: &Path<'_, '_>, call: OpId, used: OpId) -> Option
 pub(super) fn asks_for_a_constant(body: &Body, call: OpId) -> bool {
     let args = named_call(body, call).map_or(&[][..], |(_, args)| body.call_args(args));
     !args.is_empty() && args.iter().all(|&a| constant(body, a, 0))
+}
+
+/// Whether more than its test says that a pointer may be NULL: it lies in memory and is asked for there, or a call gave it that may fail. Arguments, and what
+/// calls that cannot fail gave, are tested for safety's sake too.
+pub(super) fn may_be_null(path: &Path<'_, '_>, pointer: ValueId, in_memory: bool) -> bool {
+    let unread = |call: OpId| {
+        let model = || named_call(path.body, call).is_some_and(|(name, _)| path.world.model.entry(name).is_some());
+        path.world.callees(path.func, call).is_none() && !model()
+    };
+    in_memory || path.values.call(pointer).is_some_and(|call| null_return(path.world, path.func, call).is_some() || unread(call))
 }
 
 /// Whether a test asks for another variable than the one that is dereferenced, which was chosen from several values.

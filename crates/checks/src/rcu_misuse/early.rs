@@ -40,7 +40,14 @@ pub(super) fn set_up_late(path: &Path<'_, '_>, event: &Event<'_>) -> Option<Clai
         .step_at(path, Some(linked), format!("finds the object, and uses `{name}` as it was allocated"))
         .thread(format!("CPU 0: {}", path.body.name))
         .step(path.func, event.loc, by.map_or_else(|| format!("stores to `{name}`"), |by| format!("sets it up by {by}()")));
-    Some(claim.assume(format!("readers use `{name}`")).identity(format!("late {name}")).cause(linked).unless_unread(Some(link)))
+    Some(
+        claim
+            .assume(format!("readers use `{name}`"))
+            .identity(format!("late {name}"))
+            .cause(linked)
+            .unless_unread(Some(link))
+            .unless_unused(member),
+    )
 }
 
 /// Whether a function makes the member that it is handed ready for use, by its name.

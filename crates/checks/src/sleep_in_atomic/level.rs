@@ -7,9 +7,9 @@ use cuthere_flow::body::{BlockId, Body, Op, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Ground;
 use cuthere_flow::engine::event::{CallEvent, SleepWay};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::program::Callees;
-use cuthere_flow::summary::Outcome;
+use cuthere_flow::program::{Callees, World};
 use cuthere_flow::summary::chain::{Chain, chain, either, given};
+use cuthere_flow::summary::{FuncId, Outcome};
 use cuthere_kernel::{Custom, Entry, Level, Sleeps};
 
 /// A claim with its confidence and what it rests on.
@@ -88,6 +88,10 @@ pub(super) fn judged(
         confidence = Confidence::Low;
         assumes.push(format!("`{name}()`, one of functions that call each other in a circle, leaves it so"));
     }
+    if kept_over_a_round(path, event.op, because) {
+        confidence = Confidence::Low;
+        assumes.push("the lock that a round before took is still held in the next, which takes it too".to_owned());
+    }
     for (most, why) in quiet(path, event.op, &chain, known, because) {
         confidence = confidence.min(most);
         assumes.push(why.to_owned());
@@ -152,12 +156,38 @@ fn chosen_by_state(path: &Path<'_, '_>, because: Because<'_>) -> bool {
     all.iter().any(|o| takes(o, true)) && all.iter().any(|o| takes(o, false) && !takes(o, true))
 }
 
-/// The callee that leaves the context forbidden, without a lock, if it is one of those that call each other in a circle: of these a first approximation may have been taken.
+/// Whether a loop brought the path back from where it took the lock: it would wait for itself there. Ways of giving a lock back that are not
+/// followed are much more frequent.
+fn kept_over_a_round(path: &Path<'_, '_>, event: OpId, because: Because<'_>) -> bool {
+    let Because::Here(Ground::Lock(lock)) = because else { return false };
+    let again = |op: OpId| path.state.locks.held.iter().filter(|h| h.op == Some(op)).count() > 1;
+    lock.op.is_some_and(|op| op > event || again(op))
+}
+
+/// The callee that leaves the context forbidden, without a lock, if it is one of those that call each other in a circle, or has it from one: of these a first
+/// approximation may have been taken.
 fn begun_in_a_circle(path: &Path<'_, '_>, because: Because<'_>) -> Option<Symbol> {
     let Because::Here(ground) = because else { return None };
     if matches!(ground, Ground::Lock(_)) {
         return None;
     }
     let Some(Callees::One(f)) = path.world.callees(path.func, ground.since()?) else { return None };
-    path.world.drafts.contains_key(f).then(|| path.world.func(*f).name)
+    from_a_circle(path.world, *f, CIRCLE_DEPTH)
+}
+
+/// Calls between a function that leaves a context and the one that begins it.
+const CIRCLE_DEPTH: u32 = 3;
+
+/// The function of a circle that this one is, or has what it leaves from.
+fn from_a_circle(world: &World<'_>, f: FuncId, depth: u32) -> Option<Symbol> {
+    if world.drafts.contains_key(&f) {
+        return Some(world.func(f).name);
+    }
+    let leaves = |f: FuncId| world.summary(f).is_some_and(|s| s.outcomes.iter().any(|o| !o.ctx.is_zero()));
+    let ways = &world.callees[f.index()];
+    let inside = |callees: &Callees| match callees {
+        Callees::One(callee) if depth > 0 && leaves(*callee) => from_a_circle(world, *callee, depth - 1),
+        _ => None,
+    };
+    ways.iter().find_map(|(_, callees)| inside(callees))
 }

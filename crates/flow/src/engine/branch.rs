@@ -136,8 +136,15 @@ impl<O: Observer> Run<'_, '_, O> {
                     return false;
                 }
                 // A sum with a constant bounds the other summand.
-                if let Value::Bin(op @ (BinOp::Add | BinOp::Sub), a, b) = self.values.get(value)
-                    && let Value::Int(by) = self.values.get(b)
+                let sum = match self.values.get(value) {
+                    Value::Bin(op @ (BinOp::Add | BinOp::Sub), a, b) => match (self.values.get(a), self.values.get(b)) {
+                        (_, Value::Int(by)) => Some((op, a, by)),
+                        (Value::Int(by), _) if op == BinOp::Add => Some((op, b, by)),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                if let Some((op, a, by)) = sum
                     && let Some(below) = by.checked_neg().map(|neg| if op == BinOp::Add { neg } else { by })
                     && (fact.lo != i64::MIN || fact.hi != i64::MAX)
                 {

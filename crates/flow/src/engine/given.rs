@@ -4,6 +4,7 @@
 use super::call::Call;
 use super::*;
 use crate::body::Block;
+use cuthere_kernel::Custom;
 
 /// Conditions on the state of objects: where, and how they came out. The last says that another condition beside it leads to the same.
 pub(super) type Given = SmallVec<[(BlockId, bool, bool); 2]>;
@@ -34,7 +35,9 @@ impl<O: Observer> Run<'_, '_, O> {
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
                 let asked = |d: &Decision| match &self.body.block(d.block).term {
-                    Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => is_mode(self.body, *cond, 0),
+                    Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => {
+                        is_mode(self.body, *cond, 0) || self.asks_who_runs(*cond)
+                    }
                     _ => false,
                 };
                 let whole = first.unwrap_or(step);
@@ -53,6 +56,16 @@ impl<O: Observer> Run<'_, '_, O> {
             steps += 1;
         }
         under
+    }
+
+    /// Whether a condition compares the CPU, or the task, that this runs on: who makes it run there knows the answer.
+    fn asks_who_runs(&self, cond: ExprId) -> bool {
+        let answer = |op: &Op| match op.kind {
+            OpKind::Call { dst, target: Target::Name(name), .. } => dst.filter(|_| self.world.model.is_custom(Custom::WhoRuns, name)),
+            _ => None,
+        };
+        let told = self.who_runs.get_or_init(|| self.body.ops.iter().filter_map(answer).collect());
+        !told.is_empty() && told.iter().any(|&local| self.body.mentions_local(cond, local))
     }
 
     /// The decision before one that led to the same place by its other arm (`a && b` that does not hold): that place is reached by what both say together, and
@@ -165,7 +178,9 @@ impl<O: Observer> Run<'_, '_, O> {
         let (defers, unlikely) = (way.defers || state.no_interrupt, way.unlikely || under.unlikely || under.first);
         let sleep = Sleep { wait: way.wait, defers, unlikely, given: None, either: None, around };
         let same = |m: &Made| {
-            matches!(&m.effect.kind, EffectKind::Sleep(s) if s.wait == way.wait) && m.op == call.index && m.effect.way == way.way
+            matches!(&m.effect.kind, EffectKind::Sleep(s) if s.wait == way.wait && s.around == sleep.around)
+                && m.op == call.index
+                && m.effect.way == way.way
         };
         if let Some(at) = self.made.iter().position(same) {
             // What does not hold on all paths here is no condition.
@@ -181,9 +196,6 @@ impl<O: Observer> Run<'_, '_, O> {
             if let EffectKind::Sleep(old) = &mut self.made[at].effect.kind {
                 old.defers &= sleep.defers;
                 old.unlikely &= sleep.unlikely;
-                if sleep.around.is_none() {
-                    old.around = None;
-                }
             }
         } else {
             self.given.push((self.made.len(), under.given.clone()));

@@ -40,9 +40,10 @@ impl<O: Observer> Run<'_, '_, O> {
             _ => None,
         };
         let may_change = |f: &(ValueId, Interval)| in_memory(f.0).filter(|&p| f.1.is_zero() && pointer(p) && reached(p));
-        // A variable that holds what was found there keeps it.
-        let variable = |v: ValueId| state.env.iter().any(|e| e.1 == v && values.local_of(e.0).is_some());
-        let moved: SmallVec<[ValueId; 2]> = state.facts.iter().filter(|f| variable(f.0)).filter_map(may_change).collect();
+        // A variable that holds what was found there, or what was computed from it (`gone = p->bus == NULL`), keeps it.
+        let variable = |v: ValueId| state.env.iter().any(|e| values.local_of(e.0).is_some() && computed_from(values, e.1, v, 0));
+        let kept = |f: &(ValueId, Interval)| may_change(f).filter(|_| variable(f.0));
+        let moved: SmallVec<[ValueId; 2]> = state.facts.iter().filter_map(kept).collect();
         state.facts.retain(|f| may_change(f).is_none_or(|p| moved.contains(&p)));
         let anything = given.is_none();
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
@@ -212,6 +213,17 @@ pub(super) fn is_local(entry: &Entry) -> bool {
             && entry.context.is_empty()
             && entry.callbacks.is_empty()
             && entry.wakes.is_none()
+}
+
+/// Whether a value is another, or a condition on it.
+fn computed_from(values: &Values, value: ValueId, other: ValueId, depth: u32) -> bool {
+    value == other
+        || depth < 4
+            && match values.get(value) {
+                Value::Un(_, a) | Value::Truth(a) | Value::IsErr(a) | Value::IsErrOrNull(a) => computed_from(values, a, other, depth + 1),
+                Value::Bin(_, a, b) => [a, b].iter().any(|&v| computed_from(values, v, other, depth + 1)),
+                _ => false,
+            }
 }
 
 /// Whether a place is the whole of an object that a call has just made.

@@ -34,7 +34,10 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Records an effect for callers. `own`: what remains of a callee's conditions.
     pub(super) fn record(&mut self, op: OpId, new: Effect, state: &State) {
         let same = |m: &Made| match (&m.effect.kind, &new.kind) {
-            (EffectKind::Sleep(a), EffectKind::Sleep(b)) => m.op == op && m.effect.way == new.way && a.wait == b.wait,
+            // What was given back before tells them apart: callers know the condition of each.
+            (EffectKind::Sleep(a), EffectKind::Sleep(b)) => {
+                m.op == op && m.effect.way == new.way && a.wait == b.wait && a.around == b.around
+            }
             (a, b) => a == b,
         };
         let old = self.made.iter().position(same);
@@ -66,7 +69,9 @@ impl<O: Observer> Run<'_, '_, O> {
             None => {
                 let kind = std::mem::discriminant(&new.kind);
                 let sleeps = matches!(new.kind, EffectKind::Sleep(_));
-                let count = self.made.iter().filter(|m| std::mem::discriminant(&m.effect.kind) == kind).count();
+                let around = |kind: &EffectKind| matches!(kind, EffectKind::Sleep(s) if s.around.is_some());
+                let alike = |m: &&Made| std::mem::discriminant(&m.effect.kind) == kind && around(&m.effect.kind) == around(&new.kind);
+                let count = self.made.iter().filter(alike).count();
                 if count < if sleeps { 24 } else { KIND_MAX } {
                     self.made.push(Made { op, effect: Effect { condition, ..new } });
                 } else {

@@ -52,6 +52,7 @@ use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
 use given::is_mode;
 use guard::Bits;
 use smallvec::SmallVec;
+use std::cell::OnceCell;
 
 /// States move from operation to operation; what moves is a pointer.
 type Boxed = Box<State>;
@@ -134,6 +135,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     former: Option<(ValueId, ValueId)>,
     /// Whether the function frees anything, once that was asked for.
     frees: Option<bool>,
+    /// Locals that say on which CPU, or as which task, it runs, once that was asked for.
+    who_runs: OnceCell<SmallVec<[LocalId; 2]>>,
 }
 
 impl Engine {
@@ -206,6 +209,7 @@ impl Engine {
             unlinks: 0,
             former: None,
             frees: None,
+            who_runs: OnceCell::new(),
         };
         run.pending[0].push(state);
         run.go();
@@ -639,7 +643,9 @@ impl Kept {
         self.marks[value.index()] = self.turn;
         if depth > 0 {
             match values.get(value) {
-                Value::Un(_, a) | Value::Truth(a) => self.mark_parts(values, a, depth - 1),
+                Value::Un(_, a) | Value::Truth(a) | Value::IsErr(a) | Value::IsErrOrNull(a) => {
+                    self.mark_parts(values, a, depth - 1);
+                }
                 Value::Bin(_, a, b) => {
                     self.mark_parts(values, a, depth - 1);
                     self.mark_parts(values, b, depth - 1);

@@ -242,6 +242,8 @@ impl<O: Observer> Run<'_, '_, O> {
         let member = pointer.filter(|_| some).and_then(|v| self.subject(v)).filter(|subject| !subject.is_arg());
         let one = function.is_some() || parameter.is_some() || list.len() == 1 && !world.is_narrowed(self.func, call.index);
         let most = if parameter.is_some() { CHOICES_MAX } else { WAYS_MAX };
+        // What is asked for before it is called, objects of other kinds leave out; whether this one has it, who made it knows.
+        let optional = one && function.is_none() && parameter.is_none() && pointer.is_some_and(|v| state.known(self.values, v).not_zero);
         let mut sleeping = 0u16;
         for &f in list {
             let name = world.func(f).name;
@@ -260,7 +262,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     condition.iter_mut().for_each(|guard| guard.push((subject, Test::Function(name))));
                 }
                 let modes = self.open_modes(effect, call.values, state);
-                let modes = modes.saturating_add(u8::from(self.unknown_bits(effect, call.values, state)));
+                let modes = modes.saturating_add(u8::from(self.unknown_bits(effect, call.values, state))).max(u8::from(optional));
                 sleeping += u16::from(std::mem::take(&mut first));
                 // Through a pointer one way per call is enough, or one per function where callers may know which.
                 let enough = match member {

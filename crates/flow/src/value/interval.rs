@@ -86,12 +86,12 @@ impl Interval {
         }
     }
 
-    /// Without one value, as far as the domain can say.
     /// Whether a value is one of these.
     pub fn contains(self, value: i64) -> bool {
         self.meet(Interval::exactly(value)).is_some()
     }
 
+    /// Without one value, as far as the domain can say.
     pub fn without(self, value: i64) -> Option<Interval> {
         let mut fact = self;
         if value == 0 {
