@@ -42,9 +42,9 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section, or where it is replaced; a walk without the lock of those who change the list; an element added by
 //!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; what is set up after readers can find it; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; a plain load where it is replaced, by the only one who does that most often; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
+//! * **low**: a caller may hold a lock that keeps updaters away; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
 //!
@@ -198,10 +198,7 @@ impl RcuMisuse {
                     true => format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section"),
                     false => format!("`{name}` is declared __rcu, and loaded plainly where it is replaced"),
                 };
-                // Looked up, whoever replaced what it had loaded so was the only one to do that, by a rule that the code does not show.
-                let sure = if reads { Confidence::Medium } else { Confidence::Low };
-                let claim = Claim::here(path, event, sure, message)
-                    .assume_all((!reads).then(|| "somebody else replaces it at the same time".to_owned()))
+                let claim = Claim::here(path, event, Confidence::Medium, message)
                     .step_at(path, path.state.since[3], "begins a read-side section")
                     .step(path.func, event.loc, format!("loads `{name}` plainly"))
                     .identity(format!("plain load {name}"));

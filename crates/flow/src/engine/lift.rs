@@ -75,7 +75,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 if count < if sleeps { 24 } else { KIND_MAX } {
                     self.made.push(Made { op, effect: Effect { condition, ..new } });
                 } else {
-                    self.truncated |= sleeps;
+                    self.truncated |= sleeps && !around(&new.kind);
                 }
             }
         }
