@@ -152,6 +152,9 @@ pub struct CheckArgs {
     /// Leave out files and folders that match, such as drivers/staging or '*_test.c' (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// What `cuthere.toml` leaves out beside that.
+    #[arg(skip)]
+    pub exclude_always: Vec<String>,
     /// Show every finding with its evidence, and those in tests, tools and generated files
     #[arg(long)]
     pub all: bool,

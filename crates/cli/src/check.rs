@@ -22,7 +22,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let begun = Instant::now();
     workers(args.tree.jobs)?;
     let only = chosen_checks(&args.only)?;
-    let excludes = Excludes::new(&args.exclude)?;
+    let excludes = Excludes::new(&args.exclude, &args.exclude_always)?;
     let baseline = match &args.baseline {
         Some(path) => {
             let text = inputs::text(path, "--baseline")?;
@@ -35,9 +35,9 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let paths = if args.paths.is_empty() && args.tree.tree.is_none() { &here[..] } else { &args.paths };
     let inputs = inputs::open(&args.tree, paths)?;
     let asked_files = inputs.tree.paths().iter().map(|path| &**path).filter(|path| place::covers(&inputs.paths, path));
-    let (excluded, unused) = excludes.effect(asked_files.clone());
-    if excluded > 0 && excluded == asked_files.count() as u64 {
-        bail!("nothing was checked: --exclude leaves no file of {}", named(args, &inputs));
+    let excluded = excludes.effect(asked_files.clone());
+    if excluded.total() > 0 && excluded.total() == asked_files.count() as u64 {
+        bail!("nothing was checked: {} leaves no file of {}", excluded.excluders(), named(args, &inputs));
     }
     if let Some(function) = &args.dump_ir {
         return dump(&inputs, function);
@@ -101,9 +101,11 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         notes.extend(unread_functions);
     }
     notes.extend(wrong_marks);
-    notes.extend(unused.iter().map(|glob| format!("--exclude {glob} fits no file")));
-    if excluded > 0 {
-        notes.push(format!("{excluded} {} excluded (--exclude)", if excluded == 1 { "file is" } else { "files are" }));
+    notes.extend(excluded.unused.iter().map(|glob| format!("{glob} fits no file")));
+    match excluded.total() {
+        0 => {}
+        1 => notes.push(format!("1 file is excluded ({})", excluded.excluders())),
+        n => notes.push(format!("{n} files are excluded ({})", excluded.excluders())),
     }
     notes.extend(missing(&counts.missing));
     // What is excluded counts nowhere.
@@ -111,7 +113,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let outside: u64 = counts.functions_by_file.iter().filter(|(file, _)| out(file)).map(|(_, n)| u64::from(*n)).sum();
     let partly = counts.incomplete.iter().filter(|gap| out(&gap.file)).count() as u64;
     let mut coverage = Coverage {
-        files: counts.files.saturating_sub(unread.len() as u64 + excluded),
+        files: counts.files.saturating_sub(unread.len() as u64 + excluded.total()),
         functions: counts.functions.saturating_sub(outside),
         functions_complete: counts.functions_complete.saturating_sub(outside.saturating_sub(partly)),
         functions_truncated: counts.functions_truncated,
@@ -279,7 +281,7 @@ fn about(args: &CheckArgs, inputs: &Inputs) -> Vec<(&'static str, String)> {
         ("preemption", format!("{:?}", tree.preempt()).to_lowercase()),
         ("models", paths(&tree.model)),
         ("levels", format!("{} and above", least.as_str())),
-        ("excluded", args.exclude.join(", ")),
+        ("excluded", [&args.exclude[..], &args.exclude_always].concat().join(", ")),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("date", when.strftime("%Y-%m-%d").to_string()),
     ]

@@ -3,12 +3,13 @@
 use crate::args::{ExplainArgs, ReadFormat};
 use crate::memo::Memo;
 use crate::progress::Stages;
-use crate::{Status, inputs, output, workers};
+use crate::{Status, index, inputs, output, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::Confidence;
 use cuthere_checks::Options;
 use cuthere_review::{Engine, explain, explanation_text};
 use cuthere_tree::Tree;
+use std::cell::RefCell;
 
 /// Runs the subcommand.
 pub fn run(args: &ExplainArgs) -> Result<Status> {
@@ -21,10 +22,16 @@ pub fn run(args: &ExplainArgs) -> Result<Status> {
     inputs::say_skipped(&inputs.skipped);
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
-    let run = |tree: &Tree, options: &Options| memo.run(tree, &inputs, options, &stages);
+    let outside = RefCell::new(None);
+    let run = |tree: &Tree, options: &Options| {
+        let outcome = memo.run(tree, &inputs, options, &stages);
+        *outside.borrow_mut() = index::rest(&outcome.stats);
+        outcome
+    };
     let engine = Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock };
     let options = explain::Options { model: inputs.model.clone(), arch: args.tree.arch().to_owned(), confidence: Confidence::Medium };
-    let explanation = explain(&splats, &inputs.tree, &engine, &options);
+    let mut explanation = explain(&splats, &inputs.tree, &engine, &options);
+    explanation.notes.extend(outside.take());
     stages.finish();
     memo.close();
     match args.format {

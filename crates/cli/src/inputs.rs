@@ -58,6 +58,10 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
             place.paths.sort();
         }
     }
+    // A module that is looked at alone has a build that says where its own headers are.
+    if place.bounded && place.root.is_dir() && !other_revision {
+        outside.read_flags(&tree, &place.root, "");
+    }
     skipped.retain(|s| s.reason != SkipReason::LinkBroken);
     if tree.is_empty() {
         // A file that is named is the tree's only one.

@@ -64,7 +64,7 @@ fn page(command: clap::Command, name: &str, all: &[String]) -> io::Result<Vec<u8
     tagged(
         &mut out,
         settings::NAME,
-        "What a tree or folder always wants: checks, confidence, exclude, model, include, preempt, bh-lock, arch, config, baseline. The nearest one at or above the first PATH counts, up to the tree's root; the command line wins.",
+        "What a tree or folder always wants: checks, confidence, exclude, model, include, preempt, bh-lock, arch, config, baseline. Paths in it start from its folder. The nearest one at or above the first PATH counts, up to the tree's root; the command line wins.",
     )?;
     tagged(&mut out, "~/.cache/cuthere", "What was found before, at most 2 GiB; see --cache and --no-cache.")?;
     tagged(&mut out, "MAINTAINERS", "Of the tree: who hears of a finding (--to-maintainers).")?;
@@ -96,7 +96,7 @@ fn exit_status(name: &str) -> &'static [(&'static str, &'static str)] {
             ("1", "Findings are shown."),
             (
                 "2",
-                "The work could not be done: an option, a file or a patch that cannot be used, a PATH that is not there. Or nothing was checked: no function in what was named, none of them read whole, or --exclude leaves none.",
+                "The work could not be done: an option, a file or a patch that cannot be used, a PATH that is not there. Or nothing was checked: no function in what was named, none of them read whole, or what is excluded leaves none.",
             ),
         ],
         "review" => &[

@@ -10,6 +10,7 @@ use crate::engine::Progress;
 use crate::inputs::Inputs;
 use cuthere_analysis::FunctionAnswer;
 use cuthere_base::{FileId, Source};
+use cuthere_cfront::program::Config;
 use cuthere_checks::{Options, Outcome, Stats};
 use cuthere_incremental::{Head, Keep};
 use cuthere_store::{Key, Store, content_hash};
@@ -59,8 +60,8 @@ impl Memo {
         let (options_text, names) = (format!("{options:?}"), names(tree));
         let whole = options.whole();
         let recorder = Recorder::new(tree);
-        let of_whole = of_whole(options);
         let build = env!("CUTHERE_BUILD").as_bytes();
+        let of_whole = if whole { of_whole(options) } else { self.index_for(&recorder, inputs, options) };
         let fixed = [build, inputs.model_hash.as_slice(), options_text.as_bytes()];
         let index = [build, inputs.model_hash.as_slice(), of_whole.as_bytes()];
         let former = self.former(&recorder, &fixed, &index);
@@ -104,9 +105,9 @@ impl Memo {
         if !self.store.keeps() {
             return cuthere_checks::functions(tree, &inputs.model, options, progress, None, name);
         }
-        let (options_text, of_whole) = (format!("{options:?}"), of_whole(options));
         let build = env!("CUTHERE_BUILD").as_bytes();
         let recorder = Recorder::new(tree);
+        let (options_text, of_whole) = (format!("{options:?}"), of_whole(options));
         let former = Former {
             store: &self.store,
             recorder: &recorder,
@@ -123,6 +124,21 @@ impl Memo {
         let recorder = Recorder::new(tree);
         let index = [env!("CUTHERE_BUILD").as_bytes(), inputs.model_hash.as_slice(), of_whole.as_bytes()];
         Head::open(&self.former(&recorder, &[], &index))
+    }
+
+    /// The options whose index a run over a part uses: its own, or where none was left under them, those without the folders and macros that
+    /// are added for a module. Functions of the tree are read without these; a record of files that have changed does not count anyway.
+    fn index_for(&self, recorder: &Recorder<'_>, inputs: &Inputs, options: &Options) -> String {
+        let there = |of_whole: &String| {
+            let index = [env!("CUTHERE_BUILD").as_bytes(), inputs.model_hash.as_slice(), of_whole.as_bytes()];
+            Head::open(&self.former(recorder, &[], &index)).is_some()
+        };
+        let own = of_whole(options);
+        if options.config.include.is_empty() && options.config.defines.is_empty() || there(&own) {
+            return own;
+        }
+        let config = Config { include: Vec::new(), defines: Vec::new(), ..options.config.clone() };
+        Some(of_whole(&Options { config, ..options.clone() })).filter(there).unwrap_or(own)
     }
 
     /// What earlier runs over the tree have left for one under these options; the index depends on less.

@@ -112,27 +112,31 @@ impl Outside {
             }
             tree = tree.with_files(files)?;
         }
-        let mounts = self.mounts.clone();
-        for mount in &mounts {
+        for mount in self.mounts.clone() {
             let module = Tree::open_dir(&mount.folder, &OpenOptions::default())?;
-            let mut folders: Vec<&str> = module.paths().iter().map(|p| p.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
-            folders.push("");
-            folders.sort_unstable();
-            folders.dedup();
-            for folder in folders {
-                for name in ["Kbuild", "Makefile"] {
-                    if let Ok(bytes) = cuthere_tree::read_small(&mount.folder.join(folder).join(name), 1 << 20) {
-                        self.flags(&String::from_utf8_lossy(&bytes), mount, folder);
-                    }
-                }
-            }
+            self.read_flags(&module, &mount.folder, &mount.inner);
         }
         Ok((tree, skipped))
     }
 
+    /// What the Makefiles beside the files of a module say; `module` is its place in the tree that is looked at, empty if it is that tree.
+    pub fn read_flags(&mut self, files: &Tree, folder: &Path, module: &str) {
+        let mut folders: Vec<&str> = files.paths().iter().map(|p| p.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+        folders.push("");
+        folders.sort_unstable();
+        folders.dedup();
+        for part in folders {
+            for name in ["Kbuild", "Makefile"] {
+                if let Ok(bytes) = cuthere_tree::read_small(&folder.join(part).join(name), 1 << 20) {
+                    self.flags(&String::from_utf8_lossy(&bytes), module, part);
+                }
+            }
+        }
+    }
+
     /// The plain flags of one Makefile in a folder of a module.
-    fn flags(&mut self, text: &str, mount: &Mount, folder: &str) {
-        let here = if folder.is_empty() { mount.inner.clone() } else { format!("{}/{folder}", mount.inner) };
+    fn flags(&mut self, text: &str, module: &str, folder: &str) {
+        let here = [module, folder].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
         for line in text.replace("\\\n", " ").lines() {
             let Some((name, value)) = line.split_once('=') else { continue };
             let name = name.trim().trim_end_matches(['+', ':', '?']).trim();
@@ -147,7 +151,7 @@ impl Outside {
                     word => word.strip_prefix("-I"),
                 };
                 if let Some(folder) = folder {
-                    match expand(folder, &here, &mount.inner) {
+                    match expand(folder, &here, module) {
                         Some(folder) if !self.include.contains(&folder) => self.include.push(folder),
                         Some(_) => {}
                         None if output::verbose() => output::say(&format!("{here}: -I{folder} is not plain, and was left out")),
@@ -250,7 +254,7 @@ mod tests {
         let mount = Mount { inner: "extmod/m".into(), shown: "../m".into(), folder: PathBuf::new() };
         let mut outside = Outside { mounts: vec![mount.clone()], ..Outside::default() };
         let text = "obj-m += m.o\nccflags-y += -I$(src)/include -DDEBUG \\\n  -DLEVEL=3 -I $(srctree)/drivers/x\nEXTRA_CFLAGS := -I$(shell pwd) -I${M}/top/../up\nLDFLAGS = -Inot\n";
-        outside.flags(text, &mount, "sub");
+        outside.flags(text, "extmod/m", "sub");
         assert_eq!(outside.include, ["extmod/m/sub/include", "drivers/x", "extmod/m/up"]);
         assert_eq!(outside.defines, [("DEBUG".to_owned(), 1), ("LEVEL".to_owned(), 3)]);
     }

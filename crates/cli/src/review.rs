@@ -5,7 +5,7 @@ use crate::explorer::{self, Scenario};
 use crate::inputs::Inputs;
 use crate::memo::Memo;
 use crate::progress::Stages;
-use crate::{Status, check, engine, inputs, output, workers};
+use crate::{Status, check, engine, index, inputs, output, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::Confidence;
 use cuthere_mail::{Hint, SourceKind, Thread};
@@ -13,6 +13,7 @@ use cuthere_report::{Origin, Rule};
 use cuthere_review::{Analyser, Analysis, Engine, Options, Recipients, ReplyOptions, Review, ScenarioRun, reply, review, review_text};
 use cuthere_tree::Tree;
 use cuthere_tree::commits::{self, Commit};
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// The analysis, and the scenarios on top of it.
@@ -69,7 +70,12 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
     let maintainers = if args.to_maintainers { Some(check::maintainers(&inputs.tree)?) } else { None };
     let stages = Stages::new();
     let memo = Memo::open(&tree);
-    let run = |tree: &Tree, options: &cuthere_checks::Options| memo.run(tree, &inputs, options, &stages);
+    let outside = RefCell::new(None);
+    let run = |tree: &Tree, options: &cuthere_checks::Options| {
+        let outcome = memo.run(tree, &inputs, options, &stages);
+        *outside.borrow_mut() = index::rest(&outcome.stats);
+        outcome
+    };
     let analyser = WithScenarios {
         engine: Engine { run: &run, config: inputs.config.clone(), only: Vec::new(), bh_lock: inputs.bh_lock },
         inputs: &inputs,
@@ -77,7 +83,8 @@ pub fn run(args: &ReviewArgs) -> Result<Status> {
         options: explorer::options(&tree, None)?,
     };
     let options = Options { confidence: Confidence::Medium, shapes: inputs.model.shapes(), joined: several, ..Options::default() };
-    let result = review(&thread, inputs.tree.clone(), &analyser, &options)?;
+    let mut result = review(&thread, inputs.tree.clone(), &analyser, &options)?;
+    result.scope.outside = outside.take();
     stages.finish();
     memo.close();
 

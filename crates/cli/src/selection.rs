@@ -1,6 +1,6 @@
 //! What of the findings is shown, and how much is left out for which reason.
 //!
-//! Decides by place and level alone, in this order: marks in the source, `--exclude`, files that seldom interest (tests, tools, generated
+//! Decides by place and level alone, in this order: marks in the source, `--exclude` and that of `cuthere.toml`, files that seldom interest (tests, tools, generated
 //! ones; only in text for people, and not where PATH names them), level, baseline. Each finding that is left out is counted once.
 
 use crate::args::CheckArgs;
@@ -13,27 +13,60 @@ use std::collections::BTreeMap;
 /// Why a finding is not shown, and how many are not.
 pub type LeftOut = Vec<(String, u64)>;
 
-/// The globs of `--exclude`.
+/// Who leaves files out, as messages name it: the command line or a `cuthere.toml`.
+pub const EXCLUDERS: [&str; 2] = ["--exclude", "exclude in cuthere.toml"];
+
+/// The globs of `--exclude`, and those of `cuthere.toml`.
 pub struct Excludes {
     /// Two forms of each glob, one after the other.
     set: GlobSet,
     globs: Vec<String>,
+    /// How many of them are the command line's, which come first.
+    asked: usize,
+}
+
+/// What excluding does to a list of files.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Effect {
+    /// Files left out, by each of [`EXCLUDERS`].
+    pub files: [u64; 2],
+    /// Globs that fit no file, with who gave them.
+    pub unused: Vec<String>,
+}
+
+impl Effect {
+    /// All files left out.
+    pub fn total(&self) -> u64 {
+        self.files.iter().sum()
+    }
+
+    /// Who left any out.
+    pub fn excluders(&self) -> String {
+        let who = EXCLUDERS.iter().zip(self.files).filter(|(_, n)| *n > 0).map(|(who, _)| *who);
+        who.collect::<Vec<_>>().join(" and ")
+    }
 }
 
 impl Excludes {
     /// Reads the globs: a name without `/` counts anywhere, others from the tree's root; a folder stands for what is in it.
-    pub fn new(globs: &[String]) -> Result<Excludes> {
+    pub fn new(asked: &[String], always: &[String]) -> Result<Excludes> {
         let mut set = GlobSetBuilder::new();
-        for glob in globs {
+        for (n, glob) in asked.iter().chain(always).enumerate() {
+            let who = EXCLUDERS[usize::from(n >= asked.len())];
             let plain = glob.trim_start_matches("./").trim_matches('/');
             let anchored = if plain.contains('/') || glob.starts_with('/') { plain.to_owned() } else { format!("**/{plain}") };
             for form in [anchored.clone(), format!("{anchored}/**")] {
                 let form = GlobBuilder::new(&form).literal_separator(true).build();
-                set.add(form.with_context(|| format!("--exclude {glob} is no glob"))?);
+                set.add(form.with_context(|| format!("{who}: {glob} is no glob"))?);
             }
         }
         let set = set.build().context("the globs of --exclude are too many")?;
-        Ok(Excludes { set, globs: globs.to_vec() })
+        Ok(Excludes { set, globs: [asked, always].concat(), asked: asked.len() })
+    }
+
+    /// Which of [`EXCLUDERS`] leaves a file out, if one does; the command line comes first.
+    pub fn excluder(&self, file: &str) -> Option<usize> {
+        self.set.matches(file).into_iter().min().map(|form| usize::from(form / 2 >= self.asked))
     }
 
     /// Whether a file is left out.
@@ -41,16 +74,20 @@ impl Excludes {
         self.set.is_match(file)
     }
 
-    /// How many of these files are left out, and the globs that fit none.
-    pub fn effect<'f>(&self, files: impl Iterator<Item = &'f str>) -> (u64, Vec<&str>) {
+    /// How many of these files are left out, and which globs fit none.
+    pub fn effect<'f>(&self, files: impl Iterator<Item = &'f str>) -> Effect {
         let mut used = vec![false; self.globs.len()];
-        let mut covered = 0;
+        let mut effect = Effect::default();
         for file in files.filter(|_| !self.globs.is_empty()) {
             let fits = self.set.matches(file);
-            covered += u64::from(!fits.is_empty());
+            if let Some(first) = fits.iter().min() {
+                effect.files[usize::from(first / 2 >= self.asked)] += 1;
+            }
             fits.into_iter().filter_map(|form| used.get_mut(form / 2).map(|used| *used = true)).for_each(drop);
         }
-        (covered, self.globs.iter().zip(used).filter(|(_, used)| !used).map(|(glob, _)| glob.as_str()).collect())
+        let globs = self.globs.iter().zip(used).enumerate().filter(|(_, (_, used))| !used);
+        effect.unused = globs.map(|(n, (glob, _))| format!("{} {glob}", EXCLUDERS[usize::from(n >= self.asked)])).collect();
+        effect
     }
 }
 
@@ -98,9 +135,17 @@ pub fn select(
     let mut left = LeftOut::new();
     let mut out = |what: &str, n: usize| left.push((what.to_owned(), n as u64));
     let least = args.confidence.map_or(Confidence::Medium, Confidence::from);
-    let before = findings.len();
-    findings.retain(|finding| !excludes.cover(&finding.file));
-    out("by --exclude", before - findings.len());
+    let mut excluded = [0usize; EXCLUDERS.len()];
+    findings.retain(|finding| match excludes.excluder(&finding.file) {
+        Some(who) => {
+            excluded[who] += 1;
+            false
+        }
+        None => true,
+    });
+    for (who, n) in EXCLUDERS.iter().zip(excluded) {
+        out(&format!("by {who}"), n);
+    }
 
     let mut low: BTreeMap<Confidence, usize> = BTreeMap::new();
     findings.retain(|finding| {
@@ -148,7 +193,7 @@ mod tests {
 
     #[test]
     fn globs_name_files_and_folders() {
-        let excludes = Excludes::new(&["drivers/staging".into(), "*_test.c".into(), "net/*/x.c".into()]).expect("globs");
+        let excludes = Excludes::new(&["drivers/staging".into(), "*_test.c".into(), "net/*/x.c".into()], &[]).expect("globs");
         for (file, covered) in [
             ("drivers/staging/a/b.c", true),
             ("drivers/staging2/b.c", false),
@@ -160,8 +205,18 @@ mod tests {
             assert_eq!(excludes.cover(file), covered, "{file}");
         }
         let files = ["drivers/staging/a/b.c", "fs/a_test.c", "fs/a.c"];
-        assert_eq!(excludes.effect(files.into_iter()), (2, vec!["net/*/x.c"]));
-        assert!(Excludes::new(&["[".into()]).is_err());
+        let unused = vec!["--exclude net/*/x.c".to_owned()];
+        assert_eq!(excludes.effect(files.into_iter()), Effect { files: [2, 0], unused });
+        assert!(Excludes::new(&["[".into()], &[]).is_err());
+    }
+
+    #[test]
+    fn who_excludes_is_told_apart() {
+        let excludes = Excludes::new(&["a.c".into()], &["a.c".into(), "fs".into(), "mm".into()]).expect("globs");
+        assert_eq!([excludes.excluder("x/a.c"), excludes.excluder("fs/b.c"), excludes.excluder("b.c")], [Some(0), Some(1), None]);
+        let effect = excludes.effect(["x/a.c", "fs/b.c", "fs/c.c", "d.c"].into_iter());
+        assert_eq!((effect.total(), effect.files, effect.excluders().as_str()), (3, [1, 2], "--exclude and exclude in cuthere.toml"));
+        assert_eq!(effect.unused, ["exclude in cuthere.toml mm"]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ struct Found {
     settings: Settings,
     folder: PathBuf,
     path: PathBuf,
+    /// The folder's path in the tree; empty for the tree's own, and where that is not known.
+    below: String,
 }
 
 /// Fills in what the command line leaves open, for every subcommand that reads a tree.
@@ -66,7 +68,7 @@ pub fn check(args: &mut CheckArgs) -> Result<()> {
     if let (None, Some(level)) = (args.confidence, &settings.confidence) {
         args.confidence = Some(word::<Level>(level, "confidence", &found.path)?);
     }
-    args.exclude.extend(settings.exclude.iter().cloned());
+    args.exclude_always = settings.exclude.iter().map(|glob| anchored(glob, &found.below)).collect();
     if let (None, Some(baseline)) = (&args.baseline, &settings.baseline) {
         args.baseline = Some(found.folder.join(baseline));
     }
@@ -87,6 +89,12 @@ fn of_tree(args: &mut TreeArgs, found: &Found) -> Result<()> {
     Ok(())
 }
 
+/// A glob with a `/` starts from the folder of its file; `below`: where that is in the tree.
+fn anchored(glob: &str, below: &str) -> String {
+    let plain = glob.trim_start_matches("./").trim_end_matches('/');
+    if below.is_empty() || glob.starts_with('/') || !plain.contains('/') { glob.to_owned() } else { format!("{below}/{plain}") }
+}
+
 fn word<T: ValueEnum>(text: &str, key: &str, path: &Path) -> Result<T> {
     let known: Vec<String> = T::value_variants().iter().filter_map(|v| v.to_possible_value()).map(|v| v.get_name().to_owned()).collect();
     let wrong = |_| anyhow::anyhow!("{}: {key} is one of {}, not {text:?}", path.display(), known.join(", "));
@@ -105,7 +113,9 @@ fn find(args: &TreeArgs, first: Option<&Path>) -> Result<Option<Found>> {
         if path.is_file() {
             let text = crate::inputs::text(&path, NAME)?;
             let settings = toml::from_str(&text).with_context(|| format!("{} is not accepted", path.display()))?;
-            return Ok(Some(Found { settings, folder: folder.to_path_buf(), path }));
+            let below =
+                root.as_deref().and_then(|root| folder.strip_prefix(root).ok()).and_then(Path::to_str).unwrap_or_default().to_owned();
+            return Ok(Some(Found { settings, folder: folder.to_path_buf(), path, below }));
         }
         if root.as_deref() == Some(folder) {
             break;

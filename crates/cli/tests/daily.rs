@@ -74,7 +74,13 @@ fn marks_settings_and_files_of_output() {
     assert!(said.contains("note: drivers/one/a.c:11: allow(sleep-in-atomic) is not used"), "{said}");
     fs::write(tree.path().join("cuthere.toml"), "exclude = [\"drivers/two\"]\nchecks = [\"sleep-in-atomic\"]\n").expect("written");
     let said = out(tree.path(), &["check"], 0);
-    assert!(said.contains("checks: sleep-in-atomic\n") && said.contains("2 by --exclude"), "{said}");
+    assert!(said.contains("checks: sleep-in-atomic\n") && said.contains("2 by exclude in cuthere.toml"), "{said}");
+    assert!(said.contains("2 files are excluded (exclude in cuthere.toml)"), "{said}");
+    let both = out(tree.path(), &["check", "--exclude", "b.c", "--exclude", "none"], 0);
+    assert!(both.contains("1 by --exclude, 1 by exclude in cuthere.toml") && both.contains("note: --exclude none fits no file"), "{both}");
+    fs::write(tree.path().join("drivers/cuthere.toml"), "exclude = [\"one/a.c\"]\n").expect("written");
+    assert!(out(&tree.path().join("drivers"), &["check"], 1).contains("1 by exclude in cuthere.toml"), "from its own folder");
+    fs::remove_file(tree.path().join("drivers/cuthere.toml")).expect("removed");
     assert!(out(tree.path(), &["check", "--no-settings"], 1).contains("1 finding"));
     fs::write(tree.path().join("cuthere.toml"), "excludes = []\n").expect("written");
     let error = cuthere(tree.path()).arg("check").assert().code(2);
@@ -129,6 +135,37 @@ fn a_module_outside_uses_the_headers_of_the_tree() {
     }
     let text = out(module.path(), &["check", "--tree", &named, "."], 1);
     assert!(text.contains("--> m.c:8:") && text.contains("spin_lock(&o->lock);"), "{text}");
+    // Alone, it still says where its own headers are and what it defines.
+    let alone = out(module.path(), &["check"], 0);
+    assert!(alone.contains("in 2 files, 1 function") && !alone.contains("own.h"), "{alone}");
+}
+
+#[test]
+fn a_module_is_judged_by_the_index_of_its_tree() {
+    let tree = tree();
+    fs::write(tree.path().join("lib/slow.c"), "void slow_elsewhere(void)\n{\n\tmsleep(3);\n}\n").expect("written");
+    let module = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(module.path().join("api")).expect("made");
+    fs::write(module.path().join("Makefile"), "ccflags-y += -I$(src)/api -DLOUD=1\n").expect("written");
+    let text = "void slow_elsewhere(void);\nstatic struct spinlock lock;\nint loud(void)\n{\n\tspin_lock(&lock);\n\tslow_elsewhere();\n\tspin_unlock(&lock);\n\treturn 0;\n}\n";
+    fs::write(module.path().join("m.c"), text).expect("written");
+    let (named, cache) = (tree.path().display().to_string(), module.path().join("cache").display().to_string());
+    let args = ["check", "--tree", &named, ".", "--cache", &cache];
+    let before = out(module.path(), &args, 0);
+    assert!(before.contains("functions outside are known by the kernel model only"), "{before}");
+    out(tree.path(), &["index", "--cache", &cache], 0);
+    let after = out(module.path(), &args, 1);
+    assert!(after.contains("1 function outside is known by the index of") && after.contains("slow_elsewhere"), "{after}");
+    // A review of the tree says which it had.
+    let patch = "--- a/drivers/two/b.c\n+++ b/drivers/two/b.c\n@@ -5,3 +5,4 @@\n \tspin_lock(&lock_b);\n+\tslow_elsewhere();\n \tmsleep(7);\n \tspin_unlock(&lock_b);\n";
+    fs::write(module.path().join("b.patch"), patch).expect("written");
+    let patch = module.path().join("b.patch").display().to_string();
+    let review = |options: &[&str]| {
+        let done = cuthere(tree.path()).args(["review", &patch]).args(options).output().expect("runs");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    assert!(review(&["--cache", &cache]).contains("known by the index of"), "{}", review(&["--cache", &cache]));
+    assert!(review(&["--no-cache"]).contains("known by the kernel model only"));
 }
 
 fn git(folder: &Path, args: &[&str]) {

@@ -685,7 +685,7 @@ impl<'p> Run<'p> {
                     format!("the start state cannot be built: {kind} in {}() at {}:{}: {detail}", place.function, place.file, place.line);
                 outcome.unsupported.push(told);
                 outcome.faults.clear();
-            } else if !self.starts && options.replay.is_none() {
+            } else if !self.starts && options.replay.is_none() && outcome.unsupported.is_empty() {
                 outcome.unsupported.push("the scenario starts no thread: cuthere_task(cpu, function, argument) does".to_owned());
             }
         }

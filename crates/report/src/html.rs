@@ -5,7 +5,7 @@
 
 use crate::excerpt::Excerpt;
 use crate::group::folder;
-use crate::summary::{LEVELS, Row, by_check, by_folder};
+use crate::summary::{LEVELS, Row, by_check, by_folder, plural};
 use crate::{Coverage, Lines, Rule, escape};
 use cuthere_base::{Finding, Step};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
@@ -21,19 +21,20 @@ const AROUND: u32 = 2;
 const MOST_PAGES: usize = 60;
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --bar: #8884; --high: #b3261e; --medium: #8a5a00; --low: #1f5f99; --mark: #fc06; }
-@media (prefers-color-scheme: dark) { :root { --high: #ff8a80; --medium: #ffca5f; --low: #8ec8ff; --mark: #fc04; } }
+:root { color-scheme: light dark; --bg: #fff; --fg: #1d1f21; --bar: #8884; --code: #f4f5f7; --high: #b3261e; --medium: #8a5a00; --low: #1f5f99; --mark: #fc06; --link: #1a56b0; }
+@media (prefers-color-scheme: dark) { :root { --bg: #16181b; --fg: #e3e6ea; --code: #1f2226; --high: #ff8a80; --medium: #ffca5f; --low: #8ec8ff; --mark: #fc04; --link: #8ec8ff; } }
 * { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--fg); background: var(--bg); max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; border-top: 1px solid var(--bar); padding-top: .8rem; margin-top: 1.6rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; } th, td { padding: .15rem .7rem .15rem 0; text-align: left; border-bottom: 1px solid var(--bar); }
-td.n, th.n { text-align: right; } fieldset { border: 1px solid var(--bar); border-radius: .4rem; margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
+th, td.n, td code { overflow-wrap: normal; } td.n, th.n { text-align: right; } fieldset { border: 1px solid var(--bar); border-radius: .4rem; margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 .high { color: var(--high); } .medium { color: var(--medium); } .low { color: var(--low); }
-code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { margin: .2rem 0 .6rem; overflow-x: auto; background: #8881; padding: .4rem .6rem; border-radius: .3rem; overflow-wrap: normal; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { margin: .2rem 0 .6rem; overflow-x: auto; background: var(--code); padding: .4rem .6rem; border-radius: .3rem; overflow-wrap: normal; }
 pre .no { opacity: .55; user-select: none; } pre .at { font-weight: 600; } mark { background: var(--mark); color: inherit; }
 details.f { border: 1px solid var(--bar); border-radius: .4rem; margin: .5rem 0; padding: .3rem .7rem; } details.f > summary { cursor: pointer; }
-ol { padding-left: 1.4rem; } .place { opacity: .75; } dl { margin: .4rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; } dl.run { font-size: .9rem; }
-@media (max-width: 30rem) { body { padding: .6rem; } details.f { padding: .3rem .4rem; } ol { padding-left: 1.1rem; } th, td { padding-right: .4rem; } }
+ol { padding-left: 1.4rem; } .place { opacity: .75; } a { color: var(--link); } dl { margin: .4rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
+@media (min-width: 50rem) { dl.run { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dl.run dd { margin: 0; } } dl.run { font-size: .9rem; }
+@media (max-width: 30rem) { body { padding: .6rem; } details.f { padding: .3rem .4rem; } ol { padding-left: 1.1rem; } th, td { padding-right: .4rem; font-size: .85rem; } td code { font-size: .75rem; } }
 ";
 
 /// Facts about the run that stand at the head of a page: a name and a value each.
@@ -56,50 +57,120 @@ pub fn html(
     coverage: &Coverage,
     lines: &Lines,
 ) -> io::Result<()> {
+    let rows = by_folder(findings, MOST_PAGES).into_iter();
+    let linked: Vec<(String, Row, String)> = rows
+        .map(|(name, row)| {
+            let link = format!("#{}", anchor(&name));
+            (name, row, link)
+        })
+        .collect();
     let body = markup! {
         (head(findings, about, coverage))
         @if findings.is_empty() { p { "No findings." } } @else {
             (controls(findings, rules))
-            (index(findings, rules, &|folder| format!("#{}", anchor(folder))))
+            (index(findings, rules, &linked))
             (sections(findings, lines))
         }
     };
-    out.write_all(shell(&format!("cuthere: {} findings", findings.len()), findings, &body).as_bytes())?;
+    out.write_all(shell(&format!("cuthere: {}", plural(findings.len() as u64, "finding")), findings, &body).as_bytes())?;
     out.write_all(b"\n")
 }
 
-/// An index, and a page for each part of the tree: as many parts as there are directories, or their first parts if these are many.
+/// An index, and a page for each part of the tree: as many parts as there are directories, or their first parts if these are many. A part
+/// that would make too large a page is divided by its own directories, and a directory that would, into pages with numbers.
 pub fn pages(findings: &[Finding], rules: &[Rule], about: &About, coverage: &Coverage, lines: &Lines) -> Vec<Page> {
-    let parts: Vec<String> = by_folder(findings, MOST_PAGES).into_iter().map(|(name, _)| name).collect();
-    let mut by: BTreeMap<&str, Vec<Finding>> = BTreeMap::new();
-    for finding in findings {
-        let folder = folder(&finding.file);
-        let below =
-            |part: &&String| folder == part.as_str() || folder.strip_prefix(part.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        let part = parts.iter().filter(below).max_by_key(|p| p.len()).map_or(".", String::as_str);
-        by.entry(part).or_default().push(finding.clone());
+    let mut parts = Vec::new();
+    for (name, own) in by_part(findings) {
+        let sized: Vec<(usize, &Finding)> = own.into_iter().map(|f| (one(f, Some(lines)).into_string().len(), f)).collect();
+        divide(name.to_owned(), sized, &mut parts);
     }
     let mut names: BTreeMap<&str, String> = BTreeMap::new();
-    for part in by.keys() {
+    for (part, _) in &parts {
         let mut name = format!("{}.html", anchor(part));
         while names.values().any(|other| *other == name) || name == "index.html" {
             name.insert(0, '_');
         }
         names.insert(part, name);
     }
-    let link = |folder: &str| names.get(folder).cloned().unwrap_or_default();
-    let body = markup! { (head(findings, about, coverage)) (index(findings, rules, &link)) };
-    let mut out = vec![Page { name: "index.html".to_owned(), text: shell(&format!("cuthere: {} findings", findings.len()), &[], &body) }];
-    for (part, own) in &by {
+    let link = |part: &str| names.get(part).cloned().unwrap_or_default();
+    let rows: Vec<(String, Row, String)> = parts.iter().map(|(part, own)| (part.clone(), row(own.iter().copied()), link(part))).collect();
+    let body = markup! { (head(findings, about, coverage)) (index(findings, rules, &rows)) };
+    let mut out = vec![Page {
+        name: "index.html".to_owned(),
+        text: shell(&format!("cuthere: {}", plural(findings.len() as u64, "finding")), &[], &body),
+    }];
+    for (part, own) in &parts {
+        let own: Vec<Finding> = own.iter().map(|f| (*f).clone()).collect();
         let body = markup! {
             p { a href="index.html" { "all directories" } }
-            h1 { (escape(part)) ": " (own.len()) " findings" }
-            (controls(own, rules))
-            (sections(own, lines))
+            h1 { (escape(part)) ": " (plural(own.len() as u64, "finding")) }
+            (controls(&own, rules))
+            (sections(&own, lines))
         };
-        out.push(Page { name: link(part), text: shell(&format!("cuthere: {}", escape(part)), own, &body) });
+        out.push(Page { name: link(part), text: shell(&format!("cuthere: {}", escape(part)), &own, &body) });
     }
     out
+}
+
+/// The findings of each directory of the index; with many directories, of their first parts.
+fn by_part(findings: &[Finding]) -> BTreeMap<String, Vec<&Finding>> {
+    let parts: Vec<String> = by_folder(findings, MOST_PAGES).into_iter().map(|(name, _)| name).collect();
+    let mut by: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        let folder = folder(&finding.file);
+        let below =
+            |part: &&String| folder == part.as_str() || folder.strip_prefix(part.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let part = parts.iter().filter(below).max_by_key(|p| p.len()).map_or(".", String::as_str);
+        by.entry(part.to_owned()).or_default().push(finding);
+    }
+    by
+}
+
+/// A part as pages, each with its name and what is on it. `own`: the findings with the bytes that each takes.
+fn divide<'f>(name: String, own: Vec<(usize, &'f Finding)>, out: &mut Vec<(String, Vec<&'f Finding>)>) {
+    if own.iter().map(|(bytes, _)| bytes).sum::<usize>() <= MOST_BYTES {
+        out.push((name, own.into_iter().map(|(_, finding)| finding).collect()));
+        return;
+    }
+    let mut by: BTreeMap<String, Vec<(usize, &Finding)>> = BTreeMap::new();
+    for (bytes, finding) in own {
+        let folder = folder(&finding.file);
+        let next = folder.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.split('/').next());
+        by.entry(next.map_or_else(|| name.clone(), |next| format!("{name}/{next}"))).or_default().push((bytes, finding));
+    }
+    for (part, own) in by {
+        if part != name {
+            divide(part, own, out);
+            continue;
+        }
+        // What lies in the directory itself.
+        let mut pages: Vec<Vec<&Finding>> = vec![Vec::new()];
+        let mut filled = 0;
+        for (bytes, finding) in own {
+            if filled > 0 && filled + bytes > MOST_BYTES {
+                pages.push(Vec::new());
+                filled = 0;
+            }
+            filled += bytes;
+            if let Some(page) = pages.last_mut() {
+                page.push(finding);
+            }
+        }
+        let all = pages.len();
+        let number = |n: usize| if all == 1 { String::new() } else { format!(" ({} of {all})", n + 1) };
+        out.extend(pages.into_iter().enumerate().map(|(n, page)| (format!("{name}{}", number(n)), page)));
+    }
+}
+
+/// How many there are of each level.
+fn row<'f>(findings: impl Iterator<Item = &'f Finding>) -> Row {
+    let mut row = Row::default();
+    for finding in findings {
+        if let Some(n) = LEVELS.iter().position(|l| *l == finding.confidence).and_then(|at| row.get_mut(at)) {
+            *n += 1;
+        }
+    }
+    row
 }
 
 /// Bytes of such a name.
@@ -154,7 +225,7 @@ fn filters(findings: &[Finding]) -> String {
 
 fn head(findings: &[Finding], about: &About, coverage: &Coverage) -> Markup {
     markup! {
-        h1 { "cuthere: " (findings.len()) " findings" }
+        h1 { "cuthere: " (plural(findings.len() as u64, "finding")) }
         dl class="run" {
             @for (name, value) in about { @if !value.is_empty() { dt { (name) } dd { (escape(value)) } } }
             dt { "covered" }
@@ -192,7 +263,8 @@ fn summary<'r>(check: &str, rules: &'r [Rule]) -> &'r str {
     rules.iter().find(|rule| rule.id == check).map_or("", |rule| rule.summary)
 }
 
-fn index(findings: &[Finding], rules: &[Rule], link: &dyn Fn(&str) -> String) -> Markup {
+/// Tables by check and by directory; `folders`: name, numbers and link of each.
+fn index(findings: &[Finding], rules: &[Rule], folders: &[(String, Row, String)]) -> Markup {
     markup! {
         div class="scroll" { table {
             tr { th { "check" } th { "what it finds" } (numbers_head()) }
@@ -200,8 +272,8 @@ fn index(findings: &[Finding], rules: &[Rule], link: &dyn Fn(&str) -> String) ->
         } }
         div class="scroll" { table {
             tr { th { "directory" } (numbers_head()) }
-            @for (name, row) in by_folder(findings, MOST_PAGES) {
-                tr { td { a href=(link(&name)) { (escape(&name)) } } (numbers(&row)) }
+            @for (name, row, link) in folders {
+                tr { td { a href=(link) { (escape(name)) } } (numbers(row)) }
             }
         } }
     }
@@ -217,19 +289,11 @@ fn numbers(row: &Row) -> Markup {
 
 /// The findings under the directories of the index, highest level first in each.
 fn sections(findings: &[Finding], lines: &Lines) -> Markup {
-    let parts: Vec<String> = by_folder(findings, MOST_PAGES).into_iter().map(|(name, _)| name).collect();
-    let mut by: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings {
-        let folder = folder(&finding.file);
-        let below =
-            |part: &&String| folder == part.as_str() || folder.strip_prefix(part.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        by.entry(parts.iter().filter(below).max_by_key(|p| p.len()).map_or(".", String::as_str)).or_default().push(finding);
-    }
     let mut out = String::new();
     let mut bare = 0usize;
-    for (part, mut own) in by {
+    for (part, mut own) in by_part(findings) {
         own.sort_by(|a, b| (std::cmp::Reverse(a.confidence), a.sort_key()).cmp(&(std::cmp::Reverse(b.confidence), b.sort_key())));
-        out.push_str(&markup! { h2 id=(anchor(part)) { (escape(part)) } }.into_string());
+        out.push_str(&markup! { h2 id=(anchor(&part)) { (escape(&part)) } }.into_string());
         for finding in own {
             let room = out.len() < MOST_BYTES;
             bare += usize::from(!room);
@@ -247,15 +311,15 @@ fn one(finding: &Finding, lines: Option<&Lines>) -> Markup {
     markup! {
         details class={ "f l-" (level) " c-" (anchor(&finding.check)) } {
             summary {
-                b class=(level) { (finding.check) " (" (level) ")" } ": " (escape(&finding.message)) " "
+                b class=(level) { (finding.check) " (" (level) ")" } ": " (coded(&finding.message)) " "
                 span class="place" { (escape(&finding.file)) ":" (finding.line) " in " code { (finding.function) } }
             }
             ol { @for step in &finding.steps { li { (step_markup(step, lines)) } } }
             @if finding.steps.is_empty() { (source(&finding.file, finding.line, finding.column, lines)) }
             dl {
                 @if !finding.context.is_empty() { dt { "context" } dd { (escape(&finding.context)) } }
-                @if !finding.locks.is_empty() { dt { "locks held" } dd { (escape(&finding.locks.join(", "))) } }
-                @for fact in &finding.assumes { dt { "assumes" } dd { (escape(fact)) } }
+                @if !finding.locks.is_empty() { dt { "locks held" } dd { (coded(&finding.locks.join(", "))) } }
+                @for fact in &finding.assumes { dt { "assumes" } dd { (coded(fact)) } }
             }
         }
     }
@@ -264,9 +328,23 @@ fn one(finding: &Finding, lines: Option<&Lines>) -> Markup {
 fn step_markup(step: &Step, lines: Option<&Lines>) -> Markup {
     markup! {
         @if let Some(thread) = &step.thread { b { "[" (escape(thread)) "] " } }
-        (escape(&step.text)) " "
+        (coded(&step.text)) " "
         span class="place" { (escape(&step.file)) ":" (step.line) " in " code { (step.function) } }
         (source(&step.file, step.line, step.column, lines))
+    }
+}
+
+/// A text in which what stands between backticks is code.
+fn coded(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    // One without its partner is no mark.
+    if parts.len().is_multiple_of(2) {
+        return markup! { (escape(text)) };
+    }
+    markup! {
+        @for (n, part) in parts.iter().enumerate() {
+            @if n % 2 == 1 { code { (escape(part)) } } @else { (escape(part)) }
+        }
     }
 }
 

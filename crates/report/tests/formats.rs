@@ -250,10 +250,17 @@ fn html_stands_alone_and_escapes() {
 
 #[test]
 fn a_large_report_is_split_and_a_page_stays_small() {
-    let many: Vec<Finding> = (0..9000).map(|n| Finding { line: n, file: format!("drivers/d{}/x.c", n % 90), ..imbalance() }).collect();
-    let split = pages(&many, &RULES, &[], &coverage(), &lines);
+    let many: Vec<Finding> = (0..5000).map(|n| Finding { line: n, file: format!("drivers/d{}/x.c", n % 90), ..imbalance() }).collect();
+    let split = pages(&many[..900], &RULES, &[], &coverage(), &lines);
     assert_eq!(split.first().map(|p| p.name.as_str()), Some("index.html"));
     assert_eq!(split.len(), 2, "ninety directories are one part");
+    let wide = pages(&many, &RULES, &[], &coverage(), &lines);
+    assert_eq!(wide.len(), 91, "a part that is too large is divided");
+    let deep: Vec<Finding> = many.iter().map(|f| Finding { file: "fs/x/y.c".into(), ..f.clone() }).collect();
+    let deep = pages(&deep, &RULES, &[], &coverage(), &lines);
+    assert!(deep.len() > 2 && deep[0].text.contains("fs/x (1 of "), "and a directory into pages");
+    let whole = |page: &cuthere_report::Page| page.text.len() < 2_000_000 && !page.text.contains("stand without source");
+    assert!(wide.iter().chain(&deep).all(whole));
     let few: Vec<Finding> = many.iter().take(40).cloned().collect();
     assert_eq!(pages(&few, &RULES, &[], &coverage(), &lines).len(), 41);
     let whole = rendered(|out| html(out, &many[..2500], &RULES, &[], &coverage(), &lines));

@@ -6,9 +6,12 @@ use crate::words;
 use cuthere_mail::Patch;
 use cuthere_tree::diff::{self, Diff, LineKind};
 use cuthere_tree::{ApplyOptions, FailReason, HunkOutcome, HunkResult, PatchOutcome, PatchText, Tree, TreeError};
+use std::borrow::Cow;
 
 /// More of a hunk's lines than this are never quoted.
 const MAX_LINES: usize = 2000;
+/// Bytes of files that are searched for the functions that failed hunks are in.
+const MAX_SEARCHED: u64 = 256 << 20;
 
 /// The text of a patch and how it is to be applied.
 #[derive(Clone, Debug)]
@@ -124,6 +127,9 @@ impl Sheet {
     /// What was left out.
     pub fn failures(&self, tree: &Tree, outcome: &PatchOutcome) -> Vec<FailedHunk> {
         let mut out = Vec::new();
+        // The file that was read last: a patch may name one many times.
+        let mut text: Option<(&String, Cow<'_, [u8]>)> = None;
+        let mut searched = 0;
         for (nth, file) in outcome.files.iter().enumerate().filter(|(_, file)| !file.is_binary()) {
             let failed = |hunk: u32, header: String, reason: String| FailedHunk {
                 patch: self.index,
@@ -138,11 +144,17 @@ impl Sheet {
             if let (Some(problem), true) = (&file.problem, file.hunks.is_empty()) {
                 out.push(failed(0, String::new(), problem.to_string()));
             }
-            let text = tree.read_path(&file.path).ok().flatten().unwrap_or_default();
             for (at, hunk) in file.hunks.iter().enumerate() {
                 let HunkResult::Failed { reason, nearest } = &hunk.result else { continue };
                 let source = self.diff.files.get(nth).and_then(|f| f.hunks.get(at));
-                let missing = source.filter(|_| *reason == FailReason::NoMatch).and_then(|h| missing_function(h, &text));
+                let source = source.filter(|_| *reason == FailReason::NoMatch);
+                if source.is_some() && text.as_ref().is_none_or(|(path, _)| *path != &file.path) {
+                    let size = tree.size_of(&file.path).unwrap_or(0);
+                    searched += size;
+                    let read = || tree.read_path(&file.path).ok().flatten().unwrap_or_default();
+                    text = Some((&file.path, if searched <= MAX_SEARCHED { read() } else { Cow::default() }));
+                }
+                let missing = source.zip(text.as_ref()).filter(|(_, t)| !t.1.is_empty()).and_then(|(h, t)| missing_function(h, &t.1));
                 let mut words = reason.to_string();
                 if let Some(function) = &missing {
                     words = format!("{words}; the file has no function `{function}`");

@@ -68,7 +68,10 @@ fn mail(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], thre
         cut_header(&mut out, &format!("Message-ID: <{id}>"));
     }
     out.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n");
-    if let Some(message) = thread.messages.get(patch.message) {
+    // Whom a mail quotes it says only if it quotes.
+    if body.starts_with('>')
+        && let Some(message) = thread.messages.get(patch.message)
+    {
         let who = message.from.display();
         if !who.is_empty() {
             let when = if message.date_raw.is_empty() { String::new() } else { format!("On {}, ", message.date_raw) };
@@ -120,8 +123,13 @@ fn text(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], opti
         claim_text(&mut out, claim, options.verbose);
     }
     if remarks.is_empty() && siblings.is_empty() {
+        if !out.is_empty() && !out.ends_with("\n\n") {
+            out.push('\n');
+        }
+        let stays = patch.findings.iter().any(|r| r.change == Change::Remaining);
+        let none = if stays { "" } else { ", and none stays in the functions that it touches" };
+        fill(&mut out, "", "", &format!("No finding comes with this patch{none}."));
         out.push('\n');
-        fill(&mut out, "", "", "No finding comes or stays with this patch.");
     }
     scenarios.iter().for_each(|s| scenario(&mut out, s));
     let before = review.patches.iter().filter(|p| p.index < patch.index && !p.already_applied).map(|p| p.index).min();
@@ -243,7 +251,8 @@ fn claim_text(out: &mut String, claim: &Claim, verbose: bool) {
     }
 }
 
-/// The command that shows the same, on lines that fit. `before` is the first patch of the series that has to be laid before this one.
+/// The command that shows the same, on lines that fit: with the patch, or if all that is told is gone with it, without. `before` is the first
+/// patch of the series that has to be laid before this one.
 fn how_to_check<'f>(
     out: &mut String,
     patch: &PatchReview,
@@ -252,16 +261,23 @@ fn how_to_check<'f>(
     siblings: impl Iterator<Item = &'f Finding>,
     options: &ReplyOptions,
 ) {
-    let findings: Vec<&Finding> = remarks.iter().map(|r| &r.finding).chain(siblings).collect();
-    if findings.is_empty() {
+    let there = remarks.iter().filter(|r| r.change != Change::Fixed).map(|r| &r.finding);
+    let mut findings: Vec<&Finding> = there.chain(siblings).collect();
+    let gone = findings.is_empty();
+    if gone {
+        findings = remarks.iter().map(|r| &r.finding).collect();
+    }
+    // Of a tree that has the patch, what was before it is nowhere.
+    if findings.is_empty() || (gone && patch.already_applied) {
         return;
     }
+    let last = if gone { patch.index.saturating_sub(1) } else { patch.index };
     let checks: BTreeSet<&str> = findings.iter().map(|f| f.check.as_str()).collect();
     // Chains cross files, so the whole folder is named.
     let files: BTreeSet<&str> = findings.iter().map(|f| Some(folder(&f.file)).filter(|p| !p.is_empty()).unwrap_or(&f.file)).collect();
     let weak = findings.iter().any(|f| f.confidence == cuthere_base::Confidence::Low);
     let mut words: Vec<String> = vec!["cuthere".into(), "check".into()];
-    if !patch.already_applied {
+    if !patch.already_applied && (before.is_some() || !gone) {
         words.push(if before.is_some() { "--patch series.mbox" } else { "--patch this.patch" }.into());
     }
     words.extend(options.arguments.iter().map(|a| shell(a)));
@@ -273,8 +289,10 @@ fn how_to_check<'f>(
     let lead = match before {
         _ if patch.already_applied => "To see it, in the tree:".to_owned(),
         Some(first) => {
-            format!("To see it, in the tree, with patches {first} to {} of the series saved in one file, series.mbox:", patch.index)
+            let which = if first == last { format!("patch {first}") } else { format!("patches {first} to {last}") };
+            format!("To see it, in the tree, with {which} of the series saved in one file, series.mbox:")
         }
+        None if gone => "To see it, in the tree without this patch:".to_owned(),
         None => "To see it, in the tree with this mail saved as this.patch:".to_owned(),
     };
     fill(out, "", "", &lead);
@@ -329,7 +347,11 @@ fn bounds(out: &mut String, review: &Review, patch: &PatchReview, options: &Repl
         some if some.len() <= 4 => format!(" in {}", some.join(", ")),
         many => format!(" in {} and {} more", many.iter().take(3).cloned().collect::<Vec<_>>().join(", "), count(many.len() - 3, "folder")),
     };
-    let checks = if scope.checks.is_empty() { String::new() } else { format!(", by the checks {}", scope.checks.join(", ")) };
+    let checks = match scope.checks.as_slice() {
+        [] => String::new(),
+        [one] => format!(", by the check {one}"),
+        some => format!(", by the checks {}", some.join(", ")),
+    };
     let read = if scope.functions > 0 {
         format!(" ({} of {} read whole)", scope.functions_complete, count(scope.functions as usize, "function"))
     } else {

@@ -67,9 +67,10 @@ fn write_review(out: &mut String, review: &Review, verbose: bool) -> fmt::Result
         n if n > MOST_CHECKS => format!("; {n} checks"),
         _ => format!("; checks: {}", scope.checks.join(", ")),
     };
+    let outside = scope.outside.as_ref().map_or_else(String::new, |known| format!("; {known}"));
     writeln!(
         out,
-        "{} introduced, {} fixed, {} still there{failed}; looked at {} in {}{checks}",
+        "{} introduced, {} fixed, {} still there{failed}; looked at {} in {}{checks}{outside}",
         review.introduced.len(),
         review.fixed.len(),
         review.remaining.len(),

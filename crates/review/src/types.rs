@@ -159,6 +159,9 @@ pub struct Scope {
     pub functions: u64,
     pub functions_complete: u64,
     pub checks: Vec<String>,
+    /// What is known of the functions outside of these files, in words, if the command says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside: Option<String>,
 }
 
 /// One patch of the series.

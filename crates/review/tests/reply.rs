@@ -52,7 +52,8 @@ fn nothing_to_say_is_no_mail() {
     let mails = [mail("[PATCH] gadget: spell it out", "", &diff(FILE, CLEAN, &harmless))];
     assert_eq!(answer(CLEAN, &mails, &ReplyOptions::default()), None);
     let verbose = answer(CLEAN, &mails, &ReplyOptions { verbose: true, ..ReplyOptions::default() }).expect("a reply");
-    assert!(verbose.contains("No finding comes or stays with this patch."), "{verbose}");
+    let none = "No finding comes with this patch, and none stays in the functions that it\ntouches.\n\nLooked at: ";
+    assert!(verbose.contains(none) && !verbose.contains(" wrote:"), "{verbose}");
     // What was there before is not the author's business.
     let (old, new) = (twice(&bad()), twice(&bad()).replace("\tg->count++;\n", "\tg->count += 1;\n"));
     assert_eq!(answer(&old, &[mail("[PATCH] gadget: spell it out", "", &diff(FILE, &old, &new))], &ReplyOptions::default()), None);
@@ -69,6 +70,27 @@ fn a_defect_that_only_moves_and_a_sibling_are_worth_a_mail() {
     let text = answer(&old, &[sibling], &ReplyOptions::default()).expect("a reply");
     assert!(text.contains("Another function keeps the mistake that this patch mends:\n\n  - gadget_reset(), "), "{text}");
     assert!(!text.contains("This fixes"), "{text}");
+}
+
+#[test]
+fn what_is_gone_with_a_patch_is_to_be_seen_without_it() {
+    let verbose = ReplyOptions { verbose: true, ..ReplyOptions::default() };
+    let mended = mail("[PATCH] gadget: fix sleeping under the lock", "", &diff(FILE, &bad(), CLEAN));
+    let text = answer(&bad(), std::slice::from_ref(&mended), &verbose).expect("a reply");
+    let recipe = "To see it, in the tree without this patch:\n\n    cuthere check --only sleep-in-atomic drivers/gadget\n";
+    assert!(text.contains("This fixes (sleep-in-atomic") && text.contains(recipe), "{text}");
+    // The tree that has the patch shows it no more.
+    let text = answer(CLEAN, &[mended], &verbose).expect("a reply");
+    assert!(text.contains("This fixes (sleep-in-atomic") && !text.contains("To see it"), "{text}");
+    let (first, second) =
+        (mail("[PATCH 1/2] gadget: count", "", &diff(FILE, CLEAN, &bad())), bad().replace("\tg->count = 0;\n", "\tg->count = 1;\n"));
+    let second = mail(
+        "[PATCH 2/2] gadget: fix sleeping",
+        "",
+        &diff(FILE, &bad(), &second.replace("\tmutex_lock(&g->config);\n\tg->ticks++;\n\tmutex_unlock(&g->config);\n", "\tg->ticks++;\n")),
+    );
+    let text = answer(CLEAN, &[first, second], &verbose).expect("replies");
+    assert!(text.contains("To see it, in the tree, with patch 1 of the series saved in one file,\nseries.mbox:"), "{text}");
 }
 
 #[test]

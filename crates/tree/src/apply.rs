@@ -62,6 +62,8 @@ pub enum FailReason {
     SearchLimit,
     /// The patches together would make more bytes than are kept.
     TooMuch,
+    /// The patch has gone through more bytes of files before than one may.
+    TooLong,
     /// It stands behind the last file of a patch that is read.
     TooMany,
 }
@@ -77,6 +79,7 @@ impl fmt::Display for FailReason {
             FailReason::Unreadable(why) => write!(f, "the file cannot be read: {why}"),
             FailReason::Binary => f.write_str("binary changes are not applied"),
             FailReason::TooMuch => f.write_str("the patches make more text than is kept in memory"),
+            FailReason::TooLong => f.write_str("the patch names so much text, or one text so often, that the rest was not looked at"),
             FailReason::TooMany => write!(f, "only the first {} files of the patch were read", crate::diff::MAX_FILES),
             FailReason::SearchLimit => f.write_str("the search was given up: the file repeats itself too much"),
         }

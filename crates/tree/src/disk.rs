@@ -152,6 +152,11 @@ impl Source for Disk {
         self.read_regular(&full).map(Some)
     }
 
+    fn size(&self, path: &str) -> Option<u64> {
+        let metadata = fs::metadata(self.join(path)).ok()?;
+        (metadata.is_file() && self.stays_inside(path)).then(|| metadata.len())
+    }
+
     fn is_dir(&self, path: &str) -> bool {
         self.join(path).is_dir() && self.stays_inside(path)
     }

@@ -87,6 +87,7 @@ impl Tree {
                 files = files.iter().rev().map(FileDiff::reversed).collect();
             }
             let options = ApplyOptions { reverse: false, ..patch.options.clone() };
+            tree.next_patch();
             let mut files: Vec<FileOutcome> = files.iter().map(|file| tree.lay(file, &options)).collect();
             if diff.cut {
                 let path = "further files".to_owned();
@@ -128,6 +129,10 @@ impl Tree {
         }
         let content = match &from {
             Some(path) => {
+                let size = self.size_of(path).unwrap_or(0);
+                if !self.may_go_through(size) {
+                    return Err((Some(path.clone()), FailReason::TooLong));
+                }
                 let bytes = self.read_path(path).map_err(|error| (Some(path.clone()), FailReason::Unreadable(error.to_string())))?;
                 bytes.map(|bytes| bytes.into_owned())
             }
@@ -199,7 +204,7 @@ impl Tree {
             FileKind::Rename | FileKind::Copy => {
                 let to = to.unwrap_or_else(|| from.clone());
                 if to != from {
-                    if !matches!(self.read_path(&to), Ok(None)) {
+                    if self.size_of(&to).is_some() {
                         return Err((Some(to), FailReason::FileExists));
                     }
                     outcome.old_path = Some(from.clone());

@@ -206,6 +206,12 @@ impl Source for Rev {
         }
     }
 
+    fn size(&self, path: &str) -> Option<u64> {
+        let (mode, id) = self.lookup(path).ok()??;
+        let size = || self.with(|repo| repo.find_header(id).ok().map(|header| header.size()));
+        if mode.is_blob() { size() } else { None }
+    }
+
     fn is_dir(&self, path: &str) -> bool {
         matches!(self.lookup(path), Ok(Some((mode, _))) if mode.is_tree())
     }

@@ -83,9 +83,7 @@ pub(crate) fn existing(tree: &Tree, diff: &FileDiff, strip: Option<usize>) -> Re
 /// The existing file that a name means.
 fn find(tree: &Tree, name: &str, diff: &FileDiff, strip: Option<usize>) -> Option<String> {
     let strip = if diff.bare_names { Some(0) } else { strip };
-    readings(tree, name, strip)
-        .into_iter()
-        .find(|path| matches!(tree.read_path(path), Ok(Some(_)) | Err(crate::TreeError::TooLarge { .. })))
+    readings(tree, name, strip).into_iter().find(|path| tree.size_of(path).is_some())
 }
 
 /// The file of the new name: as it exists, or as it should be called.

@@ -20,6 +20,8 @@ pub(crate) const MAX_ENTRIES: usize = 2_000_000;
 const MAX_LAID: u64 = 512 << 20;
 /// Bytes that patches may copy from one file to another: a line of a patch can ask for megabytes.
 const MAX_COPIED: u64 = 64 << 20;
+/// Bytes of files that one patch may go through: a thousand times that of an ordinary one, and some seconds' work.
+const MAX_GONE_THROUGH: u64 = 1 << 30;
 
 /// How to open a tree.
 #[derive(Clone, Debug)]
@@ -102,6 +104,8 @@ pub(crate) trait Source: Send + Sync {
     fn read(&self, key: u32, path: &str) -> Result<Vec<u8>, TreeError>;
     /// The bytes of any regular file by its clean relative path; `None` if there is none.
     fn read_path(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError>;
+    /// The bytes that a regular file has, by its clean relative path; `None` if there is none. Reads nothing.
+    fn size(&self, path: &str) -> Option<u64>;
     /// Whether there is a folder of this clean relative path.
     fn is_dir(&self, path: &str) -> bool;
 }
@@ -136,6 +140,8 @@ pub struct Tree {
     /// Bytes in `overlay`, and bytes that patches asked to copy so far.
     laid: u64,
     copied: u64,
+    /// Bytes of files that the patch at hand went through.
+    gone_through: u64,
 }
 
 impl fmt::Debug for Tree {
@@ -196,6 +202,7 @@ impl Tree {
             overlay: BTreeMap::new(),
             laid: 0,
             copied: 0,
+            gone_through: 0,
         };
         for file in files {
             tree.paths.push(file.path.into());
@@ -277,6 +284,15 @@ impl Tree {
         }
     }
 
+    /// The bytes that [`Tree::read_path`] would give, found without reading them; `None` if there is no such file.
+    pub fn size_of(&self, path: &str) -> Option<u64> {
+        let clean = crate::target::clean(path).ok()?;
+        match self.overlay.get(&clean) {
+            Some(changed) => changed.as_ref().map(|bytes| bytes.len() as u64),
+            None => self.source.size(&clean),
+        }
+    }
+
     /// The size in bytes when the tree was opened; 0 for an id of another tree.
     pub fn size_hint(&self, id: FileId) -> u64 {
         self.entries.get(id.index()).map_or(0, |entry| entry.size)
@@ -345,6 +361,17 @@ impl Tree {
     pub(crate) fn may_copy(&mut self, bytes: usize) -> bool {
         self.copied = self.copied.saturating_add(bytes as u64);
         self.copied <= MAX_COPIED
+    }
+
+    /// Begins with the next patch.
+    pub(crate) fn next_patch(&mut self) {
+        self.gone_through = 0;
+    }
+
+    /// Whether the patch at hand may go through so many bytes more: one file can be named in it ten thousand times.
+    pub(crate) fn may_go_through(&mut self, bytes: u64) -> bool {
+        self.gone_through = self.gone_through.saturating_add(bytes);
+        self.gone_through <= MAX_GONE_THROUGH
     }
 
     /// Brings the list in line with the overlay. Called once after all patches: ids are given here.

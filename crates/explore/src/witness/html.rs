@@ -19,9 +19,9 @@ h1{font-size:1.25em;margin:.2em 0;overflow-wrap:anywhere}p{overflow-wrap:anywher
 .grid{display:grid;grid-template-columns:repeat(var(--n),minmax(0,1fr));gap:0 1em;margin:1em 0;border-top:1px solid var(--line)}\
 .head{font-weight:bold;padding:.4em 0;border-bottom:1px solid var(--line);position:sticky;top:0;background:var(--bg);overflow-wrap:anywhere}\
 .side{min-width:0;padding:0 .5em;border-left:2px solid var(--line);overflow-wrap:anywhere}.thread{color:var(--dim);padding-top:.6em}.function{font-weight:bold;padding-top:.3em}\
-summary{cursor:pointer;white-space:pre-wrap;list-style:none}summary::-webkit-details-marker{display:none}summary:hover{background:var(--code)}\
+summary{cursor:pointer}.side summary{white-space:pre-wrap;list-style:none}.side summary::-webkit-details-marker{display:none}summary:hover{background:var(--code)}\
 .number{display:inline-block;min-width:3.2em;color:var(--dim);text-align:right;padding-right:.8em;user-select:none}.value{color:var(--dim);padding-left:4.4em}\
-.value::before{content:\"\\2192 \"}.gap{color:var(--dim);font-style:italic}.fault{background:var(--bad)}.mark{color:var(--badfg);font-weight:bold}\
+.value::before{content:\"\\2192  \"}.gap{color:var(--dim);font-style:italic}.fault{background:var(--bad)}.mark{color:var(--badfg);font-weight:bold}\
 pre{background:var(--code);padding:.7em;overflow-x:auto;margin:.2em 0;border-radius:4px}pre .hit{background:var(--hit);display:block}.file{color:var(--dim);font-size:12px}\
 @media(max-width:760px){.grid{display:block}.head{display:none}.side{border-left-width:4px;margin:0}.side.first::before{content:attr(data-side);display:block;color:var(--dim);padding-top:.8em;font-weight:bold}\
 .s1{margin-left:.8em;border-left-color:#4c8bf5}.s2{margin-left:1.6em;border-left-color:#e8710a}.s3{margin-left:2.4em;border-left-color:#12b5a6}}";
@@ -70,11 +70,15 @@ fn cell(outcome: &Outcome, head: &str, row: &Row<'_>, first: bool, out: &mut Str
     out.push_str("</div>\n");
 }
 
+fn count(executions: u64) -> String {
+    if executions == 1 { "1 execution".to_owned() } else { format!("{executions} executions") }
+}
+
 /// The outcome as a page that needs nothing else.
 pub fn html(outcome: &Outcome, options: &Options) -> String {
     let title = match outcome.faults.first() {
         Some(f) => format!("{} in {}()", f.fault.kind.id(), f.place.function),
-        None => format!("{}: {} executions", outcome_word(outcome), outcome.executions),
+        None => format!("{}: {}", outcome_word(outcome), count(outcome.executions)),
     };
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -110,7 +114,7 @@ pub fn html(outcome: &Outcome, options: &Options) -> String {
             out += "</ul>\n";
         }
     }
-    let _ = writeln!(out, "<p>{} executions; bounds: {}.</p>", outcome.executions, escape(&bounds_text(outcome, options)));
+    let _ = writeln!(out, "<p>{}; bounds: {}.</p>", count(outcome.executions), escape(&bounds_text(outcome, options)));
     for line in outcome.unsupported.iter().chain(&outcome.guesses).chain(&outcome.hints) {
         let _ = writeln!(out, "<p>{}</p>", escape(line));
     }
