@@ -14,6 +14,7 @@ mod speculation;
 mod state;
 mod symbols;
 mod transfer;
+mod twins;
 mod values;
 mod weak;
 
@@ -193,6 +194,8 @@ pub struct Machine<'p> {
     any_open: bool,
     /// Reads and later stores of one thread in any execution, where memory is the kernel's model.
     pub(crate) pairs: Vec<speculation::Pair>,
+    /// It was learned that numbers of threads mean something, so that none are alike.
+    pub distinct: bool,
     pub exited: bool,
     /// A program's main() has returned, which ends the others wherever they are.
     pub returned: bool,
@@ -243,6 +246,7 @@ impl<'p> Machine<'p> {
             answers: symbols::Answers::default(),
             any_open: false,
             pairs: Vec::new(),
+            distinct: false,
             exited: false,
             returned: false,
             coverage: crate::coverage::Coverage::default(),

@@ -5,6 +5,7 @@
 //! work without further ado, a pointer before or behind its object is still known to belong to it, and the address of an object does
 //! not depend on what other threads do. Slots are never used twice in one execution, so every stale pointer is seen.
 
+mod alike;
 mod guessed;
 mod open;
 mod spaces;

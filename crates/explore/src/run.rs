@@ -407,6 +407,7 @@ impl<'p> Run<'p> {
                 return true;
             }
         }
+        let alike = strategy.begins_alike();
         self.starts |= self.machine.threads.len() > 1 || !self.machine.finally.is_empty();
         loop {
             let m = &mut self.machine;
@@ -434,19 +435,23 @@ impl<'p> Run<'p> {
                 return false;
             }
             let state = if wanted { m.state() } else { None };
-            let view = View { enabled, allowed, threads: &m.threads, state };
+            let doubles = if alike && !m.distinct { m.doubles(enabled) } else { 0 };
+            let view = View { enabled, allowed, threads: &m.threads, doubles, state };
             let Some((t, choice)) = strategy.pick(&view) else {
                 if wanted {
                     // In a state that was seen, what can go on may do so for ever.
                     let going = m.threads.iter().enumerate().filter(|(t, _)| enabled & 1 << t != 0);
-                    self.stopped.extend(going.map(|(t, thread)| (thread.name, t as u32)));
+                    self.stopped.extend(going.map(|(t, thread)| (thread.name, m.eldest(t) as u32)));
                 }
                 return false;
             };
             self.step(t, choice);
+            if self.machine.event.joined != 0 {
+                self.machine.check_joins(t);
+            }
             outcome.events += 1;
             let event = std::mem::take(&mut self.machine.event);
-            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads, state: None };
+            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads, doubles: 0, state: None };
             strategy.executed(&event, &view);
             self.machine.event = event;
             self.machine.refresh();
@@ -460,7 +465,7 @@ impl<'p> Run<'p> {
         let over = m.returned || m.exited || assumed;
         for (n, thread) in m.threads.iter().enumerate() {
             if bounded && (cut(thread) || thread.alive() && !over) {
-                self.stopped.insert((thread.name, n as u32));
+                self.stopped.insert((thread.name, m.eldest(n) as u32));
                 for frame in &thread.frames {
                     m.coverage.stop(frame.id, frame.pc);
                 }
@@ -473,7 +478,7 @@ impl<'p> Run<'p> {
             if (n > 0 || m.link.plain) && thread.drains.is_none() {
                 // The callbacks of one function are one: which of them come to run is the schedule's matter.
                 let which = if m.link.plain {
-                    n as u32
+                    m.eldest(n) as u32
                 } else if thread.callback == 0 {
                     thread.creator.1 + 1
                 } else {

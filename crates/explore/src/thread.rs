@@ -174,6 +174,12 @@ pub struct Thread {
     pub own_from: u32,
     /// What its values depend on, where memory is the kernel's model.
     pub dependencies: Option<Box<crate::machine::Dependencies>>,
+    /// The last thread before it that nothing tells from it, until one of the two has done something.
+    pub twin: Option<u8>,
+    /// Events done when it came into being.
+    pub born: u32,
+    /// Somebody has waited for its end.
+    pub joined: bool,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
 }
@@ -206,7 +212,7 @@ copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
     status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
-    own_from
+    own_from twin born joined
 }
 
 impl Thread {
@@ -257,6 +263,9 @@ impl Thread {
             own: Vec::new(),
             own_from: 0,
             dependencies: None,
+            twin: None,
+            born: 0,
+            joined: false,
             lazies: Vec::new(),
         }
     }

@@ -9,11 +9,11 @@ fn run(text: &str) -> Outcome {
     explore_text("program.c", &format!("#include <pthread.h>\n#include <assert.h>\n{text}"), &Options::default())
 }
 
-/// Two threads that run `t`, and what must hold after both.
+/// Two threads that run `t`, told apart by their arguments, and what must hold after both.
 fn twice(before: &str, body: &str, after: &str) -> Outcome {
     run(&format!(
         "{before}\nvoid *t(void *arg)\n{{\n\t{body}\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t a, b;\n\tpthread_create(&a, 0, t, 0);\n\
-         \tpthread_create(&b, 0, t, 0);\n\tpthread_join(a, 0);\n\tpthread_join(b, 0);\n\tassert({after});\n\treturn 0;\n}}\n"
+         \tpthread_create(&b, 0, t, &b);\n\tpthread_join(a, 0);\n\tpthread_join(b, 0);\n\tassert({after});\n\treturn 0;\n}}\n"
     ))
 }
 
@@ -390,7 +390,7 @@ fn a_semaphore_of_two_lets_two_in() {
     let program = |count: u32| {
         run(&format!(
             "#include <semaphore.h>\nsem_t s;\nint x;\nvoid *t(void *arg)\n{{\n\tsem_wait(&s);\n\tx++;\n\tsem_post(&s);\n\treturn 0;\n}}\nint main(void)\n{{\n\tpthread_t i, j;\n\t\
-             sem_init(&s, 0, {count});\n\tpthread_create(&i, 0, t, 0);\n\tpthread_create(&j, 0, t, 0);\n\tpthread_join(i, 0);\n\tpthread_join(j, 0);\n\tassert(x == 2);\n\treturn 0;\n}}\n"
+             sem_init(&s, 0, {count});\n\tpthread_create(&i, 0, t, 0);\n\tpthread_create(&j, 0, t, &j);\n\tpthread_join(i, 0);\n\tpthread_join(j, 0);\n\tassert(x == 2);\n\treturn 0;\n}}\n"
         ))
     };
     assert_eq!((program(1).kind, program(1).executions), (OutcomeKind::None, 2));

@@ -118,6 +118,10 @@ impl Machine<'_> {
                 }
                 self.link.mem.concurrent = true;
                 self.arrive(new);
+                self.find_twin(new);
+                if out != 0 && self.link.mem.check(out, 8).is_ok_and(|at| self.link.mem.visibility(at, 8).shared) {
+                    self.tell_apart();
+                }
                 Flow::Next(0)
             }
             Prim::PthreadJoin => {
@@ -126,6 +130,7 @@ impl Machine<'_> {
                 if let Some(u) = self.threads.get(target) {
                     let result = u.result;
                     self.joined(target);
+                    self.joins(target, out);
                     if out != 0 {
                         self.write_int(out, IntTy::LONG, result);
                     }
@@ -201,7 +206,10 @@ impl Machine<'_> {
                 self.write_int(attr, KIND, kind);
                 Flow::Next(0)
             }
-            Prim::ThreadId => Flow::Next(t as i64),
+            Prim::ThreadId => {
+                self.tell_apart();
+                Flow::Next(t as i64)
+            }
             Prim::AtomicSection(begin) => {
                 if self.world.section(t, begin) {
                     self.order_section(t, begin);

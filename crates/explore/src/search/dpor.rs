@@ -21,6 +21,8 @@ struct Node {
     backtrack: ThreadSet,
     done: ThreadSet,
     sleep: ThreadSet,
+    /// Threads in whose place one that is alike begins.
+    doubles: ThreadSet,
     /// Preemptions before this decision.
     preemptions: u16,
     /// The thread that ran before, and could go on.
@@ -46,6 +48,8 @@ pub struct Dpor {
     used: Vec<u32>,
     /// How many events of this execution lie before or at each thread's creation.
     born: Vec<u32>,
+    /// Whom each thread is alike with, before the two have begun.
+    twins: Vec<Option<u8>>,
     bound: Option<u16>,
     cut_by_bound: bool,
     diverged: bool,
@@ -69,6 +73,7 @@ impl Dpor {
             history: Vec::new(),
             used: Vec::new(),
             born: Vec::new(),
+            twins: Vec::new(),
             bound,
             cut_by_bound: false,
             diverged: false,
@@ -197,12 +202,14 @@ impl Dpor {
             [event, event]
         };
         for at in starts {
+            let initials = self.beginning(initials, at);
             let node = &mut self.nodes[at];
             let wanted = initials & node.enabled;
             if wanted == 0 {
                 // Not before this very operation, but before what keeps the others from running now.
-                if let Some(node) = self.nodes[..at].iter_mut().rev().find(|n| n.enabled & initials != 0) {
-                    node.backtrack |= node.enabled & initials;
+                if let Some(before) = self.nodes[..at].iter().rposition(|n| n.enabled & initials != 0) {
+                    let wanted = self.beginning(initials & self.nodes[before].enabled, before);
+                    self.nodes[before].backtrack |= wanted;
                 }
             } else if self.bound.is_some() {
                 node.backtrack |= wanted;
@@ -212,6 +219,26 @@ impl Dpor {
             }
         }
         !waits
+    }
+
+    /// The threads that begin in the place of these before a decision.
+    fn beginning(&self, threads: ThreadSet, at: usize) -> ThreadSet {
+        let doubles = self.nodes[at].doubles;
+        let mut rest = threads & doubles;
+        let mut out = threads & !doubles;
+        while rest != 0 {
+            let u = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            // The first that is alike and has done nothing yet: that one is no double, and those between are.
+            let mut at_hand = u;
+            while doubles & 1 << at_hand != 0
+                && let Some(t) = self.twins.get(at_hand).copied().flatten()
+            {
+                at_hand = usize::from(t);
+            }
+            out |= 1 << at_hand;
+        }
+        out
     }
 
     /// Whether an event with this clock lies after the first event of one of these threads.
@@ -257,11 +284,12 @@ impl Strategy for Dpor {
             backtrack: 0,
             done: 0,
             sleep: if self.bound.is_some() { 0 } else { self.sleep },
+            doubles: view.doubles,
             preemptions,
             previous,
             spawned: 0,
         };
-        let candidates = view.enabled & !node.sleep;
+        let candidates = view.enabled & !node.sleep & !node.doubles;
         if candidates == 0 {
             return None;
         }
@@ -278,6 +306,10 @@ impl Strategy for Dpor {
         let t = event.thread;
         let search = position >= self.fresh;
         self.widen(view.threads.len());
+        if self.bound.is_none() && self.twins.len() != view.threads.len() {
+            self.twins.clear();
+            self.twins.extend(view.threads.iter().map(|thread| thread.twin));
+        }
         if let Some(k) = event.follows {
             let (row, clock) = (self.threads.row_mut(t), self.clocks.row(k as usize));
             join(row, clock);
@@ -367,6 +399,10 @@ impl Strategy for Dpor {
         false
     }
 
+    fn begins_alike(&self) -> bool {
+        self.bound.is_none()
+    }
+
     fn shared(&self) -> Option<usize> {
         Some(self.nodes.len().saturating_sub(1))
     }
@@ -374,6 +410,7 @@ impl Strategy for Dpor {
     fn begin(&mut self, decisions: usize) {
         self.depth = decisions;
         self.sleep = 0;
+        self.twins.clear();
         self.clocks.truncate(decisions);
         while let Some(&id) = self.used.last() {
             let history = &mut self.history[id as usize];

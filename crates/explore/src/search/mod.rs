@@ -22,6 +22,8 @@ pub struct View<'a> {
     /// Threads that the rules of their CPUs let run.
     pub allowed: ThreadSet,
     pub threads: &'a [Thread],
+    /// Threads that would only do what another one that is alike can do first as well.
+    pub doubles: ThreadSet,
     /// What tells this state from others, if the strategy wants to know.
     pub state: Option<u128>,
 }
@@ -48,6 +50,10 @@ pub trait Strategy {
     fn restart(&mut self);
     /// Whether it asks for the number of the state before this decision.
     fn wants_state(&self) -> bool {
+        false
+    }
+    /// Whether of threads that are alike the first begins.
+    fn begins_alike(&self) -> bool {
         false
     }
     /// Whether it cannot come to its end.
