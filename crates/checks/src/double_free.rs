@@ -75,6 +75,8 @@ impl Checker for DoubleFree {
         let claim = match before {
             // A use in between was told of; that a count did not decide alone is more than that.
             Some(before) if before.told && !before.deferred && (!before.put || freed.put) => None,
+            // Counted, and told of as such.
+            Some(before) if before.given && freed.put => None,
             Some(before) => Some(again(path, event, *object, freed, before)),
             None => managed(path, event, *object, freed),
         };

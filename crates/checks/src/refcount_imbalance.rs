@@ -190,10 +190,10 @@ impl RefcountImbalance {
             let made = path.values.get(root);
             let object = path.values.get(taken.object);
             let result = path.body.ret_ptr && path.values.call(root).is_some_and(|op| taken.given_to.contains(&Some(op)));
-            result
-                || root == taken.object
-                || path.values.rests_on(taken.object, &|v| v == made)
-                || path.values.rests_on(root, &|v| v == object)
+            // A number that was read from the object leads nowhere.
+            let leads =
+                path.body.ret_ptr && (path.values.rests_on(taken.object, &|v| v == made) || path.values.rests_on(root, &|v| v == object));
+            result || root == taken.object || leads
         };
         if taken.overwritten.is_none() && value.is_some_and(handed) {
             get.handed = true;

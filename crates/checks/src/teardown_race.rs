@@ -31,7 +31,8 @@
 //!
 //! * a timer or work item in it that somebody arms, and that nobody stops and waits for before the free, in the function, its callees or its callers;
 //! * one that is stopped, and that an interrupt, a timer, a work item or an operation can arm again which is stopped or unregistered only later;
-//! * memory freed before what uses it is unregistered;
+//! * a delayed work item that arms itself, cancelled without waiting and then merely flushed;
+//! * memory freed before what uses it is unregistered, or before the timer or work item that uses it is stopped;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
 //! * a timer or work item that is a variable of a module, armed in its file and not stopped by the function that unloads it;
 //! * a timer or work item in the data of a driver, armed in its folder and not waited for by the function that takes the driver off its device;
@@ -58,8 +59,10 @@ mod early;
 mod ends;
 mod held;
 mod order;
+mod others;
 mod owner;
 mod parts;
+mod rearms;
 mod revived;
 mod unload;
 mod waiter;
@@ -84,6 +87,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let told = armed::judge(&all, claims);
     detach::judge(&all, &told, claims);
     order::judge(&all, claims);
+    rearms::judge(&all, claims);
     early::judge(&all, claims);
     owner::judge(&all, claims);
     unload::judge(&all, claims);

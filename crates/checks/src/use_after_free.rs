@@ -108,7 +108,11 @@ fn used(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed: &Fre
         (Way::Model(_), Some(_)) => format!(" by `{}()`", access.callee),
         _ => String::new(),
     };
-    let gone = if freed.moved { "may have put its memory elsewhere" } else { "freed it" };
+    let gone = match freed {
+        Freed { moved: true, .. } => "may have put its memory elsewhere",
+        Freed { given: true, .. } => "gave up the reference to it",
+        _ => "freed it",
+    };
     let message = format!("`{name}` is used{at} after `{}()` {gone}", freed.by);
     let claim = Claim::here(path, event, confidence(path, event, access, freed), message);
     let claim = claim.freed(path, freed);

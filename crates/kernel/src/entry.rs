@@ -300,6 +300,8 @@ pub struct CallbackEffect {
     pub data: Option<u8>,
     /// Of a cancellation: arming the object has no effect from then on (`timer_shutdown_sync`).
     pub for_good: bool,
+    /// A call that fails calls the function itself before it returns (`devm_add_action_or_reset`).
+    pub or_now: bool,
     /// The records whose members hold what may be called while this is armed (`net_device_ops`).
     pub tables: Vec<Symbol>,
     /// The context in which the callback runs.

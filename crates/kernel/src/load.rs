@@ -349,6 +349,7 @@ fn callback(row: CallbackRow) -> CallbackEffect {
         function: row.function,
         data: row.data,
         for_good: row.for_good,
+        or_now: row.or_now,
         tables: row.tables.map(|word| word.0.0).unwrap_or_default(),
         context,
         when: row.when.map(|word| word.0),

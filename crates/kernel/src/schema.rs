@@ -155,6 +155,8 @@ pub(crate) struct CallbackRow {
     pub data: Option<u8>,
     #[serde(default)]
     pub for_good: bool,
+    #[serde(default)]
+    pub or_now: bool,
     pub tables: Option<W<Names>>,
     pub context: Option<W<Context>>,
     pub when: Option<W<When>>,

@@ -344,7 +344,6 @@ const UNREAD: &[(&str, &str)] = &[
     ("class", "what look-ups are made by"),
     ("macro", "becomes a shape that the front end keeps"),
     ("callback", "read as `callbacks`"),
-    ("null_ok", "keeps the lock and reference arguments of its entry out of `derefs`"),
     ("managed", "for the lifetime of what the device core gives back"),
     ("pointer", "read as `ptr`"),
     ("type", "read as `record`"),

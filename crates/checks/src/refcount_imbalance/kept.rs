@@ -74,6 +74,8 @@ impl Get {
             }
             // Code that was not read has seen it; most of that only looks.
             (false, _) if alone && !self.handed && self.modelled && kept.lent => Some(Confidence::Low),
+            // What a function of the tree found, and nobody else was told of.
+            (false, _) if self.source == Source::Result && !self.handed && !kept.lent => Some(Confidence::Low),
             _ => None,
         }
     }

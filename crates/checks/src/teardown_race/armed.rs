@@ -4,7 +4,7 @@ use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
 use cuthere_flow::body::{OpId, Record};
-use cuthere_flow::index::{Deed, Done, LifeUse};
+use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,7 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) -> HashSet<Key> {
         }
     }
     for (key, uses) in &all.objects {
-        let Some((armer, arm)) = uses.arms().find(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
+        let Some((armer, arm)) = uses.first_arm().filter(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
         let Some(frees) = frees.get(&key.owner).filter(|_| !kept_alive(all, *key, uses)) else { continue };
         for (f, free) in frees {
             if let Some(claim) = unstopped(all, *key, uses, (*f, free), (*armer, arm)) {
@@ -47,19 +47,25 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) -> HashSet<Key> {
 /// Whether the callback or who arms it keeps the object alive, or frees it itself, or somebody somewhere waits for it in a way that may do.
 pub fn kept_alive(all: &Teardown<'_>, key: Key, uses: &Uses) -> bool {
     let work = uses.arms().any(|a| a.1.kind.as_str().contains("work"));
-    let ends = |f: FuncId| {
-        all.lives.inside(f).iter().any(|d| match d.life.deed {
-            Deed::Put | Deed::Free | Deed::FreeLater => all.concerns(&d.life, key.owner),
-            _ => false,
-        })
-    };
+    let ends = |f: FuncId| all.lives.inside(f).iter().any(|d| is_end(&d.life, key.owner));
     let waited =
         |f: FuncId, arm: OpId| all.lives.inside(f).iter().any(|d| d.life.deed == Deed::Wait && all.lives.always_after(f, arm, d.at));
     uses.callbacks().any(ends)
         || uses.arms().all(|a| waited(a.0, a.1.op))
-        || uses.arms().any(|a| all.takes_reference(a.0, key.owner) || gives_up(all, a.0))
+        || uses.arms().any(|a| all.takes_reference(a.0, key.owner))
+        || uses.arms().all(|a| gives_up(all, a.0))
         || uses.of(|d| matches!(d, Deed::CancelSync { .. } | Deed::Flush)).next().is_some()
         || work && uses.arms().any(|a| all.flushes(a.0, a.1.op))
+}
+
+/// Whether a deed ends an object of a record, or gives up a reference to one: not merely what its members lead to.
+fn is_end(life: &LifeUse, owner: Record) -> bool {
+    let inside = matches!(life.spot, Spot::Member { owner: o, through: false, .. } if o == owner);
+    match life.deed {
+        Deed::Free => life.object == owner || life.spot == Spot::Object(owner),
+        Deed::FreeLater | Deed::Put => life.object == owner || life.spot == Spot::Object(owner) || inside,
+        _ => false,
+    }
 }
 
 /// Whether a function is named for giving a reference up: what it arms is to free the object.
@@ -90,7 +96,7 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
         (None, None, Some(_)) => return None,
         (None, None, None) => (None, Confidence::High),
     };
-    if stop.is_none() && !torn_down(all, f, key, 0) {
+    if stop.is_none() && (!torn_down(all, f, key, 0) || all.waits_unfollowed(armer, key)) {
         return None;
     }
     let runs = uses.callbacks().next();
@@ -106,6 +112,7 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
         Some((g, d)) => all.show(claim, g, &d, "cancels it, and does not wait until it has returned"),
         None => claim,
     };
+    let claim = if stop.is_none() { all.show_others_stopped(claim, f, free.op, key) } else { claim };
     let claim = claim.step(f, all.loc(f, free.op), format!("frees the object by {}()", free.kind));
     Some(claim.assume("the callback may be pending or running when the object is freed").identity(format!(
         "{} {}",

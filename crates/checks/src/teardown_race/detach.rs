@@ -7,7 +7,7 @@ use super::armed::{kept_alive, runs_by_itself};
 use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{LocalId, Record};
+use cuthere_flow::body::{LocalId, OpId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse};
 use cuthere_flow::summary::FuncId;
 use std::collections::{BTreeMap, HashSet};
@@ -27,16 +27,18 @@ pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
     let stopped: HashSet<(Record, Symbol)> =
         all.objects.iter().filter(|(_, uses)| waited(uses)).map(|(key, _)| (key.record, key.member)).collect();
     for (key, uses) in all.objects.iter().filter(|(key, _)| !told.contains(key)) {
-        let Some((armer, arm)) = uses.arms().find(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
+        let Some((armer, arm)) = uses.first_arm().filter(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
         let near = ends.get(all.folder(*armer)).map_or(&[][..], Vec::as_slice);
         let found = near.iter().map(|f| (*f, in_hand(all, *f, *key), cancels(all, *f, *key)));
-        let Some((f, _, cancel)) = found.filter(|(_, hand, cancel)| *hand || cancel.is_some()).max_by_key(|(_, hand, _)| *hand) else {
-            continue;
-        };
+        let found = found.filter(|(_, hand, cancel)| *hand || cancel.is_some()).max_by_key(|(_, hand, _)| *hand);
         // Whoever stops it may know it by another way: as an element of an array, or by a pointer into the middle of the object.
-        let stopped = stopped.contains(&(key.record, key.member));
-        if !stopped && !kept_alive(all, *key, uses) && !near.iter().any(|f| waits(all, *f)) {
-            claims.add(claim(all, (*key, uses), (f, cancel), (*armer, arm)));
+        if stopped.contains(&(key.record, key.member)) || kept_alive(all, *key, uses) || all.waits_unfollowed(*armer, *key) {
+            continue;
+        }
+        match found {
+            Some((f, _, cancel)) if !waits(all, f) => claims.add(claim(all, (*key, uses), (f, cancel), (*armer, arm))),
+            None if all.is_managed(key.owner) => claims.extend(nobody(all, (*key, uses), (*armer, arm))),
+            _ => {}
         }
     }
 }
@@ -57,6 +59,26 @@ fn waits(all: &Teardown<'_>, f: FuncId) -> bool {
     all.lives.inside(f).iter().any(|d| d.life.deed == Deed::Wait)
 }
 
+/// The device core frees the object, and the driver has nothing that is called before that.
+fn nobody(all: &Teardown<'_>, (key, uses): (Key, &Uses), (armer, arm): (FuncId, &LifeUse)) -> Option<Claim> {
+    let (f, setup) = uses.of(|d| d == Deed::Setup).find(|(f, _)| probes(all, *f))?;
+    let (kind, text) = (arm.kind, key.text());
+    let cancelled = uses.of(|d| d == Deed::Cancel).next().is_some();
+    let sure = if cancelled { Confidence::Low } else { Confidence::Medium };
+    let message = format!("the {kind} `{text}` lies in memory that the device core frees, and nothing of the driver stops it");
+    let claim = Claim::new(setup.op, (*f, all.loc(*f, setup.op)), sure, message).thread(all.thread(0, *f));
+    let claim = claim.step(*f, all.loc(*f, setup.op), format!("sets up `{text}`"));
+    let claim = all.show_armed(claim, (armer, arm), uses.callbacks().next(), &text);
+    Some(claim.assume("the callback may be pending or running when the driver is taken off").identity(format!("{text} nobody")))
+}
+
+/// Whether a function, or who calls it, takes a driver to its device.
+fn probes(all: &Teardown<'_>, f: FuncId) -> bool {
+    let probe =
+        |g: FuncId| all.bindings(g).any(|b| b.record.tag().ends_with("driver") && matches!(b.field.as_str(), "probe" | "probe_new"));
+    probe(f) || all.lives.callers(f).any(|(g, ..)| probe(g))
+}
+
 fn claim(all: &Teardown<'_>, (key, uses): (Key, &Uses), (f, cancel): (FuncId, Option<Done>), (armer, arm): (FuncId, &LifeUse)) -> Claim {
     let (kind, text, name) = (arm.kind, key.text(), all.name(f));
     let message = match cancel {
@@ -71,7 +93,7 @@ fn claim(all: &Teardown<'_>, (key, uses): (Key, &Uses), (f, cancel): (FuncId, Op
     let claim = all.show_armed(claim, (armer, arm), uses.callbacks().next(), &text).thread(all.thread(0, f));
     let claim = match cancel {
         Some(d) => all.show(claim, f, &d, "cancels it, and does not wait until it has returned"),
-        None => claim,
+        None => all.show_others_stopped(claim, f, OpId(u32::MAX), key),
     };
     claim
         .step(f, all.world.func(f).loc, format!("returns, and what the driver keeps for the device goes away with `{}`", key.owner))

@@ -1,11 +1,12 @@
 //! Memory is freed before what uses it is unregistered.
 
+use super::armed::runs_by_itself;
 use super::order::tables;
 use super::parts::{Key, Teardown};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{Expr, Record};
-use cuthere_flow::index::{Deed, LifeUse, Spot};
+use cuthere_flow::body::{Expr, OpKind, Record};
+use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
 
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
@@ -32,14 +33,21 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
     {
         return None;
     }
-    let ends = |d: &cuthere_flow::index::Done| matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Cancel);
+    let ends = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Cancel);
     for later in inside.iter().filter(|d| ends(d) && all.lives.always_after(f, free.op, d.at)) {
         let tables = tables(all, later);
-        let same = |d: &cuthere_flow::index::Done| ends(d) && d.life.kind == later.life.kind && all.lives.leads(f, d.at, free.op);
-        if tables.is_empty() || inside.iter().any(same) {
+        // Who clears the pointer, too, lets the callback know.
+        let runs = if member.is_some_and(|key| all.stores(f, key)) { Vec::new() } else { callbacks(all, later, record) };
+        let same = |d: &Done| {
+            ends(d)
+                && d.life.kind == later.life.kind
+                && (runs.is_empty() || d.life.spot == later.life.spot)
+                && all.lives.leads(f, d.at, free.op)
+        };
+        if tables.is_empty() && runs.is_empty() || inside.iter().any(same) {
             continue;
         }
-        let users = tables.iter().flat_map(|t| all.bound(f, *t).iter().copied());
+        let users = tables.iter().flat_map(|t| all.bound(f, *t).iter().copied()).chain(runs.iter().copied());
         for user in users.clone() {
             if user == f || inside.iter().any(|d| d.by.0 == user) {
                 continue;
@@ -64,8 +72,16 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
     None
 }
 
+/// What runs by itself until a deed, if that stops a timer or work item of a record and waits for it.
+fn callbacks(all: &Teardown<'_>, done: &Done, owner: Record) -> Vec<FuncId> {
+    let own = |key: &Key| key.owner == owner && matches!(done.life.deed, Deed::CancelSync { .. });
+    let key = Key::of(done.life.spot).filter(|key| own(key) && runs_by_itself(done.life.kind.as_str()));
+    let uses = key.and_then(|key| all.uses(key)).filter(|uses| uses.arms().next().is_some());
+    uses.map_or(Vec::new(), |uses| uses.callbacks().collect())
+}
+
 /// Freed while the device in the object is still registered.
-fn unseen(all: &Teardown<'_>, f: FuncId, free: &LifeUse, key: Key, later: &cuthere_flow::index::Done) -> Claim {
+fn unseen(all: &Teardown<'_>, f: FuncId, free: &LifeUse, key: Key, later: &Done) -> Claim {
     let (stop, what) = (all.called(later.by.0, later.by.1), key.text());
     let message = format!("`{what}` is freed while the device in the object is still registered");
     let claim = Claim::new(free.op, (f, all.loc(f, free.op)), Confidence::Low, message)
@@ -78,7 +94,7 @@ fn unseen(all: &Teardown<'_>, f: FuncId, free: &LifeUse, key: Key, later: &cuthe
         .identity(format!("{what} {stop}"))
 }
 
-fn claim(all: &Teardown<'_>, f: FuncId, free: &LifeUse, member: Option<Key>, later: &cuthere_flow::index::Done, user: FuncId) -> Claim {
+fn claim(all: &Teardown<'_>, f: FuncId, free: &LifeUse, member: Option<Key>, later: &Done, user: FuncId) -> Claim {
     let stop = all.called(later.by.0, later.by.1);
     let what = member.map_or_else(|| free.object.to_string(), Key::text);
     let message = format!("`{what}` is freed before `{stop}()` ends what uses it");
@@ -97,6 +113,17 @@ impl Teardown<'_> {
         let body = self.world.func(f);
         let is = |e: &Expr| matches!(*e, Expr::Load(place, _) if matches!(body.expr(place), Expr::Field { record: r, name, .. } if r == record && name == member));
         body.exprs.iter().any(is)
+    }
+
+    /// Whether a function stores something in a member.
+    fn stores(&self, f: FuncId, key: Key) -> bool {
+        let body = self.world.func(f);
+        body.ops.iter().any(|op| match op.kind {
+            OpKind::Store { place, .. } => {
+                matches!(body.expr(place), Expr::Field { record, name, .. } if record == key.record && name == key.member)
+            }
+            _ => false,
+        })
     }
 
     /// Whether a function reaches into a record.

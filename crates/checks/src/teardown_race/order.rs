@@ -9,17 +9,31 @@ use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::Custom;
 
+/// Callers that are looked at for what they end after the call.
+const UP_MAX: u32 = 2;
+
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
     for (key, uses) in &all.objects {
-        for (f, cancel) in uses.of(|d| d == Deed::CancelSync { for_good: false }) {
-            if runs_by_itself(cancel.kind.as_str())
-                && uses.arms().next().is_some()
-                && let Some(claim) = armed_again(all, *key, uses, *f, cancel)
-            {
-                claims.add(claim);
-            }
+        if uses.arms().next().is_none() {
+            continue;
+        }
+        // Who has waited for it knows as little as who has cancelled it whether it is armed once more.
+        let stops = |d: Deed| matches!(d, Deed::CancelSync { for_good: false } | Deed::Flush);
+        for (f, cancel) in uses.of(stops).filter(|u| runs_by_itself(u.1.kind.as_str())) {
+            let cancel = Done { at: cancel.op, life: *cancel, by: (*f, cancel.op), sure: true };
+            claims.extend(ordered(all, *key, uses, *f, &cancel, 0));
         }
     }
+}
+
+/// What ends too late in the function that stops it, or in one that calls that.
+fn ordered(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Done, depth: u32) -> Option<Claim> {
+    let here = armed_again(all, key, uses, f, cancel);
+    if here.is_some() || depth >= UP_MAX {
+        return here;
+    }
+    let callers: Vec<(FuncId, OpId, bool)> = all.lives.callers(f).filter(|c| c.2).collect();
+    callers.into_iter().find_map(|(g, op, _)| ordered(all, key, uses, g, &Done { at: op, ..*cancel }, depth + 1))
 }
 
 /// What may still run until it is stopped by a deed, in this function's folder.
@@ -42,20 +56,26 @@ pub fn tables(all: &Teardown<'_>, done: &Done) -> Vec<Symbol> {
     entry.map_or(Vec::new(), |e| e.callbacks.iter().flat_map(|c| c.tables.iter().copied()).collect())
 }
 
-fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &LifeUse) -> Option<Claim> {
+fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Done) -> Option<Claim> {
     let lives = &all.lives;
     let inside = lives.inside(f);
     let stops = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Cancel && !tables(all, d).is_empty();
     let mine = |d: &Done| Key::of(d.life.spot) == Some(key);
     // Whoever stops the thread that works stops its work.
     let thread = |d: &Done| d.life.kind.as_str() == "kthread" && matches!(d.life.deed, Deed::CancelSync { .. });
-    if cancel.kind.as_str() == "kthread-work" && inside.iter().any(thread) || inside.iter().any(|d| all.makes(&d.life, key.owner)) {
+    if cancel.life.kind.as_str() == "kthread-work" && inside.iter().any(thread) || inside.iter().any(|d| all.makes(&d.life, key.owner)) {
         return None;
     }
-    for later in inside.iter().filter(|d| stops(d) && !mine(d) && lives.leads(f, cancel.op, d.at)) {
+    // Below, what a pointer may lead to is not certain to come later.
+    let certain = |d: &Done| cancel.by.0 == f || d.sure;
+    for later in inside.iter().filter(|d| stops(d) && !mine(d) && certain(d) && lives.leads(f, cancel.at, d.at)) {
         let same = |d: &Done| d.life.kind == later.life.kind && d.life.spot == later.life.spot;
+        // The callee that stops it ends that, too, in an order of its own.
+        if cancel.by.0 != f && inside.iter().any(|d| stops(d) && same(d) && d.at == cancel.at) {
+            continue;
+        }
         // Stopped before as well, or the object again afterwards.
-        if inside.iter().any(|d| stops(d) && (same(d) && lives.leads(f, d.at, cancel.op) || mine(d) && lives.leads(f, later.at, d.at))) {
+        if inside.iter().any(|d| stops(d) && (same(d) && lives.leads(f, d.at, cancel.at) || mine(d) && lives.leads(f, later.at, d.at))) {
             continue;
         }
         let sources = sources(all, f, later, key);
@@ -67,7 +87,8 @@ fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Li
         for g in sources {
             let below = lives.inside(g);
             let Some(arm) = below.iter().find(|d| mine(d) && d.life.deed == Deed::Arm) else { continue };
-            if uses.callbacks().any(|c| c == g) || told_to_stop(all, f, cancel.op, &[g, arm.by.0]) {
+            let told = |h: FuncId, op: OpId| told_to_stop(all, h, op, &[g, arm.by.0]);
+            if uses.callbacks().any(|c| c == g) || told(f, cancel.at) || told(cancel.by.0, cancel.by.1) {
                 continue;
             }
             let end = freed_later(all, f, key.owner, later.at)?;
@@ -91,12 +112,12 @@ fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Opt
         return Some(Some(end));
     }
     // Memory that the device core gives back when the driver is unbound.
-    let unbinds = all.bindings(f).any(|b| matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect"));
-    (unbinds && all.is_managed(owner)).then_some(None)
+    let unbinds = |g: FuncId| all.bindings(g).any(|b| matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect"));
+    (all.is_managed(owner) && (unbinds(f) || all.lives.callers(f).any(|(g, ..)| unbinds(g)))).then_some(None)
 }
 
 /// Whether the function sets a flag before it stops something, and those who might arm it again read that.
-fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId]) -> bool {
+pub fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId]) -> bool {
     let body = all.world.func(f);
     let member = |e| match body.expr(e) {
         Expr::Field { record, name, .. } => Some((record, name)),
@@ -135,18 +156,23 @@ fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId])
 fn claim(
     all: &Teardown<'_>,
     key: Key,
-    (f, cancel): (FuncId, &LifeUse),
+    (f, cancel): (FuncId, &Done),
     later: &Done,
     (g, arm): (FuncId, &Done),
     end: Option<(FuncId, Done)>,
 ) -> Claim {
     let stop = all.called(later.by.0, later.by.1);
-    let message = format!("`{}` is cancelled, and `{}()` may arm it again until `{stop}()` is called", key.text(), all.name(g));
+    let flushed = cancel.life.deed == Deed::Flush;
+    let name = key.text();
+    let (done, how) = if flushed {
+        ("waited for", format!("waits until `{name}` has run"))
+    } else {
+        ("cancelled", format!("cancels `{name}` and waits for it"))
+    };
+    let message = format!("`{name}` is {done}, and `{}()` may arm it again until `{stop}()` is called", all.name(g));
     let sure = if later.life.kind.as_str() == "irq" { Confidence::Medium } else { Confidence::High };
-    let claim = Claim::new(cancel.op, (f, all.loc(f, cancel.op)), sure, message)
-        .thread(all.thread(0, f))
-        .step(f, all.loc(f, cancel.op), format!("cancels `{}` and waits for it", key.text()))
-        .thread(all.thread(1, g));
+    let claim = Claim::new(cancel.at, (f, all.loc(f, cancel.at)), sure, message).thread(all.thread(0, f));
+    let claim = all.show(claim, f, cancel, &how).thread(all.thread(1, g));
     let claim = all.show(claim, g, arm, "arms it again").thread(all.thread(0, f));
     let claim = all.show(claim, f, later, &format!("only {stop}() ends that"));
     let claim = match end {

@@ -26,6 +26,8 @@ pub struct Freed {
     pub last: bool,
     /// It is gone only if the reference that was given up was the last one.
     pub put: bool,
+    /// Of such: a look-up had given the reference, and the path has no other.
+    pub given: bool,
     /// Of such: the code that frees it when the count is zero is known.
     pub released: bool,
     /// Of such: the path made the object, and nobody else was given a reference.
@@ -57,6 +59,7 @@ impl Freed {
             deferred: false,
             last: false,
             put: false,
+            given: false,
             released: false,
             sole: false,
             by_state: false,

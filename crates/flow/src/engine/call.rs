@@ -84,7 +84,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         if !self.found.is_empty() {
-            self.claim_handed(&call, callees.map_or(&[][..], |c| c.list()));
+            self.claim_handed(&call, callees.map_or(&[][..], |c| c.list()), &state);
         }
         self.note_sleep(&call, callees, entry, ops, pointer, &state);
 
@@ -108,6 +108,15 @@ impl<O: Observer> Run<'_, '_, O> {
             for arg in derefs {
                 if !self.access_argument(&call, arg, (Symbol::EMPTY, false), Way::Model(name), &mut state) {
                     return;
+                }
+            }
+            // What may be NULL is looked at where it is not.
+            if !state.objects.is_empty() && entry.refs.is_empty() && entry.frees.is_empty() {
+                for &arg in &entry.null_ok {
+                    let freed = values.get(arg as usize).is_some_and(|&v| state.objects.freed(self.values.pointer_root(v)).is_some());
+                    if freed && !self.access_argument(&call, arg, (Symbol::EMPTY, true), Way::Model(name), &mut state) {
+                        return;
+                    }
                 }
             }
             for &arg in &entry.derefs_inside {
@@ -446,6 +455,16 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// The function that a call calls itself where it fails, and what that is handed.
+    fn or_now(&self, call: &Call<'_>, entry: &Entry) -> Option<(Symbol, ValueId)> {
+        let effect = entry.callbacks.iter().find(|c| c.or_now && call.dst.is_some())?;
+        let arg = |i: Option<u8>| call.values.get(i? as usize).copied();
+        match self.values.get(arg(effect.function)?) {
+            Value::Function(name) => Some((name, arg(effect.data)?)),
+            _ => None,
+        }
+    }
+
     fn model_call(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
         use cuthere_kernel::Test as T;
         if entry.noreturn {
@@ -533,6 +552,21 @@ impl<O: Observer> Run<'_, '_, O> {
                 out.push(taken);
             }
             if state.learn(result, failed) {
+                self.assign(call.index, call.dst, value, &mut state);
+                out.push(state);
+            }
+            return;
+        }
+        if let Some((function, data)) = self.or_now(call, entry) {
+            let mut failed = state.clone();
+            if failed.learn(result, Interval::range(MIN_ERR, -1)) {
+                self.call_at_once(call, function, data, &mut failed);
+                self.assign(call.index, call.dst, value, &mut failed);
+                out.push(failed);
+            }
+            if state.learn(result, Interval::ZERO) {
+                self.share(data, true, &mut state);
+                self.keep_for_later(function, data, &mut state);
                 self.assign(call.index, call.dst, value, &mut state);
                 out.push(state);
             }

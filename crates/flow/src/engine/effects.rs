@@ -36,7 +36,9 @@ impl<O: Observer> Run<'_, '_, O> {
             self.show_call(call, EventKind::RcuPointer { value: result }, state);
         }
         if entry.rcu_read || entry.finds {
-            self.find(call.index, result, entry.rcu_read, None, Record::UNKNOWN, state);
+            // A look-up in a read-side section alone is one of RCU.
+            let rcu = entry.rcu_read || entry.finds && state.locks.held.is_empty();
+            self.find(call.index, result, rcu, None, Record::UNKNOWN, state);
         }
         for &claim in &entry.asserts {
             let lock = match claim {

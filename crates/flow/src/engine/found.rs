@@ -130,9 +130,20 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// A reference is taken that asks nothing: of what nothing protects any more, that comes too late.
+    fn referenced_late(&mut self, call: &Call<'_>, model: Option<&Entry>, state: &State) {
+        for r in model.into_iter().flat_map(|e| &e.refs).filter(|r| r.op == RefOp::Get && r.member.is_empty() && r.counter.is_empty()) {
+            let Some(&value) = call.values.get(r.argument as usize) else { continue };
+            let (op, root) = (call.op, self.values.pointer_root(value));
+            let used = UnprotectedUse::Access { member: Symbol::EMPTY, argument: Some(r.argument), callee: call.name };
+            self.unprotected(root, used, state, (call.index, op.loc, op.origin, Way::Model(call.name)));
+        }
+    }
+
     /// A call gets found objects: it may take a reference or unlink them.
-    pub(super) fn claim_handed(&mut self, call: &Call<'_>, callees: &[FuncId]) {
+    pub(super) fn claim_handed(&mut self, call: &Call<'_>, callees: &[FuncId], state: &State) {
         let model = self.world.model.entry(call.name);
+        self.referenced_late(call, model, state);
         let takes = model.is_some_and(|e| {
             !e.refs.is_empty() || e.links.is_some() || e.unlinks.is_some() || !e.frees.is_empty() || !e.callbacks.is_empty()
         });

@@ -7,6 +7,7 @@ use super::call::Call;
 use super::*;
 use crate::body::Record;
 use crate::domain::{Dropped, Source, Taken};
+use crate::program::Release;
 use cuthere_kernel::{CallbackOp, RefEffect};
 
 /// The counter of what only counts references where something says so.
@@ -99,7 +100,15 @@ impl<O: Observer> Run<'_, '_, O> {
         let object = self.values.pointer_root(pointer);
         let sole = match left {
             Some(t) if t.source == Source::Initial && t.count == 0 && !t.doubtful => !t.shared && !t.lent,
-            Some(_) => return,
+            Some(t) => {
+                // What a look-up gave, and nobody else was told of, may be gone with its reference.
+                let found = t.source == Source::Result && t.count == 0 && !t.doubtful && !t.shared && t.counter.is_empty();
+                if found && state.objects.freed(object).is_none() {
+                    let later_round = !state.rounds.is_empty();
+                    state.objects.free(object, Freed { put: true, given: true, later_round, ..Freed::by(call.index, call.name) });
+                }
+                return;
+            }
             None => false,
         };
         match self.release_of(call, pointer) {
@@ -275,6 +284,41 @@ impl<O: Observer> Run<'_, '_, O> {
             let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).filter(held_here).copied().collect();
             self.lift_refs(&inner, release, summary, &refs, &held, state);
         }
+    }
+
+    /// The function of this name that a call of this function's is handed.
+    fn handed_over(&self, function: Symbol) -> Option<FuncId> {
+        let listed = |r: &&Release| r.record.is_unknown() && r.member == function;
+        self.world.releases.get(&self.func)?.iter().find(listed).map(|r| r.func)
+    }
+
+    /// A function is kept for later: the references that it gives up then are its own.
+    pub(super) fn keep_for_later(&mut self, function: Symbol, data: ValueId, state: &mut State) {
+        let Some(summary) = self.handed_over(function).and_then(|f| self.world.summary(f)) else { return };
+        for (_, pointer) in self.referenced_by(summary, &[data], data, state) {
+            let object = self.values.pointer_root(pointer);
+            state.objects.references.end(object);
+        }
+    }
+
+    /// A call that could not keep a function for later calls it itself: what that frees and gives up on all its paths is gone.
+    pub(super) fn call_at_once(&mut self, call: &Call<'_>, function: Symbol, data: ValueId, state: &mut State) {
+        let Some(func) = self.handed_over(function) else { return };
+        let Some(summary) = self.world.summary(func) else { return };
+        let Some(first) = summary.outcomes.first() else { return };
+        let values = [data];
+        let inner = Call { values: &values, ..*call };
+        let gone = self.freed_by(summary, &values, state);
+        let held = self.referenced_by(summary, &values, data, state);
+        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
+        for freed in first.frees.iter().filter(|f| always(f)) {
+            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                self.lift_free(&inner, func, summary, *freed, value, None, state);
+            }
+        }
+        let refs: SmallVec<[RefDelta; 2]> =
+            first.refs.iter().filter(|r| summary.outcomes.iter().all(|o| o.refs.contains(r))).copied().collect();
+        self.lift_refs(&inner, func, summary, &refs, &held, state);
     }
 
     /// Whether the function stores what leads to a release function only later: until then nothing is freed.
@@ -547,7 +591,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let stored = entry
                     .callbacks
                     .iter()
-                    .filter(|c| c.op != CallbackOp::CallNow)
+                    .filter(|c| c.op != CallbackOp::CallNow && !c.or_now)
                     .flat_map(|c| [c.object, c.data])
                     .chain([entry.publishes, entry.links]);
                 stored.flatten().fold(0, |bits, i| bits | 1 << i)

@@ -4,6 +4,7 @@
 //! Only what the kernel model has words for is noted, where a function's own code does it: [`super::Lifetimes`] adds it up along calls. A callback object
 //! is known by the member that it is, within the record that the pointer at hand leads to; a pointer handed in by a caller says its number.
 
+use super::lifetimes::spot_of;
 use crate::body::{OpId, OpKind, Record};
 use crate::engine::Path;
 use crate::engine::event::{CallEvent, Event};
@@ -107,7 +108,15 @@ impl LifeRecorder {
             return;
         }
         let op = event.op;
-        let spot = |i: u8| call.args.get(i as usize).map_or(Spot::Unknown, |&v| spot(path.values, v, path.body.params));
+        let spot = |i: u8| {
+            call.args.get(i as usize).map_or(Spot::Unknown, |&v| match spot(path.values, v, path.body.params) {
+                // `&container_of(work, struct x, work)->work` is the parameter, and the member of `x` as well.
+                Spot::Param(n) => {
+                    written(path, op, i).filter(|s| matches!(s, Spot::Member { through: false, .. })).unwrap_or(Spot::Param(n))
+                }
+                other => other,
+            })
+        };
         let object = |i: u8| pointee(path, op, i);
         let with = |deed, spot, object, kind| LifeUse { op, deed, spot, object, function: None, kind };
         for c in &entry.callbacks {
@@ -188,6 +197,13 @@ fn function(path: &Path<'_, '_>, value: ValueId) -> Option<FuncId> {
 pub(crate) fn named(world: &World<'_>, from: FuncId, name: Symbol) -> Option<FuncId> {
     let program = world.program;
     program.resolve_call(world.func(from).file, name).and_then(|item| program.function_number(item)).map(FuncId)
+}
+
+/// What an argument stands for by its expression alone.
+fn written(path: &Path<'_, '_>, op: OpId, argument: u8) -> Option<Spot> {
+    let body = path.body;
+    let OpKind::Call { args, .. } = body.op(op)?.kind else { return None };
+    body.call_args(args).get(argument as usize).map(|&e| spot_of(body, e))
 }
 
 /// The record that an argument points to, by its type.
