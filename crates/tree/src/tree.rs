@@ -460,3 +460,19 @@ pub fn find_kernel_root(path: &Path) -> Option<PathBuf> {
         })
         .map(Path::to_path_buf)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_goes_through_so_much_text_and_the_next_one_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.c"), "int a;\n").expect("written");
+        let mut tree = Tree::open_dir(folder.path(), &OpenOptions::default()).expect("a folder");
+        assert_eq!((tree.size_of("a.c"), tree.size_of("b.c"), tree.size_of("../a.c")), (Some(7), None, None));
+        assert!(tree.may_go_through(MAX_GONE_THROUGH) && !tree.may_go_through(1));
+        tree.next_patch();
+        assert!(tree.may_go_through(1));
+    }
+}

@@ -272,17 +272,3 @@ fn copies_without_number_are_refused_and_the_rest_goes_in() {
     assert_eq!(tree.len(), 2 + 1000 - refused);
     assert_eq!(content(&tree, "a.c"), "b\n");
 }
-
-#[test]
-fn a_patch_that_names_a_large_file_without_end_is_given_up() {
-    let big = "int x;\n".repeat(4 << 20);
-    let folder = folder(&[("big.c", &big), ("a.c", "a\n")]);
-    let mut patch = String::new();
-    for n in 0..60 {
-        patch += &format!("diff --git a/big.c b/m{n}.c\nsimilarity index 100%\nrename from big.c\nrename to a.c\n");
-    }
-    let (_, outcome) = lay(open(folder.path()), &patch);
-    let given_up = outcome.files.iter().filter(|f| f.problem == Some(FailReason::TooLong)).count();
-    let there = outcome.files.iter().filter(|f| f.problem == Some(FailReason::FileExists)).count();
-    assert!(given_up > 10 && there > 10 && given_up + there == 60, "{given_up} {there}");
-}
