@@ -112,12 +112,12 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
                 out.funcs.push(body);
             }
             // Headers' variables are declarations; only sources bind functions to members.
-            ItemKind::Variable | ItemKind::MacroUse if source && item.active => {
-                if item.kind == ItemKind::MacroUse || item.hi - item.lo > 24 {
-                    for global in reader.item(at).globals {
-                        bind(program, &global, file, &mut out.bindings);
-                        out.tables.extend(table(program, &global, file));
-                    }
+            ItemKind::Variable | ItemKind::MacroUse
+                if source && item.active && (item.kind == ItemKind::MacroUse || item.hi - item.lo > 24) =>
+            {
+                for global in reader.item(at).globals {
+                    bind(program, &global, file, &mut out.bindings);
+                    out.tables.extend(table(program, &global, file));
                 }
             }
             _ => {}
