@@ -28,6 +28,8 @@ mod ops;
 mod path;
 mod places;
 pub(crate) mod references;
+mod releases;
+mod sharing;
 mod sleeping;
 mod unfinished;
 

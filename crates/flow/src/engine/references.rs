@@ -1,4 +1,4 @@
-//! References: taken and given back by primitives, by loops and by callees; what a release function frees with the last one; who else gets to know an object.
+//! References: taken and given back by primitives, by loops and by callees.
 //!
 //! A path knows that a reference is the last one only if it made the object itself, and nothing that was called since may have taken another. Else the
 //! object counts as freed by a put only if the function that frees it is known, and what rests on that says so.
@@ -7,14 +7,10 @@ use super::call::Call;
 use super::*;
 use crate::body::Record;
 use crate::domain::{Dropped, Source, Taken};
-use crate::program::Release;
-use cuthere_kernel::{CallbackOp, RefEffect};
+use cuthere_kernel::RefEffect;
 
 /// The counter of what only counts references where something says so.
 pub(crate) const COUNTED: &str = "counted";
-
-/// The counter of modules, which code of theirs that runs needs.
-const MODULE: &str = "module";
 
 /// References that callers are told of, on one way of returning.
 const DELTAS_MAX: usize = 4;
@@ -236,107 +232,6 @@ impl<O: Observer> Run<'_, '_, O> {
         state.objects.references.give_back(object, object, Symbol::EMPTY).is_some()
     }
 
-    /// The function that frees what a pointer leads to when its last reference is given up at a call.
-    fn release_of(&self, call: &Call<'_>, pointer: ValueId) -> Option<FuncId> {
-        let releases = self.world.releases.get(&self.func)?;
-        let handed = call.values.iter().find_map(|&v| match self.values.get(v) {
-            Value::Function(name) => Some((Record::UNKNOWN, name)),
-            _ => None,
-        });
-        let key = match (handed, self.values.get(pointer)) {
-            (Some(key), _) => key,
-            (None, Value::Addr(place)) => match self.values.get(place) {
-                Value::PField(_, member, record) => (record, member),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        releases.iter().find(|r| (r.record, r.member) == key).map(|r| r.func)
-    }
-
-    /// The last reference was given up, perhaps: what the release function frees on all its paths is gone then.
-    fn lift_release(&mut self, call: &Call<'_>, release: FuncId, pointer: ValueId, (sole, own): (bool, bool), state: &mut State) {
-        let Some(summary) = self.world.summary(release) else { return };
-        let Some(first) = summary.outcomes.first() else { return };
-        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
-        if self.not_yet_set(call.index) {
-            return;
-        }
-        let values = [pointer];
-        let inner = Call { values: &values, ..*call };
-        let gone = self.freed_by(summary, &values, state);
-        let held = self.referenced_by(summary, &values, pointer, state);
-        for freed in first.frees.iter().filter(|f| always(f)) {
-            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
-                self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
-            }
-        }
-        // What the object held is given up with it: of what the path made and told others of, when they have given it up too.
-        if sole || own {
-            let common = |r: &&RefDelta| summary.outcomes.iter().all(|o| o.refs.contains(r));
-            let held_here = |r: &&RefDelta| {
-                let pointer = held.iter().find(|h| h.0 == r.effect).map(|h| h.1);
-                sole || pointer.is_some_and(|p| {
-                    let object = self.values.pointer_root(p);
-                    state.objects.references.find(p, object, Symbol::EMPTY).is_some()
-                })
-            };
-            let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).filter(held_here).copied().collect();
-            self.lift_refs(&inner, release, summary, &refs, &held, state);
-        }
-    }
-
-    /// The function of this name that a call of this function's is handed.
-    fn handed_over(&self, function: Symbol) -> Option<FuncId> {
-        let listed = |r: &&Release| r.record.is_unknown() && r.member == function;
-        self.world.releases.get(&self.func)?.iter().find(listed).map(|r| r.func)
-    }
-
-    /// A function is kept for later: the references that it gives up then are its own.
-    pub(super) fn keep_for_later(&mut self, function: Symbol, data: ValueId, state: &mut State) {
-        let Some(summary) = self.handed_over(function).and_then(|f| self.world.summary(f)) else { return };
-        for (_, pointer) in self.referenced_by(summary, &[data], data, state) {
-            let object = self.values.pointer_root(pointer);
-            state.objects.references.end(object);
-        }
-    }
-
-    /// A call that could not keep a function for later calls it itself: what that frees and gives up on all its paths is gone.
-    pub(super) fn call_at_once(&mut self, call: &Call<'_>, function: Symbol, data: ValueId, state: &mut State) {
-        let Some(func) = self.handed_over(function) else { return };
-        let Some(summary) = self.world.summary(func) else { return };
-        let Some(first) = summary.outcomes.first() else { return };
-        let values = [data];
-        let inner = Call { values: &values, ..*call };
-        let gone = self.freed_by(summary, &values, state);
-        let held = self.referenced_by(summary, &values, data, state);
-        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
-        for freed in first.frees.iter().filter(|f| always(f)) {
-            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
-                self.lift_free(&inner, func, summary, *freed, value, None, state);
-            }
-        }
-        let refs: SmallVec<[RefDelta; 2]> =
-            first.refs.iter().filter(|r| summary.outcomes.iter().all(|o| o.refs.contains(r))).copied().collect();
-        self.lift_refs(&inner, func, summary, &refs, &held, state);
-    }
-
-    /// Whether the function stores what leads to a release function only later: until then nothing is freed.
-    fn not_yet_set(&self, put: OpId) -> bool {
-        let body = self.body;
-        let (mut any, mut done) = (false, false);
-        for (id, op) in body.all_ops() {
-            if let OpKind::Store { place, .. } = op.kind
-                && let Expr::Field { record, name, .. } = body.expr(place)
-                && self.world.model.is_release(record.tag_symbol(), name)
-            {
-                any = true;
-                done |= id < put && body.block_of(put).is_some_and(|block| body.follows(id, block));
-            }
-        }
-        any && !done
-    }
-
     /// What a callee did with references on the way it returned, as its caller knows the objects: `known` was found before the call. The objects of which
     /// a reference of this path's was given back, so that they are not gone, and those of which the last one was.
     pub(super) fn lift_refs(
@@ -384,26 +279,6 @@ impl<O: Observer> Run<'_, '_, O> {
             }
         }
         (covered, sole)
-    }
-
-    /// A callee gave up the last references to these objects, and frees them where it finds that: on all its ways of returning they are gone.
-    pub(super) fn free_sole(&mut self, call: &Call<'_>, callee: FuncId, summary: &Summary, sole: &[ValueId], state: &mut State) {
-        for &object in sole {
-            if state.objects.freed(object).is_some() {
-                continue;
-            }
-            for (id, effect) in summary.effects() {
-                let EffectKind::Free { place, counted: true, .. } = &effect.kind else { continue };
-                let Some(&first) = call.values.first() else { continue };
-                let Some(place) = self.absolute(place, call.values, first, state) else { continue };
-                let value = self.values.addr(place);
-                if self.values.pointer_root(value) == object {
-                    let freed = FreedOnReturn { effect: id, replaced: false };
-                    self.lift_free(call, callee, summary, freed, value, Some(true), state);
-                    break;
-                }
-            }
-        }
     }
 
     /// The pointers that a callee's references are taken through, as its caller knows them before the call.
@@ -502,189 +377,6 @@ impl<O: Observer> Run<'_, '_, O> {
             state.objects.references.taken().iter().map(|t| t.object).filter(|&object| leads(object) > 1).collect();
         for object in several {
             state.objects.references.share(|t| t.object == object, false);
-        }
-    }
-
-    /// A pointer becomes known to others: it is stored in memory, or handed to code that keeps it, or may.
-    pub(super) fn share(&mut self, value: ValueId, certain: bool, state: &mut State) {
-        let object = self.values.pointer_root(value);
-        if let Some(param) = self.values.param(object, self.body.params.min(64)) {
-            self.keeps |= 1 << param;
-        }
-        if !state.objects.references.is_empty() {
-            // Who knows an object comes to what it leads to.
-            let values = &*self.values;
-            let made = values.get(object);
-            state.objects.references.share(|t| t.object == object || values.rests_on(t.object, &|v| v == made), certain);
-        }
-    }
-
-    /// A pointer was stored in another object, which then holds the reference to what it leads to, if the path has made that object and told nobody else.
-    pub(super) fn hold(&mut self, value: ValueId, own: bool, holder: ValueId, state: &mut State) {
-        let (object, holder) = (self.values.pointer_root(value), self.values.pointer_root(holder));
-        if own && object != holder && self.is_memory(holder) {
-            state.objects.references.hold(object, holder);
-        }
-    }
-
-    /// Whether the path has made an object as mere memory: nothing happens to what it holds when it is freed.
-    fn is_memory(&self, object: ValueId) -> bool {
-        let made = self.values.call(object).and_then(|op| self.body.op(op)).map(|op| op.kind);
-        match made {
-            Some(OpKind::Call { target: Target::Name(name), .. }) => {
-                self.world.model.entry(name).is_some_and(|e| e.allocates && !e.managed && matches!(e.sleeps, Sleeps::Gfp(_)))
-            }
-            _ => false,
-        }
-    }
-
-    /// A call gets objects that hold references: what is not known not to, may give those back.
-    pub(super) fn note_holders(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
-        if !state.objects.references.any_held() || entry.is_some() {
-            return;
-        }
-        let world = self.world;
-        let callees = world.callees(self.func, call.index).map_or(&[][..], |c| c.list());
-        for (i, &v) in call.values.iter().enumerate() {
-            let gives_up = |f: &FuncId| {
-                world.summary(*f).is_none_or(|s| {
-                    s.effects().any(|(_, e)| match &e.kind {
-                        EffectKind::Reference { place, op: RefOp::Put, .. } | EffectKind::Free { place, .. } => {
-                            place.root == RelRoot::Param(i.min(255) as u8)
-                        }
-                        _ => false,
-                    })
-                })
-            };
-            if callees.is_empty() || callees.iter().any(gives_up) {
-                let holder = self.values.pointer_root(v);
-                state.objects.references.release_held(holder);
-            }
-        }
-    }
-
-    /// A call gets an object and gives a result: that may be made from it (`i2c_verify_client(dev)`).
-    pub(super) fn note_given(&mut self, call: &Call<'_>, state: &mut State) {
-        if state.objects.references.is_empty() {
-            return;
-        }
-        for &v in call.values {
-            let object = self.values.pointer_root(v);
-            state.objects.references.give(object, call.index);
-        }
-    }
-
-    /// What a call may keep of its arguments.
-    pub(super) fn share_arguments(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
-        let world = self.world;
-        let callees = world.callees(self.func, call.index);
-        // What is called through a pointer, or gives up no module.
-        let modules = state.objects.references.taken().iter().any(|t| t.count > 0 && t.counter.as_str() == MODULE);
-        let own_call = modules
-            && entry.is_none()
-            && match callees {
-                Some(callees) => !callees.list().iter().any(|f| puts_module(world, *f)),
-                None => call.through_pointer(self.body),
-            };
-        let keeps: u64 = match (entry, callees) {
-            (Some(entry), _) => {
-                let stored = entry
-                    .callbacks
-                    .iter()
-                    .filter(|c| c.op != CallbackOp::CallNow && !c.or_now)
-                    .flat_map(|c| [c.object, c.data])
-                    .chain([entry.publishes, entry.links]);
-                stored.flatten().fold(0, |bits, i| bits | 1 << i)
-            }
-            (None, Some(callees)) => callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX, kept)),
-            (None, None) => u64::MAX,
-        };
-        for (i, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
-            let object = self.values.pointer_root(v);
-            let own = state.objects.references.is_own(object);
-            if own_call && !state.objects.references.taken().iter().any(|t| t.object == object) {
-                // An operation of the module that the path keeps is called for what the module is kept for.
-                let values = &*self.values;
-                let made = values.get(object);
-                let leads = |t: &Taken| t.counter.as_str() != MODULE && values.rests_on(t.object, &|v| v == made);
-                state.objects.references.share(leads, callees.is_some());
-                if let Some(param) = self.values.param(object, self.body.params.min(64)) {
-                    self.keeps |= 1 << param;
-                }
-                continue;
-            }
-            self.share(v, entry.is_some() || callees.is_some(), state);
-            // A callee that keeps one argument and gets another object to keep it in.
-            if let (true, None, Some(_)) = (own, entry, callees) {
-                let mut others = call.values.iter().enumerate().filter(|(n, _)| *n != i).map(|o| *o.1);
-                let holder = others.find(|&o| self.is_memory(self.values.pointer_root(o)));
-                if let Some(holder) = holder {
-                    self.hold(v, own, holder, state);
-                }
-            }
-        }
-    }
-
-    /// An object may have been taken off its lists. `certain`: some was; if no argument is, others that callers know may be the same one.
-    fn unlink(&mut self, value: ValueId, certain: bool, state: &mut State) {
-        let object = self.values.pointer_root(value);
-        state.objects.unlink(object);
-        match self.values.param(object, self.body.params.min(62)) {
-            Some(param) => self.unlinks |= 1 << param,
-            None if certain && self.values.call(object).is_none() => self.unlinks = u64::MAX,
-            None => {}
-        }
-    }
-
-    /// Members are put on lists and taken off by primitives; what is not followed may take them off.
-    pub(super) fn note_lists(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
-        // Whoever is waited for may take it off.
-        if entry.is_some_and(|e| e.waits.is_some() || e.sleeps == Sleeps::Always && !e.allocates) {
-            self.unlinks = u64::MAX;
-            state.objects.unlink_all();
-        }
-        let known = self.world.model.entry(call.name).filter(|e| e.links.is_some() || e.unlinks.is_some());
-        let Some(known) = known else {
-            if entry.is_none() {
-                let world = self.world;
-                // What was not read may take off what it is given.
-                let unlinks = world.callees(self.func, call.index).map_or(u64::MAX >> 1, |callees| {
-                    callees.list().iter().fold(0, |bits, f| bits | world.summary(*f).map_or(u64::MAX >> 1, |s| s.unlinks))
-                });
-                if unlinks == u64::MAX {
-                    self.unlinks = unlinks;
-                    state.objects.unlink_all();
-                    return;
-                }
-                for (_, &v) in call.values.iter().enumerate().filter(|(i, _)| unlinks >> (*i).min(62) & 1 == 1) {
-                    self.unlink(v, false, state);
-                }
-            }
-            return;
-        };
-        let arg = |i: Option<u8>| i.and_then(|i| call.values.get(i as usize)).copied();
-        if let Some(member) = arg(known.unlinks) {
-            self.unlink(member, true, state);
-        }
-        let Some(member) = arg(known.links) else { return };
-        let object = self.values.pointer_root(member);
-        // A list whose head is a variable of this function, or lies in an object that it has made or in this one, goes with it.
-        let own = |v: ValueId| {
-            let root = self.values.pointer_root(v);
-            let local = matches!(self.values.get(v), Value::Addr(place) if self.values.local_of(place).is_some());
-            local || root == object || self.values.call(root).is_some()
-        };
-        // Of elements it is not followed which ones are taken off again, and what was found is others' to free.
-        let mut at = match self.values.get(member) {
-            Value::Addr(place) => place,
-            _ => return,
-        };
-        while let Value::PField(base, ..) = self.values.get(at) {
-            at = base;
-        }
-        let inside = matches!(self.values.get(at), Value::PDeref(_)) && self.values.call(object).is_some();
-        if inside && !call.values.iter().any(|&v| v != member && own(v)) {
-            state.objects.link(object, call.index);
         }
     }
 
@@ -801,29 +493,6 @@ impl Change {
     pub(super) fn new(pointer: ValueId, op: RefOp, source: Source, way: Way) -> Change {
         Change { pointer, counter: Symbol::EMPTY, op, count: 1, source, way }
     }
-}
-
-/// The arguments, as bits, that a function keeps, or the references to which it gives up on some ways of returning that callers cannot tell apart.
-fn kept(summary: &Summary) -> u64 {
-    let told = |id: EffectId| summary.outcomes.iter().any(|o| o.refs.iter().any(|r| r.effect == id));
-    let maybe = summary.effects().filter_map(|(id, e)| match &e.kind {
-        EffectKind::Reference { place, op: RefOp::Put, .. } if !told(id) => match place.root {
-            RelRoot::Param(param) => Some(1u64 << param.min(63)),
-            _ => None,
-        },
-        _ => None,
-    });
-    maybe.fold(summary.keeps, |bits, bit| bits | bit)
-}
-
-/// Whether a function itself gives up a module.
-fn puts_module(world: &World<'_>, f: FuncId) -> bool {
-    world.func(f).ops.iter().any(|op| match op.kind {
-        OpKind::Call { target: Target::Name(name), .. } => {
-            world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put && r.counter.as_str() == MODULE))
-        }
-        _ => false,
-    })
 }
 
 /// Whether a reference is only taken if the call's result says so.

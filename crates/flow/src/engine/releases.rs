@@ -1,0 +1,135 @@
+//! What happens with the last reference: which function releases an object, what that one frees, and what is called at once instead of later.
+
+use super::call::Call;
+use super::*;
+use crate::program::Release;
+
+impl<O: Observer> Run<'_, '_, O> {
+    /// The function that frees what a pointer leads to when its last reference is given up at a call.
+    pub(super) fn release_of(&self, call: &Call<'_>, pointer: ValueId) -> Option<FuncId> {
+        let releases = self.world.releases.get(&self.func)?;
+        let handed = call.values.iter().find_map(|&v| match self.values.get(v) {
+            Value::Function(name) => Some((Record::UNKNOWN, name)),
+            _ => None,
+        });
+        let key = match (handed, self.values.get(pointer)) {
+            (Some(key), _) => key,
+            (None, Value::Addr(place)) => match self.values.get(place) {
+                Value::PField(_, member, record) => (record, member),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        releases.iter().find(|r| (r.record, r.member) == key).map(|r| r.func)
+    }
+
+    /// The last reference was given up, perhaps: what the release function frees on all its paths is gone then.
+    pub(super) fn lift_release(
+        &mut self,
+        call: &Call<'_>,
+        release: FuncId,
+        pointer: ValueId,
+        (sole, own): (bool, bool),
+        state: &mut State,
+    ) {
+        let Some(summary) = self.world.summary(release) else { return };
+        let Some(first) = summary.outcomes.first() else { return };
+        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
+        if self.not_yet_set(call.index) {
+            return;
+        }
+        let values = [pointer];
+        let inner = Call { values: &values, ..*call };
+        let gone = self.freed_by(summary, &values, state);
+        let held = self.referenced_by(summary, &values, pointer, state);
+        for freed in first.frees.iter().filter(|f| always(f)) {
+            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
+            }
+        }
+        // What the object held is given up with it: of what the path made and told others of, when they have given it up too.
+        if sole || own {
+            let common = |r: &&RefDelta| summary.outcomes.iter().all(|o| o.refs.contains(r));
+            let held_here = |r: &&RefDelta| {
+                let pointer = held.iter().find(|h| h.0 == r.effect).map(|h| h.1);
+                sole || pointer.is_some_and(|p| {
+                    let object = self.values.pointer_root(p);
+                    state.objects.references.find(p, object, Symbol::EMPTY).is_some()
+                })
+            };
+            let refs: SmallVec<[RefDelta; 2]> = first.refs.iter().filter(common).filter(held_here).copied().collect();
+            self.lift_refs(&inner, release, summary, &refs, &held, state);
+        }
+    }
+
+    /// The function of this name that a call of this function's is handed.
+    fn handed_over(&self, function: Symbol) -> Option<FuncId> {
+        let listed = |r: &&Release| r.record.is_unknown() && r.member == function;
+        self.world.releases.get(&self.func)?.iter().find(listed).map(|r| r.func)
+    }
+
+    /// A function is kept for later: the references that it gives up then are its own.
+    pub(super) fn keep_for_later(&mut self, function: Symbol, data: ValueId, state: &mut State) {
+        let Some(summary) = self.handed_over(function).and_then(|f| self.world.summary(f)) else { return };
+        for (_, pointer) in self.referenced_by(summary, &[data], data, state) {
+            let object = self.values.pointer_root(pointer);
+            state.objects.references.end(object);
+        }
+    }
+
+    /// A call that could not keep a function for later calls it itself: what that frees and gives up on all its paths is gone.
+    pub(super) fn call_at_once(&mut self, call: &Call<'_>, function: Symbol, data: ValueId, state: &mut State) {
+        let Some(func) = self.handed_over(function) else { return };
+        let Some(summary) = self.world.summary(func) else { return };
+        let Some(first) = summary.outcomes.first() else { return };
+        let values = [data];
+        let inner = Call { values: &values, ..*call };
+        let gone = self.freed_by(summary, &values, state);
+        let held = self.referenced_by(summary, &values, data, state);
+        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
+        for freed in first.frees.iter().filter(|f| always(f)) {
+            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                self.lift_free(&inner, func, summary, *freed, value, None, state);
+            }
+        }
+        let refs: SmallVec<[RefDelta; 2]> =
+            first.refs.iter().filter(|r| summary.outcomes.iter().all(|o| o.refs.contains(r))).copied().collect();
+        self.lift_refs(&inner, func, summary, &refs, &held, state);
+    }
+
+    /// Whether the function stores what leads to a release function only later: until then nothing is freed.
+    fn not_yet_set(&self, put: OpId) -> bool {
+        let body = self.body;
+        let (mut any, mut done) = (false, false);
+        for (id, op) in body.all_ops() {
+            if let OpKind::Store { place, .. } = op.kind
+                && let Expr::Field { record, name, .. } = body.expr(place)
+                && self.world.model.is_release(record.tag_symbol(), name)
+            {
+                any = true;
+                done |= id < put && body.block_of(put).is_some_and(|block| body.follows(id, block));
+            }
+        }
+        any && !done
+    }
+
+    /// A callee gave up the last references to these objects, and frees them where it finds that: on all its ways of returning they are gone.
+    pub(super) fn free_sole(&mut self, call: &Call<'_>, callee: FuncId, summary: &Summary, sole: &[ValueId], state: &mut State) {
+        for &object in sole {
+            if state.objects.freed(object).is_some() {
+                continue;
+            }
+            for (id, effect) in summary.effects() {
+                let EffectKind::Free { place, counted: true, .. } = &effect.kind else { continue };
+                let Some(&first) = call.values.first() else { continue };
+                let Some(place) = self.absolute(place, call.values, first, state) else { continue };
+                let value = self.values.addr(place);
+                if self.values.pointer_root(value) == object {
+                    let freed = FreedOnReturn { effect: id, replaced: false };
+                    self.lift_free(call, callee, summary, freed, value, Some(true), state);
+                    break;
+                }
+            }
+        }
+    }
+}
