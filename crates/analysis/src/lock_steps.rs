@@ -98,7 +98,7 @@ pub fn one_driver(world: &World<'_>, a: (FuncId, &[Hop<'_>]), b: (FuncId, &[Hop<
             Some(Hop::Entry(_, EntryPoint { bound: Some((file, _)), .. })) => world.program.source.path(*file),
             first => world.path(first.and_then(function).unwrap_or(into)),
         };
-        path.rsplit_once('/').map_or("", |d| d.0).to_owned()
+        cuthere_base::folder(path).to_owned()
     };
     folder(a) == folder(b)
 }

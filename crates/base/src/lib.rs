@@ -12,5 +12,5 @@ mod symbol;
 pub use escape::{escape, push_escaped};
 pub use finding::{Confidence, Finding, Step};
 pub use loc::{FileId, Loc};
-pub use source::{MemorySource, Source};
+pub use source::{MemorySource, Source, folder};
 pub use symbol::Symbol;

@@ -47,3 +47,8 @@ impl Source for MemorySource {
         self.files.get(file.index()).map(|f| Cow::Borrowed(&f.1[..])).ok_or_else(|| "no such file".to_owned())
     }
 }
+
+/// The folder that a file is in, as a path of the tree; empty: the top.
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}

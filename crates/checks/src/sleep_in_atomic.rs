@@ -57,9 +57,9 @@ use cuthere_flow::body::{Body, Expr, LocalId};
 use cuthere_flow::domain::{Ground, Wait};
 use cuthere_flow::engine::event::{CallEvent, EventKind, SleepWay};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::program::{EntryPoint, World, strictest};
+use cuthere_flow::program::{EntryPoint, strictest};
 use cuthere_flow::summary::chain::{At, Chain, chain, through_table, way_name};
-use cuthere_flow::summary::{FuncId, Subject, Test, Way};
+use cuthere_flow::summary::{Subject, Test, Way};
 use cuthere_flow::value::Value;
 
 mod level;
@@ -164,10 +164,10 @@ fn entered(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>, way: &S
     let world = path.world;
     let chain = chain(world, way.way);
     // Reported where the folder of the entered function is left: that is the code its maintainer can mend.
-    let own = folder(world, path.func);
+    let own = world.folder(path.func);
     let mut at = (path.func, event.loc);
     let mut callee = way_name(world, way.way);
-    for (i, frame) in chain.frames.iter().enumerate().take_while(|(_, frame)| folder(world, frame.func) == own) {
+    for (i, frame) in chain.frames.iter().enumerate().take_while(|(_, frame)| world.folder(frame.func) == own) {
         at = (frame.func, frame.loc);
         callee = chain.funcs.get(i + 1).map_or(chain.primitive, |f| world.func(*f).name);
     }
@@ -221,9 +221,4 @@ fn steps(mut claim: Claim, call: At, chain: Chain) -> Claim {
     claim.steps.push(call);
     claim.steps.extend(chain.frames);
     claim
-}
-
-fn folder<'w>(world: &'w World<'_>, f: FuncId) -> &'w str {
-    let path = world.path(f);
-    path.rsplit_once('/').map_or("", |d| d.0)
 }

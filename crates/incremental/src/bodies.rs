@@ -1,8 +1,8 @@
 //! The bodies of files, as long as what their reading rests on is the same.
 
 use super::questions::Questions;
-use super::{Id, Keep, folder, pack, unpack};
-use cuthere_base::{FileId, Loc, Symbol};
+use super::{Id, Keep, pack, unpack};
+use cuthere_base::{FileId, Loc, Symbol, folder};
 use cuthere_cfront::program::Program;
 use cuthere_cfront::rests::{Rests, rests};
 use cuthere_flow::body::Body;

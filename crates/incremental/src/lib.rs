@@ -75,8 +75,3 @@ pub(crate) fn finish(hasher: &blake3::Hasher) -> Id {
     hasher.finalize_xof().fill(&mut id);
     id
 }
-
-/// The folder that a file is in.
-pub(crate) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}

@@ -4,8 +4,8 @@
 //! is part of the summary, with one exception: which primitive an effect ends in. Claims quote all frames of a way, so a function with
 //! claims must also find everything below it the same.
 
-use super::{Id, Keep, finish, folder, hash_of};
-use cuthere_base::Symbol;
+use super::{Id, Keep, finish, hash_of};
+use cuthere_base::{Symbol, folder};
 use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::program::link::files;
 use cuthere_flow::program::{World, packed};

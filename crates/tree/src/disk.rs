@@ -154,7 +154,7 @@ impl Source for Disk {
 
     fn size(&self, path: &str) -> Option<u64> {
         let metadata = fs::metadata(self.join(path)).ok()?;
-        (metadata.is_file() && self.stays_inside(path)).then(|| metadata.len())
+        (metadata.is_file() && self.stays_inside(path)).then_some(metadata.len())
     }
 
     fn is_dir(&self, path: &str) -> bool {

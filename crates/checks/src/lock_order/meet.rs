@@ -26,7 +26,7 @@ impl<'t> Armed<'t> {
         let mut armed = Armed { members: HashSet::new(), folders: HashSet::new(), unnamed: HashSet::new(), whole: tree.whole };
         for f in tree.lifetimes.functions() {
             for life in tree.lifetimes.own(f).iter().filter(|life| life.deed == Deed::Arm) {
-                let here = folder(tree.world, f);
+                let here = tree.world.folder(f);
                 match life.spot {
                     Spot::Member { member: name, .. } | Spot::Global(name) => {
                         armed.members.insert(name);
@@ -47,14 +47,14 @@ impl<'t> Armed<'t> {
         let callbacks = graph.callbacks.get(&class).map_or(&[][..], Vec::as_slice);
         // The work item inside of a delayed one is armed by what it lies in.
         let named = self.members.contains(&member) || self.members.contains(&outer.1) || record.is_common();
-        let shown = |f: &FuncId| self.folders.contains(folder(tree.world, *f)) && !self.unnamed.contains(folder(tree.world, *f));
+        let shown = |f: &FuncId| self.folders.contains(tree.world.folder(*f)) && !self.unnamed.contains(tree.world.folder(*f));
         self.whole && !named && !callbacks.is_empty() && callbacks.iter().all(shown)
     }
 }
 
 /// Whether the sides of a circle belong to drivers that have nothing to do with each other, and its locks to neither of them.
 pub(super) fn strangers(world: &World<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> bool {
-    let folders: Vec<&str> = cycle.orders.iter().map(|o| folder(world, o.2.func)).collect();
+    let folders: Vec<&str> = cycle.orders.iter().map(|o| world.folder(o.2.func)).collect();
     let record = |class: LockClass| match graph.classes.info(class).place {
         LockPlace::Member { outer, record, .. } => Some(if outer.0.is_unknown() { record } else { outer.0 }),
         LockPlace::Through(record, _) => Some(record),
@@ -88,8 +88,4 @@ fn calls(world: &World<'_>, a: &str, b: &str) -> bool {
         };
         world.callees[f.index()].iter().any(|c| matches!(c.1, Callees::One(g) if lies(g, other)))
     })
-}
-
-fn folder<'w>(world: &'w World<'_>, f: FuncId) -> &'w str {
-    world.path(f).rsplit_once('/').map_or("", |(folder, _)| folder)
 }

@@ -136,7 +136,6 @@ const REACH_MAX: usize = 400;
 impl Reach {
     fn from(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, before: Option<OpId>) -> Reach {
         let world = tree.world;
-        let folder = |f: FuncId| world.path(f).rsplit_once('/').map_or("", |d| d.0);
         let mut seen = vec![f];
         let mut out = Reach { barrier: false, arms: None };
         let mut at = 0;
@@ -158,7 +157,7 @@ impl Reach {
             for (op, callees) in world.callees[g.index()].iter() {
                 let early = g != f || before.is_none_or(|b| *op < b);
                 for &h in callees.list().iter().filter(|_| early && callees.list().len() < 4) {
-                    if folder(h) == folder(f) && !seen.contains(&h) && seen.len() < REACH_MAX {
+                    if world.folder(h) == world.folder(f) && !seen.contains(&h) && seen.len() < REACH_MAX {
                         seen.push(h);
                     }
                 }

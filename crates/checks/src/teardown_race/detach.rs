@@ -17,7 +17,7 @@ pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
     let mut ends: BTreeMap<&str, Vec<FuncId>> = BTreeMap::new();
     for b in all.world.bound.iter().filter(|b| b.record.tag().ends_with("driver")) {
         if matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect") {
-            let list = ends.entry(all.folder(b.func)).or_default();
+            let list = ends.entry(all.world.folder(b.func)).or_default();
             if !list.contains(&b.func) {
                 list.push(b.func);
             }
@@ -28,7 +28,7 @@ pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
         all.objects.iter().filter(|(_, uses)| waited(uses)).map(|(key, _)| (key.record, key.member)).collect();
     for (key, uses) in all.objects.iter().filter(|(key, _)| !told.contains(key)) {
         let Some((armer, arm)) = uses.first_arm().filter(|a| runs_by_itself(a.1.kind.as_str())) else { continue };
-        let near = ends.get(all.folder(*armer)).map_or(&[][..], Vec::as_slice);
+        let near = ends.get(all.world.folder(*armer)).map_or(&[][..], Vec::as_slice);
         let found = near.iter().map(|f| (*f, in_hand(all, *f, *key), cancels(all, *f, *key)));
         let found = found.filter(|(_, hand, cancel)| *hand || cancel.is_some()).max_by_key(|(_, hand, _)| *hand);
         // Whoever stops it may know it by another way: as an element of an array, or by a pointer into the middle of the object.

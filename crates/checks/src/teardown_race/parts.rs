@@ -125,7 +125,7 @@ impl<'t> Teardown<'t> {
     fn index(&mut self) {
         let world = self.world;
         for &f in &self.functions {
-            let folder = folder(world, f);
+            let folder = world.folder(f);
             self.by_folder.entry(folder).or_default().push(f);
             for u in self.lives.lifetimes.own(f) {
                 let queue = u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work";
@@ -139,10 +139,10 @@ impl<'t> Teardown<'t> {
             }
         }
         for b in &world.bound {
-            self.bound.entry((folder(world, b.func), b.record.tag_symbol())).or_default().push(b.func);
+            self.bound.entry((world.folder(b.func), b.record.tag_symbol())).or_default().push(b.func);
         }
         for (key, uses) in &self.objects {
-            self.armed.extend(uses.arms().map(|a| (key.owner, folder(world, a.0))));
+            self.armed.extend(uses.arms().map(|a| (key.owner, world.folder(a.0))));
         }
     }
 
@@ -153,17 +153,17 @@ impl<'t> Teardown<'t> {
 
     /// The functions of a folder that do anything.
     pub fn near(&self, f: FuncId) -> &[FuncId] {
-        self.by_folder.get(self.folder(f)).map_or(&[], Vec::as_slice)
+        self.by_folder.get(self.world.folder(f)).map_or(&[], Vec::as_slice)
     }
 
     /// The functions that code of a function's folder binds to members of records with this tag.
     pub fn bound(&self, f: FuncId, table: Symbol) -> &[FuncId] {
-        self.bound.get(&(self.folder(f), table)).map_or(&[], Vec::as_slice)
+        self.bound.get(&(self.world.folder(f), table)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the work queue that a function arms something on may be waited for as a whole by code of its folder.
     pub fn flushes(&self, f: FuncId, arm: OpId) -> bool {
-        self.flushing.contains(&(self.folder(f), self.on_shared_queue(f, arm)))
+        self.flushing.contains(&(self.world.folder(f), self.on_shared_queue(f, arm)))
     }
 
     /// Whether what is armed goes on the queue that all share: no other is named.
@@ -183,7 +183,7 @@ impl<'t> Teardown<'t> {
 
     /// Whether a callback object in a record is armed by code of a function's folder.
     pub fn arms_near(&self, record: Record, f: FuncId) -> bool {
-        self.armed.contains(&(record, self.folder(f)))
+        self.armed.contains(&(record, self.world.folder(f)))
     }
 
     /// The members that a function is bound to.
@@ -207,11 +207,6 @@ impl<'t> Teardown<'t> {
             Some(OpKind::Call { target: Target::Pointer(e), .. }) => self.world.func(f).ops_field(e).map_or(Symbol::EMPTY, |m| m.1),
             _ => Symbol::EMPTY,
         }
-    }
-
-    /// The folder that a function is in.
-    pub fn folder(&self, f: FuncId) -> &'t str {
-        folder(self.world, f)
     }
 
     /// Whether a function takes a reference to a record, to something in it, or to what it lies in.
@@ -258,9 +253,4 @@ impl<'t> Teardown<'t> {
 /// Whether a work queue is one of the kernel's own (`system_wq`).
 fn is_shared(queue: Symbol) -> bool {
     queue.as_str().starts_with("system_")
-}
-
-/// The folder that a function is in.
-fn folder<'t>(world: &'t World<'t>, f: FuncId) -> &'t str {
-    world.path(f).rsplit_once('/').map_or("", |p| p.0)
 }

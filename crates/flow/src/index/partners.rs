@@ -8,7 +8,7 @@ use super::handover::{CALLERS_MAX, Handovers, by_name};
 use crate::program::naming::{names_lock, names_unlock};
 use crate::program::{Callees, World};
 use crate::summary::FuncId;
-use cuthere_base::{FileId, Symbol};
+use cuthere_base::{FileId, Symbol, folder};
 use cuthere_cfront::program::NameSpace;
 use rustc_hash::FxHashSet;
 
@@ -132,5 +132,5 @@ fn owner<'w>(world: &'w World<'_>, func: FuncId, class: Symbol) -> Option<&'w st
     }
     let path = defined_in(world, func, class).map_or(world.path(func), |file| world.program.source.path(file));
     let shared = path.starts_with("include/") || path.contains("/include/");
-    (!shared).then(|| path.rsplit_once('/').map_or("", |(folder, _)| folder))
+    (!shared).then(|| folder(path))
 }

@@ -90,7 +90,7 @@ impl Members {
         let mut habits: FxHashMap<Key, Habit> = FxHashMap::default();
         for (func, u) in &self.uses {
             let habit = habits.entry((u.record, u.member)).or_default();
-            let folder = world.path(*func).rsplit_once('/').map_or("", |d| d.0);
+            let folder = world.folder(*func);
             if habit.tested + habit.untested == 0 && habit.storer.is_none() {
                 folder.clone_into(&mut habit.folder);
             }

@@ -9,7 +9,7 @@ use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
 use crate::program::{Callees, EntryPoint, Release, counts, owners, releases};
 use crate::summary::FuncId;
-use cuthere_base::{FileId, Loc, Symbol};
+use cuthere_base::{FileId, Loc, Symbol, folder};
 use cuthere_cfront::include_graph::arch_of;
 use cuthere_cfront::program::Program;
 use cuthere_ir::BinOp;
@@ -421,9 +421,8 @@ fn narrow(program: &Program<'_>, from: FileId, list: &[FuncId], funcs: &[Body]) 
         .collect();
     let narrowed = fit.len() > TARGETS_MAX;
     if narrowed {
-        let dir = |p: &str| p.rsplit_once('/').map_or(String::new(), |d| d.0.to_owned());
-        let own = dir(path);
-        fit.retain(|f| dir(program.source.path(funcs[f.index()].file)) == own);
+        let own = folder(path);
+        fit.retain(|f| folder(program.source.path(funcs[f.index()].file)) == own);
     }
     match fit.len() {
         0 => None,

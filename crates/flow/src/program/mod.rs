@@ -122,6 +122,11 @@ impl<'a> World<'a> {
     pub fn path(&self, id: FuncId) -> &str {
         self.program.source.path(self.func(id).file)
     }
+
+    /// The folder that a function is in.
+    pub fn folder(&self, id: FuncId) -> &str {
+        cuthere_base::folder(self.path(id))
+    }
 }
 
 /// What a call reaches inside the tree.
