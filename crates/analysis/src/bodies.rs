@@ -15,6 +15,7 @@ use rayon::prelude::*;
 /// The tables that lowering needs, from the model.
 pub fn lower_tables(model: &Model) -> LowerTables {
     let mut tables = LowerTables::customary();
+    tables.guards.extend(model.guards().map(|guard| guard.class));
     let shapes = model.shapes();
     for &name in shapes.names.keys() {
         if let Some(c) = model.container_of(name) {

@@ -78,7 +78,7 @@ impl Lower<'_> {
         self.enter_guard(class, ids, at);
     }
 
-    fn enter_guard(&mut self, class: Symbol, ids: &[u32], at: At) {
+    pub fn enter_guard(&mut self, class: Symbol, ids: &[u32], at: At) {
         let mut values: SmallVec<[ExprId; 4]> = SmallVec::new();
         for &id in ids {
             let mut value = self.value(ast::ExprId(id));

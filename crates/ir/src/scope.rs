@@ -128,6 +128,11 @@ impl Lower<'_> {
             }
             return;
         }
+        if let Some(class) = self.lock_class(&decl) {
+            self.op(OpKind::Declare(local), at);
+            self.enter_guard(class, self.ids(decl.constructor_args), at);
+            return;
+        }
         if !decl.constructor.is_empty() {
             self.construct(local, &decl, at);
         } else {
@@ -181,6 +186,13 @@ impl Lower<'_> {
             ast::ExprKind::Binary(_, l, r) => self.varies(l, fuel) || self.varies(r, fuel),
             _ => false,
         }
+    }
+
+    /// The class of locks that a variable is of. Whether a class that may fail (`mutex_intr`) has the lock is not followed: where it has not, code
+    /// returns.
+    fn lock_class(&self, decl: &ast::Decl) -> Option<Symbol> {
+        let class = decl.constructor.as_str().strip_prefix("class_")?.strip_suffix("_constructor")?;
+        Symbol::find(class).filter(|class| !decl.cleanup.is_empty() && self.cx.tables.guards.contains(class))
     }
 
     /// `CLASS(name, var)(args)` calls the constructor; a declaration macro is called with the variable's address in the name's place.

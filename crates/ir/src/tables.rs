@@ -4,7 +4,7 @@
 //! model may extend [`LowerTables::customary`], which lists what the kernel's own headers define everywhere.
 
 use cuthere_base::Symbol;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Positions of the arguments of a `container_of`-like name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +71,8 @@ pub struct LowerTables {
     pub results: FxHashMap<Symbol, ResultType>,
     /// Names that move a pointer out of a variable with clean-up.
     pub takes: FxHashMap<Symbol, Take>,
+    /// Classes of locks: a variable of one (`CLASS(mutex_intr, lock)(&m)`, `ACQUIRE()`) holds the lock until its scope ends.
+    pub guards: FxHashSet<Symbol>,
     /// Arithmetic that says whether it overflowed stays a call, for who executes it.
     pub keep_arithmetic: bool,
 }
