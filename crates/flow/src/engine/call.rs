@@ -163,7 +163,7 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         self.note_lists(&call, entry, &mut state);
         self.havoc(&values, kept, entry, &mut state);
-        self.assigned(args, entry, &mut state);
+        self.assigned(args, &values, entry, &mut state);
 
         let result = self.values.result(index);
         self.set_aside(index, result, &mut state);

@@ -133,10 +133,18 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
-    /// Variables that a macro assigns to (`spin_lock_irqsave(&x->lock, flags)`) hold what nothing is known of.
-    pub(super) fn assigned(&mut self, args: crate::body::ArgRange, entry: Option<&Entry>, state: &mut State) {
-        for &i in entry.map_or(&[][..], |e| &e.assigns) {
-            if let Some(l) = self.body.call_args(args).get(i as usize).and_then(|&e| self.body.loaded_local(e)) {
+    /// Variables that a macro assigns to (`spin_lock_irqsave(&x->lock, flags)`) hold what nothing is known of; places that it publishes a value in
+    /// (`rcu_assign_pointer(place, value)`) hold that.
+    pub(super) fn assigned(&mut self, args: crate::body::ArgRange, values: &[ValueId], entry: Option<&Entry>, state: &mut State) {
+        let Some(entry) = entry else { return };
+        let published = entry.publishes.and_then(|i| values.get(i as usize));
+        for &i in &entry.assigns {
+            if let (Some(&value), Some(&place)) = (published, values.get(i as usize))
+                && matches!(self.values.get(place), Value::Addr(_))
+            {
+                let place = self.values.deref(place);
+                state.write(self.values, place, value);
+            } else if let Some(l) = self.body.call_args(args).get(i as usize).and_then(|&e| self.body.loaded_local(e)) {
                 let place = self.values.make(Value::PLocal(l));
                 self.unknown(place, state);
             }

@@ -4,14 +4,14 @@
 //! pointer is not noted.
 
 use super::facts::Fact;
-use crate::body::{Body, Expr, OpId, OpKind, Record, Target};
+use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
 use crate::domain::Source;
 use crate::engine::Path;
 use crate::engine::event::{CallEvent, Event, EventKind};
 use crate::program::World;
 use crate::program::naming::names_end;
 use crate::summary::{FuncId, Way};
-use crate::value::{Origin, Value, ValueId, Values};
+use crate::value::{Origin, Value, ValueId};
 use cuthere_base::Symbol;
 use cuthere_kernel::RefOp;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl HeldRecorder {
         match &event.kind {
             EventKind::Reference { op: RefOp::Put, object, pointer, .. } => {
                 for v in [*object, *pointer] {
-                    if let Some((record, member)) = member(path.values, v) {
+                    if let Some((record, member)) = member(path, v) {
                         self.note(HeldUse { op: event.op, side: HeldSide::GivenUp, record, member });
                     }
                 }
@@ -90,7 +90,7 @@ impl HeldRecorder {
             None => call.callees.iter().any(|f| may_give_up(path.world, *f, i)),
         };
         for (i, &v) in call.args.iter().enumerate() {
-            if let Some((record, member)) = member(path.values, path.values.pointer_root(v))
+            if let Some((record, member)) = member(path, path.values.pointer_root(v))
                 && keeps(i)
             {
                 self.note(HeldUse { op, side: HeldSide::GivenUp, record, member });
@@ -118,8 +118,12 @@ fn may_give_up(world: &World<'_>, f: FuncId, i: usize) -> bool {
     gives_up || summary.truncated || summary.keeps >> i.min(63) & 1 == 1
 }
 
-/// The member that a pointer was loaded from.
-fn member(values: &Values, value: ValueId) -> Option<(Record, Symbol)> {
+/// The member that a pointer was loaded from, also by what only reads it (`rtnl_dereference(x->dev)`).
+fn member(path: &Path<'_, '_>, value: ValueId) -> Option<(Record, Symbol)> {
+    let values = path.values;
+    if let Value::Fresh(Origin::Result(op)) = values.get(value) {
+        return read_by(path, op);
+    }
     let (Value::Entry(place) | Value::Fresh(Origin::Havoc(place, _) | Origin::LaterRound(_, place)) | Value::Phi(_, place)) =
         values.get(value)
     else {
@@ -127,6 +131,23 @@ fn member(values: &Values, value: ValueId) -> Option<(Record, Symbol)> {
     };
     match values.get(place) {
         Value::PField(_, member, record) if !record.is_unknown() => Some((record, member)),
+        _ => None,
+    }
+}
+
+/// The member whose value a call gives that only reads its argument.
+fn read_by(path: &Path<'_, '_>, op: OpId) -> Option<(Record, Symbol)> {
+    let body = path.world.func(path.func);
+    let OpKind::Call { target: Target::Name(name), args, .. } = body.op(op)?.kind else { return None };
+    let reads = path.world.model.entry(name)?.accesses.iter().any(|a| a.argument == 0 && !a.store);
+    loaded_member(body, *body.call_args(args).first().filter(|_| reads)?)
+}
+
+/// The member that an expression loads.
+fn loaded_member(body: &Body, e: ExprId) -> Option<(Record, Symbol)> {
+    let Expr::Load(place, _) = body.expr(e) else { return None };
+    match body.expr(place) {
+        Expr::Field { record, name, .. } if !record.is_unknown() => Some((record, name)),
         _ => None,
     }
 }
@@ -145,13 +166,7 @@ impl HeldUses {
 
 /// Members whose value a body hands on in a way that paths do not show: stores elsewhere in memory, returns, or gives to what is called through a pointer.
 pub fn handed_on(body: &Body) -> impl Iterator<Item = (Record, Symbol)> + '_ {
-    let loaded = |e| match body.expr(e) {
-        Expr::Load(place, _) => match body.expr(place) {
-            Expr::Field { record, name, .. } if !record.is_unknown() => Some((record, name)),
-            _ => None,
-        },
-        _ => None,
-    };
+    let loaded = |e| loaded_member(body, e);
     let stored = body.ops.iter().filter_map(move |op| match op.kind {
         OpKind::Store { place, value } if !matches!(body.expr(place), Expr::Local(_)) => loaded(value),
         _ => None,
