@@ -176,6 +176,8 @@ pub struct Thread {
     pub dependencies: Option<Box<crate::machine::Dependencies>>,
     /// The last thread before it that nothing tells from it, until one of the two has done something.
     pub twin: Option<u8>,
+    /// The first that is alike, itself if there is none before.
+    pub eldest: u8,
     /// Events done when it came into being.
     pub born: u32,
     /// Somebody has waited for its end.
@@ -212,7 +214,7 @@ copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
     status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
-    own_from twin born joined
+    own_from twin eldest born joined
 }
 
 impl Thread {
@@ -264,6 +266,7 @@ impl Thread {
             own_from: 0,
             dependencies: None,
             twin: None,
+            eldest: 0,
             born: 0,
             joined: false,
             lazies: Vec::new(),

@@ -8,6 +8,7 @@
 
 use super::*;
 use crate::primitives::Prim;
+use rustc_hash::FxHashMap;
 
 impl Machine<'_> {
     /// Finds whose twin a new thread is, when it has come to its first operation.
@@ -17,7 +18,9 @@ impl Machine<'_> {
         }
         self.threads[new].born = self.events;
         let twin = (0..new).rev().find(|&t| self.threads[t].entry == self.threads[new].entry);
-        self.threads[new].twin = twin.filter(|&t| self.are_twins(t, new)).map(|t| t as u8);
+        let twin = twin.filter(|&t| self.are_twins(t, new));
+        self.threads[new].twin = twin.map(|t| t as u8);
+        self.threads[new].eldest = twin.map_or(new as u8, |t| self.threads[t].eldest);
     }
 
     fn are_twins(&self, t: usize, u: usize) -> bool {
@@ -59,16 +62,12 @@ impl Machine<'_> {
 
     /// The first of the threads that a thread was made alike with.
     pub(crate) fn eldest(&self, t: usize) -> usize {
-        let mut at = t;
-        while let Some(twin) = self.threads.get(at).and_then(|thread| thread.twin) {
-            at = usize::from(twin);
-        }
-        at
+        self.threads.get(t).filter(|thread| thread.twin.is_some()).map_or(t, |thread| usize::from(thread.eldest))
     }
 
     fn has_twins(&self, t: usize) -> bool {
         let eldest = self.eldest(t);
-        eldest != t || self.threads.iter().any(|thread| thread.twin.is_some_and(|twin| self.eldest(usize::from(twin)) == eldest))
+        (0..self.threads.len()).any(|u| u != t && self.eldest(u) == eldest)
     }
 
     /// Numbers of threads mean something.
@@ -89,16 +88,19 @@ impl Machine<'_> {
 
     /// Behind an operation of a thread: if it has waited for one of several that are alike, it waits for the others next.
     pub(crate) fn check_joins(&mut self, t: usize) {
-        let kinds: Vec<usize> = (0..self.threads.len()).filter(|&u| self.threads[u].joined).map(|u| self.eldest(u)).collect();
-        if self.distinct || kinds.is_empty() {
+        if self.distinct {
             return;
         }
-        let left = |m: &Self, kind: usize| (0..m.threads.len()).any(|u| m.eldest(u) == kind && !m.threads[u].joined);
-        for kind in kinds {
-            if left(self, kind) && self.next_join(t).is_none_or(|target| self.eldest(target) != kind) {
-                self.tell_apart();
-                return;
-            }
+        // Threads of each kind, and those of them that were waited for.
+        let mut kinds: FxHashMap<usize, (u32, u32)> = FxHashMap::default();
+        for u in 0..self.threads.len() {
+            let kind = kinds.entry(self.eldest(u)).or_default();
+            kind.0 += 1;
+            kind.1 += u32::from(self.threads[u].joined);
+        }
+        let next = self.next_join(t).map(|target| self.eldest(target));
+        if kinds.iter().any(|(kind, (all, joined))| *joined > 0 && joined < all && next != Some(*kind)) {
+            self.tell_apart();
         }
     }
 
