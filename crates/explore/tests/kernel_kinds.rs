@@ -14,7 +14,7 @@ const HEADER: &str = "#ifndef _ALL_H\n#define _ALL_H\n#define NULL ((void *)0)\n
     void *kzalloc(size_t size, int flags);\nvoid *devm_kzalloc(struct device *dev, size_t size, int flags);\nvoid kfree(const void *p);\nvoid mutex_lock(struct mutex *m);\nvoid mutex_unlock(struct mutex *m);\n\
     void hrtimer_init(struct hrtimer *t, int clock, int mode);\nvoid hrtimer_start(struct hrtimer *t, long time, int mode);\nint hrtimer_cancel(struct hrtimer *t);\nint hrtimer_try_to_cancel(struct hrtimer *t);\n\
     int request_threaded_irq(unsigned irq, int (*h)(int, void *), int (*t)(int, void *), unsigned long flags, const char *name, void *dev);\n\
-    int request_irq(unsigned irq, int (*h)(int, void *), unsigned long flags, const char *name, void *dev);\nvoid free_irq(unsigned irq, void *dev);\n\
+    int request_irq(unsigned irq, int (*h)(int, void *), unsigned long flags, const char *name, void *dev);\nvoid free_irq(unsigned irq, void *dev);\nvoid disable_irq_nosync(unsigned irq), enable_irq(unsigned irq);\n\
     int devm_request_irq(struct device *dev, unsigned irq, int (*h)(int, void *), unsigned long flags, const char *name, void *data);\n\
     unsigned long copy_from_user(void *to, const void *from, unsigned long n);\nvoid spin_lock(spinlock_t *l);\nvoid spin_unlock(spinlock_t *l);\n\
     int mod_timer(struct timer_list *t, long when);\nint del_timer_sync(struct timer_list *t);\nvoid timer_setup(struct timer_list *t, void (*f)(struct timer_list *), int flags);\n#endif\n";
@@ -267,4 +267,13 @@ fn a_grace_period_ends_before_sections_that_began_in_it() {
     assert_eq!(fault(&run(&text("synchronize_rcu();"))), Some("assertion"));
     // As many grace periods as sections keep them apart.
     none(&run(&text("synchronize_rcu(); synchronize_rcu(); synchronize_rcu();")));
+}
+
+#[test]
+fn an_interrupt_is_disabled_before_it_comes_too() {
+    // Enabled again by a task of another CPU it comes there, where a task holds the lock that the handler takes.
+    let text = "static spinlock_t s;\nstatic int hard(int irq, void *p)\n{\n\tspin_lock(&s);\n\tspin_unlock(&s);\n\treturn IRQ_HANDLED;\n}\n\
+                static void moves(void *u)\n{\n\tdisable_irq_nosync(7);\n\tenable_irq(7);\n}\nstatic void holds(void *u)\n{\n\tspin_lock(&s);\n\tspin_unlock(&s);\n}\n\
+                void scenario(void)\n{\n\trequest_irq(7, hard, 0, \"x\", NULL);\n\tcuthere_task(1, moves, NULL);\n\tcuthere_task(1, holds, NULL);\n}\n";
+    assert_eq!(fault(&with(&Options { interrupts: 1, ..Options::default() }, text)), Some("deadlock"));
 }

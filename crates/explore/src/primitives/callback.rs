@@ -52,7 +52,8 @@ impl Machine<'_> {
                     Prim::IsPending(_) | Prim::IsActive(_) | Prim::KthreadShouldStop => Mode::Read,
                     _ => Mode::Write,
                 };
-                let access = Access::new(if memory { Location::sync(object) } else { Location(object) }, mode);
+                // What a handler's start and end use as well.
+                let access = Access::new(Location::sync(object), mode);
                 if memory {
                     self.synchronises(t, object, access)
                 } else {

@@ -95,7 +95,7 @@ impl Machine<'_> {
         if part.pending.is_some() {
             return false;
         }
-        self.also(Access::new(Location(key), Mode::Write));
+        self.also(Access::new(Location::sync(key), Mode::Write));
         let cpu = self.threads[t].cpu;
         self.new_occurrence(t, key, part, cpu);
         true
