@@ -50,8 +50,9 @@ fn made_by(body: &Body, free: OpId, model: &Model) -> bool {
     let mut made = false;
     let alone = body.ops.iter().all(|op| match op.kind {
         OpKind::Call { dst: Some(dst), target: Target::Name(name), .. } if dst == local => {
-            made |= model.entry(name).is_some_and(|e| e.allocates);
-            model.entry(name).is_some_and(|e| e.allocates)
+            let allocates = model.entry(name).is_some_and(|e| e.allocates);
+            made |= allocates;
+            allocates
         }
         OpKind::Call { dst, .. } => dst != Some(local),
         OpKind::Store { place, value } => !own(place) || body.expr(value) == Expr::Int(0),

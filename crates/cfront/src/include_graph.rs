@@ -1,7 +1,7 @@
 //! Which file an `#include` means, without the build's `-I` list.
 
 use crate::program::Config;
-use cuthere_base::{FileId, Source, Symbol};
+use cuthere_base::{FileId, Source, Symbol, folder};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
@@ -68,7 +68,7 @@ impl<'s> Resolver<'s> {
             return None;
         }
         if quoted {
-            let dir = from_path.rsplit_once('/').map_or("", |d| d.0);
+            let dir = folder(from_path);
             if let Some(file) = self.join(dir, text) {
                 return Some(file);
             }
@@ -163,6 +163,5 @@ impl<'s> Resolver<'s> {
 
 /// How many leading folders two paths share.
 pub fn common_dirs(a: &str, b: &str) -> usize {
-    let (a, b) = (a.rsplit_once('/').map_or("", |d| d.0), b.rsplit_once('/').map_or("", |d| d.0));
-    a.split('/').zip(b.split('/')).take_while(|(x, y)| x == y && !x.is_empty()).count()
+    folder(a).split('/').zip(folder(b).split('/')).take_while(|(x, y)| x == y && !x.is_empty()).count()
 }

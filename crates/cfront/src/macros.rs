@@ -5,7 +5,7 @@ use crate::lexer::{Lexer, clean};
 use crate::outline::{ItemRef, MacroDef};
 use crate::program::{FileText, Program};
 use crate::token::{Punct, Tok};
-use cuthere_base::{FileId, Symbol};
+use cuthere_base::{FileId, Symbol, folder};
 use std::sync::Arc;
 
 /// One token of a macro body.
@@ -162,7 +162,7 @@ impl Program<'_> {
             if closure.missing {
                 self.note_question(from, Space::Macro, name);
                 // An include could not be found: a definition in the same folder is the likely one.
-                let dir = |f: FileId| self.source.path(f).rsplit_once('/').map_or("", |d| d.0);
+                let dir = |f: FileId| folder(self.source.path(f));
                 let mut near = all.iter().filter(|r| dir(r.file) == dir(from) && !self.source.path(r.file).ends_with(".c"));
                 if let (Some(one), None) = (near.next(), near.next()) {
                     return Found::Listed(*one);

@@ -121,7 +121,7 @@ impl Outside {
 
     /// What the Makefiles beside the files of a module say; `module` is its place in the tree that is looked at, empty if it is that tree.
     pub fn read_flags(&mut self, files: &Tree, folder: &Path, module: &str) {
-        let mut folders: Vec<&str> = files.paths().iter().map(|p| p.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+        let mut folders: Vec<&str> = files.paths().iter().map(|path| cuthere_base::folder(path)).collect();
         folders.push("");
         folders.sort_unstable();
         folders.dedup();

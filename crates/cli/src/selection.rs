@@ -64,9 +64,14 @@ impl Excludes {
         Ok(Excludes { set, globs: [asked, always].concat(), asked: asked.len() })
     }
 
+    /// Which of [`EXCLUDERS`] gave a glob.
+    fn giver(&self, glob: usize) -> usize {
+        usize::from(glob >= self.asked)
+    }
+
     /// Which of [`EXCLUDERS`] leaves a file out, if one does; the command line comes first.
     pub fn excluder(&self, file: &str) -> Option<usize> {
-        self.set.matches(file).into_iter().min().map(|form| usize::from(form / 2 >= self.asked))
+        self.set.matches(file).into_iter().min().map(|form| self.giver(form / 2))
     }
 
     /// Whether a file is left out.
@@ -81,12 +86,12 @@ impl Excludes {
         for file in files.filter(|_| !self.globs.is_empty()) {
             let fits = self.set.matches(file);
             if let Some(first) = fits.iter().min() {
-                effect.files[usize::from(first / 2 >= self.asked)] += 1;
+                effect.files[self.giver(first / 2)] += 1;
             }
             fits.into_iter().filter_map(|form| used.get_mut(form / 2).map(|used| *used = true)).for_each(drop);
         }
         let globs = self.globs.iter().zip(used).enumerate().filter(|(_, (_, used))| !used);
-        effect.unused = globs.map(|(n, (glob, _))| format!("{} {glob}", EXCLUDERS[usize::from(n >= self.asked)])).collect();
+        effect.unused = globs.map(|(n, (glob, _))| format!("{} {glob}", EXCLUDERS[self.giver(n)])).collect();
         effect
     }
 }

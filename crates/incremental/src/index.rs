@@ -8,7 +8,7 @@
 //! Functions of header files and static ones are not in it: a run over a part reads these itself, or cannot call them. Neither are operations
 //! tables: what is called through a pointer and lies outside the part stays unknown.
 
-use super::{Id, Keep, finish};
+use super::{Id, Keep, decompress, finish};
 use cuthere_base::packed::{packing, unpacking};
 use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::program::Program;
@@ -39,7 +39,7 @@ pub struct Head {
 impl Head {
     /// The head that was left, if one was.
     pub fn open(keep: &dyn Keep) -> Option<Head> {
-        postcard::from_bytes(&lz4_flex::decompress_size_prepended(&keep.get("index", "head")?).ok()?).ok()
+        postcard::from_bytes(&part(keep, "head")?).ok()
     }
 }
 
@@ -61,7 +61,7 @@ struct Record {
 }
 
 /// `(name, what the record rests on, record)`, sorted by name.
-type Shard<'s> = Vec<(&'s str, Id, Cow<'s, [u8]>)>;
+type Shard<'s> = Vec<(&'s str, Id, &'s [u8])>;
 
 /// How callers treat results: `(name, a function of the tree, tested, dereferenced untested)`.
 type KeptHabits = Vec<(String, bool, u32, u32)>;
@@ -97,9 +97,9 @@ pub fn leave(world: &World<'_>, grounds: &[Option<Id>], habits: &Habits, keep: &
         .enumerate()
         .filter_map(|(n, funcs)| {
             funcs.sort_by_key(|f| (world.func(*f).name.as_str(), *f));
-            let bytes = keep.get("index", &n.to_string()).and_then(|b| lz4_flex::decompress_size_prepended(&b).ok()).unwrap_or_default();
+            let bytes = part(keep, &n.to_string()).unwrap_or_default();
             let before: Shard<'_> = postcard::from_bytes(&bytes).unwrap_or_default();
-            let known: FxHashMap<Id, &[u8]> = before.iter().map(|(_, ground, record)| (*ground, &**record)).collect();
+            let known: FxHashMap<Id, &[u8]> = before.iter().map(|(_, ground, record)| (*ground, *record)).collect();
             let entry = |f: &FuncId| {
                 let ground = (*grounds.get(f.index())?)?;
                 let record = match known.get(&ground) {
@@ -108,8 +108,9 @@ pub fn leave(world: &World<'_>, grounds: &[Option<Id>], habits: &Habits, keep: &
                 };
                 Some((world.func(*f).name.as_str(), ground, record))
             };
-            let list: Shard<'_> = funcs.iter().filter_map(entry).collect();
-            if list == before {
+            let list: Vec<(&str, Id, Cow<'_, [u8]>)> = funcs.iter().filter_map(entry).collect();
+            // What rests on the same is the same record.
+            if list.iter().map(|e| (e.0, e.1)).eq(before.iter().map(|e| (e.0, e.1))) {
                 return None;
             }
             Some(("index", n.to_string(), lz4_flex::compress_prepend_size(&postcard::to_allocvec(&list).ok()?)))
@@ -133,6 +134,11 @@ pub fn leave(world: &World<'_>, grounds: &[Option<Id>], habits: &Habits, keep: &
     }
     keep.put(entries);
     Some(functions)
+}
+
+/// A part of what was left, unpacked.
+fn part(keep: &dyn Keep, name: &str) -> Option<Vec<u8>> {
+    decompress(&keep.get("index", name)?)
 }
 
 /// Which part of the records a name is in.
@@ -247,8 +253,8 @@ impl Outside {
             .enumerate()
             .filter(|(_, names)| !names.is_empty())
             .map(|(n, names)| {
-                let bytes = keep.get("index", &n.to_string()).and_then(|b| lz4_flex::decompress_size_prepended(&b).ok())?;
-                let list: Vec<(&str, Id, &[u8])> = postcard::from_bytes(&bytes).ok()?;
+                let bytes = part(keep, &n.to_string())?;
+                let list: Shard<'_> = postcard::from_bytes(&bytes).ok()?;
                 let all = |name: &Symbol| {
                     let from = list.partition_point(|(n, ..)| *n < name.as_str());
                     let name = *name;
@@ -286,8 +292,7 @@ impl Outside {
                 out.funcs.push((Body { file, ..stub.body }, stub.summary));
             }
         }
-        let habits = keep.get("index", "habits").and_then(|b| lz4_flex::decompress_size_prepended(&b).ok());
-        if let Some(list) = habits.and_then(|bytes| postcard::from_bytes::<KeptHabits>(&bytes).ok()) {
+        if let Some(list) = part(keep, "habits").and_then(|bytes| postcard::from_bytes::<KeptHabits>(&bytes).ok()) {
             out.habits.extend(list.into_iter().filter_map(|(name, tree, t, u)| Some(((Symbol::find(&name)?, tree), (t, u)))));
         }
         Some(out)

@@ -5,7 +5,7 @@
 //! made so, by whoever took the lock. Anything else stands by itself. Refuses to merge findings of
 //! different checks. What is grouped is only shown together: every finding still counts.
 
-use cuthere_base::Finding;
+use cuthere_base::{Finding, folder};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -75,11 +75,6 @@ fn cause(finding: &Finding, nth: usize) -> Cause<'_> {
 /// The functions that a text names as `` `f()` ``.
 fn called(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter_map(|code| code.strip_suffix("()"))
-}
-
-/// The folder of a path; empty for a file at the root.
-pub(crate) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@
 //! A page stays below [`MOST_BYTES`]: when the evidence of many findings would make it larger, the later ones are shown without source.
 
 use crate::excerpt::Excerpt;
-use crate::group::folder;
 use crate::summary::{LEVELS, Row, by_check, by_folder, plural};
 use crate::{Coverage, Lines, Rule, escape};
-use cuthere_base::{Finding, Step};
+use cuthere_base::{Finding, Step, folder};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

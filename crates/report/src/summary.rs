@@ -1,8 +1,7 @@
 //! The end of a report: findings by check and by directory, what was covered, and what is left out.
 
-use crate::group::folder;
 use crate::{Coverage, Tally, escape};
-use cuthere_base::{Confidence, Finding};
+use cuthere_base::{Confidence, Finding, folder};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 

@@ -149,7 +149,7 @@ impl<'f> Traits<'f> {
         let common = self.functions.intersection(&new.functions).count() as u32;
         let made = changes.files.get(&new_finding.file).is_some_and(|f| !f.before.contains(&new_finding.function));
         let gone = changes.files.get(&old_finding.file).is_some_and(|f| !f.after.contains(&old_finding.function));
-        let near = words::folder(&old_finding.file) == words::folder(&new_finding.file);
+        let near = cuthere_base::folder(&old_finding.file) == cuthere_base::folder(&new_finding.file);
         if !cause || !(common > 0 || (near && (made || gone))) {
             return None;
         }
@@ -195,5 +195,5 @@ pub(crate) fn same_mistake(a: &Finding, b: &Finding) -> bool {
         words::called(&f.message).map(|w| w.1).filter(|w| *w != f.function).map(str::to_owned).collect()
     };
     let own = sources(a);
-    a.check == b.check && words::folder(&a.file) == words::folder(&b.file) && !own.is_empty() && own == sources(b)
+    a.check == b.check && cuthere_base::folder(&a.file) == cuthere_base::folder(&b.file) && !own.is_empty() && own == sources(b)
 }

@@ -45,7 +45,7 @@ pub(crate) fn own_frames<'s>(splat: &'s Splat, found: &Found<'_>) -> Vec<&'s Fra
 }
 
 fn folder(frame: &Frame, found: &Found<'_>) -> Option<String> {
-    found.definition(&frame.function).map(|d| words::folder(&d.file).to_owned())
+    found.definition(&frame.function).map(|d| cuthere_base::folder(&d.file).to_owned())
 }
 
 /// Index of the innermost frame that is to blame and no library code; of the one to blame, if all are.

@@ -104,7 +104,7 @@ impl Callees {
             let mut folders: BTreeSet<String> = BTreeSet::new();
             for (outer, _) in &open {
                 let Some(definition) = found.definition(&outer.function) else { continue };
-                folders.insert(words::folder(&definition.file).to_owned());
+                folders.insert(cuthere_base::folder(&definition.file).to_owned());
                 let hint = Hint { file: Some(definition.file.clone()), ..Hint::default() };
                 for name in callees.unknown(definition) {
                     if wanted.len() < MAX_CALLEES && asked.insert(name.clone()) {
@@ -117,7 +117,7 @@ impl Callees {
             }
             let inside = |path: &str| {
                 path.ends_with(".h") && !path.starts_with("drivers/")
-                    || folders.contains(words::folder(path))
+                    || folders.contains(cuthere_base::folder(path))
                     || SERVICES.iter().any(|s| path.starts_with(s))
             };
             let located = locate_in(found.tree, &wanted, &found.options.arch, found.outliner, &inside);

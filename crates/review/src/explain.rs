@@ -318,14 +318,14 @@ fn analysed(splats: &[&Splat], found: &Found<'_>, analyser: &dyn Analyser) -> (V
         let own = culprit::own_frames(splat, found).into_iter().take(3).chain(beside).map(|frame| frame.function.as_str());
         for function in own.chain(report.iter().flat_map(|report| report.takers())) {
             let Some(definition) = found.definition(function) else { continue };
-            let folder = words::folder(&definition.file).to_owned();
+            let folder = cuthere_base::folder(&definition.file).to_owned();
             if !folders.contains(&folder) && folders.len() < MAX_FOLDERS {
                 folders.push(folder);
             }
             first.insert(definition.file.clone());
         }
     }
-    let inside = |path: &str| path.ends_with(".c") && folders.iter().any(|f| words::folder(path) == f);
+    let inside = |path: &str| path.ends_with(".c") && folders.iter().any(|f| cuthere_base::folder(path) == f);
     let mut paths: Vec<String> = first.iter().filter(|p| inside(p)).cloned().collect();
     for path in found.tree.paths().iter().filter(|p| inside(p) && !first.contains(&***p)) {
         if paths.len() >= MAX_FILES {

@@ -141,7 +141,8 @@ pub(crate) fn locate_in(
         }
     }
     // Folders of names that have one definition draw the others.
-    let sure: BTreeSet<String> = all.values().filter(|d| d.len() == 1).flatten().map(|d| words::folder(&d.file).to_owned()).collect();
+    let sure: BTreeSet<String> =
+        all.values().filter(|d| d.len() == 1).flatten().map(|d| cuthere_base::folder(&d.file).to_owned()).collect();
     for (name, definitions) in &mut all {
         let hint = wanted.get(name).cloned().unwrap_or_default();
         definitions.sort_by_cached_key(|d| (std::cmp::Reverse(weigh(d, &hint, &sure)), d.file.clone(), d.function.line));
@@ -154,7 +155,7 @@ fn weigh(definition: &Definition, hint: &Hint, sure: &BTreeSet<String>) -> u32 {
     let by_file = hint.file.as_ref().is_some_and(|file| file.ends_with(path) || path.ends_with(file.as_str()));
     let same = |part: &str, module: &str| part.replace('-', "_") == module.replace('-', "_");
     let by_module = hint.module.as_ref().is_some_and(|module| path.split('/').any(|part| same(part.trim_end_matches(".c"), module)));
-    let near = sure.contains(words::folder(path));
+    let near = sure.contains(cuthere_base::folder(path));
     8 * u32::from(by_file) + 4 * u32::from(by_module) + 2 * u32::from(near) + u32::from(path.ends_with(".c"))
 }
 

@@ -6,9 +6,9 @@
 
 use crate::quote::excerpt;
 use crate::types::{Change, Claim, HunkReport, PatchReview, Remark, Review, ScenarioResult, Verdict};
-use crate::words::{count, folder};
+use crate::words::count;
 use crate::wrap::{WIDTH, cut_line, fill, width};
-use cuthere_base::{Finding, Step};
+use cuthere_base::{Finding, Step, folder};
 use cuthere_mail::{Address, ReplyHeaders, Thread};
 use std::collections::BTreeSet;
 

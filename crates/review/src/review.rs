@@ -418,7 +418,7 @@ impl Worker<'_> {
         steps.iter().for_each(|(_, _, changes)| touched.merge(changes));
         let (files, cut) = scope(&states.base, last, &touched, Bounds::default());
         self.cut |= cut;
-        self.folders.extend(files.iter().map(|f| words::folder(f).to_owned()));
+        self.folders.extend(files.iter().map(|f| cuthere_base::folder(f).to_owned()));
         self.scope.files = files.len() as u64;
         let before = self.analyse(&states.base, &files);
         let mut current = before.clone();

@@ -41,8 +41,8 @@ pub(crate) fn scope(before: &Tree, after: &Tree, changes: &Changes, bounds: Boun
     let users = users_of(changes, &touched);
     let (mut cut, mut bytes) = (false, 0);
     // Beside: the sources of the touched files' folders, those that use what changes first.
-    let folders: BTreeSet<&str> = touched.iter().filter(|p| p.ends_with(".c")).map(|p| words::folder(p)).collect();
-    let here = sources(after, |path| folders.contains(words::folder(path)) && !touched.contains(path));
+    let folders: BTreeSet<&str> = touched.iter().filter(|p| p.ends_with(".c")).map(|p| cuthere_base::folder(p)).collect();
+    let here = sources(after, |path| folders.contains(cuthere_base::folder(path)) && !touched.contains(path));
     let (using, others): (Vec<FileId>, Vec<FileId>) = partition(after, here, users.as_ref());
     // Of the others, those named like a touched file come first.
     let stems: BTreeSet<&str> = touched.iter().map(|p| stem(p)).collect();
@@ -61,7 +61,7 @@ pub(crate) fn scope(before: &Tree, after: &Tree, changes: &Changes, bounds: Boun
     if let Some(users) = &users {
         let parts = subsystems(&touched);
         let inside = |path: &str| parts.iter().any(|part| path.strip_prefix(part.as_str()).is_some_and(|rest| rest.starts_with('/')));
-        let mut candidates = sources(after, |path| inside(path) && !folders.contains(words::folder(path)));
+        let mut candidates = sources(after, |path| inside(path) && !folders.contains(cuthere_base::folder(path)));
         let mut searched = 0;
         candidates.retain(|id| {
             searched += after.size_hint(*id);

@@ -67,11 +67,6 @@ pub(crate) fn blank(text: &str, word: &str) -> String {
     out
 }
 
-/// Folder of a path; empty for a file at the root.
-pub(crate) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// Last part of a path.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
@@ -102,6 +97,7 @@ pub(crate) fn ranges(numbers: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cuthere_base::folder;
 
     #[test]
     fn words_are_found_whole() {

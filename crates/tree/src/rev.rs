@@ -162,8 +162,7 @@ impl Rev {
     fn links(&self, listing: &mut Listing, links: Vec<(String, gix::ObjectId)>) {
         for (path, id) in links {
             let target = self.blob(id, &path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            match target.and_then(|target| join_link(folder, &target)) {
+            match target.and_then(|target| join_link(cuthere_base::folder(&path), &target)) {
                 Some(target) => listing.links.push((path, target)),
                 None => listing.skip(path, SkipReason::LinkOutside),
             }

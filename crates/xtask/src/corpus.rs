@@ -74,11 +74,6 @@ pub fn below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The folder of a file.
-pub fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// Tokens of a range, without directives and what the configuration excludes.
 pub fn tokens(bytes: &[u8], range: Range<usize>, line: u32, inactive: &[(u32, u32)]) -> Vec<Raw> {
     let mut lexer = Lexer::new(bytes, range.start, range.end, line);

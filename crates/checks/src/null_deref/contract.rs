@@ -3,8 +3,7 @@
 //! It is read off the function as written, not off the path: that two arguments are one is known by how they are written, so assignments in between are
 //! not seen. Claims only become less sure by it.
 
-use cuthere_base::Symbol;
-use cuthere_flow::body::{ArgRange, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
+use cuthere_flow::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
 use cuthere_flow::engine::{Path, null_return};
 use cuthere_flow::program::Callees;
 use cuthere_flow::summary::NullWhy;
@@ -14,8 +13,7 @@ use cuthere_kernel::RefOp;
 /// Why the result of the call `call` is there where it is used at `used`, if there is a reason.
 pub(super) fn cannot_fail(path: &Path<'_, '_>, call: OpId, used: OpId) -> Option<String> {
     let body = path.body;
-    let (name, args) = named_call(body, call)?;
-    let args = body.call_args(args);
+    let (name, args) = body.named_call(call)?;
     let allocates = null_return(path.world, path.func, call).is_some_and(|(why, _)| why == NullWhy::Allocation);
     if !allocates && in_loop_of_its_own(body, call, used) {
         return Some("the loop does not know how much there is to be found".to_owned());
@@ -50,7 +48,7 @@ pub(super) fn cannot_fail(path: &Path<'_, '_>, call: OpId, used: OpId) -> Option
 
 /// Whether everything that a call is given is a constant: what it looks for is a part of the machine, or of the program.
 pub(super) fn asks_for_a_constant(body: &Body, call: OpId) -> bool {
-    let args = named_call(body, call).map_or(&[][..], |(_, args)| body.call_args(args));
+    let args = body.named_call(call).map_or(&[][..], |(_, args)| args);
     !args.is_empty() && args.iter().all(|&a| constant(body, a, 0))
 }
 
@@ -58,7 +56,7 @@ pub(super) fn asks_for_a_constant(body: &Body, call: OpId) -> bool {
 /// calls that cannot fail gave, are tested for safety's sake too.
 pub(super) fn may_be_null(path: &Path<'_, '_>, pointer: ValueId, in_memory: bool) -> bool {
     let unread = |call: OpId| {
-        let model = || named_call(path.body, call).is_some_and(|(name, _)| path.world.model.entry(name).is_some());
+        let model = || path.body.named_call(call).is_some_and(|(name, _)| path.world.model.entry(name).is_some());
         path.world.callees(path.func, call).is_none() && !model()
     };
     in_memory || path.values.call(pointer).is_some_and(|call| null_return(path.world, path.func, call).is_some() || unread(call))
@@ -90,13 +88,6 @@ fn computed_from(body: &Body, e: ExprId, depth: u32) -> Option<LocalId> {
         _ => return body.loaded_local(e),
     };
     if depth < 8 { computed_from(body, next, depth + 1) } else { None }
-}
-
-fn named_call(body: &Body, op: OpId) -> Option<(Symbol, ArgRange)> {
-    match body.op(op)?.kind {
-        OpKind::Call { target: Target::Name(name), args, .. } => Some((name, args)),
-        _ => None,
-    }
 }
 
 fn constant(body: &Body, e: ExprId, depth: u32) -> bool {

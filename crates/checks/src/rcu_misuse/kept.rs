@@ -1,7 +1,6 @@
 //! What keeps an object after its read-side section, other than a reference to it: a count of the structure that leads to it.
 
-use cuthere_base::Symbol;
-use cuthere_flow::body::{Body, ExprId, LocalId, OpId, OpKind, Target};
+use cuthere_flow::body::{ExprId, LocalId, OpId};
 use cuthere_flow::engine::Path;
 use cuthere_kernel::{Custom, RefOp};
 
@@ -9,9 +8,9 @@ use cuthere_kernel::{Custom, RefOp};
 /// object away waits for such a count after the grace period.
 pub(super) fn counted(path: &Path<'_, '_>, found: OpId, used: OpId) -> bool {
     let body = path.body;
-    let Some((_, args)) = called(body, found) else { return false };
+    let Some((_, args)) = body.named_call(found) else { return false };
     let counts = |op: OpId, word: &str, change: RefOp| {
-        let (name, args) = called(body, op)?;
+        let (name, args) = body.named_call(op)?;
         let custom = path.world.model.is_custom(Custom::SetsFlag, name) && name.as_str().ends_with(word);
         let known = path.world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == change));
         args.first().copied().filter(|_| custom || known)
@@ -30,12 +29,4 @@ pub(super) fn counted(path: &Path<'_, '_>, found: OpId, used: OpId) -> bool {
             .any(|l| body.mentions_local(*count, l) && args.iter().any(|&e| body.mentions_local(e, l)))
     };
     raised.filter(beside).any(lowered)
-}
-
-/// What an operation calls, and with what.
-fn called(body: &Body, op: OpId) -> Option<(Symbol, &[ExprId])> {
-    match body.op(op)?.kind {
-        OpKind::Call { target: Target::Name(name), args, .. } => Some((name, body.call_args(args))),
-        _ => None,
-    }
 }

@@ -23,8 +23,7 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) -> HashSet<Key> {
     let mut frees: HashMap<Record, Vec<(FuncId, LifeUse)>> = HashMap::new();
     for &f in &all.functions {
         for life in all.lives.lifetimes.own(f).iter().filter(|u| u.deed == Deed::Free) {
-            let done = Done { at: life.op, life: *life, by: (f, life.op), sure: true };
-            for (record, _) in all.ends(&done) {
+            for (record, _) in all.ends(&Done::own(f, *life)) {
                 if record == life.object || all.arms_near(record, f) {
                     frees.entry(record).or_default().push((f, *life));
                 }
@@ -112,7 +111,7 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
         Some((g, d)) => all.show(claim, g, &d, "cancels it, and does not wait until it has returned"),
         None => claim,
     };
-    let claim = if stop.is_none() { all.show_others_stopped(claim, f, free.op, key) } else { claim };
+    let claim = if stop.is_none() { all.show_others_stopped(claim, f, Some(free.op), key) } else { claim };
     let claim = claim.step(f, all.loc(f, free.op), format!("frees the object by {}()", free.kind));
     Some(claim.assume("the callback may be pending or running when the object is freed").identity(format!(
         "{} {}",

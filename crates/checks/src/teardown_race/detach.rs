@@ -4,10 +4,10 @@
 //! later finds neither. Who frees the data need not be seen for that. What [`super::armed`] tells of a free that is seen is not told twice.
 
 use super::armed::{kept_alive, runs_by_itself};
-use super::parts::{Key, Teardown, Uses};
+use super::parts::{Key, Teardown, Uses, takes_off};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{LocalId, OpId, Record};
+use cuthere_flow::body::{LocalId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse};
 use cuthere_flow::summary::FuncId;
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
     let mut ends: BTreeMap<&str, Vec<FuncId>> = BTreeMap::new();
     for b in all.world.bound.iter().filter(|b| b.record.tag().ends_with("driver")) {
-        if matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect") {
+        if takes_off(b.field) {
             let list = ends.entry(all.world.folder(b.func)).or_default();
             if !list.contains(&b.func) {
                 list.push(b.func);
@@ -93,7 +93,7 @@ fn claim(all: &Teardown<'_>, (key, uses): (Key, &Uses), (f, cancel): (FuncId, Op
     let claim = all.show_armed(claim, (armer, arm), uses.callbacks().next(), &text).thread(all.thread(0, f));
     let claim = match cancel {
         Some(d) => all.show(claim, f, &d, "cancels it, and does not wait until it has returned"),
-        None => all.show_others_stopped(claim, f, OpId(u32::MAX), key),
+        None => all.show_others_stopped(claim, f, None, key),
     };
     claim
         .step(f, all.world.func(f).loc, format!("returns, and what the driver keeps for the device goes away with `{}`", key.owner))

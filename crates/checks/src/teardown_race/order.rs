@@ -1,7 +1,7 @@
 //! What was stopped is armed again by what is stopped later.
 
 use super::armed::runs_by_itself;
-use super::parts::{Key, Teardown, Uses};
+use super::parts::{Key, Teardown, Uses, takes_off};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, OpId, OpKind, Record, Target};
@@ -20,8 +20,7 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
         // Who has waited for it knows as little as who has cancelled it whether it is armed once more.
         let stops = |d: Deed| matches!(d, Deed::CancelSync { for_good: false } | Deed::Flush);
         for (f, cancel) in uses.of(stops).filter(|u| runs_by_itself(u.1.kind.as_str())) {
-            let cancel = Done { at: cancel.op, life: *cancel, by: (*f, cancel.op), sure: true };
-            claims.extend(ordered(all, *key, uses, *f, &cancel, 0));
+            claims.extend(ordered(all, *key, uses, *f, &Done::own(*f, *cancel), 0));
         }
     }
 }
@@ -112,7 +111,7 @@ fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Opt
         return Some(Some(end));
     }
     // Memory that the device core gives back when the driver is unbound.
-    let unbinds = |g: FuncId| all.bindings(g).any(|b| matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect"));
+    let unbinds = |g: FuncId| all.bindings(g).any(|b| takes_off(b.field));
     (all.is_managed(owner) && (unbinds(f) || all.lives.callers(f).any(|(g, ..)| unbinds(g)))).then_some(None)
 }
 

@@ -19,8 +19,9 @@ impl Uses {
 }
 
 impl Teardown<'_> {
-    /// Adds where another callback object of the record is stopped: on the way to an operation, or else by another function of the folder.
-    pub fn show_others_stopped(&self, claim: Claim, f: FuncId, op: OpId, key: Key) -> Claim {
+    /// Adds where another callback object of the record is stopped: on the way to an operation (`None`: to the function's end), or else by another
+    /// function of the folder.
+    pub fn show_others_stopped(&self, claim: Claim, f: FuncId, op: Option<OpId>, key: Key) -> Claim {
         let found = self.other_stopped(f, op, key, 0).or_else(|| self.other_near(f, key));
         match found {
             Some((g, done)) => {
@@ -50,17 +51,17 @@ impl Teardown<'_> {
     }
 
     /// What is stopped before an operation, here or by callers.
-    fn other_stopped(&self, f: FuncId, op: OpId, key: Key, depth: u32) -> Option<(FuncId, Done)> {
+    fn other_stopped(&self, f: FuncId, op: Option<OpId>, key: Key, depth: u32) -> Option<(FuncId, Done)> {
         let inside = self.lives.inside(f);
-        if let Some(done) = inside.iter().find(|d| is_other(d, key) && (op == OpId(u32::MAX) || self.lives.leads(f, d.at, op))) {
+        if let Some(done) = inside.iter().find(|d| is_other(d, key) && op.is_none_or(|op| self.lives.leads(f, d.at, op))) {
             return Some((f, *done));
         }
         let callers: Vec<(FuncId, OpId, bool)> = if depth < UP_MAX { self.lives.callers(f).collect() } else { Vec::new() };
-        callers.into_iter().find_map(|(g, at, _)| self.other_stopped(g, at, key, depth + 1))
+        callers.into_iter().find_map(|(g, at, _)| self.other_stopped(g, Some(at), key, depth + 1))
     }
 
     fn other_near(&self, f: FuncId, key: Key) -> Option<(FuncId, Done)> {
-        let own = |g: FuncId| self.lives.lifetimes.own(g).iter().map(move |u| (g, Done { at: u.op, life: *u, by: (g, u.op), sure: true }));
+        let own = |g: FuncId| self.lives.lifetimes.own(g).iter().map(move |u| (g, Done::own(g, *u)));
         self.near(f).iter().flat_map(|g| own(*g)).find(|(_, d)| is_other(d, key))
     }
 }

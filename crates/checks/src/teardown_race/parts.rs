@@ -254,3 +254,8 @@ impl<'t> Teardown<'t> {
 fn is_shared(queue: Symbol) -> bool {
     queue.as_str().starts_with("system_")
 }
+
+/// Whether a member of a driver is what takes it off its device.
+pub fn takes_off(member: Symbol) -> bool {
+    matches!(member.as_str(), "remove" | "remove_new" | "disconnect")
+}

@@ -194,6 +194,14 @@ impl Body {
         self.ops.get(op.index())
     }
 
+    /// What an operation calls by name, and with what; `None`: it is no such call.
+    pub fn named_call(&self, op: OpId) -> Option<(Symbol, &[ExprId])> {
+        match self.op(op)?.kind {
+            OpKind::Call { target: Target::Name(name), args, .. } => Some((name, self.call_args(args))),
+            _ => None,
+        }
+    }
+
     pub fn block(&self, block: BlockId) -> &Block {
         &self.blocks[block.index()]
     }

@@ -121,7 +121,7 @@ fn may_give_up(world: &World<'_>, f: FuncId, i: usize) -> bool {
 /// The member that a pointer was loaded from, also by what only reads it (`rtnl_dereference(x->dev)`).
 fn member(path: &Path<'_, '_>, value: ValueId) -> Option<(Record, Symbol)> {
     let values = path.values;
-    if let Value::Fresh(Origin::Result(op)) = values.get(value) {
+    if let Some(op) = values.call(value) {
         return read_by(path, op);
     }
     let (Value::Entry(place) | Value::Fresh(Origin::Havoc(place, _) | Origin::LaterRound(_, place)) | Value::Phi(_, place)) =
@@ -137,10 +137,9 @@ fn member(path: &Path<'_, '_>, value: ValueId) -> Option<(Record, Symbol)> {
 
 /// The member whose value a call gives that only reads its argument.
 fn read_by(path: &Path<'_, '_>, op: OpId) -> Option<(Record, Symbol)> {
-    let body = path.world.func(path.func);
-    let OpKind::Call { target: Target::Name(name), args, .. } = body.op(op)?.kind else { return None };
+    let (name, args) = path.body.named_call(op)?;
     let reads = path.world.model.entry(name)?.accesses.iter().any(|a| a.argument == 0 && !a.store);
-    loaded_member(body, *body.call_args(args).first().filter(|_| reads)?)
+    loaded_member(path.body, *args.first().filter(|_| reads)?)
 }
 
 /// The member that an expression loads.

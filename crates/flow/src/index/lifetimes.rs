@@ -61,6 +61,13 @@ pub struct Done {
     pub sure: bool,
 }
 
+impl Done {
+    /// A deed of a function's own.
+    pub fn own(func: FuncId, life: LifeUse) -> Done {
+        Done { at: life.op, life, by: (func, life.op), sure: true }
+    }
+}
+
 /// What functions do with so many calls followed down, as far as it was asked for. Several threads ask: in as many parts.
 type Known = [Mutex<FxHashMap<(FuncId, u8), Arc<[Done]>>>; KNOWN_PARTS];
 
@@ -190,7 +197,7 @@ impl<'w> Lives<'w> {
             }
         };
         for life in self.lifetimes.own(func) {
-            add(&mut all, Done { at: life.op, life: *life, by: (func, life.op), sure: true });
+            add(&mut all, Done::own(func, *life));
         }
         let body = self.world.func(func);
         let below = |callee: FuncId, op: OpId, sure: bool, all: &mut Vec<Done>| {

@@ -6,8 +6,9 @@
 
 use super::sleep::declares;
 use super::{Planted, Row};
-use crate::corpus::{Body, Corpus, folder, replaced, tokens};
+use crate::corpus::{Body, Corpus, replaced, tokens};
 use cuthere_base::Symbol;
+use cuthere_base::folder;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use rustc_hash::{FxHashMap, FxHashSet};
 

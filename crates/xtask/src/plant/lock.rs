@@ -5,7 +5,8 @@
 //! one statement earlier.
 
 use super::{Planted, Row};
-use crate::corpus::{Body, Corpus, folder, line_end, line_start, replaced};
+use crate::corpus::{Body, Corpus, line_end, line_start, replaced};
+use cuthere_base::folder;
 use cuthere_cfront::outline::ItemRef;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -5,8 +5,9 @@
 //! `return NULL`. The twin writes the same test otherwise.
 
 use super::{Planted, Row};
-use crate::corpus::{Body, Corpus, folder, line_end, line_start, replaced};
+use crate::corpus::{Body, Corpus, line_end, line_start, replaced};
 use cuthere_base::Symbol;
+use cuthere_base::folder;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use rustc_hash::FxHashMap;
 

@@ -4,8 +4,9 @@
 //! of them after an unlock of any kind. The sleeping call comes first in the last callee, after its declarations.
 
 use super::{Planted, Row};
-use crate::corpus::{Body, Corpus, folder, line_start, replaced};
+use crate::corpus::{Body, Corpus, line_start, replaced};
 use cuthere_base::Symbol;
+use cuthere_base::folder;
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use rustc_hash::{FxHashMap, FxHashSet};
 
