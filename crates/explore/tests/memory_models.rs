@@ -309,3 +309,23 @@ fn schedules_are_followed_through_loops_that_nobody_notices() {
         }
     }
 }
+
+#[test]
+fn stores_of_a_task_that_shares_its_cpu_are_buffered_together() {
+    // Both stores are on their way while the task reads, whoever else its CPU runs.
+    let text = |beside: &str| {
+        format!(
+            "#include <all.h>\nstatic int w, x, y, z, r0, r1, r2;\nstatic void stores(void *u)\n{{\n\tWRITE_ONCE(w, 1);\n\tWRITE_ONCE(x, 1);\n\tr0 = READ_ONCE(y);\n}}\n\
+             static void reads(void *u)\n{{\n\txchg(&y, 1);\n\tr1 = READ_ONCE(w);\n\tr2 = READ_ONCE(x);\n}}\nstatic void other(void *u)\n{{\n\tWRITE_ONCE(z, 1);\n}}\n\
+             static void check(void *u)\n{{\n\tcuthere_assert(r0 || r1 || r2);\n}}\nvoid scenario(void)\n{{\n\tcuthere_task(0, stores, (void *)0);\n\tcuthere_task(1, reads, (void *)0);\n{beside}\
+             \tcuthere_finally(check, (void *)0);\n}}\n"
+        )
+    };
+    for beside in ["", "\tcuthere_task(0, other, (void *)0);\n"] {
+        for (memory, expected) in [(MemoryModel::Sc, 0), (MemoryModel::Tso, 1)] {
+            let options = Options { memory, ..Options::default() };
+            let outcome = explore_tree(&[("include/all.h", "")], &text(beside), &options);
+            assert_eq!(outcome.faults.len(), expected, "{memory:?} {beside} {:?}", outcome.unknown_calls);
+        }
+    }
+}

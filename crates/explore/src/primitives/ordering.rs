@@ -78,7 +78,8 @@ impl Machine<'_> {
             Prim::Warn | Prim::Bug | Prim::ThreadId | Prim::MaySleep(_) => false,
             Prim::C11Load => part(self.arg(t, site, 0), site.pointee.size),
             Prim::Atomic(op) if !op.writes() => part(self.arg(t, site, op.pointer), op.word(site).size),
-            _ => true,
+            // A store goes behind the others into the buffer, or to where nobody else looks.
+            _ => self.buffered_call(t, prim, site).is_none(),
         }
     }
 }
