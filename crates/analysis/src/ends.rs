@@ -59,7 +59,7 @@ fn made_by(body: &Body, free: OpId, model: &Model) -> bool {
         OpKind::LoopNext { args, .. } => !body.call_args(args).iter().any(|&a| body.mentions_local(a, local)),
         _ => true,
     });
-    alone && made && local.0 >= body.params
+    alone && made && local.number() >= body.params
 }
 
 /// Whether a function runs only when its module is loaded or unloaded: nobody who could look something up is left, or there yet.

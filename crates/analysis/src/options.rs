@@ -14,6 +14,8 @@ pub struct Options {
     pub config: Config,
     /// On PREEMPT_RT, disabled bh excludes other bh sections on the CPU.
     pub bh_lock: bool,
+    /// The process ends after this run: what the run gathered is never freed, which costs a second for a kernel.
+    pub last: bool,
 }
 
 impl Options {

@@ -49,7 +49,19 @@ pub(crate) fn analyse(
             world.drafts.extend(component.iter().map(|f| (*f, OnceLock::new())));
         }
     }
-    let world = &*world;
+    let found = level_by_level(world, levels, checks, keep, progress);
+    // Everything has its summary.
+    world.drafts = Default::default();
+    found
+}
+
+fn level_by_level(
+    world: &World<'_>,
+    levels: Vec<Vec<Vec<FuncId>>>,
+    checks: &[(u8, &Check)],
+    keep: Option<(&dyn Keep, &[Id])>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> (Reports, Vec<Option<Id>>) {
     let results: Option<Results<'_, Report>> = keep.map(|(keep, hashes)| Results::open(world, hashes, keep));
     let run = Runner { world, checks, results: results.as_ref(), progress };
     let mut reports = Vec::new();

@@ -212,6 +212,11 @@ fn with_reports<R>(
         clock.lap(&mut stats, "index");
     }
     let result = then(&world, reports, outside.as_ref(), &mut stats, &mut clock);
+    if options.last {
+        std::mem::forget(world);
+        std::mem::forget(program);
+        return result;
+    }
     // Millions of small things: freed by all threads, not by the last one alone.
     let World { funcs, summaries, callees, .. } = world;
     rayon::join(|| funcs.into_par_iter().for_each(drop), || rayon::join(|| summaries.into_par_iter().for_each(drop), || drop(callees)));
@@ -225,8 +230,10 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         outside.habits(world, &mut known.habits);
     }
     let mut claims = std::mem::take(&mut known.claims);
-    let late = Late::default();
-    let tree = known.tree(world, options.whole(), &late);
+    let mut place = None;
+    let gathered = (known, Late::default());
+    let (known, late) = if options.last { Box::leak(Box::new(gathered)) } else { place.insert(gathered) };
+    let tree = known.tree(world, options.whole(), late);
     let judged = |(n, check): &(u8, &Check)| {
         let mut late = Claims::of(*n);
         if let Some(judge) = check.tree {

@@ -67,7 +67,7 @@ pub fn skipped(path: &Path<'_, '_>) -> Vec<BlockId> {
     let given = |l: LocalId| body.exprs.iter().any(|e| matches!(*e, Expr::Addr(place) if body.expr(place) == Expr::Local(l)));
     let skip = |d: Decision| match body.block(d.block).term {
         Term::Branch { cond, then, els } => {
-            let told = (0..body.locals.len() as u32).map(LocalId).any(|l| body.mentions_local(cond, l) && given(l));
+            let told = (0..body.locals.len() as u32).map(LocalId::new).any(|l| body.mentions_local(cond, l) && given(l));
             told.then_some(if d.taken { els } else { then })
         }
         _ => None,

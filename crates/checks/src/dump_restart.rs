@@ -93,7 +93,7 @@ fn handed<'w>(world: &'w World<'_>) -> impl Iterator<Item = FuncId> + use<'w> {
 
 /// The parameter that is the state of a dump.
 fn callback(body: &Body) -> Option<LocalId> {
-    (0..body.params).map(LocalId).find(|l| body.local_pointee(*l).is_some_and(|r| r.tag() == "netlink_callback"))
+    (0..body.params).map(LocalId::new).find(|l| body.local_pointee(*l).is_some_and(|r| r.tag() == "netlink_callback"))
 }
 
 /// Where the length of the message that is being filled is returned.
@@ -166,7 +166,7 @@ fn position(world: &World<'_>, f: FuncId, cb: LocalId, depth: u32) -> Position {
                         out.stored = true;
                     }
                     for &g in callees.iter().filter(|_| !known) {
-                        let below = position(world, g, LocalId(i as u32), depth + 1);
+                        let below = position(world, g, LocalId::new(i as u32), depth + 1);
                         out.read |= below.read;
                         out.stored |= below.stored;
                     }

@@ -49,7 +49,7 @@ mod quiet;
 use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::index::{LockClass, LockUse};
-use cuthere_flow::program::contexts::Part;
+use cuthere_flow::program::contexts::{Part, Sought};
 use cuthere_flow::summary::{FuncId, Way};
 use cuthere_kernel::{Level, LockMode};
 use place::{Place, Unsafe, surest, taken_inside, unsafe_place};
@@ -93,6 +93,8 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             classes.entry(class).or_default().push((func, u));
         }
     }
+    tree.contexts().prepare(&INTERRUPTS.map(|i| Sought::WithoutPart(i.part)));
+    tree.contexts().prepare(&INTERRUPTS.map(|i| Sought::Level(i.level)));
     for (class, uses) in classes {
         for interrupt in INTERRUPTS {
             let inside: Vec<Place<'_>> = uses.iter().filter_map(|&(f, u)| taken_inside(tree, interrupt, f, u)).collect();

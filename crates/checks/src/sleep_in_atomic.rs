@@ -204,7 +204,7 @@ fn mask_ignored(path: &Path<'_, '_>, event: &Event<'_>, call: &CallEvent<'_>) ->
 /// The parameter that is, by its name, a GFP mask, and that the function never reads.
 fn unread_mask(body: &Body) -> Option<Symbol> {
     let (at, name) = body.locals.iter().take(body.params as usize).enumerate().find(|(_, name)| name.as_str().starts_with("gfp"))?;
-    body.exprs.iter().all(|e| *e != Expr::Local(LocalId(at as u32))).then_some(*name)
+    body.exprs.iter().all(|e| *e != Expr::Local(LocalId::new(at as u32))).then_some(*name)
 }
 
 /// The call as a step.

@@ -2,20 +2,25 @@
 
 use crate::args::{CheckArgs, CheckFormat};
 use crate::inputs::{self, Inputs};
-use crate::marks::Marks;
+use crate::marks::{Marks, Noting};
 use crate::memo::Memo;
 use crate::progress::Stages;
 use crate::selection::{self, Excludes};
 use crate::{Status, engine, index, output, place, stats, workers};
 use anyhow::{Context, Result, bail};
 use cuthere_base::{Confidence, Finding, Source};
+use cuthere_checks::Options;
 use cuthere_report::{Baseline, Coverage, Origin, Palette, Rule, Shown, Tally};
 use cuthere_review::Maintainers;
 use cuthere_tree::{Skipped, Tree};
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
+
+/// Findings that one thread looks up in the source at a time.
+const POINTED: usize = 256;
 
 /// Runs the subcommand.
 pub fn run(args: &CheckArgs) -> Result<Status> {
@@ -46,7 +51,9 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
 
     let stages = Stages::new();
     let memo = Memo::open(&args.tree);
-    let outcome = memo.run(&inputs.tree, &inputs, &engine::options(&inputs, &only), &stages);
+    let options = Options { last: true, ..engine::options(&inputs, &only) };
+    let noting = Noting::new(&inputs.tree);
+    let outcome = memo.run_through(&inputs.tree, &noting, &inputs, &options, &stages);
     let cache = memo.close();
     let times = stages.finish();
     let (mut findings, counts) = (outcome.findings, outcome.stats);
@@ -56,7 +63,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let tally = Tally::of(&findings);
     let asked = |file: &str| place::covers(&inputs.paths, file) && !excludes.cover(file);
     let known: Vec<&str> = engine::registry().iter().map(|check| check.id).collect();
-    let (allowed, wrong_marks) = Marks::read(&inputs.tree, &asked).apply(&mut findings, &only, &known);
+    let (allowed, wrong_marks) = Marks::read(&noting, &asked).apply(&mut findings, &only, &known);
     let (mut findings, mut left_out) = selection::select(findings, args, &excludes, &baseline, &inputs.tree, &inputs.paths);
     left_out.insert(0, ("allowed by marks in the source".to_owned(), allowed));
     let gone: Vec<&Skipped> = inputs.skipped.iter().filter(|s| place::covers(&inputs.paths, &s.path)).collect();
@@ -137,7 +144,10 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
             places.filter_map(|(file, line)| lines.get(file, line)).flat_map(|line| [line, b"\n".to_vec()].concat()).collect();
         maintainers.of(&finding.file, &text).all().map(str::to_owned).collect()
     };
-    cuthere_report::point(&mut findings, &|file, line| lines.get(file, line));
+    findings.par_chunks_mut(POINTED).for_each(|findings| {
+        let lines = SourceLines { source: &inputs.tree, last: RefCell::default() };
+        cuthere_report::point(findings, &|file, line| lines.get(file, line));
+    });
     if !inputs.outside.is_empty() {
         // SARIF names a folder outside by a base of its own.
         let files = args.format != CheckFormat::Sarif;

@@ -29,5 +29,5 @@ pub fn dump_ir(inputs: &Inputs, function: &str) -> Result<String> {
 
 /// To run the checks named in `only` (all, if it is empty), and to report on `inputs.paths`.
 pub fn options(inputs: &Inputs, only: &[String]) -> Options {
-    Options { only: only.to_vec(), paths: inputs.paths.clone(), config: inputs.config.clone(), bh_lock: inputs.bh_lock }
+    Options { only: only.to_vec(), paths: inputs.paths.clone(), config: inputs.config.clone(), bh_lock: inputs.bh_lock, last: false }
 }

@@ -5,7 +5,9 @@
 
 use cuthere_base::{FileId, Finding, Source};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const WORD: &[u8] = b"cuthere:";
 /// Marks of one file.
@@ -30,13 +32,49 @@ pub struct Marks {
     bad: Vec<String>,
 }
 
+/// A source that notes which of the files that are read have no marks: these need not be read again to find them.
+pub struct Noting<'s> {
+    source: &'s dyn Source,
+    /// By file: it was read, and has none.
+    without: Vec<AtomicBool>,
+}
+
+impl<'s> Noting<'s> {
+    pub fn new(source: &'s dyn Source) -> Noting<'s> {
+        Noting { source, without: (0..source.len()).map(|_| AtomicBool::new(false)).collect() }
+    }
+
+    fn without(&self, file: FileId) -> bool {
+        self.without.get(file.index()).is_some_and(|without| without.load(Ordering::Relaxed))
+    }
+}
+
+impl Source for Noting<'_> {
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+    fn path(&self, file: FileId) -> &str {
+        self.source.path(file)
+    }
+    fn find(&self, path: &str) -> Option<FileId> {
+        self.source.find(path)
+    }
+    fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
+        let text = self.source.read(file)?;
+        if let Some(without) = self.without.get(file.index()).filter(|without| !without.load(Ordering::Relaxed)) {
+            without.store(memchr::memmem::find(&text, WORD).is_none(), Ordering::Relaxed);
+        }
+        Ok(text)
+    }
+}
+
 impl Marks {
     /// Reads the marks of the files that `wanted` names.
-    pub fn read(source: &dyn Source, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Marks {
+    pub fn read(source: &Noting<'_>, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Marks {
         let found: Vec<Marks> = (0..source.len() as u32)
             .into_par_iter()
             .map(FileId)
-            .filter(|id| wanted(source.path(*id)))
+            .filter(|id| !source.without(*id) && wanted(source.path(*id)))
             .filter_map(|id| {
                 let text = source.read(id).ok()?;
                 memchr::memmem::find(&text, WORD)?;
@@ -170,8 +208,12 @@ mod tests {
     fn a_mark_allows_what_it_names_on_its_line_or_the_next() {
         let text = "int f(void)\n{\n\t/* cuthere: allow(one, two) it is stopped\n\t * and stays so */\n\n\tone();\n\tx(); // cuthere: allow(one) again\n\
                     \ty(); /* cuthere: allow(one) */\n\tchar *s = \"cuthere: allow(one) no\";\n\t/* cuthere: allow(three) gone */\n\tz();\n\t/* cuthere: allow(tow) why */\n\t/* cuthere: alow(one) it is */\n\t/* cuthere: so it was (long ago) */\n}\n";
-        let source = MemorySource::new([("a.c", text), ("b.c", "/* cuthere: allow(one) elsewhere */\n")]);
-        let marks = Marks::read(&source, &|path| path == "a.c");
+        let source = MemorySource::new([("a.c", text), ("b.c", "/* cuthere: allow(one) elsewhere */\n"), ("c.c", "int c;\n")]);
+        let noting = Noting::new(&source);
+        // That a file was read before, and by whom, changes nothing.
+        assert!(noting.read(FileId(0)).is_ok() && noting.read(FileId(2)).is_ok());
+        assert_eq!([0, 1, 2].map(|n| noting.without(FileId(n))), [false, false, true]);
+        let marks = Marks::read(&noting, &|path| path == "a.c");
         let mut findings =
             vec![finding(6, "one"), finding(6, "two"), finding(6, "three"), finding(7, "one"), finding(8, "one"), finding(9, "one")];
         let ran: Vec<String> = ["one", "two", "three"].map(str::to_owned).to_vec();

@@ -54,12 +54,17 @@ impl Memo {
 
     /// What [`cuthere_checks::run`] finds, from the cache if it was found before.
     pub fn run(&self, tree: &Tree, inputs: &Inputs, options: &Options, progress: &dyn Progress) -> Outcome {
+        self.run_through(tree, tree, inputs, options, progress)
+    }
+
+    /// The same with a source through which the tree's files are read.
+    pub fn run_through(&self, tree: &Tree, through: &dyn Source, inputs: &Inputs, options: &Options, progress: &dyn Progress) -> Outcome {
         if !self.store.keeps() {
-            return cuthere_checks::run(tree, &inputs.model, options, progress);
+            return cuthere_checks::run(through, &inputs.model, options, progress);
         }
         let (options_text, names) = (format!("{options:?}"), names(tree));
         let whole = options.whole();
-        let recorder = Recorder::new(tree);
+        let recorder = Recorder { through, ..Recorder::new(tree) };
         let build = env!("CUTHERE_BUILD").as_bytes();
         let of_whole = if whole { of_whole(options) } else { self.index_for(&recorder, inputs, options) };
         let fixed = [build, inputs.model_hash.as_slice(), options_text.as_bytes()];
@@ -160,7 +165,7 @@ impl Memo {
 
 /// The options that what is left of a whole tree depends on.
 fn of_whole(options: &Options) -> String {
-    format!("{:?}", Options { only: Vec::new(), paths: Vec::new(), ..options.clone() })
+    format!("{:?}", Options { only: Vec::new(), paths: Vec::new(), last: false, ..options.clone() })
 }
 
 /// What runs over the whole of one tree leave for each other.
@@ -243,6 +248,8 @@ impl Known<'_> {
 /// Notes what is read through it.
 struct Recorder<'a> {
     source: &'a Tree,
+    /// Its files are read through it.
+    through: &'a dyn Source,
     contents: Vec<OnceLock<Contents>>,
     /// Something could not be read, or changed meanwhile.
     spoilt: AtomicBool,
@@ -250,7 +257,7 @@ struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     fn new(source: &'a Tree) -> Recorder<'a> {
-        Recorder { source, contents: (0..source.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) }
+        Recorder { source, through: source, contents: (0..source.len()).map(|_| OnceLock::new()).collect(), spoilt: AtomicBool::new(false) }
     }
 
     /// The files that were read, sorted, and their contents; `None`: the run saw no one state of the tree.
@@ -275,7 +282,7 @@ impl Source for Recorder<'_> {
         self.source.find(path)
     }
     fn read(&self, file: FileId) -> Result<Cow<'_, [u8]>, String> {
-        let read = Source::read(self.source, file);
+        let read = self.through.read(file);
         let same = match (&read, self.contents.get(file.index())) {
             (Ok(bytes), Some(seen)) => {
                 let now = content_hash(bytes);

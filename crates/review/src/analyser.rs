@@ -55,7 +55,8 @@ impl Analyser for Engine<'_> {
         if paths.is_empty() {
             return Analysis::default();
         }
-        let options = Options { only: self.only.clone(), paths: paths.to_vec(), config: self.config.clone(), bh_lock: self.bh_lock };
+        let options =
+            Options { only: self.only.clone(), paths: paths.to_vec(), config: self.config.clone(), bh_lock: self.bh_lock, last: false };
         (self.run)(tree, &options).into()
     }
 

@@ -26,7 +26,7 @@ pub(super) fn add(world: &World<'_>, f: FuncId, answer: &mut FunctionAnswer) {
                 answer.sleeps.push(done(what));
             }
             EffectKind::Deref { param, member, tested: false } => {
-                let name = body.local_name(LocalId(u32::from(*param)));
+                let name = body.local_name(LocalId::new(u32::from(*param)));
                 answer.dereferences.push(done(if member.is_empty() { format!("*{name}") } else { format!("{name}->{member}") }));
             }
             EffectKind::Free { place: p, moved: true, .. } => {
@@ -71,7 +71,7 @@ fn returns(world: &World<'_>, f: FuncId, summary: &Summary) -> Vec<String> {
         out.push("nothing".to_owned());
     }
     if let Some(n) = ret.arg {
-        out.push(format!("its argument {}", body.local_name(LocalId(u32::from(n)))));
+        out.push(format!("its argument {}", body.local_name(LocalId::new(u32::from(n)))));
     } else if let Some(known) = ret.known.filter(|_| !body.ret_void) {
         out.push(values("result", known));
     }

@@ -5,7 +5,7 @@ use cuthere_flow::summary::{Condition, Ctx, Guard, RelPlace, RelRoot, RelStep, S
 use cuthere_flow::value::Interval;
 
 fn param(body: &Body, n: u8) -> String {
-    let name = body.local_name(LocalId(u32::from(n)));
+    let name = body.local_name(LocalId::new(u32::from(n)));
     if name.is_empty() { format!("argument {}", n + 1) } else { name.as_str().to_owned() }
 }
 

@@ -38,7 +38,7 @@ impl View<'_, '_> {
         });
         let body = self.tree.world.func(f);
         let other = |l| body.local_pointee(l).is_some_and(|r: Record| !r.may_be(record));
-        if own || self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId(0))) {
+        if own || self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId::new(0))) {
             return true;
         }
         let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();

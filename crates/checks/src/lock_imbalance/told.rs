@@ -23,7 +23,7 @@ pub(super) fn handed_out(path: &Path<'_, '_>, op: OpId, returned: Option<ValueId
     let stored = || path.state.env.iter().any(|e| Some(e.1) == index && outside(e.0));
     let by_callee = || match path.body.op(op).map(|o| o.kind) {
         Some(OpKind::Call { target: Target::Name(name), args, .. }) if path.world.model.entry(name).is_none() => {
-            path.body.call_args(args).iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| l.0 < path.body.params))
+            path.body.call_args(args).iter().any(|&a| path.body.loaded_local(a).is_some_and(|l| l.number() < path.body.params))
         }
         _ => false,
     };

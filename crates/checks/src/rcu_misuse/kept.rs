@@ -25,7 +25,7 @@ pub(super) fn counted(path: &Path<'_, '_>, found: OpId, used: OpId) -> bool {
     };
     let beside = |count: &ExprId| {
         (0..body.locals.len() as u32)
-            .map(LocalId)
+            .map(LocalId::new)
             .any(|l| body.mentions_local(*count, l) && args.iter().any(|&e| body.mentions_local(e, l)))
     };
     raised.filter(beside).any(lowered)

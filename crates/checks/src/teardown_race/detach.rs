@@ -51,7 +51,7 @@ fn cancels(all: &Teardown<'_>, f: FuncId, key: Key) -> Option<Done> {
 /// Whether a function has the object in hand that a callback object lies in.
 fn in_hand(all: &Teardown<'_>, f: FuncId, key: Key) -> bool {
     let body = all.world.func(f);
-    (0..body.locals.len() as u32).any(|l| body.local_pointee(LocalId(l)) == Some(key.owner))
+    (0..body.locals.len() as u32).any(|l| body.local_pointee(LocalId::new(l)) == Some(key.owner))
 }
 
 /// Whether a function waits for something that need not be the callback by name.

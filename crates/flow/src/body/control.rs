@@ -285,7 +285,7 @@ impl ControlFlow {
     /// Whether a local may be read in or after the block before it is written.
     pub fn live_in(&self, block: BlockId, local: LocalId) -> bool {
         let word = block.index() * self.words + local.index() / 64;
-        self.live.get(word).is_none_or(|w| w >> (local.0 % 64) & 1 == 1)
+        self.live.get(word).is_none_or(|w| w >> (local.number() % 64) & 1 == 1)
     }
 
     fn liveness(&mut self, d: &Body) {
@@ -306,7 +306,7 @@ impl ControlFlow {
             for op in d.block_ops(b) {
                 let mut read = |e: ExprId| {
                     d.locals_in(e, &mut |l| {
-                        let (w, bit) = (l.index() / 64, 1u64 << (l.0 % 64));
+                        let (w, bit) = (l.index() / 64, 1u64 << (l.number() % 64));
                         if kills[w] & bit == 0 {
                             reads[w] |= bit;
                         }
@@ -316,12 +316,12 @@ impl ControlFlow {
                     OpKind::Store { place, value } => {
                         read(value);
                         match d.exprs[place.index()] {
-                            Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                            Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.number() % 64),
                             _ => read(place),
                         }
                     }
                     OpKind::Zero { place } => match d.exprs[place.index()] {
-                        Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                        Expr::Local(l) => kills[l.index() / 64] |= 1 << (l.number() % 64),
                         _ => read(place),
                     },
                     OpKind::Access { ptr, .. } => read(ptr),
@@ -331,19 +331,19 @@ impl ControlFlow {
                         }
                         d.call_args(args).iter().for_each(|&a| read(a));
                         if let Some(l) = dst {
-                            kills[l.index() / 64] |= 1 << (l.0 % 64);
+                            kills[l.index() / 64] |= 1 << (l.number() % 64);
                         }
                     }
                     OpKind::LoopNext { args, .. } | OpKind::GuardEnter { args, .. } | OpKind::GuardExit { args, .. } => {
                         d.call_args(args).iter().for_each(|&a| read(a));
                     }
-                    OpKind::Declare(l) => kills[l.index() / 64] |= 1 << (l.0 % 64),
+                    OpKind::Declare(l) => kills[l.index() / 64] |= 1 << (l.number() % 64),
                     OpKind::Gap => {}
                 }
             }
             let mut read = |e: ExprId| {
                 d.locals_in(e, &mut |l| {
-                    let (w, bit) = (l.index() / 64, 1u64 << (l.0 % 64));
+                    let (w, bit) = (l.index() / 64, 1u64 << (l.number() % 64));
                     if kills[w] & bit == 0 {
                         reads[w] |= bit;
                     }

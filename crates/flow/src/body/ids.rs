@@ -5,6 +5,7 @@ use cuthere_cfront::program::Program;
 use cuthere_cfront::types::RecordId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::num::NonZeroU32;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -28,8 +29,28 @@ ids! {
     OpId,
     /// A basic block of one body; block 0 is the entry.
     BlockId,
-    /// A parameter, local variable or temporary of one body; parameters come first.
-    LocalId,
+}
+
+/// A parameter, local variable or temporary of one body; parameters come first. Kept as one more, so that to have none takes no room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LocalId(NonZeroU32);
+
+impl LocalId {
+    /// The one of this number, from 0.
+    pub fn new(number: u32) -> LocalId {
+        LocalId(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    /// Its number, from 0.
+    pub fn number(self) -> u32 {
+        self.0.get() - 1
+    }
+
+    /// The position in its table.
+    pub fn index(self) -> usize {
+        self.number() as usize
+    }
 }
 
 /// A record's identity, the same in every run: its tag, and for a record that a source file or a folder's own header defines that file too, so

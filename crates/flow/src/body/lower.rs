@@ -112,7 +112,7 @@ impl BodyLowering {
         let types = &program.types;
         let of = |e: ir::ExprId| e.index();
         let expr = match kind {
-            ExprKind::Local(l) => Expr::Local(LocalId(l.0)),
+            ExprKind::Local(l) => Expr::Local(LocalId::new(l.0)),
             ExprKind::Global(name) => Expr::Global(name),
             ExprKind::Deref(v) => match self.exprs[self.of[of(v)].index()] {
                 Expr::Addr(place) => return place,
@@ -274,9 +274,9 @@ impl BodyLowering {
                 };
                 self.flush_accesses(op);
                 self.accessed.clear();
-                self.push(OpKind::Call { dst: dst.map(|d| LocalId(d.0)), target, args, cleanup: why == CallWhy::Cleanup }, op);
+                self.push(OpKind::Call { dst: dst.map(|d| LocalId::new(d.0)), target, args, cleanup: why == CallWhy::Cleanup }, op);
             }
-            ir::OpKind::Declare(l) => self.push(OpKind::Declare(LocalId(l.0)), op),
+            ir::OpKind::Declare(l) => self.push(OpKind::Declare(LocalId::new(l.0)), op),
             ir::OpKind::Asm => {}
             ir::OpKind::LoopNext { name, args } => {
                 let link = self.link(func, name, args, program, model);
@@ -338,7 +338,8 @@ impl BodyLowering {
                 let value = self.of[value.index()];
                 self.accesses(value, 0);
                 self.flush_accesses(&from);
-                Term::Switch { value, cases: cases.iter().map(|c| (c.0, c.1, BlockId(c.2.0))).collect(), default: BlockId(default.0) }
+                let cases = Box::new(cases.iter().map(|c| (c.0, c.1, BlockId(c.2.0))).collect());
+                Term::Switch { value, cases, default: BlockId(default.0) }
             }
             ir::Term::Return(value) => {
                 let value = value.map(|v| self.of[v.index()]);
@@ -348,7 +349,7 @@ impl BodyLowering {
                 }
                 Term::Return(value)
             }
-            ir::Term::Any(all) => Term::Any(all.iter().map(|b| BlockId(b.0)).collect()),
+            ir::Term::Any(all) => Term::Any(Box::new(all.iter().map(|b| BlockId(b.0)).collect())),
             ir::Term::Unreachable => Term::Unreachable,
         }
     }

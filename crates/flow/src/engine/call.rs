@@ -268,7 +268,8 @@ impl<O: Observer> Run<'_, '_, O> {
             if let (Some(&held), None) = (all.next(), all.next()) {
                 self.release(call, Way::Here, Held { op: Some(call.index), ..held }, state);
                 // The flags that go with it are handed over, too.
-                let flags = (0..self.world.func(callee).params).any(|p| self.world.func(callee).local_name(LocalId(p)).as_str() == "flags");
+                let flags =
+                    (0..self.world.func(callee).params).any(|p| self.world.func(callee).local_name(LocalId::new(p)).as_str() == "flags");
                 if flags && state.ctx.irq > 0 {
                     let enabled = Ctx::step(CtxPart::Irq, -state.ctx.irq);
                     self.shift(enabled, call.index, state);

@@ -41,7 +41,7 @@ impl<O: Observer> Run<'_, '_, O> {
 fn asks_result(body: &Body, e: ExprId, depth: u32) -> bool {
     depth < 8
         && match body.expr(e) {
-            Expr::Load(place, _) => matches!(body.expr(place), Expr::Local(l) if l.0 >= body.params),
+            Expr::Load(place, _) => matches!(body.expr(place), Expr::Local(l) if l.number() >= body.params),
             Expr::Un(_, a) => asks_result(body, a, depth + 1),
             Expr::Bin(_, a, b) => asks_result(body, a, depth + 1) || asks_result(body, b, depth + 1),
             Expr::Opaque(_) => true,

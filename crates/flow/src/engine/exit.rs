@@ -91,8 +91,8 @@ impl<O: Observer> Run<'_, '_, O> {
             let through = matches!(self.body.expr(e), Expr::Load(place, _) if !matches!(self.body.expr(place), Expr::Local(_)));
             if !through {
                 self.body.locals_in(e, &mut |l| {
-                    if l.0 < all {
-                        *bits |= 1 << l.0
+                    if l.number() < all {
+                        *bits |= 1 << l.number()
                     }
                 });
             }
@@ -104,15 +104,15 @@ impl<O: Observer> Run<'_, '_, O> {
                     let whole = matches!(self.body.expr(place), Expr::Deref(v) if self.body.loaded_local(v).is_some());
                     if !whole && !self.behind_a_load(place) {
                         self.body.locals_in(place, &mut |l| {
-                            if l.0 < all {
-                                bits |= 1 << l.0
+                            if l.number() < all {
+                                bits |= 1 << l.number()
                             }
                         });
                     }
                 }
                 OpKind::Zero { place } => self.body.locals_in(place, &mut |l| {
-                    if l.0 < all {
-                        bits |= 1 << l.0
+                    if l.number() < all {
+                        bits |= 1 << l.number()
                     }
                 }),
                 OpKind::Call { args, dst, .. } => {
@@ -125,8 +125,8 @@ impl<O: Observer> Run<'_, '_, O> {
                             value(a, &mut bits);
                         }
                     }
-                    if let Some(l) = dst.filter(|l| l.0 < all) {
-                        bits |= 1 << l.0;
+                    if let Some(l) = dst.filter(|l| l.number() < all) {
+                        bits |= 1 << l.number();
                     }
                 }
                 OpKind::LoopNext { args, .. } | OpKind::GuardEnter { args, .. } | OpKind::GuardExit { args, .. } => {
@@ -208,7 +208,7 @@ impl<O: Observer> Run<'_, '_, O> {
             flags = if matches!(self.body.expr(a), Expr::Int(_)) { b } else { a };
         }
         let l = self.body.loaded_local(flags)?;
-        (l.0 < self.body.params.min(255)).then_some(l.0 as u8)
+        (l.number() < self.body.params.min(255)).then_some(l.number() as u8)
     }
 
     /// The allocation whose failure a path has seen.
@@ -265,10 +265,14 @@ impl<O: Observer> Run<'_, '_, O> {
         }
 
         summary.outcomes = exact(self.outcomes(&exits, &effects));
+        summary.outcomes.iter_mut().for_each(|outcome| outcome.guard.shrink_to_fit());
         if self.unfollowed {
             self.end_sections(&mut summary.outcomes);
         }
         summary.effects = exact(effects.into_iter().map(|m| m.effect));
+        for guard in summary.effects.iter_mut().flat_map(|effect| &mut effect.condition) {
+            guard.shrink_to_fit();
+        }
         summary
     }
 
@@ -407,7 +411,7 @@ impl<O: Observer> Run<'_, '_, O> {
     fn place_of(&self, pointer: ValueId) -> Option<RelPlace> {
         match self.values.get(pointer) {
             Value::Entry(p) => match self.values.get(p) {
-                Value::PLocal(l) if l.0 < self.body.params.min(255) => Some(RelPlace::param(l.0 as u8)),
+                Value::PLocal(l) if l.number() < self.body.params.min(255) => Some(RelPlace::param(l.number() as u8)),
                 Value::PLocal(_) => None,
                 _ => {
                     let mut place = self.relative(p, None)?;

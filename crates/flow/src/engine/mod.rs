@@ -167,7 +167,7 @@ impl Engine {
             state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0 });
         }
         for when in start.when.iter().filter(|when| u32::from(when.argument) < body.params) {
-            let place = self.values.make(Value::PLocal(LocalId(u32::from(when.argument))));
+            let place = self.values.make(Value::PLocal(LocalId::new(u32::from(when.argument))));
             let argument = self.values.make(Value::Entry(place));
             let mut bits = |mask| {
                 let mask = self.values.int(mask);

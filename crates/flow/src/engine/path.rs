@@ -139,7 +139,7 @@ impl<'p> Path<'p, '_> {
         let own = |e: ExprId| matches!(self.body.expr(e), Expr::Local(l) if l == local);
         let address = self.body.exprs.iter().any(|e| matches!(e, Expr::Addr(p) if own(*p)));
         !address
-            && local.0 >= self.body.params
+            && local.number() >= self.body.params
             && self.body.ops.iter().all(|op| match op.kind {
                 OpKind::Store { place, value } => !own(place) || matches!(self.body.expr(value), Expr::Int(0)),
                 OpKind::Call { dst, .. } => dst != Some(local),

@@ -30,7 +30,9 @@ impl<O: Observer> Run<'_, '_, O> {
                     match self.values.get(pointer) {
                         Value::Addr(place) => at = place,
                         Value::Entry(p) => match self.values.get(p) {
-                            Value::PLocal(l) if l.0 < self.body.params.min(255) => return done(RelRoot::Param(l.0 as u8), path),
+                            Value::PLocal(l) if l.number() < self.body.params.min(255) => {
+                                return done(RelRoot::Param(l.number() as u8), path);
+                            }
                             Value::PLocal(_) => return None,
                             _ => {
                                 path.push(RelStep::Deref);

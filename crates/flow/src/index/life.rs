@@ -225,7 +225,7 @@ fn spot(values: &Values, value: ValueId, params: u32) -> Spot {
     match values.get(value) {
         Value::Addr(place) => member(values, place, false),
         Value::Entry(place) => match values.get(place) {
-            Value::PLocal(l) if l.0 < params => Spot::Param(l.0.min(255) as u8),
+            Value::PLocal(l) if l.number() < params => Spot::Param(l.number().min(255) as u8),
             _ => member(values, place, true),
         },
         Value::Fresh(Origin::Havoc(place, _) | Origin::LaterRound(_, place)) | Value::Phi(_, place) => member(values, place, true),

@@ -19,6 +19,8 @@ use std::sync::Arc;
 const DEPTH_MAX: u8 = 4;
 /// Deeds of one function, its callees' included, that are kept.
 const DEEDS_MAX: usize = 256;
+/// Targets of one call that are followed.
+const TARGETS_MAX: usize = 8;
 /// Callers of one function that are looked at.
 const CALLERS_MAX: usize = 24;
 
@@ -68,10 +70,46 @@ impl Done {
     }
 }
 
-/// What functions do with so many calls followed down, as far as it was asked for. Several threads ask: in as many parts.
-type Known = [Mutex<FxHashMap<(FuncId, u8), Arc<[Done]>>>; KNOWN_PARTS];
+/// What a function does with some number of calls followed down.
+#[derive(Clone)]
+struct Below {
+    all: Arc<[Done]>,
+    /// The calls below it, none of which was left out for its depth: more depth says no more. `None`: one was.
+    height: Option<u8>,
+}
+
+/// What functions do, as far as it was asked for. Several threads ask: in as many parts.
+type Known = [Mutex<FxHashMap<(FuncId, u8), Below>>; KNOWN_PARTS];
 
 const KNOWN_PARTS: usize = 64;
+/// In place of a depth: as deep as it takes.
+const WHOLE: u8 = u8::MAX;
+
+/// Deeds as they are collected, each once: what a function does itself, then what its calls do, in order.
+#[derive(Default)]
+struct Deeds {
+    all: Vec<Done>,
+    /// Those before this one may be at any operation.
+    own: usize,
+    /// Those of the call that is looked at begin here.
+    begin: usize,
+}
+
+impl Deeds {
+    fn add(&mut self, new: Done) {
+        let same =
+            |d: &Done| d.at == new.at && d.life.deed == new.life.deed && d.life.spot == new.life.spot && d.life.object == new.life.object;
+        let (own, begin) = (self.own.min(self.begin), self.begin);
+        if self.all.len() < DEEDS_MAX && !self.all[..own].iter().chain(&self.all[begin..]).any(same) {
+            self.all.push(new);
+        }
+    }
+
+    /// The next call is looked at.
+    fn next(&mut self) {
+        self.begin = self.all.len();
+    }
+}
 
 /// Asks about lives.
 pub struct Lives<'w> {
@@ -179,29 +217,33 @@ impl<'w> Lives<'w> {
 
     /// What a function does, its callees included, in the order of its operations.
     pub fn inside(&self, func: FuncId) -> Arc<[Done]> {
-        self.down(func, DEPTH_MAX)
+        self.down(func, DEPTH_MAX).all
     }
 
-    fn down(&self, func: FuncId, depth: u8) -> Arc<[Done]> {
+    fn down(&self, func: FuncId, depth: u8) -> Below {
         let part = &self.inside[func.index() % KNOWN_PARTS];
-        if let Some(known) = part.lock().get(&(func, depth)) {
-            return Arc::clone(known);
-        }
-        let mut all: Vec<Done> = Vec::new();
-        let add = |all: &mut Vec<Done>, new: Done| {
-            let same = |d: &Done| {
-                d.at == new.at && d.life.deed == new.life.deed && d.life.spot == new.life.spot && d.life.object == new.life.object
-            };
-            if all.len() < DEEDS_MAX && !all.iter().any(same) {
-                all.push(new);
-            }
+        let known = {
+            let part = part.lock();
+            let whole = part.get(&(func, WHOLE)).filter(|below| below.height <= Some(depth));
+            whole.or_else(|| part.get(&(func, depth))).cloned()
         };
+        if let Some(known) = known {
+            return known;
+        }
+        let mut deeds = Deeds::default();
         for life in self.lifetimes.own(func) {
-            add(&mut all, Done::own(func, *life));
+            deeds.add(Done::own(func, *life));
         }
         let body = self.world.func(func);
-        let below = |callee: FuncId, op: OpId, sure: bool, all: &mut Vec<Done>| {
-            for d in self.down(callee, depth - 1).iter() {
+        let mut height = Some(0);
+        let mut below = |callee: FuncId, op: OpId, sure: bool, deeds: &mut Deeds| {
+            if depth == 0 {
+                height = None;
+                return;
+            }
+            let below = self.down(callee, depth - 1);
+            height = height.zip(below.height).map(|(own, below)| own.max(below + 1));
+            for d in below.all.iter() {
                 let spot = match d.life.spot {
                     Spot::Param(i) => argument(body, op, i),
                     other => other,
@@ -210,33 +252,34 @@ impl<'w> Lives<'w> {
                     Spot::Param(i) if d.life.object.is_unknown() => argument_object(body, op, i),
                     _ => d.life.object,
                 };
-                add(all, Done { at: op, life: LifeUse { spot, object, ..d.life }, by: d.by, sure: sure && d.sure });
+                deeds.add(Done { at: op, life: LifeUse { spot, object, ..d.life }, by: d.by, sure: sure && d.sure });
             }
         };
-        if depth > 0 {
-            let called: Vec<(FuncId, OpId)> =
-                all.iter().filter(|d| d.life.deed == Deed::Call).filter_map(|d| d.life.function.map(|f| (f, d.at))).collect();
-            for (f, op) in called {
-                below(f, op, false, &mut all);
+        let called: Vec<(FuncId, OpId)> =
+            deeds.all.iter().filter(|d| d.life.deed == Deed::Call).filter_map(|d| d.life.function.map(|f| (f, d.at))).collect();
+        for (f, op) in called {
+            below(f, op, false, &mut deeds);
+        }
+        deeds.own = deeds.all.len();
+        for (op, callees) in self.world.callees[func.index()].iter() {
+            let named = body.op(*op).and_then(|o| match o.kind {
+                OpKind::Call { target: Target::Name(name), .. } => Some(name),
+                _ => None,
+            });
+            if named.is_some_and(|name| self.told(name)) {
+                continue;
             }
-            for (op, callees) in self.world.callees[func.index()].iter() {
-                let named = body.op(*op).and_then(|o| match o.kind {
-                    OpKind::Call { target: Target::Name(name), .. } => Some(name),
-                    _ => None,
-                });
-                if named.is_some_and(|name| self.told(name)) {
-                    continue;
-                }
-                let list = callees.list();
-                for &f in list.iter().take(8) {
-                    below(f, *op, list.len() == 1, &mut all);
-                }
+            deeds.next();
+            let list = callees.list();
+            for &f in list.iter().take(TARGETS_MAX) {
+                below(f, *op, list.len() == 1, &mut deeds);
             }
         }
+        let mut all = deeds.all;
         all.sort_by_key(|d| (d.at, d.life.op));
-        let all: Arc<[Done]> = all.into();
-        part.lock().insert((func, depth), Arc::clone(&all));
-        all
+        let found = Below { all: all.into(), height };
+        part.lock().insert((func, if height.is_some() { WHOLE } else { depth }), found.clone());
+        found
     }
 
     /// Whether the model's words say what a function of this name does to lives.
@@ -316,7 +359,7 @@ pub fn spot_of(body: &Body, e: ExprId) -> Spot {
     match body.expr(e) {
         Expr::Addr(place) => member_of(body, place, false),
         Expr::Load(place, _) => match body.expr(place) {
-            Expr::Local(l) if l.0 < body.params => Spot::Param(l.0.min(255) as u8),
+            Expr::Local(l) if l.number() < body.params => Spot::Param(l.number().min(255) as u8),
             Expr::Local(_) => Spot::Unknown,
             _ => member_of(body, place, true),
         },

@@ -364,7 +364,7 @@ fn disabled(mut ctx: Ctx, entry: Option<&Entry>) -> Ctx {
 fn decisions(path: &Path<'_, '_>) -> (bool, bool) {
     let (values, body) = (path.values, path.body);
     let pointer = |l: u32| {
-        let local = |place| matches!(body.expr(place), Expr::Local(p) if p.0 == l);
+        let local = |place| matches!(body.expr(place), Expr::Local(p) if p.number() == l);
         body.exprs.iter().any(|e| matches!(*e, Expr::Load(place, to) if to.is_pointer() && local(place)))
     };
     let mut any = false;

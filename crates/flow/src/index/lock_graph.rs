@@ -31,6 +31,8 @@ const DOUBT: u16 = 16;
 const REACH_MAX: usize = 64;
 /// Targets of a call through a pointer that are followed.
 const TARGETS_MAX: usize = 4;
+/// Functions whose calls are looked at before the orders that they show are sorted out.
+const CALLERS_AT_ONCE: usize = 4096;
 /// Examples that are kept of one order.
 const EXAMPLES_MAX: usize = 6;
 
@@ -149,10 +151,12 @@ impl<'t> LockGraph<'t> {
         let own: Vec<Vec<Shown>> = (0..facts.len()).into_par_iter().with_min_len(64).map(|i| graph.own_edges(world, i)).collect();
         let mut callers: Vec<(&FuncId, &Calls)> = calls.iter().filter(|(_, c)| c.states.iter().any(|s| !s.held.is_empty())).collect();
         callers.sort_by_key(|c| *c.0);
-        let called: Vec<Vec<Shown>> =
-            callers.par_iter().with_min_len(16).map(|(f, calls)| graph.call_edges(world, **f, calls, &reach)).collect();
-        for (held, taken, example) in own.into_iter().chain(called).flatten() {
-            graph.keep(held, taken, example);
+        graph.keep_all(own);
+        // Far more is shown than is kept.
+        for part in callers.chunks(CALLERS_AT_ONCE) {
+            let called: Vec<Vec<Shown>> =
+                part.par_iter().with_min_len(16).map(|(f, calls)| graph.call_edges(world, **f, calls, &reach)).collect();
+            graph.keep_all(called);
         }
         graph.entered_edges(world, &reach);
         for examples in graph.edges.values_mut() {
@@ -400,6 +404,12 @@ impl<'t> LockGraph<'t> {
         example.depth = (example.calls.len() + below) as u16;
         example.cost = example.depth + example.doubts.count() * DOUBT;
         Some((held, taken, example))
+    }
+
+    fn keep_all(&mut self, shown: Vec<Vec<Shown>>) {
+        for (held, taken, example) in shown.into_iter().flatten() {
+            self.keep(held, taken, example);
+        }
     }
 
     fn keep(&mut self, held: LockClass, taken: LockClass, example: Example) {

@@ -124,11 +124,11 @@ fn at_calls<'s>(
             _ => &[],
         };
         args.iter().enumerate().filter_map(move |(n, &e)| {
-            let slot = (callee, LocalId(n as u32));
+            let slot = (callee, LocalId::new(n as u32));
             match d.expr(e) {
                 Expr::Function(name) if wanted.contains(&slot) => Some(Given::Function(slot, resolve(f, name)?)),
                 Expr::Load(..) => {
-                    let own = d.loaded_local(e).filter(|l| l.0 < d.params)?;
+                    let own = d.loaded_local(e).filter(|l| l.number() < d.params)?;
                     wanted.contains(&slot).then_some(Given::Slot(slot, (f, own)))
                 }
                 _ => None,

@@ -106,5 +106,5 @@ fn containers(d: &Body) -> Vec<(Record, Symbol)> {
 
 /// Whether an expression is the value of the first parameter.
 fn is_first(d: &Body, e: ExprId) -> bool {
-    d.params > 0 && d.loaded_local(e).is_some_and(|l| l.0 == 0)
+    d.params > 0 && d.loaded_local(e).is_some_and(|l| l.number() == 0)
 }

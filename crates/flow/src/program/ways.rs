@@ -286,7 +286,7 @@ fn parameter(body: &Body, e: crate::body::ExprId) -> Option<u8> {
         Expr::Deref(value) => body.loaded_local(value),
         _ => body.loaded_local(e),
     }?;
-    (l.0 < body.params.min(255)).then_some(l.0 as u8)
+    (l.number() < body.params.min(255)).then_some(l.number() as u8)
 }
 
 /// What a function does with a function that it gets for a parameter.
@@ -319,7 +319,7 @@ impl Params<'_> {
         let body = world.func(func);
         let states = self.calls.get(&func);
         let at = |op: OpId| states.and_then(|s| s.at(op)).cloned().unwrap_or_else(|| CallState::nothing(op));
-        let is_it = |e| body.loaded_local(e).is_some_and(|l| l.0 == u32::from(param));
+        let is_it = |e| body.loaded_local(e).is_some_and(|l| l.number() == u32::from(param));
         let mut out = Uses::default();
         let add = |out: &mut Uses, state: CallState| {
             out.called = Some(match out.called.take() {

@@ -171,7 +171,7 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
             _ => format!("calls {callee}(), which may sleep"),
         },
         EffectKind::Deref { param, member, .. } => {
-            let param = world.func(func).local_name(LocalId(u32::from(*param)));
+            let param = world.func(func).local_name(LocalId::new(u32::from(*param)));
             match effect.way {
                 Way::Callee(..) => format!("passes `{param}` to {callee}()"),
                 Way::Model(_) => format!("passes `{param}` to {callee}(), which dereferences it"),
@@ -197,7 +197,7 @@ fn text(world: &World<'_>, func: FuncId, effect: &Effect) -> String {
 /// A place reached from an argument, in the function's own words.
 fn place_text(world: &World<'_>, func: FuncId, place: &RelPlace) -> String {
     let RelRoot::Param(param) = place.root else { return "…".to_owned() };
-    let mut text = world.func(func).local_name(LocalId(u32::from(param))).as_str().to_owned();
+    let mut text = world.func(func).local_name(LocalId::new(u32::from(param))).as_str().to_owned();
     let mut pointer = true;
     for step in &place.path {
         match step {

@@ -303,9 +303,9 @@ impl Values {
     pub fn param(&self, value: ValueId, params: u32) -> Option<u32> {
         if let Value::Entry(place) = self.get(value)
             && let Value::PLocal(l) = self.get(place)
-            && l.0 < params
+            && l.number() < params
         {
-            return Some(l.0);
+            return Some(l.number());
         }
         None
     }

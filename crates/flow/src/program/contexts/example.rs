@@ -10,6 +10,7 @@ use crate::program::{EntryPoint, Hub};
 use crate::summary::FuncId;
 use cuthere_base::Symbol;
 use cuthere_kernel::{Level, LockKind};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
@@ -79,14 +80,23 @@ impl<'w> Contexts<'w> {
     /// The shortest way in on which something holds, outermost first; empty: none was found. `certain`: only by certain ways.
     pub fn example(&self, f: FuncId, sought: Sought, certain: bool) -> Vec<Hop<'w>> {
         match sought.number() {
-            Some(n) => self.by_table(
-                f,
-                sought,
-                certain,
-                self.shortest.all[n * 2 + usize::from(certain)].get_or_init(|| self.shortest(sought, certain)),
-            ),
+            Some(n) => self.by_table(f, sought, certain, self.table(n, sought, certain)),
             None => self.search(f, sought, certain),
         }
+    }
+
+    /// Finds these, by certain ways and by any, before somebody asks for one after the other.
+    pub fn prepare(&self, all: &[Sought]) {
+        let asked: Vec<(Sought, bool)> = all.iter().flat_map(|sought| [(*sought, true), (*sought, false)]).collect();
+        asked.par_iter().for_each(|&(sought, certain)| {
+            if let Some(n) = sought.number() {
+                self.table(n, sought, certain);
+            }
+        });
+    }
+
+    fn table(&self, n: usize, sought: Sought, certain: bool) -> &[u32] {
+        self.shortest.all[n * 2 + usize::from(certain)].get_or_init(|| self.shortest(sought, certain))
     }
 
     /// For every node, how it is reached on the shortest way on which something holds. A way that begins with an entry point is as long as it has hops; one
@@ -234,13 +244,13 @@ impl<'w> Contexts<'w> {
     /// Whether a way on which something holds comes by this call.
     fn follow(&self, edge: &Edge, sought: Sought, certain: bool) -> Follow {
         let ins = &self.entered[edge.node.index()];
-        let Some((state, inner)) = self.on(edge.node, edge) else { return Follow::No };
         let layers = [Some(&ins.certain), (!certain).then_some(&ins.perhaps)].map(|layer| layer.filter(|l| l.reached));
         let any = |holds: &dyn Fn(&OnEntry) -> bool| layers.iter().flatten().any(|l| holds(l));
         let on = |holds: bool| if holds { Follow::On } else { Follow::No };
         if !any(&|_| true) {
             return Follow::No;
         }
+        let Some((state, inner)) = self.on(edge.node, edge) else { return Follow::No };
         // What is done last counts: inside the call, then before it.
         let done = [inner, state];
         match sought {

@@ -69,7 +69,8 @@ pub type CallTable = FxHashMap<FuncId, Calls>;
 /// The contexts of all functions of a program.
 pub struct Contexts<'w> {
     world: &'w World<'w>,
-    calls: &'w CallTable,
+    /// By function: one that is not there has nothing to say.
+    calls: Vec<Option<&'w Calls>>,
     ways: Ways,
     entered: Vec<Ins>,
     shortest: Shortest,
@@ -80,6 +81,7 @@ impl<'w> Contexts<'w> {
     /// Finds them. Linear in the call graph.
     pub fn new(world: &'w World<'w>, calls: &'w CallTable) -> Contexts<'w> {
         let ways = Ways::new(world, calls);
+        let calls = (0..ways.funcs as u32).map(|f| calls.get(&FuncId(f))).collect();
         let entered = vec![Ins::default(); ways.nodes()];
         let mut out = Contexts { world, calls, ways, entered, shortest: Shortest::default(), brackets: Bracket::all(world) };
         out.fill();
@@ -162,7 +164,7 @@ impl<'w> Contexts<'w> {
 
     /// What holds at the call that an edge is, and what is added inside it; `None`: it is not reached.
     fn on(&self, from: Node, edge: &Edge) -> Option<(Option<&CallState>, Option<&CallState>)> {
-        let calls = self.ways.function(from).ok().and_then(|f| self.calls.get(&f)).filter(|_| edge.op != NO_OP);
+        let calls = self.calls.get(from.index()).copied().flatten().filter(|_| edge.op != NO_OP);
         if calls.is_some_and(|calls| !calls.reached(edge.op)) {
             return None;
         }
@@ -233,7 +235,7 @@ impl<'w> Contexts<'w> {
 
     /// What holds where a function calls others, whatever it was entered with.
     pub fn calls(&self, f: FuncId) -> Option<&'w Calls> {
-        self.calls.get(&f)
+        self.calls.get(f.index()).copied().flatten()
     }
 
     /// The calls that lead to a function, in order; `true`: to no other.
