@@ -31,12 +31,13 @@ impl Scenario {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let place = path.file_name().map_or(name.clone(), |name| name.to_string_lossy().into_owned());
         let mut gathered = Gathered { program: place, ..Gathered::default() };
-        let plain = cuthere_explore::is_plain(&text);
-        if !plain && !defines.is_empty() {
-            bail!("-D is for C programs; a scenario can write the #define itself");
-        }
-        if plain && let Ok(path) = path.canonicalize() {
+        if cuthere_explore::may_be_plain(&text)
+            && let Ok(path) = path.canonicalize()
+        {
             gathered = cuthere_tree::gather(&path, &bytes, folders, &inclusion);
+        }
+        if !cuthere_explore::is_plain(&text, &gathered.files) && !defines.is_empty() {
+            bail!("-D is for C programs; a scenario can write the #define itself");
         }
         let defines = defines.iter().map(|text| define(text)).collect::<Result<_>>()?;
         Ok(Scenario { name, text, gathered, defines })
@@ -44,7 +45,7 @@ impl Scenario {
 
     /// Whether it is an ordinary C program that needs no kernel tree.
     pub fn is_plain(&self) -> bool {
-        cuthere_explore::is_plain(&self.text)
+        cuthere_explore::is_plain(&self.text, &self.gathered.files)
     }
 
     /// Explores it, joined to a tree if there is one.

@@ -24,6 +24,7 @@ pub fn run(args: &WitnessArgs) -> Result<Status> {
     let mut options = explorer::options(&args.tree, Some(&args.bounds))?;
     if scenario.is_plain() {
         options.unroll = args.bounds.unroll.unwrap_or(PROGRAM_UNROLL);
+        options.deepens = args.bounds.unroll.is_none();
     }
     let wants_tree = args.tree.tree.is_some() || args.tree.rev.is_some() || !args.tree.patch.is_empty() || !scenario.is_plain();
     let inputs = if wants_tree { Some(inputs::open(&args.tree, &[])?) } else { None };

@@ -3,8 +3,8 @@
 use cuthere_base::Source;
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{
-    MemoryModel, Options, Preemption, Schedule, StrategyKind, WithScenario, explore, included, included_from_folders, is_plain, shapes_for,
-    witness,
+    MemoryModel, Options, Preemption, Schedule, StrategyKind, WithScenario, explore, included, included_from_folders, may_be_plain,
+    shapes_for, witness,
 };
 use cuthere_kernel::Model;
 use cuthere_tree::{Gathered, Included, OpenOptions, PatchText, Tree, gather};
@@ -92,7 +92,7 @@ fn main() {
         beside.or_else(|| included_from_folders(line).map(|name| Included { name: name.to_owned(), beside: false }))
     };
     let mut gathered = Gathered { program: file.rsplit('/').next().unwrap_or(&file).to_owned(), ..Gathered::default() };
-    if is_plain(&text)
+    if may_be_plain(&text)
         && let Ok(path) = Path::new(&file).canonicalize()
     {
         gathered = gather(&path, text.as_bytes(), &folders, &inclusion);
@@ -101,6 +101,7 @@ fn main() {
     let source = WithScenario::beside(base, &gathered.program, &text, &gathered.files, &defines);
     let scenario = source.scenario();
     options.unroll = unroll.unwrap_or(if scenario.plain { 200 } else { 20 });
+    options.deepens = scenario.plain && unroll.is_none();
     let model = Model::builtin();
     let mut config = Config { preempt_rt: options.preemption == Preemption::Rt, ..Config::default() };
     config.include = gathered.folders;

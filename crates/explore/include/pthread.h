@@ -62,6 +62,41 @@ int pthread_spin_unlock(pthread_spinlock_t *lock);
 int pthread_mutexattr_init(pthread_mutexattr_t *attr);
 int pthread_mutexattr_settype(pthread_mutexattr_t *attr, int kind);
 pthread_t pthread_self(void);
+typedef unsigned pthread_key_t;
+#define CUTHERE_KEYS 16
+#define PTHREAD_KEYS_MAX CUTHERE_KEYS
+#define PTHREAD_DESTRUCTOR_ITERATIONS 4
+static unsigned cuthere_keys;
+static void (*cuthere_destructors[CUTHERE_KEYS])(void *);
+static __thread void *cuthere_values[CUTHERE_KEYS];
+/* At the end of a thread: a destructor may set values anew, which are looked at again. */
+static inline void cuthere_destroy_values(void)
+{
+	int round, found = 1;
+	unsigned key;
+	for (round = 0; found && round < PTHREAD_DESTRUCTOR_ITERATIONS; round++) {
+		found = 0;
+		for (key = 0; key < cuthere_keys && key < CUTHERE_KEYS; key++) {
+			void *value = cuthere_values[key];
+			if (!value || !cuthere_destructors[key])
+				continue;
+			found = 1;
+			cuthere_values[key] = NULL;
+			cuthere_destructors[key](value);
+		}
+	}
+}
+static inline int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
+{
+	unsigned own = __sync_fetch_and_add(&cuthere_keys, 1);
+	if (own >= CUTHERE_KEYS)
+		return EAGAIN;
+	cuthere_destructors[own] = destroy;
+	if (destroy)
+		cuthere_at_end(cuthere_destroy_values);
+	*key = own;
+	return 0;
+}
 /* Functions that run when a thread ends inside their section. */
 struct cuthere_cleanup { void (*run)(void *); void *argument; struct cuthere_cleanup *outer; };
 static __thread struct cuthere_cleanup *cuthere_cleanups;
@@ -72,6 +107,7 @@ static inline void cuthere_exit(void *result)
 		cuthere_cleanups = each->outer;
 		each->run(each->argument);
 	}
+	cuthere_destroy_values();
 	pthread_exit(result);
 }
 #define pthread_exit(result) cuthere_exit(result)
@@ -84,20 +120,9 @@ static inline void cuthere_exit(void *result)
 		if (execute) \
 			cuthere_own.run(cuthere_own.argument); \
 	} while (0)
-typedef unsigned pthread_key_t;
-#define CUTHERE_KEYS 16
-static unsigned cuthere_keys;
-static __thread void *cuthere_values[CUTHERE_KEYS];
-static inline int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
-{
-	unsigned own = __sync_fetch_and_add(&cuthere_keys, 1);
-	if (destroy || own >= CUTHERE_KEYS)
-		cuthere_key_with_destructor();
-	*key = own;
-	return 0;
-}
 static inline int pthread_key_delete(pthread_key_t key)
 {
+	cuthere_destructors[key % CUTHERE_KEYS] = NULL;
 	return 0;
 }
 static inline int pthread_setspecific(pthread_key_t key, const void *value)
@@ -131,6 +156,10 @@ static inline int pthread_equal(pthread_t a, pthread_t b)
 }
 static inline int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attr, unsigned count)
 {
+	if (count == 0)
+		return EINVAL;
+	if (cuthere_barrier_made(&barrier->count) && barrier->here)
+		cuthere_misused(barrier, 1);
 	barrier->count = count;
 	barrier->here = 0;
 	return 0;
@@ -140,6 +169,7 @@ static inline int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
 	pthread_mutex_lock(&barrier->opaque);
 	barrier->count = 0;
+	pthread_mutex_destroy((pthread_mutex_t *)&barrier->count);
 	pthread_mutex_unlock(&barrier->opaque);
 	return 0;
 }
@@ -147,7 +177,7 @@ static inline int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
 	pthread_mutex_lock(&barrier->opaque);
 	if (barrier->count == 0)
-		cuthere_misused(barrier);
+		cuthere_misused(barrier, 0);
 	barrier->here++;
 	if (barrier->here == barrier->count) {
 		barrier->here = 0;

@@ -32,6 +32,8 @@ const SHALLOW: [u32; 2] = [2, 6];
 
 /// Bounds that a program is tried within where it has no end: threads of one function, and rounds of loops.
 const WITHIN: [(u32, u32); 4] = [(2, 3), (3, 6), (4, 20), (6, 60)];
+/// How many times as many rounds are tried where a program's loops end behind the bound.
+const DEEPER: [u32; 3] = [5, 25, 100];
 /// Bounds of one execution that a program with few states does not come to.
 const ENDLESS: [&str; 3] = ["events", "instructions", "memory"];
 /// By name.
@@ -107,6 +109,21 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
         outcome.alike = options.alike;
     }
     let endless = |bound: &str, outcome: &Outcome| outcome.bounds.contains(bound);
+    for unroll in DEEPER.map(|times| options.unroll.saturating_mul(times)) {
+        let open = outcome.kind == OutcomeKind::Unknown && outcome.faults.is_empty() && endless("unroll", &outcome);
+        let late = started.elapsed() > options.time / 4 || endless("time", &outcome);
+        if !options.deepens || !open || late {
+            break;
+        }
+        let left = options.time.saturating_sub(started.elapsed());
+        let round = Options { unroll, time: left, ..options.clone() };
+        let mut found = once(program, model, scenario, &round, Some(started + options.time / 2));
+        (found.unroll, found.alike) = (unroll, outcome.alike);
+        if found.bounds.contains("time") && found.faults.is_empty() && found.kind != OutcomeKind::None {
+            break;
+        }
+        outcome = found;
+    }
     let (threads, rounds) = (endless("threads", &outcome), endless("unroll", &outcome));
     if outcome.kind == OutcomeKind::Unknown && (threads || rounds) && outcome.faults.is_empty() && !options.bound_counts {
         for (alike, unroll) in WITHIN {

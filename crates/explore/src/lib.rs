@@ -7,6 +7,7 @@
 mod clocks;
 mod code;
 mod compile;
+mod conditional;
 mod coverage;
 mod cpu;
 mod definers;
@@ -39,5 +40,5 @@ pub use fault::FaultKind;
 pub use lanes::explore;
 pub use machine::{MemoryModel, Preemption};
 pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind};
-pub use scenario::{HEADER, ScenarioSource, WithScenario, included, included_from_folders, is_plain, shapes_for};
+pub use scenario::{HEADER, ScenarioSource, WithScenario, included, included_from_folders, is_plain, may_be_plain, shapes_for};
 pub use schedule::{Schedule, ScheduleError};

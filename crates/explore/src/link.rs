@@ -194,11 +194,17 @@ impl<'p> Linker<'p> {
         FnId(self.functions.len() as u32 - 1)
     }
 
-    /// A function of the scenario file itself.
+    /// A function of the scenario file itself, or of a file that a program includes.
     pub fn own_function(&mut self, name: &str) -> Option<FnId> {
         let name = Symbol::find(name)?;
-        self.defined_in(self.scenario, name)?;
-        Some(self.function(self.scenario, name))
+        let others = (0..self.program.source.len() as u32).map(FileId).filter(|_| self.plain);
+        let file = [self.scenario].into_iter().chain(others).find(|&file| self.defined_in(file, name).is_some())?;
+        Some(self.function(file, name))
+    }
+
+    /// Whether there are variables that each thread has for itself.
+    pub fn has_own_copies(&self) -> bool {
+        !self.own_copies.is_empty()
     }
 
     fn defined_in(&self, file: FileId, name: Symbol) -> Option<ItemRef> {

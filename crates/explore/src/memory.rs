@@ -11,6 +11,7 @@ mod open;
 mod spaces;
 
 use crate::code::IntTy;
+pub use alike::Kinds;
 pub use guessed::GuessId;
 use guessed::GuessedRanges;
 use open::OpenCells;
@@ -200,6 +201,8 @@ pub struct Memory {
     /// Who has used what in any execution, by address of the granule, and who has freed which object: what a search learns by that gives up
     /// executions where they meet others.
     pub ever: Option<Box<Ever>>,
+    /// Which threads nothing tells apart.
+    pub kinds: Kinds,
     /// Set while several threads run.
     pub concurrent: bool,
     pub exhausted: bool,
@@ -233,10 +236,21 @@ pub struct MemoryCopy {
 }
 
 impl Memory {
-    /// All that tells the contents from others: objects that live with their bytes, and which do not live any more.
-    pub fn contents(&self, mut word: impl FnMut(u64)) {
-        for object in self.spaces.all().filter(|object| object.kind != Kind::None) {
-            word(object.addr ^ (object.state as u64) << 56);
+    /// All that tells the contents from others: objects that live with their bytes, and which do not live any more. `threads`: the order of the threads.
+    pub fn contents(&self, threads: &[usize], mut word: impl FnMut(u64)) {
+        self.contents_in(0, &mut word);
+        threads.iter().for_each(|t| self.contents_in(t + 1, &mut word));
+    }
+
+    /// The same of what a thread has made.
+    pub fn contents_of(&self, thread: usize, mut word: impl FnMut(u64)) {
+        self.contents_in(thread + 1, &mut word);
+    }
+
+    fn contents_in(&self, space: usize, word: &mut impl FnMut(u64)) {
+        for object in self.spaces.of(space).iter().filter(|object| object.kind != Kind::None) {
+            word(object.addr);
+            word(object.state as u64);
             if object.state == State::Live {
                 let start = object.start as usize;
                 let bytes = self.bytes.get(start..start + (object.size as usize).next_multiple_of(8)).unwrap_or(&[]);
@@ -280,6 +294,7 @@ impl Memory {
         self.bytes.clear();
         self.touched.clear();
         self.spaces.clear();
+        self.kinds.clear();
         self.open.reset();
         self.guessed.reset();
         self.concurrent = false;
@@ -534,9 +549,11 @@ impl Memory {
 
     #[cold]
     fn touched_ever(&mut self, object: Object, granule: u32, thread: u8, write: bool) {
+        let (own, users) = (self.kinds.address(object.addr), self.kinds.users(object.addr, thread));
         let Some(ever) = &mut self.ever else { return };
-        let shared = ever.used.entry(object.addr + u64::from(granule) * 8).or_default().add(thread, write);
-        let freed = ever.freed.get(&object.addr).is_some_and(|freed| freed.by_others(thread));
+        let cell = ever.used.entry(own + u64::from(granule) * 8).or_default();
+        let shared = users.map(|user| cell.add(user, write)).contains(&true);
+        let freed = ever.freed.get(&own).is_some_and(|freed| users.iter().any(|&user| freed.by_others(user)));
         if shared {
             self.learn(object, granule);
         }
@@ -550,7 +567,16 @@ impl Memory {
         if self.learned.settled {
             return;
         }
-        let id = self.learned.at(object.addr);
+        if self.ever.is_none() {
+            return self.learn_at(object.addr, granule);
+        }
+        for addr in self.kinds.addresses(object.addr) {
+            self.learn_at(addr, granule);
+        }
+    }
+
+    fn learn_at(&mut self, addr: u64, granule: u32) {
+        let id = self.learned.at(addr);
         let known = &mut self.learned.objects[id as usize];
         if !known.whole && known.granules.insert(granule) {
             self.learned.grown = true;
@@ -576,10 +602,15 @@ impl Memory {
         let (start, count) = (object.start as usize / 8, object.size as usize / 8 + 1);
         let others = self.touched.iter().skip(start).take(count).any(|cell| cell.by_others(thread));
         let mut ever = false;
+        let (own, users) = (self.kinds.address(object.addr), self.kinds.users(object.addr, thread));
         if let Some(known) = &mut self.ever {
-            known.freed.entry(object.addr).or_default().add(thread, true);
-            let granules = (0..u64::from(object.size.div_ceil(8))).map(|n| object.addr + n * 8);
-            ever = granules.take(TOLD_APART).any(|granule| known.used.get(&granule).is_some_and(|cell| cell.by_others(thread)));
+            let freed = known.freed.entry(own).or_default();
+            for user in users {
+                freed.add(user, true);
+            }
+            let granules = (0..u64::from(object.size.div_ceil(8))).map(|n| own + n * 8);
+            let by_others = |cell: &Touch| users.iter().any(|&user| cell.by_others(user));
+            ever = granules.take(TOLD_APART).any(|granule| known.used.get(&granule).is_some_and(by_others));
         }
         if others || ever {
             self.learn_free(object.addr);
@@ -591,9 +622,12 @@ impl Memory {
         if self.learned.settled {
             return;
         }
-        let id = self.learned.at(addr);
-        if !std::mem::replace(&mut self.learned.objects[id as usize].freed, true) {
-            self.learned.grown = true;
+        let all = if self.ever.is_some() { self.kinds.addresses(addr) } else { vec![addr] };
+        for addr in all {
+            let id = self.learned.at(addr);
+            if !std::mem::replace(&mut self.learned.objects[id as usize].freed, true) {
+                self.learned.grown = true;
+            }
         }
     }
 

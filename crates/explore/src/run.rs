@@ -36,6 +36,8 @@ pub struct Options {
     pub bound_counts: bool,
     pub interrupts: u32,
     pub unroll: u32,
+    /// More rounds than that are tried where there is time for them.
+    pub deepens: bool,
     /// How many threads of a program that begin with the same function run; more are created, and wait for ever.
     pub alike: u32,
     pub time: Duration,
@@ -62,6 +64,7 @@ impl Default for Options {
             bound_counts: false,
             interrupts: 2,
             unroll: 20,
+            deepens: false,
             alike: u32::MAX,
             time: Duration::from_secs(20),
             executions: 10_000_000,
@@ -723,6 +726,11 @@ impl<'p> Run<'p> {
         } else {
             OutcomeKind::Unknown
         };
+        if outcome.kind == OutcomeKind::None && m.link.plain && m.unordered && options.memory == MemoryModel::Sc {
+            outcome.hints.push(
+                "atomic operations were taken for sequentially consistent: some ask for less, which --memory lkmm explores".to_owned(),
+            );
+        }
         // What was found can happen; what was not found may happen in an execution of this kind.
         if let Some((read, store)) = early.filter(|_| outcome.kind != OutcomeKind::Fault) {
             outcome.kind = OutcomeKind::Unknown;

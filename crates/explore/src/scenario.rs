@@ -6,6 +6,7 @@ use cuthere_kernel::Model;
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::conditional::Conditionals;
 use crate::primitives::Prim;
 use crate::written_out;
 
@@ -17,16 +18,24 @@ pub struct ScenarioSource {
     pub plain: bool,
 }
 
-/// Whether a text is a C program of its own: it has `main` and no `scenario`.
-pub fn is_plain(text: &str) -> bool {
-    let has = |name: &str| {
-        text.match_indices(name).any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            let after = text[at + name.len()..].trim_start().starts_with('(');
-            after && before.is_none_or(|c| c.is_whitespace() || c == '*')
-        })
-    };
-    has("main") && !has("scenario")
+/// Whether a text is a C program of its own, with what it includes from beside it: it has `main` and no `scenario`.
+pub fn is_plain(text: &str, others: &[(String, Vec<u8>)]) -> bool {
+    let main = || has(text, "main") || others.iter().any(|(_, text)| has(&String::from_utf8_lossy(text), "main"));
+    may_be_plain(text) && main()
+}
+
+/// Whether a text is no scenario for a tree.
+pub fn may_be_plain(text: &str) -> bool {
+    !has(text, "scenario")
+}
+
+/// Whether a text has a function of this name.
+fn has(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].trim_start().starts_with('(');
+        after && before.is_none_or(|c| c.is_whitespace() || c == '*')
+    })
 }
 
 /// What `#include <cuthere.h>` finds.
@@ -34,7 +43,7 @@ pub const HEADER: &str = include_str!("../include/cuthere.h");
 
 const KERNEL_HEADERS: &[(&str, &str)] = &[("include/cuthere.h", HEADER)];
 
-const PLAIN_HEADERS: &[(&str, &str)] = &[
+pub(crate) const PLAIN_HEADERS: &[(&str, &str)] = &[
     ("include/assert.h", include_str!("../include/assert.h")),
     ("include/builtins.h", include_str!("../include/builtins.h")),
     ("include/cuthere.h", HEADER),
@@ -87,13 +96,17 @@ impl<'s> WithScenario<'s> {
         others: &[(String, Vec<u8>)],
         defines: &[(String, String)],
     ) -> WithScenario<'s> {
-        let plain = is_plain(text);
+        let plain = is_plain(text, others);
         let base = base.filter(|_| !plain);
         let name = path.to_owned();
         let headers = if plain { PLAIN_HEADERS } else { KERNEL_HEADERS };
         let mut added: Vec<(String, Vec<u8>)> = headers.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect();
         let mut whole = text.to_owned();
+        let mut kept: Vec<(String, Vec<u8>)> = Vec::new();
         if plain {
+            let mut conditionals = Conditionals::new(others, defines);
+            whole = conditionals.walk(path, text);
+            kept.extend(conditionals.kept.into_iter().map(|(path, text)| (path, text.into_bytes())));
             whole.push_str("\n#include <builtins.h>\n");
             if !defines.is_empty() {
                 let _ = writeln!(whole, "#include <{DEFINES}>");
@@ -104,9 +117,9 @@ impl<'s> WithScenario<'s> {
         if let Some(base) = base {
             declare_macro_variables(base, text, &mut whole);
         }
-        for (path, text) in others.iter().filter(|(path, _)| *path != name && !headers.iter().any(|(header, _)| header == path)) {
+        for (path, text) in kept.iter().filter(|(path, _)| *path != name && !headers.iter().any(|(header, _)| header == path)) {
             // What the program has seen before the inclusion, the included text sees. Behind its end, so that its lines keep their numbers.
-            added.push((path.clone(), [text, &b"\n#include \""[..], name.as_bytes(), b"\"\n"].concat()));
+            added.push((path.clone(), [&text[..], &b"\n#include \""[..], name.as_bytes(), b"\"\n"].concat()));
         }
         added.push((name.clone(), whole.into_bytes()));
         added.sort();

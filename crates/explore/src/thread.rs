@@ -182,6 +182,10 @@ pub struct Thread {
     pub born: u32,
     /// Somebody has waited for its end.
     pub joined: bool,
+    /// Its function has come to its end.
+    pub ending: bool,
+    /// Somebody has asked for its result.
+    pub asked: bool,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
 }
@@ -214,7 +218,7 @@ copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
     status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
-    own_from twin eldest born joined
+    own_from twin eldest born joined asked ending
 }
 
 impl Thread {
@@ -269,6 +273,8 @@ impl Thread {
             eldest: 0,
             born: 0,
             joined: false,
+            asked: false,
+            ending: false,
             lazies: Vec::new(),
         }
     }

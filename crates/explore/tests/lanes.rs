@@ -46,11 +46,13 @@ fn one_core_and_two_say_the_same() {
 
 #[test]
 fn a_fault_is_found_where_neither_search_ends() {
-    let outcome = on(2, &setters(12), &options());
+    // Threads with arguments of their own, whose orders all count.
+    let text = (1..=12).fold(setters(12), |text, n| text.replacen("set, 0)", &format!("set, (void *){n}L)"), 1));
+    let outcome = on(2, &text, &options());
     assert_eq!(outcome.kind, OutcomeKind::Fault);
     assert!(!outcome.complete);
     let again = Options { replay: Some(outcome.faults[0].schedule.clone()), ..options() };
-    assert_eq!(on(1, &setters(12), &again).faults.len(), 1);
+    assert_eq!(on(1, &text, &again).faults.len(), 1);
 }
 
 #[test]

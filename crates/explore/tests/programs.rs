@@ -50,6 +50,35 @@ fn a_barrier_is_made_anew_while_threads_leave_it() {
 }
 
 #[test]
+fn a_barrier_that_threads_wait_at_is_not_made_anew() {
+    let text = |between: &str| {
+        format!(
+            "#include <pthread.h>\npthread_barrier_t b;\nvoid *t(void *u) {{ pthread_barrier_wait(&b); return 0; }}\n\
+             int main(void)\n{{\n\tpthread_t i;\n\tpthread_barrier_init(&b, 0, 2);\n\tpthread_create(&i, 0, t, 0);\n\t{between}\n\
+             \tpthread_barrier_wait(&b);\n\tpthread_join(i, 0);\n\treturn 0;\n}}\n"
+        )
+    };
+    assert_eq!(explore_text("barrier.c", &text(""), &Options::default()).kind, OutcomeKind::None);
+    let again = explore_text("barrier.c", &text("pthread_barrier_init(&b, 0, 2);"), &Options::default());
+    let told = again.faults.iter().map(|f| f.fault.detail.as_str()).collect::<Vec<_>>();
+    assert!(told.contains(&"pthread_barrier_init() of a barrier that threads wait at"), "{told:?}");
+}
+
+#[test]
+fn values_of_a_thread_are_destroyed_at_its_end() {
+    let text = |after: &str| {
+        format!(
+            "#include <pthread.h>\n#include <assert.h>\npthread_key_t key;\nint seen;\nvoid d(void *v) {{ assert((long)v == 42); seen++; }}\n\
+             void *t(void *u) {{ pthread_setspecific(key, (void *)42); if (u) pthread_exit((void *)7); return (void *)8; }}\n\
+             int main(void)\n{{\n\tpthread_t a;\n\tvoid *r;\n\tpthread_key_create(&key, d);\n\tpthread_create(&a, 0, t, 0);\n\tpthread_join(a, &r);\n\
+             \tassert(r == (void *)8);\n\tpthread_create(&a, 0, t, &a);\n\tpthread_join(a, &r);\n\tassert(r == (void *)7);\n\tassert({after});\n\treturn 0;\n}}\n"
+        )
+    };
+    assert_eq!(explore_text("keys.c", &text("seen == 2"), &Options::default()).kind, OutcomeKind::None);
+    assert_eq!(explore_text("keys.c", &text("seen == 1"), &Options::default()).kind, OutcomeKind::Fault);
+}
+
+#[test]
 fn barriers_and_once() {
     let barrier = "pthread_barrier_t b;\nint x[2], turn;\npthread_mutex_t m;";
     let body = "pthread_mutex_lock(&m); int me = turn++; pthread_mutex_unlock(&m); x[me] = 1;";

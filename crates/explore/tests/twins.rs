@@ -55,12 +55,32 @@ fn numbers_that_mean_something_are_told_apart() {
     let own =
         alike(globals, "if (pthread_self() == 1) { assert(atomic_fetch_add(&z, 1) == 0); } else atomic_fetch_add(&z, 1);", 2, CREATE, JOIN);
     let one = alike(globals, turn, 2, CREATE, "if (N == 0) { pthread_join(i[N], 0); assert(first); }");
-    for text in [between, result, own, one] {
+    let asked = alike(
+        globals,
+        &turn.replace("if", "if (e == 1) return &x; if"),
+        2,
+        CREATE,
+        "pthread_join(i[N], N == 0 ? &r : 0); if (N == 0) assert(!r);",
+    );
+    for text in [between, result, asked, own, one] {
         for strategy in [StrategyKind::Dpor, StrategyKind::Every] {
             let outcome = explore_text("twins.c", &text, &Options { anew: true, strategy, ..Options::default() });
             assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("assertion"), "{strategy:?}\n{text}");
         }
     }
+}
+
+#[test]
+fn states_that_differ_by_who_does_what_are_visited_once() {
+    let body = "e = atomic_fetch_add(&z, 1); pthread_mutex_lock(&m); x = x ^ 1; pthread_mutex_unlock(&m); return 0;";
+    let states = |create: &str| {
+        let text = alike("int x;\natomic_int z;\npthread_mutex_t m;", body, 4, create, "pthread_join(i[N], &r);");
+        let outcome = explore_text("twins.c", &text, &Options { strategy: StrategyKind::States, ..Options::default() });
+        assert_eq!((outcome.kind, outcome.complete), (OutcomeKind::None, true));
+        outcome.states
+    };
+    let (alike, unlike) = (states(CREATE), states("pthread_create(&i[N], 0, t, &i[N]);"));
+    assert!(alike * 5 < unlike, "{alike} of {unlike}");
 }
 
 const STATEMENTS: &[&str] = &[
@@ -86,6 +106,11 @@ const STATEMENTS: &[&str] = &[
     "while (!z) ;",
     "if (pthread_self() == 1) x = 5;",
     "tl++; assert(tl < 2);",
+    "if (x == 1) return &x;",
+    "return (void *)(long)y;",
+    "pthread_mutex_lock(&m); p = &e; pthread_mutex_unlock(&m); e = 1; e = e + x;",
+    "q = p; if (q) { *q = 2; x = *q; }",
+    "e = x; y = e + 1; assert(y < 3);",
 ];
 
 #[test]
@@ -96,7 +121,17 @@ fn reduction_loses_nothing_of_threads_that_are_alike() {
         let globals = "#include <semaphore.h>\n#include <stdlib.h>\nint x, y;\natomic_int z;\n_Atomic(int *) p;\n__thread int tl;\npthread_mutex_t m, n;\npthread_cond_t c;\nsem_t s;\npthread_barrier_t w;";
         let threads = 2 + dice.below(2) as usize;
         let body: String = (0..1 + dice.below(4 - threads as u64 + 1)).map(|_| dice.of(STATEMENTS).to_owned() + "\n\t").collect();
-        let join = dice.of(&[JOIN, JOIN, JOIN, "", "pthread_join(i[N], 0); y = x;", "if (N == 0) pthread_join(i[N], 0);"]);
+        let join = dice.of(&[
+            JOIN,
+            JOIN,
+            JOIN,
+            "",
+            "pthread_join(i[N], 0); y = x;",
+            "if (N == 0) pthread_join(i[N], 0);",
+            "pthread_join(i[N], &r);",
+            "pthread_join(i[N], &r); assert(!r);",
+            "pthread_join(i[N], &r); if (N == 0) y = (long)r;",
+        ]);
         let create = dice.of(&[CREATE, CREATE, "pthread_create(&i[N], 0, t, 0); if (N == 0) x = 1;"]);
         let text = alike(globals, &format!("int *q;\n\t{body}"), threads, create, join)
             .replace("\tvoid *r;\n", &format!("\tvoid *r;\n\tpthread_barrier_init(&w, 0, 2);\n\tsem_init(&s, 0, {});\n", dice.below(2)));

@@ -359,7 +359,18 @@ impl Machine<'_> {
                 true
             }
             None => {
-                self.threads[t].result = v;
+                // What runs at the end of each thread has no say in its result.
+                let ending = std::mem::replace(&mut self.threads[t].ending, true);
+                if !ending {
+                    self.threads[t].result = v;
+                    // The end of main() is that of the program.
+                    if t != 0
+                        && let Some(id) = self.world.at_end
+                        && self.push_frame(t, id, &[], None, 0)
+                    {
+                        return self.threads[t].alive();
+                    }
+                }
                 self.finish(t);
                 false
             }

@@ -3,7 +3,7 @@
 //! Until one of them has done something, whatever the one can do first the other can, and what follows is the same but for their numbers. So
 //! a search lets the first of them begin (as GenMC does: Kokologiannakis, Marmanis, Vafeiadis: "Spore: combining symmetry and partial order
 //! reduction", PLDI 2024). Numbers of threads must then mean nothing: as soon as one is asked for, is stored where others look, or threads
-//! of one kind are waited for in other ways than one directly after the other and without a result, it is learned that they do, and the search
+//! of one kind are waited for in other ways than one directly after the other, or give different results to who asks for them, it is learned that they do, and the search
 //! begins anew. Refuses store buffers and the kernel's model, where threads have more than themselves.
 
 use super::*;
@@ -21,6 +21,7 @@ impl Machine<'_> {
         let twin = twin.filter(|&t| self.are_twins(t, new));
         self.threads[new].twin = twin.map(|t| t as u8);
         self.threads[new].eldest = twin.map_or(new as u8, |t| self.threads[t].eldest);
+        self.link.mem.kinds.set(new, self.threads[new].eldest);
     }
 
     fn are_twins(&self, t: usize, u: usize) -> bool {
@@ -65,11 +66,6 @@ impl Machine<'_> {
         self.threads.get(t).filter(|thread| thread.twin.is_some()).map_or(t, |thread| usize::from(thread.eldest))
     }
 
-    fn has_twins(&self, t: usize) -> bool {
-        let eldest = self.eldest(t);
-        (0..self.threads.len()).any(|u| u != t && self.eldest(u) == eldest)
-    }
-
     /// Numbers of threads mean something.
     pub(crate) fn tell_apart(&mut self) {
         if !self.distinct && self.threads.iter().any(|thread| thread.twin.is_some()) {
@@ -78,10 +74,14 @@ impl Machine<'_> {
         }
     }
 
-    /// A thread was waited for; `out`: where its result goes.
+    /// A thread was waited for; `out`: where its result goes. Results that are all the same tell nobody apart.
     pub(crate) fn joins(&mut self, target: usize, out: u64) {
         self.threads[target].joined = true;
-        if out != 0 && self.has_twins(target) {
+        self.threads[target].asked |= out != 0;
+        let eldest = self.eldest(target);
+        let joined = || self.threads.iter().enumerate().filter(|(u, thread)| thread.joined && self.eldest(*u) == eldest);
+        let result = self.threads[target].result;
+        if joined().any(|(_, thread)| thread.asked) && joined().any(|(_, thread)| thread.result != result) {
             self.tell_apart();
         }
     }

@@ -92,6 +92,7 @@ impl Machine<'_> {
             | Prim::AtomicSection(_)
             | Prim::SemInit
             | Prim::MutexInit
+            | Prim::BarrierInit
             | Prim::MutexDestroy => self.pthread_footprint(t, prim, site),
             _ => Ok(()),
         }

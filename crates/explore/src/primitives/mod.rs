@@ -189,6 +189,10 @@ pub enum Prim {
     MutexDestroy,
     /// A header has found that what it was called with cannot be used.
     Misused,
+    /// What runs when a thread of the program ends.
+    AtEnd,
+    /// A barrier is made.
+    BarrierInit,
     /// The attributes `*a0` say kind `a1`, or the usual one.
     MutexKind,
     /// Gives a lock that was taken in either way.

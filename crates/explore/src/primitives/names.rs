@@ -74,6 +74,8 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "pthread_mutex_init pthread_spin_init pthread_rwlock_init", Prim::MutexInit);
     add(&mut t, "pthread_mutex_destroy pthread_spin_destroy pthread_rwlock_destroy", Prim::MutexDestroy);
     add(&mut t, "cuthere_misused", Prim::Misused);
+    add(&mut t, "cuthere_at_end", Prim::AtEnd);
+    add(&mut t, "cuthere_barrier_made", Prim::BarrierInit);
     add(&mut t, "pthread_self thrd_current", Prim::ThreadId);
     add(&mut t, "pthread_mutexattr_init pthread_mutexattr_settype", Prim::MutexKind);
     add(&mut t, "pthread_cond_wait", Prim::CondWait { timed: false });

@@ -50,7 +50,7 @@ impl Machine<'_> {
                 self.synchronises(t, mutex, Access::new(Location::sync(mutex), Mode::Acquire))
             }
             Prim::CondSignal { .. } => self.synchronises(t, object, sync(Mode::Write)),
-            Prim::SemInit | Prim::MutexInit | Prim::MutexDestroy => self.synchronises(t, object, sync(Mode::Write)),
+            Prim::SemInit | Prim::MutexInit | Prim::BarrierInit | Prim::MutexDestroy => self.synchronises(t, object, sync(Mode::Write)),
             _ => {
                 // The beginning of a section that runs as one; its end is no point of its own.
                 if prim == Prim::AtomicSection(true) {
@@ -192,13 +192,24 @@ impl Machine<'_> {
                 self.world.lock(a(self, 0) as u64).destroyed = true;
                 Flow::Next(0)
             }
+            Prim::AtEnd => {
+                self.world.at_end = self.link.function_at(a(self, 0) as u64);
+                Flow::Next(0)
+            }
+            Prim::BarrierInit => {
+                // One that was destroyed is made as if it were new.
+                let made = Lock { initial: 1, ..Lock::default() };
+                let before = self.world.locks.insert(a(self, 0) as u64, made);
+                Flow::Next(i64::from(before.is_some_and(|before| !before.destroyed)))
+            }
             Prim::Misused => {
                 // It is told of the program's own call; the header's function is the explorer's.
-                let barrier = a(self, 0) as u64;
+                let (barrier, waited) = (a(self, 0) as u64, a(self, 1) != 0);
+                let how = if waited { "threads wait at" } else { "is destroyed or not initialised" };
                 let call = self.threads[t].frames.pop().map_or("", |frame| frame.code.name.as_str());
                 self.unadvance(t);
                 self.threads[t].held.retain(|held| held.key != barrier);
-                self.fault(t, FaultKind::LockMisuse, barrier, format!("{call}() of a barrier that is destroyed or not initialised"));
+                self.fault(t, FaultKind::LockMisuse, barrier, format!("{call}() of a barrier that {how}"));
                 Flow::Dead
             }
             Prim::MutexKind => {

@@ -95,6 +95,8 @@ pub struct World {
     pub atomic_depth: u32,
     /// Threads of a program that were created beyond the bound: they never run.
     pub idlers: u32,
+    /// What runs when a thread of a program ends.
+    pub at_end: Option<FnId>,
     /// What a semaphore counts that nobody has initialised.
     pub uncounted: i32,
     /// Learned: CPUs with more than one thread, and that grace periods are used. Kept between executions.
@@ -106,7 +108,7 @@ pub struct World {
 
 copied! {
     World: locks queues completions callbacks caches tasks references managed buffers weak;
-    cpus atomic_section atomic_depth idlers uncounted shared_cpus rcu_used sections_used grown
+    cpus atomic_section atomic_depth idlers at_end uncounted shared_cpus rcu_used sections_used grown
 }
 
 impl World {
@@ -124,6 +126,7 @@ impl World {
         self.cpus = [None; CPUS as usize];
         (self.atomic_section, self.atomic_depth) = (None, 0);
         self.idlers = 0;
+        self.at_end = None;
     }
 
     /// A thread enters or leaves a section that runs as one. Whether that is the outermost.

@@ -306,7 +306,7 @@ impl Strategy for Dpor {
         let t = event.thread;
         let search = position >= self.fresh;
         self.widen(view.threads.len());
-        if self.bound.is_none() && self.twins.len() != view.threads.len() {
+        if self.twins.len() != view.threads.len() {
             self.twins.clear();
             self.twins.extend(view.threads.iter().map(|thread| thread.twin));
         }
@@ -400,7 +400,7 @@ impl Strategy for Dpor {
     }
 
     fn begins_alike(&self) -> bool {
-        self.bound.is_none()
+        true
     }
 
     fn shared(&self) -> Option<usize> {
