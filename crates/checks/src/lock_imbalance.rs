@@ -34,12 +34,10 @@
 //!
 //! ## Confidence
 //!
-//! The check is on trial: nothing is of high confidence.
-//!
-//! * **medium**: nobody does the other half, and: a return that fails keeps a lock that every way to it takes; a return that does not fail keeps it, or none gives it
-//!   back; a lock is given back twice on one path; or untaken on a path that was followed from its beginning.
+//! * **high**: nobody does the other half, and a return that fails keeps a lock that every way to it takes and that others give back, or a lock is given back twice on one path.
+//! * **medium**: nobody does the other half, and a return that does not fail keeps it, or none gives it back; or it is given back untaken on a path that was followed from its beginning.
 //!   Ways that answer otherwise are compared too, if their callers were seen.
-//! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
+//! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; the lock lies in an object that the same way frees; a flag that is asked for was cleared with the first unlock; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -70,7 +68,7 @@ pub(crate) const CHECK: Check = Check {
         id: "lock-imbalance",
         summary: "a way out that keeps or gives back a lock that the others do not",
         source: include_str!("lock_imbalance.rs"),
-        maturity: Maturity::Trial,
+        maturity: Maturity::Stable,
     },
     start: Some(|_, _| Box::<LockImbalance>::default()),
     entered: false,
@@ -169,7 +167,10 @@ impl Checker for LockImbalance {
             }
         }
         for stray in self.strays.iter().filter(|s| s.before || !self.was_held(&s.claim)) {
-            let mut pairs = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0));
+            // Those that gave back the same lock elsewhere say more than those of which only the kind is known.
+            let mut pairs: Vec<_> = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0)).collect();
+            pairs.sort_by_key(|p| p.2 == Match::Kind);
+            let mut pairs = pairs.into_iter();
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
             if pairs.clone().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
                 continue;
@@ -179,7 +180,7 @@ impl Checker for LockImbalance {
             let confidence = match (stray.before, pairs.next()) {
                 (true, _) => Confidence::High,
                 // What other ways keep is held from one call to the next.
-                (_, Some(_)) if stray.plain && !self.keeps(&stray.claim) => Confidence::Medium,
+                (_, Some(p)) if stray.plain && p.2 != Match::Kind && !self.keeps(&stray.claim) => Confidence::Medium,
                 (_, Some(_)) => Confidence::Low,
                 _ => continue,
             };
@@ -235,6 +236,12 @@ impl LockImbalance {
                 let by = path.world.callees(path.func, op).filter(|_| !path.called(op).is_some_and(takes));
                 let by = by.and_then(|c| c.list().first().copied());
                 let most = if by.is_some() && path.unread_since(op).is_some() { Confidence::Low } else { most.min(claim.confidence) };
+                // Nobody can wait for a lock that is gone.
+                let object = path.values.root(lock.place).map(|root| path.values.pointer_root(root));
+                let gone = object.is_some_and(|object| path.state.objects.freed(object).is_some());
+                let claim =
+                    claim.assume_all(gone.then(|| "somebody still has the object that the lock lies in, which is freed".to_owned()));
+                let most = if gone { Confidence::Low } else { most };
                 let left = Left { class: lock.class, kept: true, falls: false, told: false, by };
                 exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
             }

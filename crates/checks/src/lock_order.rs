@@ -33,16 +33,17 @@
 //! which class is taken while which is held: in one function, in callees by way of arguments and globals with their conditions decided, and farther down by the
 //! calls alone. Held is also what the function says of its caller (`lockdep_assert_held()`), and what the model says of an operation. Trylocks and nested variants make
 //! no order, nor does a lock in memory that the function has just allocated. A callback object, an interrupt or a thread stands for what its function runs in. Circles
-//! of any length count, unless one more lock is held at all of their orders, on every way in too. Each circle is told once, at the order
-//! that fewest places share, with one thread for each order.
+//! of any length count, unless one more lock is held at all of their orders, on every way in too. Who ends a registration under a lock waits for the operations of the tables in its file.
+//! Each circle is told once, at the order that fewest places share, with one thread for each order, of which the least has to be assumed and which do not run at
+//! set-up alone, and with other places that show the same orders.
 //!
 //! ## Confidence
 //!
-//! The check is on trial: nothing is of high confidence.
-//!
-//! * **medium**: a circle of two, or a callback that is waited for, with both orders plain: no condition left open, at most three direct calls down.
+//! * **high**: a work item, timer, tasklet or thread is waited for under a lock that it takes, with both sides plain: no condition left open, at most three direct calls down.
+//! * **medium**: another circle of two with both orders plain, also by an interrupt that is waited for, or a registration that is ended under a lock that its operations take.
 //! * **low**: longer circles, calls through pointers with several targets, conditions on arguments or on the state of objects, locks that are known by a pointer only,
-//!   readers on both sides, a lock that a function only speaks of, classes that are told apart by nested variants elsewhere, both orders in one function,
+//!   readers on both sides, a lock that a function only speaks of, what members of one record, or of elements of an array, tell apart, callbacks that wait for each other, a semaphore
+//!   that a callee leaves taken, classes that are told apart by nested variants elsewhere, both orders in one function,
 //!   two drivers that have nothing to do with each other, a callback that nobody arms, code that runs at boot, tests.
 //!
 //! ## What it assumes and misses
@@ -54,22 +55,26 @@ mod meet;
 
 use cuthere_analysis::{Check, CheckInfo, Claim, Claims, Maturity, Tree, lock_steps, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::index::{Cycle, Example, LockGraph, Since};
-use cuthere_flow::summary::FuncId;
-use meet::{Armed, strangers};
+use cuthere_flow::index::{Cycle, Example, LockClass, LockGraph, Since};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{FuncId, Way};
+use cuthere_kernel::LockKind;
+use meet::{Armed, seldom, strangers};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
         id: "lock-order",
         summary: "locks are taken in orders that can wait for each other for ever",
         source: include_str!("lock_order.rs"),
-        maturity: Maturity::Trial,
+        maturity: Maturity::Stable,
     },
     start: None,
     entered: false,
     tree: Some(circles),
 };
 
+/// Other places that are shown of each order.
+const OTHERS_MAX: usize = 2;
 /// Of longer ways down too much is not known.
 const DEPTH_SURE: u16 = 3;
 
@@ -81,7 +86,7 @@ fn circles(tree: &Tree<'_>, claims: &mut Claims) {
         contexts.entered(f).best().locks.iter().filter(held).map(|l| l.class).collect()
     };
     let armed = Armed::of(tree);
-    for cycle in graph.cycles(entered) {
+    for cycle in graph.cycles(entered, |f| seldom(tree.world, f, 0)) {
         if let Some(claim) = claim(tree, graph, cycle, &armed) {
             claims.add(claim);
         }
@@ -119,7 +124,34 @@ fn claim(tree: &Tree<'_>, graph: &LockGraph<'_>, mut cycle: Cycle<'_>, armed: &A
         claim = claim.thread(format!("CPU {n}: {}()", world.func(example.func).name));
         claim = lock_steps::order(claim, tree, graph, *held, example);
     }
-    Some(claim.assume_all(assumes))
+    Some(others(claim, tree, graph, &cycle).assume_all(assumes))
+}
+
+/// Adds other places that show the same orders with as little left open: what excludes one side from the other does not exclude them all.
+fn others(mut claim: Claim, tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> Claim {
+    let (world, mut told) = (tree.world, false);
+    for &(held, taken, chosen) in &cycle.orders {
+        let as_plain = |e: &&Example| {
+            let open = e.doubts.open || e.doubts.perhaps || e.doubts.pointer;
+            !open && e.depth <= DEPTH_SURE && e.func != chosen.func && e.since != Since::Entered
+        };
+        for e in graph.examples(held, taken).iter().filter(as_plain).take(OTHERS_MAX) {
+            if !std::mem::replace(&mut told, true) {
+                claim = claim.thread("elsewhere");
+            }
+            let name = |class| &graph.classes.info(class).name;
+            let loc = world.func(e.func).op(e.op).map_or(world.func(e.func).loc, |op| op.loc);
+            let does = if graph.classes.info(taken).callback { "waits for the callback of" } else { "takes" };
+            claim = claim.step(e.func, loc, format!("{does} `{}` with `{}` held, too", name(taken), name(held)));
+        }
+    }
+    claim
+}
+
+/// Whether some lock of a circle is taken as one part of a record and held as another.
+fn parts_differ(world: &World<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> bool {
+    let next = |n: usize| cycle.orders[(n + 1) % cycle.orders.len()].2;
+    cycle.orders.iter().enumerate().any(|(n, o)| graph.parts_differ(world, o.1, o.2, next(n)))
 }
 
 /// How sure a circle is, and what it assumes.
@@ -145,6 +177,17 @@ fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>, armed: &Arme
         sure &= !assume(example.since == Since::Asserted, "the caller holds what the function says it does");
         sure &= !words::is_boot_code(world.func(example.func)) && !words::is_test_code(world.path(example.func));
     }
+    sure &= !assume(parts_differ(world, graph, cycle), "the parts of the object that are meant are the same");
+    // Whoever waits for another callback that waits for him was told to, or runs on one queue with it.
+    let callbacks = cycle.orders.iter().all(|o| graph.classes.info(o.0).callback);
+    sure &= !assume(callbacks && cycle.orders.len() > 1, "the callbacks run at the same time");
+    // A semaphore that a callee leaves taken is given back by whoever finishes what was begun.
+    let left = cycle.orders.iter().any(|o| {
+        let by = |op| graph.facts(o.2.func).and_then(|all| all.uses.iter().find(|u| u.op == op && !u.callback)).map(|u| u.way);
+        graph.classes.info(o.0).kind == LockKind::Semaphore
+            && matches!(o.2.since, Since::Taken(op) if matches!(by(op), Some(Way::Callee(..))))
+    });
+    sure &= !assume(left, "the semaphore is still held when what it was taken for has finished");
     if sure {
         let never = cycle.orders.iter().any(|o| armed.never(tree, graph, o.1));
         sure &= !assume(never, "somebody arms the callback, which was not seen");
@@ -158,5 +201,21 @@ fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>, armed: &Arme
         sure &= !assume(!plain, "what was decided on the way does not keep the callback from waiting for itself");
     }
     assume(true, "the objects meet: locks of one class are taken for one");
-    (if sure { Confidence::Medium } else { Confidence::Low }, assumes)
+    let level = match sure {
+        true if cycle.orders.iter().any(|o| awaited(world, graph, o)) => Confidence::High,
+        true => Confidence::Medium,
+        false => Confidence::Low,
+    };
+    (level, assumes)
+}
+
+/// Whether a callback other than an interrupt's is waited for, by the object that it belongs to: no two objects have to be one, as of two locks.
+fn awaited(world: &World<'_>, graph: &LockGraph<'_>, (held, taken, example): &(LockClass, LockClass, &Example)) -> bool {
+    let kind = |name| world.model.entry(name).and_then(|e| e.callbacks.first()).filter(|c| c.tables.is_empty()).map(|c| c.kind);
+    let by = match graph.end(example).map(|u| u.way) {
+        Some(Way::Model(name)) => kind(name),
+        _ => None,
+    };
+    let interrupt = by.is_none_or(|kind| matches!(kind.as_str(), "irq" | "threaded-irq"));
+    graph.classes.info(*taken).callback && !graph.classes.info(*held).callback && !interrupt
 }

@@ -42,9 +42,9 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section, or where it is replaced; a walk without the lock of those who change the list; an element added by
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
 //!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; what is set up after readers can find it; mixed SRCU domains; missing `rcu_barrier()`.
-//! * **low**: a caller may hold a lock that keeps updaters away; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
+//! * **low**: a plain load where the pointer is replaced, or a walk by the plain form in a section; a lock that sleeps, set up late; what each round of a loop frees; a caller may hold a lock that keeps updaters away; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
 //!
@@ -198,7 +198,10 @@ impl RcuMisuse {
                     true => format!("`{name}` is declared __rcu, and loaded without rcu_dereference() in a read-side section"),
                     false => format!("`{name}` is declared __rcu, and loaded plainly where it is replaced"),
                 };
-                let claim = Claim::here(path, event, Confidence::Medium, message)
+                // Whoever replaces a pointer may be the only one who does.
+                let sure = if reads { Confidence::Medium } else { Confidence::Low };
+                let claim = Claim::here(path, event, sure, message)
+                    .assume_all((!reads).then(|| "somebody else replaces the pointer, too".to_owned()))
                     .step_at(path, path.state.since[3], "begins a read-side section")
                     .step(path.func, event.loc, format!("loads `{name}` plainly"))
                     .identity(format!("plain load {name}"));

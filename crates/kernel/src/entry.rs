@@ -22,6 +22,8 @@ pub enum Custom {
     IsLock,
     /// A function says on which CPU, or as which task, this code runs.
     WhoRuns,
+    /// A function lowers a count unless that is the last one, or only then, and says so.
+    AsksLast,
 }
 
 /// Which lock an effect is about.

@@ -56,6 +56,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::IsLock, customs.is_lock),
         (Custom::Oops, customs.oops),
         (Custom::WhoRuns, customs.who_runs),
+        (Custom::AsksLast, customs.asks_last),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));

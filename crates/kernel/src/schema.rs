@@ -222,6 +222,7 @@ pub(crate) struct CustomsRow {
     pub is_lock: Option<W<Names>>,
     pub oops: Option<W<Names>>,
     pub who_runs: Option<W<Names>>,
+    pub asks_last: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

@@ -135,6 +135,11 @@ impl<'u> Unsafe<'u> {
             self.sure = false;
             self.assumes.push(why);
         }
+        let part = interrupt.part;
+        if quiet::beside_registration(&hops, &comes, disabled(part, self.handler.used).0) {
+            self.sure = false;
+            self.assumes.push("operations are called while the driver takes or gives up the device".to_owned());
+        }
         // Nor were those of which it is not known how the function is entered.
         self.sure &= self.used.slept || self.says || matches!(hops.first(), Some(Hop::Entry(..)));
         if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {

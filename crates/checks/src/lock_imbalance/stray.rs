@@ -6,7 +6,8 @@ use super::annotations::plain;
 use super::{LockImbalance, Stray, judged};
 use cuthere_analysis::ways::{self, certainty, decided};
 use cuthere_analysis::{Claim, Left};
-use cuthere_base::Symbol;
+use cuthere_base::{Confidence, Symbol};
+use cuthere_flow::body::{Expr, Op, OpId, OpKind, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_kernel::LockKind;
@@ -33,6 +34,31 @@ impl LockImbalance {
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
         let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, told: false, by: None });
         let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
+        // What a callee gives may be locked, where not all of its ways are known.
+        let giver = path.values.root(lock.place).and_then(|root| path.values.call(path.values.pointer_root(root)));
+        let callee = giver.and_then(|op| path.world.callees(path.func, op)).and_then(|c| c.list().first().copied());
+        let unknown = callee.filter(|f| path.world.summary(*f).is_none_or(|s| s.truncated));
+        let claim = claim.assume_all(unknown.map(|f| format!("{}() does not give it locked", path.world.func(f).name)));
+        let claim = if unknown.is_some() { claim.sure(Confidence::Low) } else { claim };
+        let cleared = past.is_some_and(|p| asks_what_was_cleared(path, p.given));
+        let claim = claim.assume_all(cleared.then(|| "what was cleared beside the first one is set again".to_owned()));
+        let claim = if cleared { claim.sure(Confidence::Low) } else { claim };
         self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
     }
+}
+
+/// Whether the last decision asks for a member that is cleared where a lock was given back before: a flag that stands for the lock.
+fn asks_what_was_cleared(path: &Path<'_, '_>, given: OpId) -> bool {
+    let body = path.body;
+    let Some(Term::Branch { cond, .. }) = path.decisions().next().map(|d| body.block(d.block).term.clone()) else { return false };
+    let asked = match body.expr(cond) {
+        Expr::Un(_, inner) => body.expr(inner),
+        other => other,
+    };
+    let Expr::Load(place, _) = asked else { return false };
+    let clears = |(id, op): (OpId, &Op)| {
+        matches!(op.kind, OpKind::Store { place: p, value } if p == place && body.expr(value) == Expr::Int(0))
+            && body.block_of(id) == body.block_of(given)
+    };
+    !matches!(body.expr(place), Expr::Local(_)) && body.all_ops().any(clears)
 }

@@ -52,6 +52,26 @@ impl<'t> Armed<'t> {
     }
 }
 
+/// Callers that are followed upwards, and how many of one function.
+const UP_MAX: u32 = 4;
+const CALLERS_MAX: usize = 16;
+
+/// Whether a function runs only while a device is taken or given up, or a module comes or goes, as far as its callers are known.
+pub(super) fn seldom(world: &World<'_>, f: FuncId, depth: u32) -> bool {
+    if world.func(f).annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit")) {
+        return true;
+    }
+    let from = world.bound.partition_point(|b| b.func < f);
+    let mut bound = world.bound[from..].iter().take_while(|b| b.func == f).peekable();
+    if bound.peek().is_some() {
+        return bound
+            .all(|b| matches!(b.field.as_str(), "probe" | "remove" | "remove_new" | "attach" | "detach" | "disconnect" | "shutdown"));
+    }
+    let callers = world.callers(f);
+    let up = || callers.iter().all(|c| c.func != f && seldom(world, c.func, depth + 1));
+    depth < UP_MAX && !callers.is_empty() && callers.len() <= CALLERS_MAX && up()
+}
+
 /// Whether the sides of a circle belong to drivers that have nothing to do with each other, and its locks to neither of them.
 pub(super) fn strangers(world: &World<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>) -> bool {
     let folders: Vec<&str> = cycle.orders.iter().map(|o| world.folder(o.2.func)).collect();

@@ -30,7 +30,9 @@ pub(super) fn set_up_late(path: &Path<'_, '_>, event: &Event<'_>) -> Option<Clai
     }
     let name = path.describe_place(place, 0)?;
     // A plain member may be one that readers do not look at.
-    let weak = by.is_none() || path.state.merged || words::is_test_code(path.world.path(path.func));
+    // No reader takes a lock that sleeps in its section: who does has come by the object otherwise.
+    let sleeps = by.is_some_and(|by| sets_up_sleeping(by.as_str()));
+    let weak = by.is_none() || sleeps || path.state.merged || words::is_test_code(path.world.path(path.func));
     let does = by.map_or_else(|| "stored to".to_owned(), |by| format!("set up by {by}()"));
     let message = format!("`{name}` is {does} only after {list}() has shown the object to readers");
     let claim = Claim::here(path, event, if weak { Confidence::Low } else { Confidence::High }, message)
@@ -54,6 +56,11 @@ pub(super) fn set_up_late(path: &Path<'_, '_>, event: &Event<'_>) -> Option<Clai
 fn sets_up(path: &Path<'_, '_>, name: Symbol) -> bool {
     let lists = path.world.model.entry(name).is_some_and(|e| e.links.is_some() || e.unlinks.is_some());
     !lists && name.as_str().split('_').any(|word| word.eq_ignore_ascii_case("init") || word.eq_ignore_ascii_case("setup"))
+}
+
+/// Whether what a function makes ready is a lock that sleeps, by its name.
+fn sets_up_sleeping(name: &str) -> bool {
+    name.split('_').any(|word| matches!(word, "mutex" | "rwsem" | "sema" | "semaphore"))
 }
 
 /// Whether this function has made an object, by itself or by a function that is named for it.

@@ -45,13 +45,12 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
                 claims.extend(told(tree, f, &u, reader.walk, (with, without), sure));
             }
         }
-        // In a section the plain form of the walk lacks what orders its loads, and nothing else; with a lock of its writers it lacks nothing.
+        // In a section the plain form of the walk lacks what orders its loads on one architecture, and nothing else; with a lock of its writers it lacks nothing.
         let changes: Vec<(FuncId, ListUse)> = uses.iter().filter(|(_, u)| u.op != ListOp::Walk && u.rcu && !u.private).copied().collect();
         for &(f, u) in uses.iter().filter(|(_, u)| u.op == ListOp::Walk && !u.rcu && !u.locked) {
             let locks = held(tree, f, &u);
             if changes.iter().any(|(_, c)| c.head.is_empty() || u.head.is_empty() || c.head == u.head) && locks.is_empty() {
-                let sure = if u.section { Confidence::Medium } else { Confidence::Low };
-                claims.extend(told(tree, f, &u, walks[0], (0, 0), sure));
+                claims.extend(told(tree, f, &u, walks[0], (0, 0), Confidence::Low));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What only the whole tree shows of RCU: pointers asked for outside of any section on some way in.
 
-use super::{barrier, lists};
+use super::{barrier, lists, unlink};
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::OpId;
@@ -34,7 +34,8 @@ fn outside(tree: &Tree<'_>, f: FuncId, at: OpId, by: Symbol, strict: bool) -> Op
     }
     let op = world.func(f).op(at)?;
     let name = world.func(f).name;
-    let weak = words::is_test_code(world.path(f)) || words::is_boot_code(world.func(f));
+    // Whoever ends the object may be the only one left.
+    let weak = words::is_test_code(world.path(f)) || words::is_boot_code(world.func(f)) || unlink::ends_use(world.func(f));
     let sure = if known && strict && !weak { Confidence::Medium } else { Confidence::Low };
     let message = format!("`{by}()` in `{name}()`, outside of any read-side section and with no lock held");
     let claim = Claim::new(at, (f, op.loc), sure, message);

@@ -102,6 +102,9 @@ impl Unlinks {
                 continue;
             }
             let Some(free) = body.op(op) else { continue };
+            // Where each round frees one, all go: nobody may be there any more.
+            let all = body.every_round(op);
+            let claim = if all { claim.sure(Confidence::Low).assume("readers may still be there") } else { claim };
             let claim = claim.step(func, u.loc, format!("unlinks it by {}(); readers may go on with it", u.by));
             claims.add(claim.step(func, free.loc, "frees it at once").cause(op).unless_unread(u.link));
         }

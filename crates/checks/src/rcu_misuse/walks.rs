@@ -19,7 +19,8 @@ type Use = (FuncId, ListUse);
 
 pub(super) fn judge(tree: &Tree<'_>, uses: &[Use], claims: &mut Claims) {
     let changes: Vec<Use> = uses.iter().filter(|(_, u)| u.op != ListOp::Walk && u.rcu && !u.private).copied().collect();
-    let Some(&change) = changes.first() else { return };
+    // What is only ever added is there for good.
+    let Some(&change) = changes.iter().find(|(_, c)| c.op == ListOp::Remove) else { return };
     let locks: Vec<Vec<Symbol>> = changes.iter().map(|(g, c)| held(tree, *g, c)).collect();
     if locks.iter().any(Vec::is_empty) {
         return;

@@ -21,6 +21,8 @@ pub struct ControlFlow {
     loops: Vec<(BlockId, Vec<BlockId>, Vec<ExprId>)>,
     /// Of each loop, the locals that its rounds only count: up (positive) or down.
     counters: Vec<(BlockId, LocalId, i64)>,
+    /// Of loops that ask at the end of a round whether the count is within its bound: the condition, and whether it has to hold.
+    bounds: Vec<(BlockId, ExprId, bool)>,
     /// Bit per block and local: may be read before it is written.
     live: Vec<u64>,
     words: usize,
@@ -230,6 +232,7 @@ impl ControlFlow {
             written.dedup();
         }
         self.find_counters(d);
+        self.find_bounds(d);
         true
     }
 
@@ -270,6 +273,36 @@ impl ControlFlow {
     /// Whether the rounds of the loop with this head only count a local: up (positive) or down (negative).
     pub fn counter(&self, head: BlockId, local: LocalId) -> Option<i64> {
         self.counters.iter().find(|c| c.0 == head && c.1 == local).map(|c| c.2)
+    }
+
+    /// The condition under which a loop that counts its rounds goes round again, asked at the end of each, and whether it has to hold.
+    pub fn bound(&self, head: BlockId) -> Option<(ExprId, bool)> {
+        self.bounds.iter().find(|b| b.0 == head).map(|b| (b.1, b.2))
+    }
+
+    /// Loops that go round again while a counter is on one side of a local or a number that they do not write.
+    fn find_bounds(&mut self, d: &Body) {
+        self.bounds.clear();
+        for (head, members, written) in &self.loops {
+            for &m in members {
+                let Term::Branch { cond, then, els } = d.blocks[m.index()].term else { continue };
+                let Expr::Bin(op, a, b) = d.exprs[cond.index()] else { continue };
+                let sign = d.loaded_local(a).and_then(|l| self.counters.iter().find(|c| c.0 == *head && c.1 == l)).map_or(0, |c| c.2);
+                let again = match (op, sign.signum()) {
+                    (BinOp::Lt | BinOp::Le, 1) | (BinOp::Gt | BinOp::Ge, -1) => then == *head,
+                    (BinOp::Ge | BinOp::Gt, 1) | (BinOp::Le | BinOp::Lt, -1) => els == *head,
+                    _ => false,
+                };
+                let fixed = match d.exprs[b.index()] {
+                    Expr::Int(_) => true,
+                    Expr::Load(place, _) => matches!(d.exprs[place.index()], Expr::Local(_)) && !written.contains(&place),
+                    _ => false,
+                };
+                if again && fixed {
+                    self.bounds.push((*head, cond, then == *head));
+                }
+            }
+        }
     }
 
     /// The places written inside the loop with this head.

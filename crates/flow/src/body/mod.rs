@@ -5,6 +5,7 @@
 //! expressions have equal ids, so that a condition tested twice is known to be the same, and dereferences are operations.
 
 pub(crate) mod control;
+mod failed;
 mod ids;
 mod lower;
 mod text;
@@ -255,19 +256,21 @@ impl Body {
         block == to || !self.reaches(BlockId(0), to, Some(block))
     }
 
+    /// Whether a block is the head of a loop: a later one goes back to it.
+    pub fn is_head(&self, block: BlockId) -> bool {
+        let mut back = false;
+        for later in &self.blocks[block.index()..] {
+            later.term.successors(|s| back |= s == block);
+        }
+        back
+    }
+
     /// Whether an operation is made in every round of the innermost loop around it; of what is in no loop, no.
     pub fn every_round(&self, op: OpId) -> bool {
         let Some(block) = self.block_of(op) else { return false };
-        // A head is what a later block goes back to; the innermost one is the last.
-        let goes_back = |head: BlockId| {
-            let mut back = false;
-            for later in &self.blocks[head.index()..] {
-                later.term.successors(|s| back |= s == head);
-            }
-            back
-        };
+        // The innermost head is the last.
         let around =
-            |head: &BlockId| *head != block && goes_back(*head) && self.reaches(*head, block, None) && self.reaches(block, *head, None);
+            |head: &BlockId| *head != block && self.is_head(*head) && self.reaches(*head, block, None) && self.reaches(block, *head, None);
         let Some(head) = (0..=block.0).rev().map(BlockId).find(around) else { return false };
         let mut skipped = false;
         self.block(head).term.successors(|s| skipped |= s == head || self.reaches(s, head, Some(block)));

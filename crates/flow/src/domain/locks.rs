@@ -100,8 +100,7 @@ impl Locks {
             return Some((i, Match::Class));
         }
         // A pointer to the lock that went through memory: the only one of its kind must be it.
-        let mut same =
-            self.held.iter().enumerate().filter(|(_, l)| l.kind == lock.kind && l.op.is_some() && !distinct(values, l.place, lock.place));
+        let mut same = self.held.iter().enumerate().filter(|(_, l)| l.op.is_some() && may_be_one(values, l, lock));
         match (same.next(), same.next()) {
             (Some((i, _)), None) => Some((i, Match::Kind)),
             _ => None,
@@ -123,7 +122,7 @@ impl Locks {
             }
             None if self.released.len() < HELD_MAX => {
                 // It may be one of several.
-                self.doubtful |= self.held.iter().any(|l| l.kind == lock.kind && !distinct(values, l.place, lock.place));
+                self.doubtful |= self.held.iter().any(|l| may_be_one(values, l, &lock));
                 self.released.push(lock);
                 true
             }
@@ -152,6 +151,14 @@ impl Locks {
             && self.released.len() == other.released.len()
             && self.released.iter().zip(&other.released).all(|(a, b)| a.class == b.class)
     }
+}
+
+/// Whether two names may be those of one lock. What a callee names by its class alone is no member of another record.
+fn may_be_one(values: &Values, a: &Held, b: &Held) -> bool {
+    let named = |l: &Held| matches!(values.get(l.place), Value::PGlobal(name) if stands_for_class(name));
+    let member = |l: &Held| stands_for_class(l.class);
+    let apart = a.class != b.class && (named(a) || named(b)) && member(a) && member(b);
+    a.kind == b.kind && !apart && !distinct(values, a.place, b.place)
 }
 
 /// Whether two locks are plainly not one: each lies directly in what another argument, or another variable of the whole program, names; or

@@ -141,6 +141,10 @@ impl State {
                         None => unknown,
                     }
                 }
+                unknown if unknown.value().is_none() && !self.facts.is_empty() => match self.other_way_round(values, op, a, b) {
+                    Some(holds) => Interval::exactly(i64::from(holds)),
+                    None => unknown,
+                },
                 known => known,
             },
             Value::Select(c, t, f) => match self.known(values, c).truth() {
@@ -154,6 +158,24 @@ impl State {
             Ok(i) => self.facts[i].1.meet(known).unwrap_or(self.facts[i].1),
             Err(_) => known,
         }
+    }
+
+    /// Whether an order holds, by what is known of its opposite, or of the same with the sides exchanged.
+    fn other_way_round(&self, values: &Values, op: cuthere_ir::BinOp, a: ValueId, b: ValueId) -> Option<bool> {
+        use cuthere_ir::BinOp::*;
+        let (opposite, mirrored, both) = match op {
+            Lt => (Ge, Gt, Le),
+            Le => (Gt, Ge, Lt),
+            Gt => (Le, Lt, Ge),
+            Ge => (Lt, Le, Gt),
+            _ => return None,
+        };
+        let known = |op, a, b| {
+            let value = values.find(Value::Bin(op, a, b))?;
+            let at = self.facts.binary_search_by_key(&value, |f| f.0).ok()?;
+            self.facts[at].1.truth()
+        };
+        known(opposite, a, b).map(|holds| !holds).or_else(|| known(mirrored, b, a)).or_else(|| known(both, b, a).map(|holds| !holds))
     }
 
     /// What an operator gives for what is known of its operands.

@@ -149,8 +149,7 @@ impl<O: Observer> Run<'_, '_, O> {
             referenced = self.referenced_by(summary, &values, result, &state);
         }
         // Whoever drops the last reference may give back what is held (`kref_put(&x->ref, release_locked)`).
-        let releases = |v: &ValueId| matches!(self.values.get(*v), Value::Function(_));
-        state.locks.doubtful |= entry.is_some_and(|e| !e.refs.is_empty()) && values.iter().any(releases);
+        state.locks.doubtful |= entry.is_some_and(|e| !e.refs.is_empty()) && self.release_may_unlock(&call);
         let kept = match (entry, callees) {
             (None, Some(Callees::One(f))) => world.summary(*f).map_or(0, |s| s.kept_arguments()),
             _ => 0,
@@ -590,7 +589,25 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             self.move_members(call, entry, &mut state);
         }
-        let conditional = entry.acquires.iter().find(|a| a.success != Success::Always).map(|a| a.success);
+        if call.dst.is_some()
+            && let Some((release, pointer)) = self.unlocks_by_release(call, entry)
+        {
+            self.effects(call, entry, &mut state);
+            let mut last = state.clone();
+            if last.learn(result, Interval::NON_ZERO) {
+                self.lift_release_locks(call, release, pointer, &mut last);
+                self.assign(call.index, call.dst, value, &mut last);
+                out.push(last);
+            }
+            if state.learn(result, Interval::ZERO) {
+                self.assign(call.index, call.dst, value, &mut state);
+                out.push(state);
+            }
+            return;
+        }
+        // Whoever never asks for the pointer knows that it is none of those that may fail.
+        let asked = |a: &LockEffect| a.success != Success::Pointer || call.dst.is_none_or(|l| self.body.asks_for_pointer(l));
+        let conditional = entry.acquires.iter().find(|a| a.success != Success::Always && asked(a)).map(|a| a.success);
         match conditional {
             Some(success) if call.dst.is_some() => {
                 let failure = match entry.returns {
@@ -681,6 +698,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.note_refs(call, entry, result, false, &mut state);
             }
             state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && self.may_give_back(callee, summary, &state);
+            if !state.locks.held.is_empty() && !self.world.func(callee).annotations.is_empty() {
+                let before = state.clone();
+                self.release_by_word(call, callee, &before, &mut state);
+            }
             self.assign(call.index, call.dst, value, &mut state);
             out.push(state);
             return;
@@ -739,12 +760,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             self.free_sole(call, callee, summary, &sole, &mut s);
             for delta in &outcome.locks {
-                let place = self.absolute(&delta.place, values, result, &s);
-                let (place, class) = match place {
-                    Some(p) => (p, self.class_of(p, delta.class)),
-                    None => (self.values.make(Value::PGlobal(delta.class)), delta.class),
-                };
-                let lock = Held { place, class, kind: delta.kind, mode: delta.mode, op: Some(call.index), guard: 0 };
+                let lock = self.left_lock(call, delta, values, result, &s);
                 if delta.taken {
                     // The event was shown with the callee's effect.
                     self.truncated |= !s.locks.acquire(lock);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::body::Block;
+use cuthere_kernel::Custom;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// How many decisions on this path were about modes and counters in memory, references, and answers of calls other than that they worked.
@@ -13,7 +14,11 @@ impl<O: Observer> Run<'_, '_, O> {
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let usual = matches!(self.body.expr(cond), Expr::Load(..) | Expr::Un(UnOp::Not, _)) || self.only_sign(cond);
-                let chance = self.counts_references(block) || is_mode(self.body, cond, 0) || !usual && asks_result(self.body, cond, 0);
+                // What only happens behind a warning is not meant to happen.
+                let warned = ["WARN", "BUG", "VM_"].iter().any(|w| block.origin.as_str().starts_with(w));
+                let behind = warned && step.taken != matches!(self.body.expr(cond), Expr::Un(UnOp::Not, _));
+                let chance =
+                    behind || self.counts_references(block) || is_mode(self.body, cond, 0) || !usual && asks_result(self.body, cond, 0);
                 count += u8::from(chance);
             }
             at = step.parent;
@@ -25,7 +30,7 @@ impl<O: Observer> Run<'_, '_, O> {
     fn counts_references(&self, block: &Block) -> bool {
         match self.body.block_ops(block).last().map(|op| op.kind) {
             Some(OpKind::Call { dst: Some(_), target: Target::Name(name), .. }) => {
-                self.world.model.entry(name).is_some_and(|e| !e.refs.is_empty())
+                self.world.model.is_custom(Custom::AsksLast, name) || self.world.model.entry(name).is_some_and(|e| !e.refs.is_empty())
             }
             _ => false,
         }

@@ -398,6 +398,15 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 }
             }
             self.settle_references(&mut state);
+            // What a round was begun for still holds in it.
+            if let Some((cond, holds)) = self.control.bound(to)
+                && matches!(self.body.block(from).term, Term::Branch { cond: asked, .. } if asked == cond)
+            {
+                let within = self.eval(cond, &state);
+                if !self.assume(&mut state, within, holds, 0) {
+                    return usize::MAX;
+                }
+            }
             let values = &*self.values;
             if !state.facts.is_empty() {
                 let held = self.kept.mark(values, &state.env);
@@ -410,6 +419,13 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         if !state.rounds.is_empty() {
             let control = self.control;
             state.rounds.retain(|head| control.in_loop(*head, to) && *head != to);
+        }
+        // A loop that counts is meant for one round at least.
+        if let Some((cond, holds)) = self.control.bound(to).filter(|_| !self.control.in_loop(to, from)) {
+            let within = self.eval(cond, &state);
+            if state.known(self.values, within).truth().is_none() && !self.assume(&mut state, within, holds, 0) {
+                return usize::MAX;
+            }
         }
         self.pending[to.index()].push(state);
         usize::MAX

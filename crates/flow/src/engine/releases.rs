@@ -62,6 +62,45 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// Whether a call that may drop the last reference hands a function that may give back what is held, or one of which nothing is known.
+    pub(super) fn release_may_unlock(&self, call: &Call<'_>) -> bool {
+        let handed = call.values.iter().find_map(|&v| match self.values.get(v) {
+            Value::Function(name) => Some(name),
+            _ => None,
+        });
+        let Some(name) = handed else { return false };
+        let summary = self.handed_over(name).and_then(|f| self.world.summary(f)).filter(|s| !s.truncated);
+        summary.is_none_or(|s| s.outcomes.iter().any(|o| o.doubtful || o.locks.iter().any(|l| !l.taken)))
+    }
+
+    /// The function that a call is handed for the last reference, and the pointer that it gets, if it gives back locks, the same on all its ways.
+    pub(super) fn unlocks_by_release(&self, call: &Call<'_>, entry: &Entry) -> Option<(FuncId, ValueId)> {
+        let dropped = entry.refs.iter().find(|r| r.op == RefOp::Put && r.member.is_empty())?;
+        let pointer = *call.values.get(dropped.argument as usize)?;
+        let release = self.release_of(call, pointer)?;
+        let outcomes = &self.world.summary(release)?.outcomes;
+        let first = outcomes.first().filter(|o| !o.locks.is_empty() && o.locks.iter().all(|l| !l.taken))?;
+        outcomes.iter().all(|o| o.locks == first.locks).then_some((release, pointer))
+    }
+
+    /// The last reference was given up: the release function has given back its caller's locks.
+    pub(super) fn lift_release_locks(&mut self, call: &Call<'_>, release: FuncId, pointer: ValueId, state: &mut State) {
+        let world = self.world;
+        for delta in world.summary(release).and_then(|s| s.outcomes.first()).map_or(&[][..], |o| &o.locks[..]) {
+            let lock = self.left_lock(call, delta, &[pointer], pointer, state);
+            self.release(call, Way::Callee(release, EffectId::OUTCOME), lock, state);
+        }
+    }
+
+    /// A lock that a callee has left taken or given back, as its caller knows it.
+    pub(super) fn left_lock(&mut self, call: &Call<'_>, delta: &LockDelta, args: &[ValueId], result: ValueId, state: &State) -> Held {
+        let (place, class) = match self.absolute(&delta.place, args, result, state) {
+            Some(place) => (place, self.class_of(place, delta.class)),
+            None => (self.values.make(Value::PGlobal(delta.class)), delta.class),
+        };
+        Held { place, class, kind: delta.kind, mode: delta.mode, op: Some(call.index), guard: 0 }
+    }
+
     /// The function of this name that a call of this function's is handed.
     fn handed_over(&self, function: Symbol) -> Option<FuncId> {
         let listed = |r: &&Release| r.record.is_unknown() && r.member == function;

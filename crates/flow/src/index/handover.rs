@@ -8,9 +8,9 @@
 use super::facts::Fact;
 use super::partners::Relation;
 use crate::engine::Path;
-use crate::engine::event::{Event, EventKind};
+use crate::engine::event::{Event, EventKind, Match};
 use crate::program::{Callees, World};
-use crate::summary::FuncId;
+use crate::summary::{FuncId, Way};
 use cuthere_base::Symbol;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,8 @@ use smallvec::SmallVec;
 pub enum LockHalf {
     /// Some way out keeps a lock of this class, or has given one back that was not taken; `own`: what it gives back it takes itself on other ways.
     Left { class: Symbol, kept: bool, own: bool },
-    /// A lock that this callee took is given back (`kept`), or this callee gives back one that was taken.
-    Completed { callee: FuncId, kept: bool },
+    /// A lock that this callee took is given back (`kept`), or this callee gives back one that was taken; `sure`: not only one of the same kind.
+    Completed { callee: FuncId, kept: bool, sure: bool },
 }
 
 /// Halves that are noted of one function.
@@ -40,15 +40,24 @@ impl HalfRecorder {
     pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         let locks = &path.state.locks;
         match &event.kind {
-            EventKind::Release { lock, found: Some(_) } => {
+            EventKind::Release { lock, found: Some(how) } => {
+                let sure = *how != Match::Kind;
                 let taken = locks.find(path.values, lock).and_then(|(i, _)| locks.held[i].op);
                 if taken.is_some() && !self.paired.contains(&lock.class) {
                     self.paired.push(lock.class);
                 }
                 for (op, kept) in [(taken, true), (Some(event.op), false)] {
                     for &callee in op.and_then(|op| path.world.callees(path.func, op)).map_or(&[][..], Callees::list) {
-                        self.add(LockHalf::Completed { callee, kept });
+                        self.add(LockHalf::Completed { callee, kept, sure });
                     }
+                }
+            }
+            // The caller's lock, given back before, is taken again by a callee that leaves it so.
+            EventKind::Acquire(a) if locks.released.iter().any(|r| r.class == a.lock.class) => {
+                if let Way::Callee(callee, _) = event.way
+                    && path.world.summary(callee).is_some_and(|s| s.leaves_taken(a.lock.class))
+                {
+                    self.add(LockHalf::Completed { callee, kept: true, sure: true });
                 }
             }
             EventKind::Exit { .. } => {
@@ -84,6 +93,8 @@ pub struct Handovers {
     /// Functions are added in their order.
     pub(super) left: FxHashMap<(Symbol, bool), Vec<FuncId>>,
     completed: FxHashSet<(FuncId, bool)>,
+    /// Those of which it is sure that it was the same lock.
+    surely: FxHashSet<(FuncId, bool)>,
     /// Who gives back for somebody what he takes himself on other ways: that is a mistake of his own, or a matter of conditions.
     own: FxHashSet<(FuncId, Symbol)>,
 }
@@ -102,8 +113,11 @@ impl Handovers {
                     self.own.insert((func, *class));
                 }
             }
-            Fact::Half(LockHalf::Completed { callee, kept }) => {
+            Fact::Half(LockHalf::Completed { callee, kept, sure }) => {
                 self.completed.insert((*callee, *kept));
+                if *sure {
+                    self.surely.insert((*callee, *kept));
+                }
             }
             _ => {}
         }
@@ -117,7 +131,7 @@ impl Handovers {
     /// Who does the other half of what a function leaves: a caller of it, or of one that hands it on; or a function that has to do with it, that leaves the
     /// opposite of the class, and of which no caller does the other half.
     pub fn other_half(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool) -> Option<FuncId> {
-        self.completed_above(world, func, class, kept, 0).or_else(|| {
+        self.completed_above(&self.completed, world, (func, class, kept), 0).or_else(|| {
             let opposite = self.left.get(&(class, !kept))?;
             let relation = Relation::new(self, world, func, class, kept);
             let below = |f: &FuncId| world.callees[f.index()].iter().flat_map(|c| c.1.list()).any(|g| self.own.contains(&(*g, class)));
@@ -129,7 +143,8 @@ impl Handovers {
     /// Whether nobody does the other half of what a function leaves; or only `beside` does, though others call it through a table (its resume where suspending fails).
     fn is_open(&self, world: &World<'_>, func: FuncId, beside: FuncId, class: Symbol, kept: bool) -> bool {
         let bound = || world.bound.binary_search_by_key(&func, |b| b.func).is_ok();
-        self.completed_above(world, func, class, kept, 0).is_none() || bound() && by_name(world, func).all(|f| f == beside)
+        // That a pointer to some lock of the kind was given back by it makes it nobody's.
+        self.completed_above(&self.surely, world, (func, class, kept), 0).is_none() || bound() && by_name(world, func).all(|f| f == beside)
     }
 
     /// Whether some way out of a function keeps a lock of a class, or gives one back that was not taken.
@@ -137,12 +152,19 @@ impl Handovers {
         self.left.get(&(class, kept)).is_some_and(|l| l.binary_search(&func).is_ok())
     }
 
-    fn completed_above(&self, world: &World<'_>, func: FuncId, class: Symbol, kept: bool, depth: u32) -> Option<FuncId> {
-        if self.completed.contains(&(func, kept)) {
+    fn completed_above(
+        &self,
+        completed: &FxHashSet<(FuncId, bool)>,
+        world: &World<'_>,
+        (func, class, kept): (FuncId, Symbol, bool),
+        depth: u32,
+    ) -> Option<FuncId> {
+        if completed.contains(&(func, kept)) {
             return Some(by_name(world, func).next().unwrap_or(func));
         }
         let up = by_name(world, func).filter(|f| *f != func && self.leaves(*f, class, kept));
-        up.take(CALLERS_MAX).find_map(|f| if depth < DEPTH_MAX { self.completed_above(world, f, class, kept, depth + 1) } else { Some(f) })
+        let above = |f| if depth < DEPTH_MAX { self.completed_above(completed, world, (f, class, kept), depth + 1) } else { Some(f) };
+        up.take(CALLERS_MAX).find_map(above)
     }
 }
 

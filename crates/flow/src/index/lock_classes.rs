@@ -150,6 +150,10 @@ impl LockClasses {
         let own = world.func(func).file;
         let none = (Record::UNKNOWN, Symbol::EMPTY);
         let (place, file) = match place {
+            // What lies in another record is known by that.
+            LockPlace::Member { outer, record, member } if record.is_unknown() && !outer.0.is_unknown() => {
+                (LockPlace::Member { outer, record, member }, None)
+            }
             // Only a name that tells something can stand for a record that is not known.
             LockPlace::Member { record, member, .. } if record.is_unknown() => {
                 if !member.as_str().contains('_') {

@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 
 /// Longer circles are not looked for.
 const LENGTH_MAX: usize = 6;
+/// What an example weighs more that runs only while a device comes or goes: more than a long way down, less than a doubt.
+const SELDOM: u16 = 10;
 /// Choices of examples that are tried for one circle.
 const CHOICES_MAX: usize = 128;
 
@@ -27,17 +29,12 @@ pub struct Cycle<'g> {
     pub readers: bool,
 }
 
-impl Cycle<'_> {
-    pub fn cost(&self) -> u16 {
-        self.orders.iter().map(|o| o.2.cost).sum()
-    }
-}
-
 type Edges<'g> = FxHashMap<LockClass, Vec<(LockClass, &'g [Example])>>;
 
 impl LockGraph<'_> {
-    /// All circles that count. `entered`: the locks that are held exclusively on every way into a function.
-    pub fn cycles(&self, entered: impl Fn(FuncId) -> Vec<Symbol>) -> Vec<Cycle<'_>> {
+    /// All circles that count. `entered`: the locks that are held exclusively on every way into a function; `seldom`: whether it runs only while a device or a module comes
+    /// or goes, so that another example says more.
+    pub fn cycles(&self, entered: impl Fn(FuncId) -> Vec<Symbol>, seldom: impl Fn(FuncId) -> bool) -> Vec<Cycle<'_>> {
         let all = self.edges();
         let component = components(&all);
         let same = |a: LockClass, b: LockClass| component.get(&a).is_some_and(|c| component.get(&b) == Some(c));
@@ -47,6 +44,8 @@ impl LockGraph<'_> {
             next.entry(*a).or_default().push((*b, *examples));
         }
         let mut gates: FxHashMap<FuncId, Vec<Symbol>> = FxHashMap::default();
+        let mut edges: FxHashMap<FuncId, bool> = FxHashMap::default();
+        let mut weight = |e: &Example| e.cost + u16::from(*edges.entry(e.func).or_insert_with(|| seldom(e.func))) * SELDOM;
         let mut used: FxHashSet<(LockClass, LockClass)> = FxHashSet::default();
         let mut out: Vec<Cycle<'_>> = Vec::new();
         for longest in [1, 2, LENGTH_MAX] {
@@ -59,7 +58,8 @@ impl LockGraph<'_> {
                 let Some(path) = shortest(&next, &used, *b, *a, longest) else { continue };
                 let mut nodes = vec![*a];
                 nodes.extend(path);
-                if let Some(cycle) = self.choose(&next, &nodes, &mut |f| gates.entry(f).or_insert_with(|| entered(f)).clone()) {
+                let mut held = |f| gates.entry(f).or_insert_with(|| entered(f)).clone();
+                if let Some(cycle) = self.choose(&next, &nodes, &mut held, &mut weight) {
                     used.extend(cycle.orders.iter().map(|o| (o.0, o.1)));
                     out.push(cycle);
                 }
@@ -69,22 +69,28 @@ impl LockGraph<'_> {
     }
 
     /// Chooses an example for each order of a circle of classes, the plainest that do not exclude each other.
-    fn choose<'g>(&'g self, next: &Edges<'g>, nodes: &[LockClass], entered: &mut dyn FnMut(FuncId) -> Vec<Symbol>) -> Option<Cycle<'g>> {
+    fn choose<'g>(
+        &'g self,
+        next: &Edges<'g>,
+        nodes: &[LockClass],
+        entered: &mut dyn FnMut(FuncId) -> Vec<Symbol>,
+        weight: &mut dyn FnMut(&Example) -> u16,
+    ) -> Option<Cycle<'g>> {
         let orders: Vec<(LockClass, LockClass, &'g [Example])> = nodes
             .iter()
             .zip(nodes.iter().cycle().skip(1))
             .filter_map(|(a, b)| next.get(a)?.iter().find(|n| n.0 == *b).map(|n| (*a, *b, n.1)))
             .collect();
         let mut choice = vec![0usize; orders.len()];
-        let mut best: Option<Cycle<'g>> = None;
+        let mut best: Option<(Cycle<'g>, u16)> = None;
         for _ in 0..CHOICES_MAX {
             let chosen: Vec<_> = orders.iter().zip(&choice).map(|(o, &i)| (o.0, o.1, &o.2[i])).collect();
             if let Some(readers) = self.blocks(&chosen)
                 && !excluded(&chosen, entered)
             {
-                let cycle = Cycle { orders: chosen, readers };
-                if best.as_ref().is_none_or(|b| (cycle.readers, cycle.cost()) < (b.readers, b.cost())) {
-                    best = Some(cycle);
+                let cost: u16 = chosen.iter().map(|o| weight(o.2)).sum();
+                if best.as_ref().is_none_or(|(b, least)| (readers, cost) < (b.readers, *least)) {
+                    best = Some((Cycle { orders: chosen, readers }, cost));
                 }
             }
             // The next choice, like counting.
@@ -101,7 +107,7 @@ impl LockGraph<'_> {
                 break;
             }
         }
-        best
+        best.map(|b| b.0)
     }
 
     /// Whether everybody waits; `Some(true)`: if a writer waits between readers.

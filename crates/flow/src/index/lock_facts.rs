@@ -5,7 +5,7 @@
 //! conditions decided; what it cannot name is noted where it is taken, and the graph finds it by the calls. Waiting until a callback has run
 //! (`cancel_work_sync()`) counts as taking what the callback runs in, as `lock_map_acquire()` in `kernel/workqueue.c` has it.
 
-use super::lock_place::{LockPlace, made_here};
+use super::lock_place::{LockPlace, made_here, part};
 use crate::body::{Body, Expr, OpId, OpKind, Target};
 use crate::engine::event::{Acquire, CallEvent, Event, EventKind};
 use crate::engine::{Observer, Path};
@@ -67,6 +67,8 @@ pub struct LockUse {
     pub asked: bool,
     /// Nobody else knows the object yet.
     pub private: bool,
+    /// See [`super::lock_place::part`].
+    pub part: Symbol,
     /// What every path has disabled at least, and what some path has at most, with what the primitive disables itself.
     pub least: Ctx,
     pub most: Ctx,
@@ -81,6 +83,8 @@ pub struct CallbackBound {
     pub object: LockPlace,
     pub function: Symbol,
     pub kind: Symbol,
+    /// See [`super::lock_place::part`].
+    pub part: Symbol,
 }
 
 /// The function says that its caller holds a lock.
@@ -160,6 +164,7 @@ impl LockRecorder {
                 open: acquire.open,
                 modes: acquire.modes,
                 private: made_here(path.world, path.func, path.values, lock.place),
+                part: part(path.values, lock.place),
                 ..LockUse::new(event, place, lock.class, lock.kind, lock.mode)
             },
         );
@@ -277,16 +282,21 @@ impl LockRecorder {
             object.and_then(|o| LockPlace::through(values, body, o)).filter(|p| !matches!(p, LockPlace::Given(_)))
         };
         let Some(place) = place else { return };
+        let part = match object.map(|o| values.get(o)) {
+            Some(Value::Addr(at)) => part(values, at),
+            _ => Symbol::EMPTY,
+        };
         match (op, name) {
             (CallbackOp::Setup | CallbackOp::Arm, Some(function)) => {
-                let new = CallbackBound { object: place, function, kind };
+                let new = CallbackBound { object: place, function, kind, part };
                 if !self.callbacks.contains(&new) {
                     self.callbacks.push(new);
                 }
             }
             (CallbackOp::CancelSync | CallbackOp::Flush, _) => {
                 let class = Symbol::intern(&place.text());
-                let new = LockUse { callback: true, ..LockUse::new(event, place, class, LockKind::SleepingOther, LockMode::Exclusive) };
+                let new =
+                    LockUse { callback: true, part, ..LockUse::new(event, place, class, LockKind::SleepingOther, LockMode::Exclusive) };
                 self.add(path, None, new);
             }
             _ => {}
@@ -327,6 +337,7 @@ impl LockUse {
             slept: false,
             asked: false,
             private: false,
+            part: Symbol::EMPTY,
             least: Ctx::default(),
             most: Ctx::default(),
             held: Box::default(),
@@ -413,7 +424,7 @@ fn stored_callbacks(body: &Body, out: &mut Vec<CallbackBound>) {
             Expr::Global(name) => LockPlace::Global(name),
             _ => continue,
         };
-        let new = CallbackBound { object, function, kind: name };
+        let new = CallbackBound { object, function, kind: name, part: Symbol::EMPTY };
         if !out.contains(&new) {
             out.push(new);
         }

@@ -10,15 +10,16 @@
 use super::calls::Calls;
 use super::lock_classes::{LockClass, LockClasses};
 use super::lock_facts::{HeldThen, LockFacts, LockUse};
-use super::lock_place::LockPlace;
-use crate::body::OpId;
+use super::lock_place::{LockPlace, parts_differ};
+use crate::body::{OpId, OpKind, Target};
 use crate::program::contexts::CallTable;
+use crate::program::link::BoundFunction;
 use crate::program::{Callees, Caller, World};
 use crate::summary::chain::chain;
 use crate::summary::{EffectKind, FuncId, Way};
-use cuthere_base::Symbol;
+use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::program::NameSpace;
-use cuthere_kernel::{LockKind, LockMode};
+use cuthere_kernel::{CallbackOp, LockKind, LockMode};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -127,6 +128,8 @@ pub struct LockGraph<'t> {
     used: Vec<Vec<Option<LockClass>>>,
     /// The functions that run as callbacks of a class.
     pub callbacks: FxHashMap<LockClass, Vec<FuncId>>,
+    /// The part that a function is the callback of, of those that its class does not tell apart; empty: of several.
+    bound_as: FxHashMap<(LockClass, FuncId), Symbol>,
 }
 
 /// What is taken below each function, by its number.
@@ -146,7 +149,15 @@ impl<'t> LockGraph<'t> {
         for (f, h) in facts.iter().flat_map(|(f, all)| all.uses.iter().flat_map(|u| &u.held).map(move |h| (*f, h))) {
             classes.of(world, f, h.place, false, h.kind);
         }
-        let mut graph = LockGraph { classes, facts, calls, edges: FxHashMap::default(), used, callbacks: FxHashMap::default() };
+        let mut graph = LockGraph {
+            classes,
+            facts,
+            calls,
+            edges: FxHashMap::default(),
+            used,
+            callbacks: FxHashMap::default(),
+            bound_as: FxHashMap::default(),
+        };
         let reach = graph.reach(world);
         let own: Vec<Vec<Shown>> = (0..facts.len()).into_par_iter().with_min_len(64).map(|i| graph.own_edges(world, i)).collect();
         let mut callers: Vec<(&FuncId, &Calls)> = calls.iter().filter(|(_, c)| c.states.iter().any(|s| !s.held.is_empty())).collect();
@@ -187,6 +198,30 @@ impl<'t> LockGraph<'t> {
     /// The use that an example ends with.
     pub fn end(&self, example: &Example) -> Option<&'t LockUse> {
         self.facts(example.end.0)?.uses.get(example.end.1 as usize)
+    }
+
+    /// Whether what an example takes is another part than what the next one in the circle holds: two members of one record, or elements that two members choose.
+    pub fn parts_differ(&self, world: &World<'_>, taken: LockClass, example: &Example, next: &Example) -> bool {
+        let held = match next.since {
+            Since::Taken(op) => {
+                let by = self.facts(next.func).and_then(|all| all.uses.iter().find(|u| u.op == op && !u.callback));
+                by.map_or(Symbol::EMPTY, |u| u.part)
+            }
+            Since::Entered => self.bound_as.get(&(taken, next.func)).copied().unwrap_or(Symbol::EMPTY),
+            Since::Asserted => Symbol::EMPTY,
+        };
+        // The function that takes it itself knows it best.
+        let mut used = self.end(example);
+        let mut way = used.map_or(Way::Here, |u| u.way);
+        for _ in 0..DEPTH_MAX {
+            let Way::Callee(g, id) = way else { break };
+            let Some(effect) = world.summary(g).and_then(|s| s.effect(id)) else { break };
+            let body = world.func(g);
+            let same = |v: &&LockUse| v.way == effect.way && body.op(v.op).is_some_and(|op| op.loc == effect.loc);
+            used = self.facts(g).and_then(|all| all.uses.iter().find(same));
+            way = effect.way;
+        }
+        used.is_some_and(|u| parts_differ(u.part, held))
     }
 
     /// All uses with their functions and classes.
@@ -231,7 +266,7 @@ impl<'t> LockGraph<'t> {
     /// The calls that lead to a function, and whether each is certain to.
     fn callers(&self, world: &World<'_>, f: FuncId) -> Box<[Calling]> {
         let reached = |call: &&Caller| self.calls.get(&call.func).is_none_or(|c| c.reached(call.op));
-        let calls = world.callers(f).iter().filter(|c| c.targets() <= TARGETS_MAX);
+        let calls = world.callers(f).iter().filter(|c| c.targets() <= TARGETS_MAX && !is_primitive(world, c.func, c.op));
         calls.filter(reached).map(|c| (c.func, c.op, c.certain())).collect()
     }
 
@@ -275,7 +310,7 @@ impl<'t> LockGraph<'t> {
         let mut out = Vec::new();
         let Some(own) = self.facts(f) else { return out };
         for state in calls.states.iter().filter(|s| !s.held.is_empty()) {
-            let Some(callees) = world.callees(f, state.op) else { continue };
+            let Some(callees) = world.callees(f, state.op).filter(|_| !is_primitive(world, f, state.op)) else { continue };
             let held: SmallVec<[HeldThen; 4]> = state.held.iter().filter_map(|l| holder(own, l)).collect();
             let certain = matches!(callees, Callees::One(_));
             for &callee in callees.list().iter().take(TARGETS_MAX) {
@@ -447,6 +482,10 @@ impl<'t> LockGraph<'t> {
                     && let Some(callback) = resolved()
                 {
                     out.push((class, FuncId(callback)));
+                    let part = self.bound_as.entry((class, FuncId(callback))).or_insert(b.part);
+                    if *part != b.part {
+                        *part = Symbol::EMPTY;
+                    }
                 }
             }
         }
@@ -465,9 +504,40 @@ impl<'t> LockGraph<'t> {
                 }
             }
         }
+        out.extend(self.ended_operations(world));
         out.sort_unstable();
         out.dedup();
         out
+    }
+
+    /// The operations that a registration is ended of under a lock: who ends it waits for those that run. Only the tables of the same file are taken for its own.
+    fn ended_operations(&self, world: &World<'_>) -> Vec<(LockClass, FuncId)> {
+        let mut ended: FxHashMap<FileId, Vec<(LockClass, &[Symbol])>> = FxHashMap::default();
+        for ((f, all), used) in self.facts.iter().zip(&self.used) {
+            for (u, class) in all.uses.iter().zip(used).filter(|(u, _)| u.callback && !u.held.is_empty()) {
+                let Way::Model(name) = u.way else { continue };
+                let rows = world.model.entry(name).map_or(&[][..], |e| &e.callbacks[..]);
+                let tables = rows.iter().find(|c| c.op == CallbackOp::CancelSync && !c.tables.is_empty()).map(|c| &c.tables[..]);
+                if let (Some(tables), Some(class)) = (tables, *class) {
+                    ended.entry(world.func(*f).file).or_default().push((class, tables));
+                }
+            }
+        }
+        let of = |b: &BoundFunction| -> SmallVec<[(LockClass, FuncId); 1]> {
+            let here = ended.get(&b.at.0).map_or(&[][..], Vec::as_slice);
+            here.iter().filter(|(_, tables)| tables.contains(&b.record.tag_symbol())).map(|(class, _)| (*class, b.func)).collect()
+        };
+        if ended.is_empty() { Vec::new() } else { world.bound.iter().flat_map(of).collect() }
+    }
+}
+
+/// Whether a call is one of a primitive that takes or gives back a lock: what its body does besides (`rtnl_unlock()` may take the lock again) is not meant.
+fn is_primitive(world: &World<'_>, f: FuncId, op: OpId) -> bool {
+    match world.func(f).op(op).map(|op| op.kind) {
+        Some(OpKind::Call { target: Target::Name(name), .. }) => {
+            world.entry(name, true).is_some_and(|e| !e.acquires.is_empty() || !e.releases.is_empty())
+        }
+        _ => false,
     }
 }
 

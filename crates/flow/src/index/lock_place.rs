@@ -92,6 +92,42 @@ impl LockPlace {
     }
 }
 
+/// Which of several a place lies in, where its class does not say: the member of the outermost record, or, of the elements of an array, the member whose value chooses one;
+/// empty: nothing is known.
+pub(super) fn part(values: &Values, place: ValueId) -> Symbol {
+    let (mut at, mut outermost, mut steps) = (place, None, 0);
+    for _ in 0..STEPS_MAX {
+        match values.get(at) {
+            Value::PField(base, name, record) => (at, outermost, steps) = (base, Some((record, name)), steps + 1),
+            Value::PDeref(v) => match values.get(v) {
+                Value::Addr(place) => at = place,
+                _ => break,
+            },
+            Value::PIndex(_, index) => {
+                let Value::Entry(from) = values.get(index) else { return Symbol::EMPTY };
+                return match values.get(from) {
+                    Value::PField(outer, member, _) => match values.get(outer) {
+                        Value::PField(_, name, _) => Symbol::intern(&format!("[].{name}->{member}")),
+                        _ => Symbol::intern(&format!("[].{member}")),
+                    },
+                    _ => Symbol::EMPTY,
+                };
+            }
+            _ => break,
+        }
+    }
+    match outermost {
+        Some((record, name)) if steps > 1 && !record.is_unknown() => Symbol::intern(&format!("{record}.{name}")),
+        _ => Symbol::EMPTY,
+    }
+}
+
+/// Whether two [`part`]s are of one record, or choose elements of an array, and are not the same.
+pub(super) fn parts_differ(a: Symbol, b: Symbol) -> bool {
+    let of = |s: Symbol| s.as_str().rsplit_once('.').map(|p| p.0);
+    a != b && of(a).is_some() && of(a) == of(b)
+}
+
 /// Whether a place lies in memory that this function has got from an allocator itself: nobody else can know of it yet.
 pub(super) fn made_here(world: &World<'_>, func: FuncId, values: &Values, place: ValueId) -> bool {
     let Some(Value::Fresh(Origin::Result(op))) = values.root(place).map(|root| values.get(values.pointer_root(root))) else { return false };

@@ -136,6 +136,11 @@ impl Summary {
         self.effects.iter().any(|e| matches!(e.kind, EffectKind::Free { .. }))
     }
 
+    /// Whether some way of returning leaves a lock of a class taken.
+    pub fn leaves_taken(&self, class: Symbol) -> bool {
+        self.outcomes.iter().any(|o| o.locks.iter().any(|l| l.taken && l.class == class))
+    }
+
     /// Whether an argument is freed on every way of returning.
     pub fn frees_argument(&self, param: u8) -> bool {
         let argument = |place: &RelPlace| place.root == RelRoot::Param(param) && place.object().is_empty();
