@@ -103,7 +103,7 @@ fn misplaced(program: &Program<'_>, scenario: &ScenarioSource) -> Vec<String> {
 /// A program: without bounds first. Where threads or rounds have no end, most of the time goes to bounds that are deepened step by step.
 fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
     let started = Instant::now();
-    let mut outcome = once(program, model, scenario, options, Some(started + options.time / 4));
+    let mut outcome = once(program, model, scenario, options, Some(Half::of(started, options.time)));
     outcome.unroll = options.unroll;
     if options.alike < u32::MAX {
         outcome.alike = options.alike;
@@ -117,14 +117,15 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
         }
         let left = options.time.saturating_sub(started.elapsed());
         let round = Options { unroll, time: left, ..options.clone() };
-        let mut found = once(program, model, scenario, &round, Some(started + options.time / 2));
+        let mut found =
+            once(program, model, scenario, &round, Some(Half { rounds: started + options.time / 2, threads: started + options.time / 2 }));
         (found.unroll, found.alike) = (unroll, outcome.alike);
         if found.bounds.contains("time") && found.faults.is_empty() && found.kind != OutcomeKind::None {
             break;
         }
         outcome = found;
     }
-    let (threads, rounds) = (endless("threads", &outcome), endless("unroll", &outcome));
+    let (threads, rounds) = (endless("threads", &outcome) || outcome.crowded, endless("unroll", &outcome));
     if outcome.kind == OutcomeKind::Unknown && (threads || rounds) && outcome.faults.is_empty() && !options.bound_counts {
         for (alike, unroll) in WITHIN {
             let (alike, unroll) = (if threads { alike } else { options.alike }, if rounds { unroll } else { options.unroll });
@@ -148,7 +149,22 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
     outcome
 }
 
-fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options, half: Option<Instant>) -> Outcome {
+/// Until when a program without an end is explored without bounds.
+#[derive(Clone, Copy)]
+struct Half {
+    /// Where its loops go on.
+    rounds: Instant,
+    /// Where threads are made on and on: their orders have no end that could be come to.
+    threads: Instant,
+}
+
+impl Half {
+    fn of(started: Instant, time: Duration) -> Half {
+        Half { rounds: started + time / 4, threads: started + time / 16 }
+    }
+}
+
+fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options, half: Option<Half>) -> Outcome {
     let started = Instant::now();
     let lane = |kind| Lane::new(program, model, scenario, options, kind);
     let alone = if options.strategy == StrategyKind::States { Kind::States } else { Kind::All };
@@ -185,7 +201,7 @@ fn both<'p>(
     second: impl FnOnce() -> Option<Lane<'p>> + Send,
     options: &Options,
     started: Instant,
-    half: Option<Instant>,
+    half: Option<Half>,
 ) -> Outcome {
     let deadline = started + options.time;
     // A scenario has its answer with the bound; a program only without.
@@ -249,7 +265,7 @@ fn take_turns(
     second: &mut dyn Beside,
     options: &Options,
     own: Instant,
-    half: Option<Instant>,
+    half: Option<Half>,
 ) -> Which {
     let mut beside = Report::default();
     loop {
@@ -485,17 +501,21 @@ impl<'p> Lane<'p> {
 
     /// Whether it has come to loops or threads that may have no end.
     fn is_endless(&self) -> bool {
-        DEEPENED.iter().any(|bound| self.run.machine.bounds.contains(bound))
+        self.run.machine.is_crowded() || DEEPENED.iter().any(|bound| self.run.machine.bounds.contains(bound))
     }
 
     /// Until when it goes on: where there is no end, only until bounds are to be tried.
-    fn limit(&self, own: Instant, half: Option<Instant>) -> Instant {
-        half.filter(|_| self.is_endless()).map_or(own, |half| half.min(own))
+    fn limit(&self, own: Instant, half: Option<Half>) -> Instant {
+        half.filter(|_| self.is_endless()).map_or(own, |half| self.by(half).min(own))
+    }
+
+    fn by(&self, half: Half) -> Instant {
+        if self.run.machine.is_crowded() { half.threads } else { half.rounds }
     }
 
     /// Whether it is time to try within bounds instead.
-    fn gives_way(&mut self, half: Option<Instant>) -> bool {
-        let late = half.is_some_and(|half| Instant::now() >= half) && self.is_endless() && self.outcome.faults.is_empty();
+    fn gives_way(&mut self, half: Option<Half>) -> bool {
+        let late = half.is_some_and(|half| Instant::now() >= self.by(half)) && self.is_endless() && self.outcome.faults.is_empty();
         if late {
             self.outcome.bounds.insert("time".to_owned());
         }

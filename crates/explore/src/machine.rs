@@ -175,6 +175,8 @@ pub struct Machine<'p> {
     pub adjacent: bool,
     /// Something orders less than its place in an execution tells, so that such states are not all races.
     pub unordered: bool,
+    /// The fewest and the most threads of one function of executions in which `main()` came to its end and values were open.
+    pub made_openly: Option<(usize, usize)>,
     /// While replaying: stop the thread before its operation of this number.
     pub stop_at: Option<u64>,
     /// While replaying: a loop waits only when the thread has done this many.
@@ -236,6 +238,7 @@ impl<'p> Machine<'p> {
             races: None,
             adjacent: false,
             unordered: false,
+            made_openly: None,
             stop_at: None,
             awaits_from: 0,
             arrivals: None,

@@ -188,6 +188,8 @@ pub struct Outcome {
     pub redundant: u64,
     /// All interleavings were explored, not only those within the bound on preemptions.
     pub complete: bool,
+    /// A program makes as many threads of one kind as a value says that is open.
+    pub crowded: bool,
     /// Limits that were in the way, by name.
     pub bounds: BTreeSet<String>,
     /// Different states, where the search was one for states; 0: it was one for executions.
@@ -466,6 +468,7 @@ impl<'p> Run<'p> {
         let cut = |thread: &Thread| thread.status == Status::Cut && !thread.assumed;
         let bounded = m.link.plain && (m.world.idlers > 0 || m.threads.iter().any(cut));
         let over = m.returned || m.exited || assumed;
+        m.count_made();
         for (n, thread) in m.threads.iter().enumerate() {
             if bounded && (cut(thread) || thread.alive() && !over) {
                 self.stopped.insert((thread.name, m.eldest(n) as u32));
@@ -667,7 +670,7 @@ impl<'p> Run<'p> {
 
     pub fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {
         let m = &self.machine;
-        outcome.plain = m.link.plain;
+        (outcome.plain, outcome.crowded) = (m.link.plain, m.is_crowded());
         outcome.bounds.extend(m.bounds.iter().map(|b| (*b).to_owned()));
         let mut unknown: Vec<String> = m.unknown_calls.iter().map(|n| (*n).to_owned()).collect();
         unknown.sort();

@@ -10,6 +10,9 @@ use super::*;
 use crate::primitives::Prim;
 use rustc_hash::FxHashMap;
 
+/// So many threads of one function, if there are fewer in other executions, are a number that nothing bounds.
+const CROWD: usize = 4;
+
 impl Machine<'_> {
     /// Finds whose twin a new thread is, when it has come to its first operation.
     pub(crate) fn find_twin(&mut self, new: usize) {
@@ -59,6 +62,22 @@ impl Machine<'_> {
             }
         }
         out
+    }
+
+    /// Whether threads of one kind are made on and on: as many as there is room for, or as an open value says.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.bounds.contains("threads") || self.made_openly.is_some_and(|(least, most)| least < most && most >= CROWD)
+    }
+
+    /// An execution has ended: how many threads it made.
+    pub(crate) fn count_made(&mut self) {
+        if !self.returned || !self.any_open {
+            return;
+        }
+        let of = |id| self.threads.iter().filter(|thread| thread.entry.0 == id).count();
+        let most = self.threads.iter().skip(1).map(|thread| of(thread.entry.0)).max().unwrap_or(0);
+        let (least, before) = self.made_openly.unwrap_or((most, most));
+        self.made_openly = Some((least.min(most), before.max(most)));
     }
 
     /// The first of the threads that a thread was made alike with.

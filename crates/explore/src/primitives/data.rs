@@ -105,7 +105,7 @@ impl Machine<'_> {
                 Ok(())
             }
             Err(bad) => {
-                if let (Bad::Freed, Some(object)) = (bad, self.link.mem.find(addr)) {
+                if let (Bad::Freed | Bad::Gone, Some(object)) = (bad, self.link.mem.find(addr)) {
                     self.threads[t].footprint.push(Access::new(Location::life(object.addr), Mode::Write));
                 }
                 Err(Wrong::Access(bad, addr, true))

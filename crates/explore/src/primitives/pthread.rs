@@ -16,6 +16,9 @@ const IDLER: i64 = 1 << 20;
 /// How a mutex's attributes hold its kind, at their beginning.
 const KIND: IntTy = IntTy { size: 4, signed: true };
 
+/// Threads that come into being and never run, before nothing more is done by who makes them.
+const IDLERS_MAX: u32 = 1000;
+
 impl Machine<'_> {
     /// The end of a read-write lock's section, by how this thread has it.
     pub(super) fn rw_unlock(&self, t: usize, site: &CallSite) -> LockOp {
@@ -104,6 +107,11 @@ impl Machine<'_> {
                 if alike >= self.options.alike as usize || self.threads.len() >= crate::machine::THREADS_MAX {
                     // It comes into being and never gets to run, which no schedule need let it.
                     self.bounds.insert("threads");
+                    if self.world.idlers >= IDLERS_MAX {
+                        // Who makes threads for ever does nothing else any more.
+                        self.cut(t);
+                        return Flow::Dead;
+                    }
                     let number = IDLER + i64::from(self.world.idlers);
                     self.world.idlers += 1;
                     if out != 0 {
