@@ -50,7 +50,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l rev -d 'Read t
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand check" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''
@@ -108,7 +108,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l rev -d 'Read t
 complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand index" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand index" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''
@@ -132,7 +132,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l rev -d 'Rea
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand function" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''
@@ -158,7 +158,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l rev -d 'Read 
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand review" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''
@@ -188,7 +188,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l rev -d 'Read
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand explain" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''
@@ -215,7 +215,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l rev -d 'Read
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l patch -d 'Lay this patch over the tree, in memory (repeatable, in order)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l arch -d 'The architecture whose headers count [default: x86]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l config -d 'A .config that decides conditionals [default: everything on but debugging and the like]' -r -F
-complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l model -d 'A file of kernel model entries to add to the built-in ones (repeatable)' -r -F
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l model -d 'A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)' -r -F
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s I -l include -d 'Look for includes in this folder too, before the kernel\'s own (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preempt -d 'The preemption model [default: full]' -r -f -a "none\t''
 voluntary\t''

@@ -45,7 +45,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -102,7 +102,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -133,7 +133,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -169,7 +169,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -210,7 +210,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -247,7 +247,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--patch=[Lay this patch over the tree, in memory (repeatable, in order)]:FILE:_files' \
 '--arch=[The architecture whose headers count \[default\: x86\]]:NAME:_default' \
 '--config=[A .config that decides conditionals \[default\: everything on but debugging and the like\]]:FILE:_files' \
-'*--model=[A file of kernel model entries to add to the built-in ones (repeatable)]:FILE:_files' \
+'*--model=[A file of kernel model entries to add to the built-in ones, written as \`cuthere man model\` says (repeatable)]:FILE:_files' \
 '*-I+[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '*--include=[Look for includes in this folder too, before the kernel'\''s own (repeatable)]:DIR:_files -/' \
 '--preempt=[The preemption model \[default\: full\]]:MODEL:(none voluntary full rt)' \
@@ -385,7 +385,7 @@ never\:""))' \
 '--no-pager[Do not show text through a pager]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-'::command -- The subcommand \[default\: the command itself\]:_default' \
+'::command -- The subcommand; or scenarios, or model\: what such files may say \[default\: the command itself\]:_default' \
 && ret=0
 ;;
 (help)

@@ -89,7 +89,7 @@ pub struct TreeArgs {
     /// A .config that decides conditionals [default: everything on but debugging and the like]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// A file of kernel model entries to add to the built-in ones (repeatable)
+    /// A file of kernel model entries to add to the built-in ones, written as `cuthere man model` says (repeatable)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub model: Vec<PathBuf>,
     /// Look for includes in this folder too, before the kernel's own (repeatable)
@@ -285,7 +285,7 @@ pub struct FunctionArgs {
 
 /// The words that a scenario has beyond C, for the help.
 const VOCABULARY: &str = "\
-The words of a scenario (docs/scenarios.md), after `#include <cuthere.h>`:
+The words of a scenario, after `#include <cuthere.h>`:
   void scenario(void)                          builds the start state and starts the rest
   cuthere_task(cpu, function, argument)        a task on that CPU, 0 to 3
   cuthere_softirq(cpu, function, argument)     a softirq, whenever bottom halves are enabled there
@@ -294,7 +294,7 @@ The words of a scenario (docs/scenarios.md), after `#include <cuthere.h>`:
   cuthere_assert(condition)                    must hold, anywhere
   cuthere_choose(n)                            any of 0 to n - 1; all are explored
   #include \"drivers/x.c\"                      joins a file of the tree: its static functions can be called
-A function that the scenario defines replaces the tree's. Exit status: 0 none, 1 fault, 2 unknown.";
+A function that the scenario defines replaces the tree's. More: cuthere man scenarios. Exit status: 0 none, 1 fault, 2 unknown.";
 
 #[derive(Args, Debug)]
 #[command(after_help = VOCABULARY)]
@@ -417,6 +417,6 @@ pub struct CompletionsArgs {
 
 #[derive(Args, Debug)]
 pub struct ManArgs {
-    /// The subcommand [default: the command itself]
+    /// The subcommand; or scenarios, or model: what such files may say [default: the command itself]
     pub command: Option<String>,
 }

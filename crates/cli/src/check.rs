@@ -26,6 +26,9 @@ const POINTED: usize = 256;
 pub fn run(args: &CheckArgs) -> Result<Status> {
     let begun = Instant::now();
     workers(args.tree.jobs)?;
+    if args.statistics && args.format != CheckFormat::Text {
+        bail!("--statistics is written as text alone; --stats FILE writes numbers about the run as JSON");
+    }
     let only = chosen_checks(&args.only)?;
     let excludes = Excludes::new(&args.exclude, &args.exclude_always)?;
     let baseline = match &args.baseline {
@@ -100,7 +103,7 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
         let why = unread_functions.first().map_or_else(cut, |why| format!("; {}", inputs.outside.text(why)));
         bail!("nothing was checked: no function in {} could be read whole{why}", named(args, &inputs));
     }
-    let mut notes: Vec<String> = gone.iter().map(|s| format!("not read: {}: {}", s.path, s.reason)).collect();
+    let mut notes: Vec<String> = gone.iter().map(|s| format!("not read: {s}")).collect();
     notes.extend(unread.iter().map(|why| format!("not read: {why}")));
     let gaps: Vec<String> = notes.iter().map(|note| inputs.outside.text(note)).collect();
     shorten(&mut notes);

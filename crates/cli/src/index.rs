@@ -52,7 +52,7 @@ pub fn rest(stats: &engine::Stats) -> Option<String> {
         n => format!(", {n} more have changed since"),
     };
     let known = match index.functions {
-        0 => return Some(format!("nothing that is called outside is in the index of {}{stale}", time(index.made))),
+        0 => return Some(format!("the index of {}{stale} knows none of the functions that are called outside", time(index.made))),
         1 => "1 function outside is".to_owned(),
         n => format!("{n} functions outside are"),
     };

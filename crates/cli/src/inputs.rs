@@ -49,6 +49,10 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
     let (tree, model) = rayon::join(|| open_tree(args, &place), || model(&args.model, rt));
     let (mut tree, (model, model_hash)) = (tree?, model?);
     let mut skipped = tree.skipped().to_vec();
+    // A module that is looked at alone has a build that says where its own headers are.
+    if place.bounded && place.root.is_dir() && !other_revision {
+        outside.read_flags(&tree, &place.root, "");
+    }
     if !outside.is_empty() {
         let more;
         (tree, more) = outside.lay(tree)?;
@@ -58,10 +62,6 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
             place.paths.sort();
         }
     }
-    // A module that is looked at alone has a build that says where its own headers are.
-    if place.bounded && place.root.is_dir() && !other_revision {
-        outside.read_flags(&tree, &place.root, "");
-    }
     skipped.retain(|s| s.reason != SkipReason::LinkBroken);
     if tree.is_empty() {
         // A file that is named is the tree's only one.
@@ -69,7 +69,7 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
             let why = skipped.first().map_or_else(|| "is no C file".to_owned(), |s| format!("was not read: {}", s.reason));
             bail!("{} {why}; nothing was looked at", place.root.display());
         }
-        let why = skipped.first().map_or_else(String::new, |s| format!("; not read: {}: {}", s.path, s.reason));
+        let why = skipped.first().map_or_else(String::new, |s| format!("; not read: {}", s));
         bail!("no C file in {}{why}; nothing was looked at", tree.root().display());
     }
     if let Some(path) = place.paths.iter().find(|path| !tree.paths().iter().any(|file| place::covers(std::slice::from_ref(path), file))) {
@@ -118,7 +118,7 @@ pub fn say_skipped(skipped: &[Skipped]) {
             _ if output::verbose() => String::new(),
             more => format!(" (and {more} more; --verbose names them)"),
         };
-        output::say(&format!("not read: {}: {}{more}", one.path, one.reason));
+        output::say(&format!("not read: {one}{more}"));
     }
 }
 

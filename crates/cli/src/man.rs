@@ -1,23 +1,50 @@
-//! `cuthere man`: manual pages, from the command line's own definition and the sections below.
+//! `cuthere man`: manual pages, from the command line's own definition and the sections below, and what scenarios and model files may
+//! say, from the documents that describe them.
+
+mod roff;
 
 use crate::args::ManArgs;
 use crate::{Status, output, settings};
 use anyhow::{Context, Result};
+use roff::{escaped, plain, section, tagged, verbatim};
 use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+/// When these pages last changed in what they say.
+const DATE: &str = "2026-11-29";
+
+/// Documents that are pages too: the name, what it is about, and the text.
+const DOCUMENTS: &[(&str, &str, &str)] = &[
+    ("scenarios", "what a scenario for cuthere witness may say", include_str!("../../../docs/scenarios.md")),
+    ("model", "what a file for --model may say of the kernel's functions", include_str!("../../kernel/models/README.md")),
+];
 
 /// Runs the subcommand.
 pub fn run(args: &ManArgs) -> Result<Status> {
-    let name = args.command.as_ref().map_or("cuthere.1".to_owned(), |command| format!("cuthere-{command}.1"));
+    let name = args.command.as_ref().map_or("cuthere".to_owned(), |command| format!("cuthere-{command}"));
     let pages = pages().context("cannot write the manual page")?;
-    let (_, page) = pages.into_iter().find(|(file, _)| *file == name).with_context(|| {
+    let (_, page) = pages.into_iter().find(|(file, _)| file.rsplit_once('.').is_some_and(|(stem, _)| stem == name)).with_context(|| {
         let command = args.command.as_deref().unwrap_or_default();
-        format!("no subcommand is called {command}; see cuthere --help")
+        let documents: Vec<&str> = DOCUMENTS.iter().map(|(name, ..)| *name).collect();
+        format!("no subcommand is called {command}; see cuthere --help. Beside them there are: {}", documents.join(", "))
     })?;
-    output::standard(|out, _| out.write_all(&page))?;
+    if !(output::on_terminal() && typeset(&page)) {
+        output::standard(|out, _| out.write_all(&page))?;
+    }
     Ok(Status::Clean)
 }
 
-/// A page for the command and one for each subcommand, with their file names.
+/// Shows a page on the terminal as `man` does; `false`: there is no such program, or it does not take one so.
+fn typeset(page: &[u8]) -> bool {
+    let program = Command::new("man").args(["-l", "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut program) = program else { return false };
+    // A reader who leaves early is no failure.
+    let written = program.stdin.take().map(|mut pipe| pipe.write_all(page));
+    let shown = program.wait().is_ok_and(|status| status.success());
+    written.is_some() && shown
+}
+
+/// A page for the command, one for each subcommand, and the documents, with their file names.
 pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut command = crate::command();
     command.build();
@@ -29,6 +56,13 @@ pub fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = sub.get_name().to_owned();
         out.push((format!("cuthere-{name}.1"), page(sub.clone(), &name, &names)?));
     }
+    for (name, about, text) in DOCUMENTS {
+        let mut page = title(&format!("cuthere-{name}"), 7);
+        roff::document(&mut page, &format!("cuthere-{name}"), about, text)?;
+        section(&mut page, "SEE ALSO")?;
+        plain(&mut page, if *name == "model" { "cuthere-check(1)" } else { "cuthere-witness(1)" })?;
+        out.push((format!("cuthere-{name}.7"), roff::tidy(&page)));
+    }
     Ok(out)
 }
 
@@ -38,9 +72,8 @@ fn page(command: clap::Command, name: &str, all: &[String]) -> io::Result<Vec<u8
     // What the help says at its end stands in sections of its own here, but for the words of scenarios.
     let vocabulary = command.get_after_help().map(ToString::to_string).filter(|_| name == "witness");
     let title = if name.is_empty() { "cuthere".to_owned() } else { format!("cuthere-{name}") };
-    let man = clap_mangen::Man::new(command.display_name(title.clone())).title(title).date("").manual("cuthere manual");
-    let mut out = Vec::new();
-    man.render_title(&mut out)?;
+    let mut out = self::title(&title, 1);
+    let man = clap_mangen::Man::new(command.display_name(title));
     man.render_name_section(&mut out)?;
     man.render_synopsis_section(&mut out)?;
     man.render_description_section(&mut out)?;
@@ -78,9 +111,16 @@ fn page(command: clap::Command, name: &str, all: &[String]) -> io::Result<Vec<u8
     if !name.is_empty() {
         pages.insert(0, "cuthere(1)".to_owned());
     }
+    pages.extend(DOCUMENTS.iter().map(|(name, ..)| format!("cuthere-{name}(7)")));
     pages.extend(["sparse(1)".to_owned(), "spatch(1)".to_owned(), "git-format-patch(1)".to_owned()]);
     plain(&mut out, &pages.join(", "))?;
-    Ok(out)
+    Ok(roff::tidy(&out))
+}
+
+/// The first line of a page: its name, section, date, source and manual.
+fn title(name: &str, number: u8) -> Vec<u8> {
+    let name = escaped(&name.to_uppercase());
+    format!(".TH \"{name}\" {number} \"{DATE}\" \"cuthere {}\" \"cuthere manual\"\n", env!("CARGO_PKG_VERSION")).into_bytes()
 }
 
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -163,7 +203,11 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
         "thread" => &[("What a saved thread holds:", "cuthere thread thread.mbox")],
         "splat" => &[("Every crash report in a log, as JSON:", "cuthere splat console.log -f json")],
         "completions" => &[("For the shell at hand:", "cuthere completions bash > ~/.local/share/bash-completion/completions/cuthere")],
-        "man" => &[("Read a page without installing it:", "cuthere man check | man -l -")],
+        "man" => &[
+            ("Read a page:", "cuthere man check"),
+            ("What a scenario, and a file for --model, may say:", "cuthere man scenarios\ncuthere man model"),
+            ("Install a page:", "cuthere man check > /usr/local/share/man/man1/cuthere-check.1"),
+        ],
         _ => &[
             ("The current folder of a kernel tree:", "cuthere check"),
             ("What is about to be committed:", "git diff --cached | cuthere review -"),
@@ -172,26 +216,26 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-fn section(out: &mut dyn Write, title: &str) -> io::Result<()> {
-    writeln!(out, ".SH \"{title}\"")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn tagged(out: &mut dyn Write, tag: &str, text: &str) -> io::Result<()> {
-    writeln!(out, ".TP\n\\fB{}\\fR\n{}", escaped(tag), escaped(text))
-}
-
-fn plain(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    writeln!(out, ".PP\n{}", escaped(text))
-}
-
-fn verbatim(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    writeln!(out, ".PP\n.RS 4\n.nf")?;
-    text.lines().try_for_each(|line| writeln!(out, "{}", escaped(line)))?;
-    writeln!(out, ".fi\n.RE")
-}
-
-/// Text for roff: backslashes, hyphens that are typed, and lines that would be requests.
-fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('~', "\\(ti").replace('^', "\\(ha").replace('`', "\\(ga");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+    /// What `mandoc -T lint` and `groff -ww` object to, as far as it can be seen without them.
+    #[test]
+    fn pages_are_well_formed() {
+        let pages = pages().expect("written");
+        assert!(pages.iter().any(|(name, _)| name == "cuthere-scenarios.7") && pages.iter().any(|(name, _)| name == "cuthere-model.7"));
+        for (name, page) in pages {
+            let page = String::from_utf8(page).expect("text");
+            let lines: Vec<&str> = page.lines().collect();
+            assert!(page.is_ascii() && lines.iter().all(|line| !line.ends_with(' ')), "{name}");
+            assert!(lines.first().is_some_and(|line| line.starts_with(".TH \"CUTHERE") && line.matches('"').count() == 8), "{name}");
+            let pairs = || lines.iter().zip(lines.iter().skip(1));
+            assert!(
+                pairs()
+                    .all(|pair| !matches!(pair, (&".br", &".sp") | (&".sp", &".br")) && !(pair.0.starts_with(".SH") && *pair.1 == ".PP")),
+                "{name}"
+            );
+        }
+    }
 }

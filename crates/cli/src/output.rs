@@ -101,9 +101,14 @@ pub fn into_folder(folder: &Path, files: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
+/// Whether a person at a terminal reads what comes, and did not ask for the bare text.
+pub fn on_terminal() -> bool {
+    file().is_none() && io::stdout().is_terminal() && CHOSEN.get().is_some_and(|args| !args.no_pager)
+}
+
 /// A pager for a person at a terminal: `CUTHERE_PAGER`, else `PAGER`, else less; none if it is empty or `cat`.
 fn pager() -> Option<Child> {
-    if !io::stdout().is_terminal() || CHOSEN.get().is_none_or(|args| args.no_pager) {
+    if !on_terminal() {
         return None;
     }
     let asked = ["CUTHERE_PAGER", "PAGER"].iter().find_map(|name| std::env::var(name).ok());

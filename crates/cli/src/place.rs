@@ -52,9 +52,8 @@ fn choose_root(paths: &[PathBuf], current: &Path) -> Result<(PathBuf, bool)> {
     if let Some(root) = cuthere_tree::find_kernel_root(start) {
         return Ok((root, false));
     }
-    if there.len() < paths.len() {
-        let missing = paths.iter().find(|path| !current.join(path).exists()).map(|path| path.display().to_string()).unwrap_or_default();
-        bail!("{missing} is not below {}, and no kernel tree is above it; give one with --tree", current.display());
+    if let Some((missing, error)) = paths.iter().find_map(|path| Some((path, current.join(path).canonicalize().err()?))) {
+        bail!("{}, and no kernel tree is above {}; give one with --tree", not_there(missing, &error), current.display());
     }
     let mut common = start.to_path_buf();
     while !there.iter().all(|path| path.starts_with(&common)) {
@@ -63,6 +62,18 @@ fn choose_root(paths: &[PathBuf], current: &Path) -> Result<(PathBuf, bool)> {
         }
     }
     Ok((common, true))
+}
+
+/// Why a PATH is none.
+fn not_there(path: &Path, error: &std::io::Error) -> String {
+    let shown = path.display();
+    match error.kind() {
+        _ if path == Path::new("-") => {
+            "standard input is not checked (`cuthere review -` reads a patch from it); nothing is called \"-\"".to_owned()
+        }
+        std::io::ErrorKind::NotFound => format!("there is no file or folder {shown}"),
+        _ => format!("{shown} cannot be opened: {error}"),
+    }
 }
 
 /// A PATH relative to the root's folder.

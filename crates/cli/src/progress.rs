@@ -67,14 +67,14 @@ impl Progress for Stages {
         {
             said.1 = name;
         }
-        self.bar.set_length(total);
-        self.bar.set_position(0);
-        self.bar.set_message(name);
-        // A stage of one step has nothing to count.
+        // A stage of one step has nothing to count. The form comes first: each of the following may draw the line.
         let form = if total > 1 { "{msg:10} {wide_bar} {human_pos}/{human_len} {elapsed}" } else { "{msg:10} {elapsed}" };
         if let Ok(style) = ProgressStyle::with_template(form) {
             self.bar.set_style(style);
         }
+        self.bar.set_message(name);
+        self.bar.set_length(total);
+        self.bar.set_position(0);
     }
 
     fn advance(&self, n: u64) {

@@ -3,8 +3,9 @@
 //! In stages, each on what the ones before left: equal fingerprints, as multisets; the same claim at the same function with another
 //! fingerprint; the same root cause at another place. The last makes "moved into a helper" one finding that is still there, not one
 //! fixed and one introduced. It asks for the same check, for a called function or a member that both claims name, and for evidence in a
-//! common function, or a function that only one of the states has. It errs towards "still there": a mistake that is mended while its like
-//! is made anew in the same function, with the same callee, is taken for the old one.
+//! common function, a function that is gone, or a new one that the old one leads to: a new function that has nothing to do with it makes a
+//! mistake of its own. It errs towards "still there": a mistake that is mended while its like is made anew in the same function, with the
+//! same callee, is taken for the old one.
 
 use crate::touched::Changes;
 use crate::words;
@@ -150,7 +151,8 @@ impl<'f> Traits<'f> {
         let made = changes.files.get(&new_finding.file).is_some_and(|f| !f.before.contains(&new_finding.function));
         let gone = changes.files.get(&old_finding.file).is_some_and(|f| !f.after.contains(&old_finding.function));
         let near = cuthere_base::folder(&old_finding.file) == cuthere_base::folder(&new_finding.file);
-        if !cause || !(common > 0 || (near && (made || gone))) {
+        let outlined = || made && changes.leads_to(&old_finding.function, &new_finding.function);
+        if !cause || !(common > 0 || (near && (gone || outlined()))) {
             return None;
         }
         let same_message = u32::from(shape(old_finding) == shape(new_finding));

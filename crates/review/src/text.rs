@@ -206,8 +206,12 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
             }
             call.why.iter().try_for_each(|why| writeln!(out, "    {}", printable(why)))?;
         }
-        for link in &splat.chain {
-            writeln!(out, "    {}", printable(&link.text()))?;
+        for (nth, link) in splat.chain.iter().enumerate() {
+            // What the line before calls, and the tree does not define, has nothing more to say.
+            let caller = nth.checked_sub(1).and_then(|before| splat.chain.get(before));
+            if link.file.is_some() || link.next.is_some() || caller.is_none_or(|c| c.calls.as_ref() != Some(&link.function)) {
+                writeln!(out, "    {}", printable(&link.text()))?;
+            }
         }
         for source in &splat.source {
             for inner in source.inlined.iter().rev() {

@@ -21,6 +21,8 @@ pub(crate) struct ChangedFile {
     pub touched: BTreeSet<String>,
     /// Names of touched functions that other files can call.
     pub global: BTreeSet<String>,
+    /// What the touched functions name now.
+    pub names: BTreeMap<String, BTreeSet<String>>,
     /// Lines outside all functions differ: declarations, macros, tables.
     pub outside: bool,
 }
@@ -84,6 +86,9 @@ impl Changes {
             let own = self.files.entry(path.clone()).or_default();
             own.touched.extend(file.touched.iter().cloned());
             own.global.extend(file.global.iter().cloned());
+            for (function, names) in &file.names {
+                own.names.entry(function.clone()).or_default().extend(names.iter().cloned());
+            }
             own.outside |= file.outside;
         }
         for (new, old) in &other.renamed {
@@ -134,6 +139,22 @@ impl Changes {
         self.files.get(file).is_some_and(|f| f.hunks.iter().any(|(_, (from, to))| (*from..*to).contains(&line)))
     }
 
+    /// Whether a touched function leads to another one now: it names it, or a touched function that does.
+    pub fn leads_to(&self, from: &str, to: &str) -> bool {
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(function) = open.pop() {
+            for named in self.files.values().filter_map(|f| f.names.get(function)) {
+                if named.contains(to) {
+                    return true;
+                }
+                let touched = self.files.values().flat_map(|f| f.names.keys()).filter(|other| named.contains(*other));
+                open.extend(touched.map(String::as_str).filter(|other| seen.insert(other)));
+            }
+        }
+        false
+    }
+
     pub fn functions(&self) -> BTreeSet<&str> {
         self.files.values().flat_map(|f| f.touched.iter().map(String::as_str)).collect()
     }
@@ -176,6 +197,11 @@ fn changed(old: &[u8], new: &[u8], outliner: &Outliner) -> ChangedFile {
                 result.global.insert(function.name.clone());
             }
         }
+    }
+    for function in after.iter().filter(|f| result.touched.contains(&f.name)) {
+        let body = String::from_utf8_lossy(new.get(function.body.clone()).unwrap_or_default());
+        let words = words::identifiers(&body).map(|(_, word)| word.to_owned());
+        result.names.entry(function.name.clone()).or_default().extend(words);
     }
     result.hunks = hunks;
     result

@@ -68,6 +68,30 @@ fn a_mistake_that_moves_into_a_helper_is_still_there() {
     }
 }
 
+/// The one is mended, and a function that has nothing to do with it comes with the same mistake: in one patch, and in two.
+#[test]
+fn a_new_function_makes_a_mistake_of_its_own() {
+    let own = bad().replace("gadget_tick", "gadget_flush");
+    let flush = own.split("}\n\n").find(|part| part.contains("gadget_flush")).map(|part| format!("{part}}}\n")).expect("a function");
+    let both = format!("{CLEAN}\n{flush}");
+    let functions = |remarks: &[cuthere_review::Remark]| remarks.iter().map(|r| r.finding.function.clone()).collect::<Vec<_>>();
+    let mails = |one: &str| {
+        [
+            mail("[PATCH 1/2] gadget: do not sleep", "", &diff(FILE, &bad(), one)),
+            mail("[PATCH 2/2] gadget: flush", "", &diff(FILE, one, &both)),
+        ]
+    };
+    let at_once = [mail("[PATCH] gadget: flush", "", &diff(FILE, &bad(), &both))];
+    for mails in [&mails(CLEAN)[..], &at_once] {
+        let review = run(&bad(), mails);
+        assert_eq!(
+            (functions(&review.introduced), functions(&review.fixed)),
+            (vec!["gadget_flush".to_owned()], vec!["gadget_tick".to_owned()])
+        );
+        assert!(!review_text(&review, false).contains("gone with a later patch"));
+    }
+}
+
 #[test]
 fn a_claimed_fix_that_changes_nothing_is_said_to_be_none() {
     let new = bad().replace("\tg->count++;\n", "\tg->count += 1;\n");

@@ -105,7 +105,8 @@ fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
             frames.extend(body.caller.clone());
         }
     }
-    let (unread_frames, notes) = (unread(segment, &body, layout), body.notes());
+    let unread_frames = unread(segment, &body, layout);
+    let notes = body.notes().into_iter().chain(mingled(segment)).collect();
     Splat {
         kind: verdict.kind,
         title,
@@ -145,6 +146,15 @@ fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
 fn unread(segment: &Segment<'_>, body: &Body, layout: &Layout<'_>) -> Vec<Unread> {
     let lines = body.unread.iter().filter_map(|index| segment.lines.get(*index)).take(MAX_UNREAD);
     lines.map(|(row, text)| Unread { line: layout.lines(*row, *row).start, text: text.trim().chars().take(512).collect() }).collect()
+}
+
+/// MIPS says in the header where the fault was. Registers of another place are those of a fault on another CPU at the same time.
+fn mingled(segment: &Segment<'_>) -> Option<String> {
+    let word = |text: &str| text.split(|c: char| !c.is_ascii_hexdigit()).find(|w| !w.is_empty()).map(str::to_ascii_lowercase);
+    let header = segment.opening().split_once("epc == ").and_then(|(_, rest)| word(rest))?;
+    let registers =
+        segment.lines.iter().find_map(|(_, text)| text.trim_start().strip_prefix("epc")?.trim_start().strip_prefix(": ").and_then(word))?;
+    (header != registers).then(|| format!("the header names {header}, the registers {registers}: two faults may be mixed here"))
 }
 
 /// Why a report is not whole, if it is not.

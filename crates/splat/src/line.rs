@@ -38,11 +38,14 @@ static CPU_MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^ ?(?:c\d{1,3} {1,2}\d{1,7} |(?:<\d+>)? ?[-.]?\(\d+\)\[\d+:[^\]]{1,32}\] ?|[A-Z]? ?\[(?:c?\d+[: ] *[^\[\]]{1,20}: *\d+|c\d+ \d+ [^\[\]]{1,20})\] ?)").ok()
 });
 
+// A stamp that lost its point, before the speaker.
+static TORN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[\s*\d{1,12}\](\[\s*[TC]\d{1,8}\] )").ok());
+
 // Dates and clocks that loggers put before a kernel's line: `2024-01-02T03:04:05.678Z`, `[03:04:05]`, `Jan 02 03:04:05.678`, Android's
-// `01-02 03:04:05.678  0  0 W `, a mainframe's number of the CPU.
+// `01-02 03:04:05.678  0  0 W ` and `12.345:   <1> (01-02 03:04:05.678)`, a mainframe's number of the CPU.
 static CLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?\]?[ :|]|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\[?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?: *root)? *\d+ +\d+ [VDIWEFS] [^:\[]{0,40}: |[VDIWEF]/[\w. -]{0,30}\( *\d+\): |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} (?:[a-z]+\.[a-z]+ )?(?:kernel: )|\d\d: (?:\[|\d\d:\d\d:\d\d )|(?:stdout|stderr) [FP] |[\w.-]{1,40} +\| \[)[ ]?",
+        r"^(?: *\d{1,9}\.\d{3,9}: +<\d+> \(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}\) |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?\]?[ :|]|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\[?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?: *root)? *\d+ +\d+ [VDIWEFS] [^:\[]{0,40}: |[VDIWEF]/[\w. -]{0,30}\( *\d+\): |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} (?:[a-z]+\.[a-z]+ )?(?:kernel: )|\d\d: (?:\[|\d\d:\d\d:\d\d )|(?:stdout|stderr) [FP] |[\w.-]{1,40} +\| \[)[ ]?",
     )
     .ok()
 });
@@ -137,6 +140,9 @@ pub fn strip(text: &str, quotes: u8, width: usize) -> Line<'_> {
             text = text.get(c.get(0).map_or(0, |m| m.end())..).unwrap_or("");
         }
     }
+    if !stamped && let Some(c) = TORN.as_ref().and_then(|re| re.captures(text)) {
+        text = text.get(c.get(1).map_or(0, |m| m.start())..).unwrap_or("");
+    }
     if stamped {
         if let Some(m) = find(&CPU_MARK, text) {
             return Line { text: text.get(m..).unwrap_or(""), caller, stamped, width, quotes };
@@ -157,6 +163,12 @@ pub fn strip(text: &str, quotes: u8, width: usize) -> Line<'_> {
         caller = c.get(1).map(|m| m.as_str());
         text = text.get(c.get(0).map_or(0, |m| m.end())..).unwrap_or("");
         text = text.strip_prefix(' ').unwrap_or(text);
+    }
+    if stamped {
+        // rsyslog writes control characters as `#` and three octal digits; the kernel begins lines with them.
+        while let Some(rest) = text.strip_prefix("#012").or_else(|| text.strip_prefix("#011")) {
+            text = rest;
+        }
     }
     Line { text, caller, stamped, width, quotes }
 }
@@ -197,6 +209,10 @@ mod tests {
             ("[Tue Jan  2 03:04:05 2024] BUG: y", "BUG: y", None),
             (">ffff888007be2558: 00 00", ">ffff888007be2558: 00 00", None),
             ("BUG: y", "BUG: y", None),
+            ("  1234.567890:   <1> (01-02 03:04:05.678901234) BUG: y", "BUG: y", None),
+            ("2024-01-02T03:04:05.000001+00:00 host kernel: #012-> #2 (a){+.+.}:", "-> #2 (a){+.+.}:", None),
+            ("[    34567][    T1] [<c0004070>] foo+0x2c/0x3c", "[<c0004070>] foo+0x2c/0x3c", Some("T1")),
+            ("#012x", "#012x", None),
             ("[2024-01-02T03:04:05.678Z] [   12.345678] BUG: y", "BUG: y", None),
             ("03:04:05 [   12.345678] BUG: y", "BUG: y", None),
             ("03:04:05 BUG: y", "BUG: y", None),

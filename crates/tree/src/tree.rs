@@ -82,6 +82,14 @@ pub struct Skipped {
     pub reason: SkipReason,
 }
 
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The root itself has no name relative to itself.
+        let path = if self.path.is_empty() { "the folder itself" } else { &self.path };
+        write!(f, "{path}: {}", self.reason)
+    }
+}
+
 /// What a source lists. `files` need not be sorted; a link is another name of a file.
 #[derive(Default)]
 pub(crate) struct Listing {
