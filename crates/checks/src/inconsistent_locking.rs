@@ -26,21 +26,27 @@
 //! that make the object or free it, and those that only such functions call; set-up code; functions that some caller enters with the lock; accesses under another lock that
 //! covers the member as well; marked accesses; objects that were just made.
 //!
+//! Three kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
+//! them; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one.
+//!
 //! ## Confidence
 //!
-//! Nothing is more than **low**. The surest are lists changed with no lock at all, or under locks none of which the others hold, where others change them under a lock of the same
-//! record, and elements that are asked for before the lock and taken off after it without asking again: of fourteen that were looked up, three were right. In three the lock was held
-//! (it was taken just before), in the others a tasklet, a phase of the hardware or the caller's lock kept the sides apart. Of sixteen stores without the lock that four or more
-//! functions take, two were right: in most of the others nobody else could reach the object.
+//! * **medium**: a list that is changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; an
+//!   element that is asked for before the lock and then replaced, or taken off for good, without asking again.
+//! * **low**: what statistics say, and plain stores where all others are marked: most of these are set-up. Of sixteen stores without the lock that four or more functions take, two were right: in most of the others nobody else could reach the object.
+//!   Of lists changed with no lock at all, one in five: a tasklet, a phase of the hardware or the caller's lock kept the sides apart.
 //!
 //! ## What it assumes and misses
 //!
 //! Objects of a type are one, and so are their locks. Phases in which only one thread knows the object are recognised by who makes and frees it alone; members that are only counted for statistics are
 //! reported at low.
 
+mod asked;
 mod exempt;
 mod lists;
+mod marked;
 mod say;
+mod walkers;
 
 use cuthere_analysis::{Check, CheckInfo, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
@@ -104,8 +110,9 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
         all.sort_by_key(|c| (std::cmp::Reverse(c.functions.len()), c.lock.as_str()));
         !all.is_empty()
     });
+    let marks = marked::marks(tree);
     let of_function = |(n, body)| {
-        let all = accesses(body, tree.world.model, |m| covers.contains_key(&m));
+        let all = accesses(body, tree.world.model, |m| covers.contains_key(&m) || marks.contains_key(&m));
         all.into_iter().map(move |access| (FuncId(n as u32), access))
     };
     let all: Accesses = tree.world.funcs.par_iter().with_min_len(256).enumerate().flat_map_iter(of_function).collect();
@@ -117,8 +124,12 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let found: BTreeMap<(&str, &str, &str), (Member, Accesses)> = members.into_iter().map(named).collect();
     let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
+    view.walkers(&mut told, claims);
     for (member, uses) in found.values() {
         view.lists(*member, uses, &mut told, claims);
+        if let Some(marks) = marks.get(member) {
+            view.marked(*member, marks, uses, &mut told, claims);
+        }
     }
     for (member, uses) in found.into_values() {
         view.member(member, &uses, &mut told, claims);

@@ -57,6 +57,7 @@ mod chain;
 mod detach;
 mod early;
 mod ends;
+mod files;
 mod held;
 mod order;
 mod others;

@@ -30,7 +30,8 @@
 //! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
 //! function made itself, and gave to nobody else. What lies in the private part of an object (`netdev_priv()`) is gone with it, also where it is freed by a member that leads back to it. A
 //! pointer into a packet (`ip_hdr(skb)`, `skb->data`) is stale once a function of the model has made the packet writable, longer or of one piece, which may put its memory
-//! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list.
+//! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list;
+//! so is one that another function frees, where nobody in the tree takes one off that list. Elements of one array are no allocations: freeing one in a loop frees all, or nothing that was allocated.
 //!
 //! One finding for one free: the first use in the source.
 //!
@@ -38,7 +39,7 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning.
+//! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning; used after the one reference was given up that a look-up of the kernel gave.
 //! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that looks at the object's state first; free or use in a later round of a loop; a use in a callee
 //!   that happens on some of its paths only; a path that was merged with others; freed by a callee on some of its ways of returning, and nobody asks which
 //!   it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
@@ -48,14 +49,18 @@
 //! Frees that depend on the state of objects, and other threads: whoever looks the object up while it is
 //! being freed is another matter. Two pointers that are loaded from different places are taken for two objects.
 
+mod element;
+mod listed;
+
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::Confidence;
 use cuthere_flow::body::OpId;
 use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::{Access, EventKind};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::summary::Way;
+use cuthere_flow::summary::{EffectKind, Way};
 use cuthere_flow::value::ValueId;
+use cuthere_kernel::RefOp;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -66,7 +71,7 @@ pub(crate) const CHECK: Check = Check {
     },
     start: Some(|_, _| Box::new(UseAfterFree)),
     entered: false,
-    tree: None,
+    tree: Some(listed::judge),
 };
 
 struct UseAfterFree;
@@ -78,6 +83,7 @@ impl Checker for UseAfterFree {
             EventKind::Free { object, freed, linked: Some(linked), before: None } => {
                 claims.extend(on_list(path, event, *object, freed, *linked))
             }
+            EventKind::Free { object, freed, linked: None, .. } => claims.extend(element::freed(path, event, *object, freed)),
             EventKind::Exit { value: Some(value), .. } if path.body.ret_ptr => claims.extend(returned(path, event, *value)),
             _ => {}
         }
@@ -149,10 +155,20 @@ fn confidence(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, freed
         _ => false,
     };
     let open = freed.deferred || path.assumes_free(freed) || words::is_test_code(path.world.path(path.func));
-    if open || sometimes || freed.put && !(freed.released && freed.sole) || doubtful(path, freed) {
-        Confidence::Low
-    } else {
-        Confidence::High
+    let known = freed.released && freed.sole || freed.looked_up && !ends(path, access, event.way);
+    if open || sometimes || freed.put && !known || doubtful(path, freed) { Confidence::Low } else { Confidence::High }
+}
+
+/// Whether what uses an object ends it: it has a reference of its own then, and the look-up only found it.
+fn ends(path: &Path<'_, '_>, access: &Access<'_>, way: Way) -> bool {
+    let Some(argument) = access.argument else { return false };
+    match way {
+        Way::Callee(f, _) => path.world.summary(f).is_none_or(|s| {
+            s.effects().any(|(_, e)| matches!(&e.kind, EffectKind::Reference { op: RefOp::Put, .. } | EffectKind::Free { .. }))
+        }),
+        _ => path.world.model.entry(access.callee).is_some_and(|e| {
+            !e.callbacks.is_empty() || !e.frees.is_empty() || e.refs.iter().any(|r| r.op == RefOp::Put && r.argument == argument)
+        }),
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Custom {
     SetsFlag,
     /// A function that changes a list: doing it twice is as good as once.
     Idempotent,
+    /// A function makes a list empty, whatever was on it.
+    MakesList,
     /// A function runs before there is anything to wait for: one task, one CPU, and allocations that do not reclaim.
     Early,
     /// A function begins the report of a crash: the kernel's own assertions are silent from then on.

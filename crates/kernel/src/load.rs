@@ -52,6 +52,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::AsksRunning, customs.asks_running),
         (Custom::SetsFlag, customs.sets_flag),
         (Custom::Idempotent, customs.idempotent),
+        (Custom::MakesList, customs.makes_list),
         (Custom::Early, customs.early),
         (Custom::IsLock, customs.is_lock),
         (Custom::Oops, customs.oops),

@@ -149,6 +149,13 @@ impl Model {
         self.data.containers.get(&name).copied()
     }
 
+    /// The macros that read or write the place in their first argument, by name.
+    pub fn place_macros(&self) -> Vec<(Symbol, PlaceAccess)> {
+        let mut all: Vec<(Symbol, PlaceAccess)> = self.data.places.iter().map(|(name, access)| (*name, *access)).collect();
+        all.sort_unstable_by_key(|(name, _)| name.as_str());
+        all
+    }
+
     /// Whether the macro reads or writes the place in its first argument (`READ_ONCE`, `WRITE_ONCE`).
     pub fn place_macro(&self, name: Symbol) -> Option<PlaceAccess> {
         self.data.places.get(&name).copied()

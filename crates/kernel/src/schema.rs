@@ -218,6 +218,7 @@ pub(crate) struct CustomsRow {
     pub asks_running: Option<W<Names>>,
     pub sets_flag: Option<W<Names>>,
     pub idempotent: Option<W<Names>>,
+    pub makes_list: Option<W<Names>>,
     pub early: Option<W<Names>>,
     pub is_lock: Option<W<Names>>,
     pub oops: Option<W<Names>>,

@@ -30,6 +30,14 @@ impl View<'_, '_> {
         cut || set_up || self.tree.locked.is_doubtful(f, access.op) || another || self.alone(f, member.0, 0)
     }
 
+    /// Whether a function itself makes or frees objects of a record.
+    pub(super) fn ends(&self, f: FuncId, record: Record) -> bool {
+        self.lives.inside(f).iter().any(|d| match d.life.deed {
+            Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => d.life.object.may_be(record) && d.by.0 == f,
+            _ => false,
+        })
+    }
+
     /// Whether a function makes or ends the object, or is called only by such functions.
     pub(super) fn alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
         let own = self.lives.inside(f).iter().any(|d| match d.life.deed {

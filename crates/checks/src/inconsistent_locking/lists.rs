@@ -1,17 +1,16 @@
-//! Lists that are changed without the lock that the others take, and links that are asked before the lock is taken under which they are changed.
+//! Lists that are changed without the lock that the others take.
 //!
 //! A list says more than a member: whoever changes one that others change at the same time breaks it. So one function that does it with no lock at all, or under locks none of
-//! which the others hold, is enough; locks that some caller may hold count as held. Who asks whether an element is on a list, and then takes the lock and takes it off, without
-//! asking again, acts on what may have changed; but for what does nothing the second time.
+//! which the others hold, is enough; locks that some caller may hold count as held.
 
 use super::say::verb;
 use super::{Member, View};
-use cuthere_analysis::{Claim, Claims};
+use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Body, Expr, ExprId, OpId, OpKind, Target};
 use cuthere_flow::index::{ListLies, MemberAccess, RcuFact};
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::Custom;
+use cuthere_kernel::{Custom, Level};
 use std::collections::HashSet;
 
 /// An access to a list, with the locks that are held then, and those that may be.
@@ -51,9 +50,47 @@ impl View<'_, '_> {
             let later = site.held.is_empty() || against.len() > 1 || site.f > other.f;
             let named = site.held.iter().all(|l| l.as_str().contains('.')) && (!site.held.is_empty() || site.perhaps.is_empty());
             if later && named && seen.insert(site.f) && told.insert((site.f, site.access.op)) {
-                claims.extend(lock_of(other).map(|lock| self.unlocked(member, site, (other, lock), against.len())));
+                let sure = if self.surely_apart(member, site, other) { Confidence::Medium } else { Confidence::Low };
+                claims.extend(lock_of(other).map(|lock| self.unlocked(member, site, (other, lock), (against.len(), sure))));
             }
         }
+    }
+
+    /// Whether a change of a list runs beside another for certain: under a lock of its own, or in an operation that only the kernel calls, with no lock. Who makes
+    /// a list anew is in a phase of its own.
+    fn surely_apart(&self, member: Member, site: &Site, other: &Site) -> bool {
+        let world = self.tree.world;
+        let body = world.func(site.f);
+        let known = |f: FuncId| {
+            let ins = self.contexts.entered(f);
+            ins.certain.reached() && !ins.certain.truncated && !ins.perhaps.truncated
+        };
+        let anew = body.all_ops().any(|(op, _)| self.sets_up(site.f, op, member) || self.found_empty(site, op, member));
+        let entry = || {
+            world.callers(site.f).is_empty()
+                && world.entry_points.get(&site.f).is_some_and(|e| e.iter().all(|e| e.bound.is_some() && e.context.level == Level::Task))
+        };
+        let weak = words::is_test_code(world.path(site.f)) || words::is_test_code(world.path(other.f));
+        !weak && !anew && known(site.f) && known(other.f) && (!site.held.is_empty() || entry())
+    }
+
+    /// Whether an operation asks whether the list is empty, before it is filled.
+    fn found_empty(&self, site: &Site, op: OpId, member: Member) -> bool {
+        let model = self.tree.world.model;
+        let body = self.tree.world.func(site.f);
+        let fills = calls(body, site.access.op, |name| model.entry(name).is_some_and(|e| e.links == Some(0) && e.unlinks.is_none()));
+        let asks = |name| model.entry(name).is_some_and(|e| !e.accesses.is_empty() && e.accesses.iter().all(|a| !a.store));
+        fills
+            && op < site.access.op
+            && calls(body, op, asks)
+            && argument(body, op, member).is_some()
+            && body.dominates(op, body.block_of(site.access.op))
+    }
+
+    /// Whether an operation makes a list empty, whatever was on it.
+    fn sets_up(&self, f: FuncId, op: OpId, member: Member) -> bool {
+        let body = self.tree.world.func(f);
+        calls(body, op, |name| self.tree.world.model.is_custom(Custom::MakesList, name)) && argument(body, op, member).is_some()
     }
 
     /// An access that may race, with its locks.
@@ -82,7 +119,7 @@ impl View<'_, '_> {
     }
 
     /// The locks that a function is entered with, on every way in and on some.
-    fn entry_locks(&self, f: FuncId) -> (Vec<Symbol>, Vec<Symbol>) {
+    pub(super) fn entry_locks(&self, f: FuncId) -> (Vec<Symbol>, Vec<Symbol>) {
         let entered = self.contexts.entered(f);
         let ways = [&entered.certain, &entered.perhaps];
         let all = || ways.iter().filter(|way| way.reached()).flat_map(|way| &way.locks);
@@ -102,79 +139,7 @@ impl View<'_, '_> {
         }
     }
 
-    /// Who asks first and takes the lock then.
-    fn asked_before(&self, member: Member, list: &[(FuncId, MemberAccess)], told: &mut HashSet<(FuncId, OpId)>, claims: &mut Claims) {
-        let model = self.tree.world.model;
-        let locked = |f: FuncId, op: OpId| {
-            let covers = self.covers.get(&member).into_iter().flatten();
-            covers.map(|c| c.lock).find(|&l| self.tree.locked.holds(member, l, f, op))
-        };
-        for &(f, ask) in list.iter().filter(|u| !u.1.store) {
-            let body = self.tree.world.func(f);
-            let Some(place) = argument(body, ask.op, member) else { continue };
-            if locked(f, ask.op).is_some() || model.names_alone(body.name) {
-                continue;
-            }
-            let own = list.iter().filter(|u| u.0 == f).map(|u| u.1);
-            let act = own.clone().find(|a| {
-                a.store
-                    && calls(body, a.op, |name| model.entry(name).is_some_and(|e| e.unlinks.is_some()))
-                    && argument(body, a.op, member) == Some(place)
-                    && !calls(body, a.op, |name| model.is_custom(Custom::Idempotent, name))
-                    && self.lives.leads(f, ask.op, a.op)
-                    && locked(f, a.op).is_some()
-            });
-            let Some(act) = act else { continue };
-            let Some(lock) = locked(f, act.op) else { continue };
-            let again = own.clone().any(|a| {
-                !a.store
-                    && a.op != ask.op
-                    && locked(f, a.op) == Some(lock)
-                    && self.lives.leads(f, ask.op, a.op)
-                    && self.lives.leads(f, a.op, act.op)
-            });
-            let (always, perhaps) = self.entry_locks(f);
-            if always.contains(&lock) || perhaps.contains(&lock) {
-                continue;
-            }
-            let apart = |g: FuncId| {
-                let there = self.entry_locks(g);
-                !there.0.iter().chain(&there.1).any(|l| always.contains(l) || perhaps.contains(l))
-            };
-            let takes_off = |u: &(FuncId, MemberAccess)| {
-                let body = self.tree.world.func(u.0);
-                u.1.store && calls(body, u.1.op, |name| model.entry(name).is_some_and(|e| e.unlinks.is_some()))
-            };
-            let other = list.iter().find(|u| u.0 != f && takes_off(u) && self.tree.locked.holds(member, lock, u.0, u.1.op) && apart(u.0));
-            if let (false, Some(other)) = (again, other)
-                && told.insert((f, ask.op))
-            {
-                claims.add(self.asked(member, (f, ask, act), lock, *other));
-            }
-        }
-    }
-
-    fn asked(
-        &self,
-        member: Member,
-        (f, ask, act): (FuncId, MemberAccess, MemberAccess),
-        lock: Symbol,
-        (g, other): (FuncId, MemberAccess),
-    ) -> Claim {
-        let world = self.tree.world;
-        let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(f).name, world.func(g).name);
-        let message = format!("`{function}()` asks for `{name}` before it takes `{lock}`, and changes it then without asking again");
-        Claim::new(ask.op, (f, self.loc(f, ask.op)), Confidence::Low, message)
-            .thread(format!("CPU 0: {function}()"))
-            .step(f, self.loc(f, ask.op), format!("asks for `{name}` with no lock held"))
-            .thread(format!("CPU 1: {there}()"))
-            .step(g, self.loc(g, other.op), format!("changes it under `{lock}`"))
-            .thread(format!("CPU 0: {function}()"))
-            .step(f, self.loc(f, act.op), format!("changes it under `{lock}`, as if nothing had happened since"))
-            .identity(format!("{name} {lock} asked"))
-    }
-
-    fn unlocked(&self, member: Member, site: &Site, (other, lock): (&Site, Symbol), n: usize) -> Claim {
+    fn unlocked(&self, member: Member, site: &Site, (other, lock): (&Site, Symbol), (n, sure): (usize, Confidence)) -> Claim {
         let world = self.tree.world;
         let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(site.f).name, world.func(other.f).name);
         let does = verb(&site.access);
@@ -183,7 +148,7 @@ impl View<'_, '_> {
             None => format!("without `{lock}`"),
         };
         let message = format!("`{function}()` {does} `{name}` {under}, which `{there}()` holds when it changes it");
-        Claim::new(site.access.op, (site.f, self.loc(site.f, site.access.op)), Confidence::Low, message)
+        Claim::new(site.access.op, (site.f, self.loc(site.f, site.access.op)), sure, message)
             .thread(format!("CPU 0: {function}()"))
             .step(site.f, self.loc(site.f, site.access.op), format!("{does} `{name}`"))
             .thread(format!("CPU 1: {there}()"))
@@ -207,12 +172,12 @@ fn is_member(body: &Body, e: ExprId, (record, member): Member) -> bool {
 }
 
 /// The argument of a call that is the address of a member.
-fn argument(body: &Body, op: OpId, member: Member) -> Option<ExprId> {
+pub(super) fn argument(body: &Body, op: OpId, member: Member) -> Option<ExprId> {
     let OpKind::Call { args, .. } = body.op(op)?.kind else { return None };
     body.call_args(args).iter().copied().find(|&e| is_member(body, e, member))
 }
 
 /// Whether an operation calls a function of which this holds.
-fn calls(body: &Body, op: OpId, holds: impl Fn(Symbol) -> bool) -> bool {
+pub(super) fn calls(body: &Body, op: OpId, holds: impl Fn(Symbol) -> bool) -> bool {
     matches!(body.op(op).map(|o| o.kind), Some(OpKind::Call { target: Target::Name(name), .. }) if holds(name))
 }

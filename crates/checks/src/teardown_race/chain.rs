@@ -60,7 +60,7 @@ pub fn unsafe_chain(all: &Teardown<'_>, f: FuncId, owner: Record, object: Record
 }
 
 /// Whether a call only gives up a reference to the owner.
-fn counted(all: &Teardown<'_>, g: FuncId, at: OpId, owner: Record) -> bool {
+pub fn counted(all: &Teardown<'_>, g: FuncId, at: OpId, owner: Record) -> bool {
     all.lives.inside(g).iter().any(|d| d.at == at && d.life.deed == Deed::Put && all.concerns(&d.life, owner))
 }
 

@@ -49,7 +49,7 @@ fn freed_first(all: &Teardown<'_>, f: FuncId, free: &LifeUse) -> Option<Claim> {
         }
         let users = tables.iter().flat_map(|t| all.bound(f, *t).iter().copied()).chain(runs.iter().copied());
         for user in users.clone() {
-            if user == f || inside.iter().any(|d| d.by.0 == user) {
+            if user == f || inside.iter().any(|d| d.by.0 == user) || all.takes_reference(user, record) {
                 continue;
             }
             let uses = match member {

@@ -15,6 +15,9 @@ use std::collections::{HashMap, HashSet};
 /// Users of one pointer that are told of.
 const USERS_MAX: usize = 6;
 
+/// So many users of one pointer are no exception.
+const USUAL: usize = 4;
+
 type Member = (Record, Symbol);
 
 /// The member that holds a pointer, and the record at the start of the way to it.
@@ -40,15 +43,12 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
             continue;
         }
         let Some(chain) = unsafe_chain(all, f, at.owner, free.object) else { continue };
-        let mut told = 0;
-        for &(user, op) in users {
-            if told < USERS_MAX
-                && user != f
-                && let Some(claim) = race(all, (f, &free, at), &chain, (user, op))
-            {
-                claims.add(claim);
-                told += 1;
-            }
+        let others = users.iter().filter(|u| u.0 != f);
+        let found: Vec<Claim> = others.filter_map(|&u| race(all, (f, &free, at), &chain, u)).take(USERS_MAX).collect();
+        // Where many use the pointer so, something that is not followed keeps them from it.
+        let usual = found.len() >= USUAL;
+        for claim in found {
+            claims.add(if usual { claim.sure(Confidence::Low).assume("nothing else keeps all these users away") } else { claim });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Waiters are woken on a queue or completion in an object, which is freed then while they still have to leave it.
 
+use super::chain::counted;
 use super::parts::{Key, Teardown};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
@@ -70,7 +71,10 @@ fn claim(
         key.text(),
         all.name(*waiter)
     );
-    let claim = Claim::new(end.at, (waker, all.loc(waker, end.at)), Confidence::High, message).thread(all.thread(1, *waiter));
+    // Who gives up a reference of its own, or shuts out a file whose opener holds one, ends nothing that those who wait hold.
+    let counted = by.is_none() && counted(all, waker, end.at, key.owner) || all.held_by_open_file(*waiter, key.owner);
+    let sure = if counted { Confidence::Low } else { Confidence::High };
+    let claim = Claim::new(end.at, (waker, all.loc(waker, end.at)), sure, message).thread(all.thread(1, *waiter));
     let mut claim = claim;
     for (caller, op, _) in all.lives.callers(*waiter).take(3) {
         claim = claim.step(caller, all.loc(caller, op), format!("{}() calls {}()", all.name(caller), all.name(*waiter)));

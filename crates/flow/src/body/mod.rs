@@ -325,6 +325,14 @@ impl Body {
         })?
     }
 
+    /// The record that what a place holds points to, by its type, if this function ever reads it there.
+    pub fn place_pointee(&self, place: ExprId) -> Option<Record> {
+        self.exprs.iter().find_map(|e| match *e {
+            Expr::Load(from, pointee) if from == place => Some(pointee.record()),
+            _ => None,
+        })?
+    }
+
     /// The member at the end of the place that a called pointer was loaded from: `(record, field)` of `x->ops->field(…)`.
     pub fn ops_field(&self, pointer: ExprId) -> Option<(Record, Symbol)> {
         let mut at = pointer;

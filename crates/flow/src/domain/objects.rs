@@ -28,6 +28,8 @@ pub struct Freed {
     pub put: bool,
     /// Of such: a look-up had given the reference, and the path has no other.
     pub given: bool,
+    /// Of such: by the model's word, so that it is the path's alone.
+    pub looked_up: bool,
     /// Of such: the code that frees it when the count is zero is known.
     pub released: bool,
     /// Of such: the path made the object, and nobody else was given a reference.
@@ -60,6 +62,7 @@ impl Freed {
             last: false,
             put: false,
             given: false,
+            looked_up: false,
             released: false,
             sole: false,
             by_state: false,

@@ -101,7 +101,9 @@ impl<O: Observer> Run<'_, '_, O> {
                 let found = t.source == Source::Result && t.count == 0 && !t.doubtful && !t.shared && t.counter.is_empty();
                 if found && state.objects.freed(object).is_none() {
                     let later_round = !state.rounds.is_empty();
-                    state.objects.free(object, Freed { put: true, given: true, later_round, ..Freed::by(call.index, call.name) });
+                    let looked_up = matches!(t.way, Way::Model(_));
+                    let freed = Freed { put: true, given: true, looked_up, later_round, ..Freed::by(call.index, call.name) };
+                    state.objects.free(object, freed);
                 }
                 return;
             }

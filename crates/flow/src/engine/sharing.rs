@@ -15,6 +15,16 @@ impl<O: Observer> Run<'_, '_, O> {
         if let Some(param) = self.values.param(object, self.body.params.min(64)) {
             self.keeps |= 1 << param;
         }
+        // What this function has made leads others to what it has stored there.
+        if self.values.call(object).is_some() {
+            for &(place, held) in state.env.iter() {
+                if let Some(param) = self.values.param(self.values.pointer_root(held), self.body.params.min(64))
+                    && self.values.root(place).is_some_and(|p| self.values.pointer_root(p) == object)
+                {
+                    self.keeps |= 1 << param;
+                }
+            }
+        }
         if !state.objects.references.is_empty() {
             // Who knows an object comes to what it leads to.
             let values = &*self.values;

@@ -217,7 +217,14 @@ fn pointee(path: &Path<'_, '_>, op: OpId, argument: u8) -> Record {
 fn result(path: &Path<'_, '_>, op: OpId) -> Option<Record> {
     let body = path.body;
     let OpKind::Call { dst: Some(local), .. } = body.op(op)?.kind else { return None };
-    body.local_pointee(local)
+    // A variable that the compiler made holds it until it is stored where it belongs.
+    body.local_pointee(local).or_else(|| {
+        let stored = body.block_ops(body.block(body.block_of(op)?)).iter().find_map(|o| match o.kind {
+            OpKind::Store { place, value } if body.loaded_local(value) == Some(local) => Some(place),
+            _ => None,
+        })?;
+        body.place_pointee(stored)
+    })
 }
 
 /// What a pointer value stands for.

@@ -5,6 +5,7 @@
 //! count.
 
 use super::facts::Fact;
+use super::lock_place::LockPlace;
 use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target, Term};
 use crate::engine::event::{CallEvent, Event, EventKind, Memory};
 use crate::engine::{Path, VariableOf};
@@ -110,8 +111,9 @@ impl LockedRecorder {
     }
 
     fn note(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
-        let held = &path.state.locks.held;
-        if held.is_empty() && self.asserted.is_empty() {
+        let locks = &path.state.locks;
+        let held = &locks.held;
+        if held.is_empty() && self.asserted.is_empty() && locks.asserted.is_empty() {
             // A lock may have been taken for one that was given back.
             if path.state.locks.doubtful && self.doubtful.len() < ACCESSES_MAX && !self.doubtful.contains(&op) {
                 self.doubtful.push(op);
@@ -124,7 +126,10 @@ impl LockedRecorder {
             return;
         }
         let Some(VariableOf::Member(record, member)) = path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) else { return };
-        let has = |class: Symbol| held.iter().any(|l| l.class == class) || self.asserted.contains(&class);
+        // What was given back, and taken again, is the caller's again.
+        let own = locks.asserted.iter().filter_map(|lock| LockPlace::of(path.values, path.body, *lock));
+        let own: SmallVec<[Symbol; 2]> = own.map(|lock| Symbol::intern(&lock.text())).collect();
+        let has = |class: Symbol| held.iter().any(|l| l.class == class) || self.asserted.contains(&class) || own.contains(&class);
         if let Some(seen) = self.seen.iter_mut().find(|s| s.op == op && s.member == (record, member) && s.store == store) {
             seen.locks.retain(|class| has(*class));
             return;
@@ -133,7 +138,7 @@ impl LockedRecorder {
             return;
         }
         let mut locks: SmallVec<[Symbol; 2]> = SmallVec::new();
-        for class in held.iter().map(|l| l.class).chain(self.asserted.iter().copied()) {
+        for class in held.iter().map(|l| l.class).chain(self.asserted.iter().copied()).chain(own) {
             if locks.len() < LOCKS_MAX && !locks.contains(&class) {
                 locks.push(class);
             }

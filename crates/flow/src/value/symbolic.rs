@@ -166,6 +166,14 @@ impl Values {
         }
     }
 
+    /// The pointer and the number that the address of an element is computed from.
+    pub fn element(&self, value: ValueId) -> Option<(ValueId, ValueId)> {
+        match self.get(value) {
+            Value::Bin(BinOp::Add, pointer, number) => Some((pointer, number)),
+            _ => None,
+        }
+    }
+
     /// A member of a place; the member that a `container_of` came from is the place it started at.
     pub fn field(&mut self, base: ValueId, name: Symbol, record: Record) -> ValueId {
         if let Value::PDeref(value) = self.get(base)
