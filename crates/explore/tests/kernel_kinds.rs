@@ -277,3 +277,17 @@ fn an_interrupt_is_disabled_before_it_comes_too() {
                 void scenario(void)\n{\n\trequest_irq(7, hard, 0, \"x\", NULL);\n\tcuthere_task(1, moves, NULL);\n\tcuthere_task(1, holds, NULL);\n}\n";
     assert_eq!(fault(&with(&Options { interrupts: 1, ..Options::default() }, text)), Some("deadlock"));
 }
+
+#[test]
+fn the_object_around_a_member_of_a_member_is_found() {
+    let text = |path: &str| {
+        format!(
+            "#include <all.h>\nstruct in {{ int a; long t; int b; }};\nstruct out {{ long x[3]; struct in first[2]; char c; struct in sub; }};\nstatic struct out *p;\n\
+             static void f(void *u)\n{{\n\tlong *t = &p->{path};\n\tstruct out *whole = container_of(t, struct out, {path});\n\tcuthere_assert(whole == p);\n}}\n\
+             void scenario(void)\n{{\n\tp = kzalloc(sizeof(*p), 0);\n\tcuthere_task(0, f, NULL);\n}}\n"
+        )
+    };
+    for path in ["x[2]", "sub.t", "first[1].t"] {
+        none(&run(&text(path)));
+    }
+}

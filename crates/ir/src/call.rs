@@ -219,8 +219,7 @@ impl Lower<'_> {
         {
             let ptr = self.value(ast::ExprId(ptr));
             let outer = self.type_argument(ast::ExprId(ty));
-            let member = self.outermost_member(ast::ExprId(member)).unwrap_or(Symbol::EMPTY);
-            return self.container_of(ptr, outer, member);
+            return self.container_of(ptr, outer, ast::ExprId(member));
         }
         if let What::Global(_) = what {
             // A function pointer at file level.

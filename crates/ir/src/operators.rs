@@ -141,11 +141,12 @@ impl Lower<'_> {
     }
 
     /// The type and member path of an `offsetof`.
-    pub fn offsetof_parts(&mut self, e: ast::ExprId) -> Option<(Ty, Symbol)> {
+    pub fn offsetof_parts(&mut self, e: ast::ExprId) -> Option<(Ty, ast::ExprId)> {
         match self.ast.exprs[e.index()].kind {
             A::Offsetof(ty, member) => {
                 let ty = self.resolve(ty);
-                Some((ty, self.outermost_member(member)?))
+                self.outermost_member(member)?;
+                Some((ty, member))
             }
             A::Call { callee, args } => {
                 let A::Ident(name) = self.ast.exprs[callee.index()].kind else { return None };
@@ -155,7 +156,9 @@ impl Lower<'_> {
                 let &[ty, member] = self.ids(args) else { return None };
                 let A::TypeArg(ty) = self.ast.exprs[ty as usize].kind else { return None };
                 let ty = self.resolve(ty);
-                Some((ty, self.outermost_member(ast::ExprId(member))?))
+                let member = ast::ExprId(member);
+                self.outermost_member(member)?;
+                Some((ty, member))
             }
             A::Cast(_, inner) => self.offsetof_parts(inner),
             _ => None,
@@ -174,13 +177,25 @@ impl Lower<'_> {
         }
     }
 
-    pub fn container_of(&mut self, ptr: ExprId, outer: Ty, member: Symbol) -> ExprId {
+    /// `path`: `a.b[2].c` of the outer record.
+    pub fn container_of(&mut self, ptr: ExprId, outer: Ty, path: ast::ExprId) -> ExprId {
+        let member = self.outermost_member(path).unwrap_or(Symbol::EMPTY);
         let mut ptr = ptr;
         while let ExprKind::Cast(inner) = self.kind_of(ptr) {
             if !self.is_pointer(self.type_of_node(inner)) && self.type_of_node(inner) != Ty(0) {
                 break;
             }
             ptr = inner;
+        }
+        // Who executes it needs the whole way; who only reads knows the object by its outermost member.
+        if self.cx.tables.keep_arithmetic && !matches!(self.ast.exprs[path.index()].kind, A::Ident(_)) {
+            let whole = self.member_offset(outer, path).map(|(offset, _)| offset);
+            let deeper = whole.zip(self.field_offset(outer, member)).and_then(|(whole, (offset, _))| whole.checked_sub(offset));
+            let Some(deeper) = deeper else { return self.opaque(self.ty.void_ptr) };
+            let bytes = self.front.pointer_to(self.ty.char);
+            let start = self.node(ExprKind::Cast(ptr), bytes);
+            let deeper = self.int(deeper as i64, self.ty.long);
+            ptr = self.node(ExprKind::Binary(BinOp::Sub, start, deeper), bytes);
         }
         let record = match self.kind(outer) {
             Kind::Record(record) => Some(self.find_field(record, member).map_or(record, |(owner, _)| owner)),
