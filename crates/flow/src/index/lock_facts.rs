@@ -157,20 +157,20 @@ impl LockRecorder {
         };
         self.add(
             path,
-            entry,
+            (entry, Some(lock.place)),
             LockUse {
                 nested: acquire.nested,
                 subclass: entry.is_some_and(|e| e.nested),
                 open: acquire.open,
                 modes: acquire.modes,
                 private: made_here(path.world, path.func, path.values, lock.place),
-                part: part(path.values, lock.place),
                 ..LockUse::new(event, place, lock.class, lock.kind, lock.mode)
             },
         );
     }
 
-    fn add(&mut self, path: &Path<'_, '_>, entry: Option<&Entry>, mut new: LockUse) {
+    /// Notes a use. `at`: the place that is taken, or the callback object.
+    fn add(&mut self, path: &Path<'_, '_>, (entry, at): (Option<&Entry>, Option<ValueId>), mut new: LockUse) {
         let state = path.state;
         let ctx = disabled(state.ctx, entry);
         let (decided, by_argument) = decisions(path);
@@ -200,6 +200,7 @@ impl LockRecorder {
         };
         let Some(known) = self.uses.iter_mut().find(|u| same(u)) else {
             if self.uses.len() < USES_MAX {
+                new.part = at.map_or(Symbol::EMPTY, |at| part(values, at));
                 new.held = all.into_vec().into_boxed_slice();
                 new.released = state.locks.released.iter().map(|r| r.class).collect();
                 self.uses.push(new);
@@ -282,22 +283,21 @@ impl LockRecorder {
             object.and_then(|o| LockPlace::through(values, body, o)).filter(|p| !matches!(p, LockPlace::Given(_)))
         };
         let Some(place) = place else { return };
-        let part = match object.map(|o| values.get(o)) {
-            Some(Value::Addr(at)) => part(values, at),
-            _ => Symbol::EMPTY,
+        let at = match object.map(|o| values.get(o)) {
+            Some(Value::Addr(at)) => Some(at),
+            _ => None,
         };
         match (op, name) {
             (CallbackOp::Setup | CallbackOp::Arm, Some(function)) => {
-                let new = CallbackBound { object: place, function, kind, part };
+                let new = CallbackBound { object: place, function, kind, part: at.map_or(Symbol::EMPTY, |at| part(values, at)) };
                 if !self.callbacks.contains(&new) {
                     self.callbacks.push(new);
                 }
             }
             (CallbackOp::CancelSync | CallbackOp::Flush, _) => {
                 let class = Symbol::intern(&place.text());
-                let new =
-                    LockUse { callback: true, part, ..LockUse::new(event, place, class, LockKind::SleepingOther, LockMode::Exclusive) };
-                self.add(path, None, new);
+                let new = LockUse { callback: true, ..LockUse::new(event, place, class, LockKind::SleepingOther, LockMode::Exclusive) };
+                self.add(path, (None, at), new);
             }
             _ => {}
         }
