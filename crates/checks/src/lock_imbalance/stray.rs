@@ -34,6 +34,11 @@ impl LockImbalance {
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
         let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, told: false, by: None });
         let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
+        // A callee may have given back another one.
+        let primitive = |name: Symbol| path.world.model.entry(name).is_some_and(|e| !e.releases.is_empty());
+        let by_callee = past.is_some_and(|p| path.called(p.given).is_some_and(|name| !primitive(name)));
+        let most = if by_callee { claim.confidence.min(Confidence::Medium) } else { claim.confidence };
+        let claim = claim.sure(most);
         // What a callee gives may be locked, where not all of its ways are known.
         let giver = path.values.root(lock.place).and_then(|root| path.values.call(path.values.pointer_root(root)));
         let callee = giver.and_then(|op| path.world.callees(path.func, op)).and_then(|c| c.list().first().copied());

@@ -37,11 +37,19 @@ impl Body {
     /// Whether some branch asks whether a pointer in a local, or a copy of it, is there, or is an error, or it is returned to whoever may ask.
     pub fn asks_for_pointer(&self, local: LocalId) -> bool {
         let copies = self.copies(local);
-        self.blocks.iter().any(|block| match block.term {
-            Term::Branch { cond, .. } => copies.iter().any(|&l| self.mentions_local(cond, l)) && !self.reads_through(cond, &copies),
-            Term::Return(Some(value)) => copies.iter().any(|&l| self.mentions_local(value, l)),
+        // What is stored in memory may be asked for there.
+        let stored = self.ops.iter().any(|op| match op.kind {
+            OpKind::Store { place, value } => {
+                !matches!(self.expr(place), Expr::Local(_)) && self.loaded_local(value).is_some_and(|l| copies.contains(&l))
+            }
             _ => false,
-        })
+        });
+        stored
+            || self.blocks.iter().any(|block| match block.term {
+                Term::Branch { cond, .. } => copies.iter().any(|&l| self.mentions_local(cond, l)) && !self.reads_through(cond, &copies),
+                Term::Return(Some(value)) => copies.iter().any(|&l| self.mentions_local(value, l)),
+                _ => false,
+            })
     }
 
     /// Whether an expression reads what a pointer in one of these locals leads to.
