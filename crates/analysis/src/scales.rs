@@ -48,10 +48,15 @@ impl<'t> Scales<'t> {
     /// Whether a claim is about code that was asked for, and that can exist.
     pub fn asked(&self, claim: &Claim) -> bool {
         let (world, f) = (self.tree.world, claim.at.0);
-        let active = || world.program.function_ref(f.0).is_none_or(|r| world.program.item(r).active);
         self.options.covers(world.path(f))
-            && (active() || !in_no_setting(world.program, world.func(f)))
+            && (self.active(f) || !in_no_setting(world.program, world.func(f)))
             && !two_architectures(claim.steps.iter().map(|s| world.path(s.func)))
+    }
+
+    /// Whether a function exists under the chosen setting.
+    fn active(&self, f: FuncId) -> bool {
+        let program = self.tree.world.program;
+        program.function_ref(f.0).is_none_or(|r| program.item(r).active)
     }
 
     /// Gives a claim the confidence that it deserves; `false`: it does not hold.
@@ -153,6 +158,11 @@ impl<'t> Scales<'t> {
     /// Whether a caller may hold a lock, or be in a section, when it calls the function.
     fn by_callers(&self, claim: &mut Claim) {
         if !claim.alone || claim.confidence == Confidence::Low {
+            return;
+        }
+        // What is there instead under the chosen setting may be all that was seen to be called.
+        if self.tree.world.callers(claim.at.0).is_empty() && !self.active(claim.at.0) {
+            lower(claim, "callers under another setting, which were not read, hold no lock".to_owned());
             return;
         }
         let entered = self.tree.contexts().entered(claim.at.0);
