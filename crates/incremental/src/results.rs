@@ -159,10 +159,7 @@ impl<'k, R: Serialize + DeserializeOwned + Send> Results<'k, R> {
         let mut out = Vec::with_capacity(members.len());
         for (f, (input, deep)) in members.iter().zip(&unit.0) {
             let kept = slot(f).lock().remove(input)?;
-            if kept.deep != *deep {
-                // The same, on another ground.
-                self.fresh[world.func(*f).file.index()].store(true, Ordering::Relaxed);
-            }
+            // If it holds on another ground below, it quotes nothing from there: it stays as it is kept.
             let _ = self.done[f.index()].set(Done { input: *input, deep: *deep, result: kept.result });
             out.push((kept.summary, kept.reports));
         }
