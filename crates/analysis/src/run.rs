@@ -120,6 +120,10 @@ fn with_reports<R>(
 
     progress.stage("outline", source.len() as u64);
     let mut program = outline(source, model, options);
+    let older = model.for_tree(|name| program.defines(name));
+    let kept_for = keep.zip(older.as_ref()).map(|(keep, (_, changes))| KeptFor { keep, changes });
+    let keep = kept_for.as_ref().map(|kept| kept as &dyn Keep).or(keep);
+    let model = older.as_ref().map_or(model, |(model, _)| model);
     clock.lap(&mut stats, "outline");
 
     progress.stage("bodies", program.files.iter().filter(|f| !f.items.is_empty()).count() as u64);
@@ -268,4 +272,35 @@ fn one_each(findings: &mut Vec<Finding>) {
         later.fingerprint == earlier.fingerprint && later.line == earlier.line && later.column == earlier.column
     });
     findings.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+}
+
+/// What is kept for a tree that the model was changed for: apart from what was kept without, since the same place may have held another release. The index is for runs over parts
+/// too, which may not see what the changes are known by; its records say themselves what they rest on.
+struct KeptFor<'k> {
+    keep: &'k dyn Keep,
+    changes: &'k str,
+}
+
+impl KeptFor<'_> {
+    fn under(&self, what: &str, part: &str) -> String {
+        if what == "index" { part.to_owned() } else { format!("{}\0{part}", self.changes) }
+    }
+}
+
+impl Keep for KeptFor<'_> {
+    fn content(&self, file: FileId) -> Option<[u8; 32]> {
+        self.keep.content(file)
+    }
+
+    fn get(&self, what: &'static str, part: &str) -> Option<Vec<u8>> {
+        self.keep.get(what, &self.under(what, part))
+    }
+
+    fn put(&self, entries: Vec<(&'static str, String, Vec<u8>)>) {
+        self.keep.put(entries.into_iter().map(|(what, part, bytes)| (what, self.under(what, &part), bytes)).collect());
+    }
+
+    fn now(&self) -> u64 {
+        self.keep.now()
+    }
 }

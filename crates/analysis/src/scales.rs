@@ -8,6 +8,7 @@ use crate::ends::{Freeing, at_end, freed_records, waited_for};
 use crate::options::Options;
 use crate::tree::{in_no_setting, two_architectures};
 use cuthere_base::{Confidence, Symbol};
+use cuthere_cfront::include_graph::arch_of;
 use cuthere_flow::body::{Expr, Record};
 use cuthere_flow::index::{Giver, Handovers, ListUse, RcuFact};
 use cuthere_flow::program::Callees;
@@ -182,11 +183,24 @@ impl<'t> Scales<'t> {
         if !claim.faults || claim.confidence == Confidence::Low {
             return;
         }
-        let entered = self.tree.contexts().entered(claim.root());
-        let mut ways = [&entered.certain, &entered.perhaps].into_iter().filter(|way| way.reached()).peekable();
+        let entered = self.entered_as(claim.root()).into_iter().map(|f| self.tree.contexts().entered(f));
+        let mut ways = entered.flat_map(|e| [&e.certain, &e.perhaps]).filter(|way| way.reached()).peekable();
         if ways.peek().is_some() && ways.all(|way| way.part(Part::Pagefault).0) {
             lower(claim, "somebody calls it with page faults enabled".to_owned());
         }
+    }
+
+    /// The functions by whose callers a function is judged: itself, or, of an architecture's own version that nobody is seen to call, those of that name for others.
+    fn entered_as(&self, f: FuncId) -> Vec<FuncId> {
+        let world = self.tree.world;
+        let called = |f: FuncId| !world.callers(f).is_empty();
+        if called(f) || arch_of(world.path(f)).is_none() {
+            return vec![f];
+        }
+        let all = (0..world.funcs.len() as u32).map(FuncId);
+        let same = |g: &FuncId| world.func(*g).name == world.func(f).name && arch_of(world.path(*g)).is_some() && called(*g);
+        let others: Vec<FuncId> = all.filter(same).collect();
+        if others.is_empty() { vec![f] } else { others }
     }
 
     /// Whether a list is walked under RCU at all.

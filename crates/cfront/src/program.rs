@@ -268,6 +268,11 @@ impl<'s> Program<'s> {
         }
     }
 
+    /// Whether any file that was read declares a function or variable of this name, or a macro.
+    pub fn defines(&self, name: Symbol) -> bool {
+        !self.names.ordinary.get(name).is_empty() || !self.names.macros.get(name).is_empty()
+    }
+
     // ---- functions by number ----
 
     /// The number of the file's first function.

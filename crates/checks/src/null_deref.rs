@@ -40,7 +40,7 @@
 //!   of a conversion (`p ? to_x(p) : NULL`). A test that is one part of a larger condition, that only chooses a value, or that a macro makes, with the
 //!   dereference later, or with decisions about anything but arguments since: such tests are made for safety's sake. A pointer that is tested after its use,
 //!   for the same reason. New memory that is stored in an object and that the function does not look at: whether others ask is not seen. A variable, by a test of the memory that it was loaded from: that asks for what happened since. Members that most others test:
-//!   each has its own reason to know. An argument of a static function whose every caller hands an object. Other zeroed members: they were nearly always
+//!   each has its own reason to know. An argument of a static function whose every caller hands an object. A test that only warns (`WARN_ON(!p)`): it says that there is one. What is known of another release alone, if not nearly everybody here tests it. Other zeroed members: they were nearly always
 //!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, or in
 //!   one that is filled further before the use; bytes that were pulled; a look-up that was made before; a reference to what the caller holds; elements that a
 //!   loop takes as long as there are some). What a callee does only sometimes with a pointer that was found NULL. What the call told of otherwise too (a variable that it left its answer in was tested). Tests, and programs in user space.
@@ -158,6 +158,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         excused: words::is_test_code(world.path(path.func))
             || path.decided_by(call, &path.locals_given(args))
             || contract::told_in_memory(path, call, args),
+        learned: matches!(giver, Giver::Name(name) if world.model.entry(name).is_some_and(|e| e.learned)),
         tested_here: false,
     };
     let message = match (event.way, access.argument) {
@@ -189,7 +190,7 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         return None;
     }
     let test = path.null_test(access.pointer);
-    if test.is_none()
+    if test.as_ref().is_none_or(|test| test.asserts)
         && let Some(call) = path.values.call(access.pointer)
     {
         // One of the ways in which a call returns, and nobody asked which.
@@ -221,13 +222,15 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
             && access.text.or_else(|| handed_expr(path, event, access)).is_some_and(|e| contract::tests_another(path.body, test.cond, e));
     // What was decided since about anything but arguments goes together with the test more often than not.
     let since = !sure && !test.independent;
-    let confidence = if test.in_macro || literal || test.chooses_value || test.compound || tied || since || handed || elsewhere {
-        Confidence::Low
-    } else if !sure || path.handed_by_callers(access.pointer).is_some() || !contract::may_be_null(path, access.pointer, test.in_memory) {
-        Confidence::Medium
-    } else {
-        Confidence::High
-    };
+    let confidence =
+        if test.in_macro || test.asserts || literal || test.chooses_value || test.compound || tied || since || handed || elsewhere {
+            Confidence::Low
+        } else if !sure || path.handed_by_callers(access.pointer).is_some() || !contract::may_be_null(path, access.pointer, test.in_memory)
+        {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        };
     let text = format!("`{}` is {}", test.text, test.taken);
     Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name).weakness(weak))
 }

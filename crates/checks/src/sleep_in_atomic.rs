@@ -24,7 +24,8 @@
 //!
 //! Which primitives sleep stands in the kernel model, for allocations by their GFP argument. That a function may sleep is learned from its body,
 //! with the conditions on its arguments under which it does: a call with other arguments is none. What a function does before it asks
-//! `in_atomic()` counts, what it does after asking does not. A function that takes a GFP mask from its caller, never reads it and passes on one
+//! `in_atomic()` counts, what it does after asking does not, nor what a callee does where an argument says that it may and the caller hands in what it was told. A timer that is set up
+//! again before it is armed runs the function of the last set-up. A function that takes a GFP mask from its caller, never reads it and passes on one
 //! that allows sleeping is reported wherever it is called. Operations whose documentation forbids sleeping (`led_classdev.brightness_set`) are
 //! held to that. Several calls in one critical section are one finding: the surest is shown, the others are named.
 //!
@@ -35,10 +36,10 @@
 //!
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
-//! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, on the CPU or task that this runs on, an operation that is asked for before it is called, since objects
-//!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake.
+//! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, a look-up that finds nothing, on the CPU or task that this runs on, an operation that is asked for before it is called, since objects
+//!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake, or in a function that is known by the model alone, since its body was not read.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
-//!   implementations: the objects at hand have another one. A condition on bits of a word: such flags say how an object is meant to be used. A decision
+//!   implementations: the objects at hand have another one. A condition on bits of a word, be it an argument or in memory: such flags say how an object is meant to be used, and whether a request may sleep. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
 //!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
 //!   that must have failed, a lock that an earlier round of a loop took, which the next takes again, a last reference, unless the object was just taken off its list, or the first one. A device that is resumed while another function of
@@ -122,13 +123,12 @@ fn grounds(path: &Path<'_, '_>, way: &SleepWay) -> Vec<Ground> {
     if irqs_only && matches!(way.way, Way::Model(name) if may(name)) { Vec::new() } else { all }
 }
 
-/// 0: nothing is open; 1: a path condition on an argument or on memory; 2: bits of an argument.
+/// 0: nothing is open; 1: a path condition on an argument or on memory; 2: bits of either, by which callers say what may be done.
 fn open_conditions(way: &SleepWay) -> u8 {
-    let weight = |(subject, test): &(Subject, Test)| match test {
+    let weight = |(_, test): &(Subject, Test)| match test {
         // How many functions a table's member may be counts by itself.
         Test::Function(_) => 0,
         Test::In(_) => 1,
-        _ if !subject.is_arg() => 1,
         _ => 2,
     };
     way.condition.iter().map(|g| g.iter().map(weight).max().unwrap_or(0)).min().unwrap_or(0)

@@ -26,6 +26,23 @@ pub enum Custom {
     WhoRuns,
     /// A function lowers a count unless that is the last one, or only then, and says so.
     AsksLast,
+    /// A function asks for a bit of a word.
+    AsksBit,
+}
+
+/// What kernels before a change did otherwise than the entries say.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Older {
+    /// A name that the tree defines if what is spoken of was read.
+    pub defined: Symbol,
+    /// A name that came with the change.
+    pub without: Symbol,
+    /// These do not sleep.
+    pub never_sleeps: Vec<Symbol>,
+    /// These leave the context as it is.
+    pub no_context: Vec<Symbol>,
+    /// Nothing is said of these operations: record and member.
+    pub no_operation: Vec<(Symbol, Symbol)>,
 }
 
 /// Which lock an effect is about.

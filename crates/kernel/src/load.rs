@@ -4,7 +4,7 @@
 //! one file and an argument index no function has. How files combine is decided in `model`.
 
 use crate::entry::{
-    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, Level, LockRef, LoopMacro, OpsField, PlaceAccess,
+    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, Level, LockRef, LoopMacro, Older, OpsField, PlaceAccess,
     Returns, Sleeps,
 };
 use crate::error::ModelError;
@@ -31,6 +31,7 @@ pub(crate) struct Rows {
     pub containers: Vec<(Symbol, ContainerMacro)>,
     pub places: Vec<(Symbol, PlaceAccess)>,
     pub conditions: Vec<(Symbol, u8)>,
+    pub older: Vec<Older>,
     pub shapes: Vec<(Symbol, Shape)>,
     pub constants: Vec<(Symbol, i64)>,
     pub types: Vec<(Symbol, KnownType)>,
@@ -58,9 +59,21 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::Oops, customs.oops),
         (Custom::WhoRuns, customs.who_runs),
         (Custom::AsksLast, customs.asks_last),
+        (Custom::AsksBit, customs.asks_bit),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));
+    }
+    for row in parsed.older {
+        let field = row.no_operation.iter().flat_map(|of| &of.field.0.0);
+        let no_operation = row.no_operation.iter().flat_map(|of| &of.record.0.0).zip(field).map(|(r, f)| (*r, *f)).collect();
+        loader.rows.older.push(Older {
+            defined: row.defined.0,
+            without: row.without.0,
+            never_sleeps: list(row.never_sleeps).collect(),
+            no_context: list(row.no_context).collect(),
+            no_operation,
+        });
     }
     for row in parsed.release {
         for record in &row.record.get_ref().0.0 {

@@ -3,7 +3,7 @@
 //! Decides how files combine: the compiled-in tables must not contradict each other; a user's file replaces entries of the
 //! same name; what was learned never replaces what was written by hand. Immutable once made, and cheap to clone.
 
-use crate::entry::{ContainerMacro, Custom, Entry, FreeClass, GuardClass, LoopMacro, OpsField, PlaceAccess};
+use crate::entry::{ContainerMacro, Custom, Entry, FreeClass, GuardClass, LoopMacro, Older, OpsField, PlaceAccess, Sleeps};
 use crate::error::ModelError;
 use crate::load::{Rows, load};
 use cuthere_base::Symbol;
@@ -49,6 +49,7 @@ struct Data {
     containers: FxHashMap<Symbol, ContainerMacro>,
     places: FxHashMap<Symbol, PlaceAccess>,
     conditions: FxHashMap<Symbol, u8>,
+    older: Vec<Older>,
     shapes: Shapes,
 }
 
@@ -94,6 +95,28 @@ impl Model {
             Arc::make_mut(&mut self.data).rt = rt;
         }
         self
+    }
+
+    /// The model as it holds for a tree, by the names that this defines, and what was changed for it; `None`: as it stands.
+    pub fn for_tree(&self, defines: impl Fn(Symbol) -> bool) -> Option<(Model, String)> {
+        let holds = |older: &&Older| defines(older.defined) && !defines(older.without);
+        let all: Vec<Older> = self.data.older.iter().filter(holds).cloned().collect();
+        if all.is_empty() {
+            return None;
+        }
+        let mut model = self.clone();
+        let data = Arc::make_mut(&mut model.data);
+        for entry in &mut data.all {
+            if all.iter().any(|older| older.never_sleeps.contains(&entry.name)) {
+                entry.sleeps = Sleeps::Never;
+            }
+            if all.iter().any(|older| older.no_context.contains(&entry.name)) {
+                entry.context.clear();
+            }
+        }
+        data.ops.retain(|key, _| !all.iter().any(|older| older.no_operation.contains(&(key.0, key.1))));
+        let names: Vec<&str> = all.iter().map(|older| older.without.as_str()).collect();
+        Some((model, names.join(" ")))
     }
 
     /// What a function or macro does, if the model knows it.
@@ -241,6 +264,7 @@ impl Data {
         self.containers.extend(rows.containers);
         self.places.extend(rows.places);
         self.conditions.extend(rows.conditions);
+        self.older.extend(rows.older);
     }
 
     fn add_entries(&mut self, entries: Vec<Entry>, replace: bool) {

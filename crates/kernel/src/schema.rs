@@ -32,6 +32,8 @@ pub(crate) struct File {
     pub counts: CountsRow,
     /// What names say by custom.
     pub customs: CustomsRow,
+    /// What kernels before a change did otherwise.
+    pub older: Vec<OlderRow>,
     /// Loop macros.
     #[serde(rename = "loop")]
     pub loops: Vec<LoopRow>,
@@ -224,6 +226,24 @@ pub(crate) struct CustomsRow {
     pub oops: Option<W<Names>>,
     pub who_runs: Option<W<Names>>,
     pub asks_last: Option<W<Names>>,
+    pub asks_bit: Option<W<Names>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OlderRow {
+    pub defined: W<Symbol>,
+    pub without: W<Symbol>,
+    pub never_sleeps: Option<W<Names>>,
+    pub no_context: Option<W<Names>>,
+    pub no_operation: Option<OperationsRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperationsRow {
+    pub record: W<Names>,
+    pub field: W<Names>,
 }
 
 #[derive(Deserialize)]

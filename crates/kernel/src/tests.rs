@@ -385,3 +385,20 @@ fn every_key_is_read() {
         }
     }
 }
+
+#[test]
+fn older_trees_are_known_by_what_they_lack() {
+    let model = Model::builtin();
+    let sleeps = |model: &Model| model.entry(sym("tasklet_disable")).map(|e| e.sleeps);
+    let map_pages = |model: &Model| model.ops_field(sym("vm_operations_struct"), sym("map_pages")).is_some();
+    // What is spoken of was not read, or the change is there: the model holds as it stands.
+    assert!(model.for_tree(|_| false).is_none());
+    assert!(model.for_tree(|_| true).is_none());
+    let (older, changes) = model.for_tree(|name| name == sym("tasklet_disable")).expect("an older tree");
+    assert_eq!((sleeps(&older), changes.as_str()), (Some(Sleeps::Never), "tasklet_unlock_spin_wait"));
+    assert!(map_pages(&older));
+    let (older, _) = model.for_tree(|name| name == sym("handle_mm_fault")).expect("an older tree");
+    assert!(!map_pages(&older) && map_pages(&model));
+    assert!(older.entry(sym("pte_offset_map_lock")).is_some_and(|e| e.context.is_empty()));
+    assert_eq!(sleeps(&model), Some(Sleeps::Always));
+}

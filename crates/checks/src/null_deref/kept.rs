@@ -4,7 +4,7 @@
 
 use cuthere_analysis::{Claim, words};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{Body, Expr, ExprId, OpKind, Target};
+use cuthere_flow::body::{Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::Returns;
@@ -14,13 +14,9 @@ pub(super) fn kept(world: &World<'_>, func: FuncId) -> impl Iterator<Item = Clai
     let body = world.func(func);
     body.all_ops().filter_map(move |(op, call)| {
         let OpKind::Call { dst: Some(result), target: Target::Name(name), .. } = call.kind else { return None };
-        let next = body.ops[op.index() + 1..].iter().find(|o| !matches!(o.kind, OpKind::Access { .. }))?;
-        let OpKind::Store { place, value } = next.kind else { return None };
-        if body.loaded_local(value) != Some(result) || !body.local_name(result).is_empty() {
-            return None;
-        }
-        // The row first: it is cheap, and most calls have none that allocates.
-        world.model.entry(name).filter(|e| e.allocates && e.returns == Returns::MayNull && !looked_at(body, place))?;
+        // The row first: it is cheap, and most calls have none that makes anything.
+        world.model.entry(name).filter(|e| (e.allocates || e.managed) && e.returns == Returns::MayNull && !e.lookup)?;
+        let place = stored(body, op, result).filter(|&place| !looked_at(body, place))?;
         let text = body.text(place);
         let message = format!("`{text}` may be NULL (from `{name}()`), and nobody asks for it here");
         let claim = Claim::new(op, (func, call.loc), Confidence::Low, message)
@@ -28,6 +24,42 @@ pub(super) fn kept(world: &World<'_>, func: FuncId) -> impl Iterator<Item = Clai
             .assume("who uses it does not ask either");
         Some(claim.identity(format!("kept {name} {text}")).assume_all(words::weak_place(world, func).map(str::to_owned)))
     })
+}
+
+/// Where the result of a call is stored: at once, or from a variable that is used for nothing else.
+fn stored(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
+    let store = |kind: OpKind| match kind {
+        OpKind::Store { place, value } if body.loaded_local(value) == Some(result) => Some(place),
+        _ => None,
+    };
+    if body.local_name(result).is_empty() {
+        let next = body.ops[call.index() + 1..].iter().find(|o| !matches!(o.kind, OpKind::Access { .. }))?;
+        return store(next.kind);
+    }
+    let own = |e: ExprId| body.loaded_local(e) == Some(result);
+    let set = |kind: OpKind| match kind {
+        OpKind::Call { dst, .. } => dst == Some(result),
+        OpKind::Store { place, .. } | OpKind::Zero { place } => body.expr(place) == Expr::Local(result),
+        _ => false,
+    };
+    // What is dereferenced here is judged for that; what is handed to a call may be looked at there.
+    let used = |kind: OpKind| match kind {
+        OpKind::Access { ptr, .. } => own(ptr),
+        OpKind::Call { args, .. } => body.call_args(args).iter().any(|&e| own(e)),
+        _ => false,
+    };
+    let asked = |term: &Term| match *term {
+        Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => body.mentions_local(cond, result),
+        _ => false,
+    };
+    let address = body.exprs.iter().any(|e| matches!(*e, Expr::Addr(p) if body.expr(p) == Expr::Local(result)));
+    if address || body.ops.iter().filter(|o| set(o.kind)).count() > 1 || body.ops.iter().any(|o| used(o.kind)) {
+        return None;
+    }
+    if body.blocks().any(|(_, block)| asked(&block.term)) {
+        return None;
+    }
+    body.ops[call.index() + 1..].iter().find_map(|o| store(o.kind))
 }
 
 /// Whether a place is no member, or a member of this name and record is loaded anywhere in the function.

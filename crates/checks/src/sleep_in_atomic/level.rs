@@ -59,7 +59,14 @@ pub(super) fn judged(
     let test = words::is_test_code(path.world.path(path.func));
     let arguments = way.condition.iter().all(|g| g.iter().any(|(subject, _)| subject.is_arg()));
     let chosen = chosen_by_state(path, because);
-    let conditions = u32::from(arguments) + u32::from(way.modes) + u32::from(way.indirect > 0) + u32::from(customary) + u32::from(chosen);
+    // Of what was learned to happen on some way, the condition is not known.
+    let learned = known.is_some_and(|e| e.learned && e.sleeps == Sleeps::Sometimes);
+    let conditions = u32::from(arguments)
+        + u32::from(way.modes)
+        + u32::from(way.indirect > 0)
+        + u32::from(customary)
+        + u32::from(chosen)
+        + u32::from(learned);
     if chosen {
         assumes.push("the lock is the one that spins".to_owned());
     }
@@ -70,6 +77,12 @@ pub(super) fn judged(
     if known.is_some_and(|e| e.excused_by.is_some()) {
         confidence = confidence.min(Confidence::Medium);
         assumes.push("no reference that is held elsewhere keeps the device awake".to_owned());
+    }
+    // Bodies outweigh what the model says of functions like these, so none was read: a run over the whole tree may know better.
+    if let Some(entry) = known.filter(|e| !e.opaque) {
+        confidence = confidence.min(Confidence::Medium);
+        let said = if entry.learned { "in the release that the model was learned from" } else { "by the model's word" };
+        assumes.push(format!("`{primitive}` sleeps as it does {said}: its body was not read"));
     }
     // Two things that have to come together seldom do. Flags say how an object is meant to be used, and so does the table that it has. With
     // preemption off a fault does not sleep, it fails. What nobody's body shows, but only the documentation of an operation allows, others

@@ -229,6 +229,15 @@ impl Body {
         self.ops.iter().enumerate().map(|(n, op)| (OpId(n as u32), op))
     }
 
+    /// The named call in a block whose result an expression loads, and what it was given.
+    pub fn asked_call(&self, block: &Block, e: ExprId) -> Option<(Symbol, &[ExprId])> {
+        let local = self.loaded_local(e)?;
+        self.block_ops(block).iter().rev().find_map(|op| match op.kind {
+            OpKind::Call { dst: Some(l), target: Target::Name(name), args, .. } if l == local => Some((name, self.call_args(args))),
+            _ => None,
+        })
+    }
+
     /// The block that an operation is in.
     pub fn block_of(&self, op: OpId) -> Option<BlockId> {
         self.blocks().find(|(_, b)| b.ops.0 <= op.0 && op.0 < b.ops.1).map(|(id, _)| id)

@@ -622,6 +622,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 };
                 let mut taken = state.clone();
                 self.effects(call, entry, &mut taken);
+                self.lock_left_through(call, entry, &mut taken);
                 if taken.learn(result, ok) {
                     self.assign(call.index, call.dst, value, &mut taken);
                     out.push(taken);

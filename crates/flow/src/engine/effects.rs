@@ -137,6 +137,18 @@ impl<O: Observer> Run<'_, '_, O> {
         })
     }
 
+    /// Where a primitive says which lock it has taken, there is one.
+    pub(super) fn lock_left_through(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
+        for lock in &entry.acquires {
+            if let (LockRef::Through(_), Some(place)) = (lock.lock, self.lock_place(lock.lock, call.values)) {
+                self.unknown(place, state);
+                if let Some(pointer) = state.written(place) {
+                    state.learn(pointer, Interval::OBJECT);
+                }
+            }
+        }
+    }
+
     /// The lock's class as findings name it.
     pub(super) fn class_of(&self, place: ValueId, fallback: Symbol) -> Symbol {
         let mut at = place;

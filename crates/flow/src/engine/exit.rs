@@ -52,6 +52,11 @@ impl<O: Observer> Run<'_, '_, O> {
         if let Some(flags) = failed.and_then(|op| self.may_fail_by(op)) {
             guard.push((Subject::arg(flags), Test::NoBit(self.world.gfp_nofail)));
         }
+        for item in failed.map(|op| self.fails_only_if(op, &state)).unwrap_or_default() {
+            if !guard.contains(&item) {
+                guard.push(item);
+            }
+        }
         let mut state = state;
         state.locks.held.retain(|l| l.op.is_some());
         self.note_replaced(&mut state);
@@ -209,6 +214,42 @@ impl<O: Observer> Run<'_, '_, O> {
         }
         let l = self.body.loaded_local(flags)?;
         (l.number() < self.body.params.min(255)).then_some(l.number() as u8)
+    }
+
+    /// What has to hold of parameters for a callee to return NULL, of those that are handed on as they came, or with other bits set: what all of the callee's ways have in
+    /// common that these constants allow.
+    fn fails_only_if(&self, op: OpId, state: &State) -> Guard {
+        let mut common = Guard::new();
+        let Some(OpKind::Call { args, .. }) = self.body.op(op).map(|op| op.kind) else { return common };
+        let Some(Callees::One(f)) = self.world.callees(self.func, op) else { return common };
+        let Some(null) = self.world.summary(*f).and_then(|s| s.ret.null.as_ref()) else { return common };
+        let args = self.body.call_args(args);
+        let given = |subject: &Subject| args.get(subject.param as usize).map(|&e| (e, self.body.expr(e)));
+        let impossible = |(subject, test): &(Subject, Test)| match (subject.is_arg().then(|| given(subject)).flatten(), test) {
+            (Some((_, Expr::Int(v))), Test::AnyBit(mask)) => v & mask == 0,
+            (Some((_, Expr::Int(v))), Test::NoBit(mask)) => v & mask != 0,
+            (Some((_, Expr::Int(v))), Test::In(known)) => !known.contains(v),
+            _ => false,
+        };
+        let mut possible = null.condition.iter().filter(|guard| !guard.iter().any(impossible));
+        let Some(first) = possible.next() else { return common };
+        let rest: SmallVec<[&Guard; 4]> = possible.collect();
+        for &(subject, test) in first.iter().filter(|item| item.0.is_arg() && rest.iter().all(|guard| guard.contains(item))) {
+            let Some((mut e, _)) = given(&subject) else { continue };
+            while let (Expr::Bin(BinOp::Or, a, b), Test::AnyBit(mask) | Test::NoBit(mask)) = (self.body.expr(e), test) {
+                e = match (self.body.expr(a), self.body.expr(b)) {
+                    (_, Expr::Int(other)) if other & mask == 0 => a,
+                    (Expr::Int(other), _) if other & mask == 0 => b,
+                    _ => break,
+                };
+            }
+            let own = self.body.loaded_local(e).filter(|l| l.number() < self.body.params.min(255));
+            let as_it_came = |l: LocalId| self.values.find(Value::PLocal(l)).is_none_or(|place| state.written(place).is_none());
+            if let Some(l) = own.filter(|l| as_it_came(*l)) {
+                common.push((Subject::arg(l.number() as u8), test));
+            }
+        }
+        common
     }
 
     /// The allocation whose failure a path has seen.

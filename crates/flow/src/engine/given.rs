@@ -34,15 +34,11 @@ impl<O: Observer> Run<'_, '_, O> {
             let step = self.trail[at as usize];
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
-                let asked = |d: &Decision| match &self.body.block(d.block).term {
-                    Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => {
-                        is_mode(self.body, *cond, 0) || self.asks_who_runs(*cond)
-                    }
-                    _ => false,
-                };
+                let asked = |d: &Decision| self.asks_state(d);
                 let whole = first.unwrap_or(step);
                 first = self.beginning(whole, step.parent).filter(asked);
-                if first.is_none() && (asked(&whole) || whole == step && self.takes_reference(block)) {
+                let alone = || self.takes_reference(block) || self.found_nothing(&step, state);
+                if first.is_none() && (asked(&whole) || whole == step && alone()) {
                     under.given.push((whole.block, whole.taken, whole != step));
                 }
                 let (rare, none) = self.rare(block, *cond, step.taken);
@@ -90,6 +86,28 @@ impl<O: Observer> Run<'_, '_, O> {
             .model
             .entry(*name)
             .is_some_and(|e| !e.refs.is_empty() && e.refs.iter().all(|r| r.op == cuthere_kernel::RefOp::GetUnlessZero))
+    }
+
+    /// Whether a decision was that a look-up found nothing: who called it before, or made what is looked for, knows that something is there.
+    fn found_nothing(&self, step: &Decision, state: &State) -> bool {
+        let Some(value) = step.tested else { return false };
+        self.values.call(value).and_then(|op| self.null_return(op)).is_some_and(|(why, _)| why != NullWhy::Allocation)
+            && state.known(self.values, value).is_zero()
+    }
+
+    /// Whether a decision was about the state of objects, or about where this runs: who made it so knows the answer.
+    fn asks_state(&self, d: &Decision) -> bool {
+        let block = self.body.block(d.block);
+        let (Term::Branch { cond, .. } | Term::Switch { value: cond, .. }) = block.term else { return false };
+        let mut asked = cond;
+        while let Expr::Un(UnOp::Not, inner) = self.body.expr(asked) {
+            asked = inner;
+        }
+        let model = self.world.model;
+        let number = || matches!(self.body.expr(asked), Expr::Load(_, pointee) if !pointee.is_pointer());
+        // A bit, or a number that a primitive reads.
+        let answers = |name| model.is_custom(Custom::AsksBit, name) || model.place_macro(name) == Some(PlaceAccess::Read) && number();
+        is_mode(self.body, cond, 0) || self.asks_who_runs(cond) || self.body.asked_call(block, asked).is_some_and(|(name, _)| answers(name))
     }
 
     /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).

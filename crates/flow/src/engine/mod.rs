@@ -495,7 +495,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
                 let value = self.eval_end(*cond, block, &state);
                 // A warning that changes nothing is an assertion: what follows is judged as if it held.
                 for (warns, other, truth) in [(*then, *els, false), (*els, *then, true)] {
-                    if self.only_warns(warns) {
+                    if only_warns(self.world, body, warns) {
                         let mut held = state.clone();
                         if self.assume(&mut held, value, truth, 0) {
                             return self.send(block, other, held);
@@ -604,21 +604,6 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         }
     }
 
-    /// Whether a block does nothing but report a failed assertion (`WARN_ON`) and goes on.
-    fn only_warns(&self, block: BlockId) -> bool {
-        let b = self.body.block(block);
-        let ops = self.body.block_ops(b);
-        let warns = |op: &Op| match op.kind {
-            OpKind::Call { target: Target::Name(name), .. } => {
-                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
-            }
-            _ => false,
-        };
-        matches!(b.term, Term::Goto(_))
-            && ops.iter().any(warns)
-            && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
-    }
-
     fn cursor(&mut self, args: crate::body::ArgRange, index: u8, state: &State) -> Option<ValueId> {
         let e = *self.body.call_args(args).get(index as usize)?;
         match self.body.expr(e) {
@@ -626,6 +611,19 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
             _ => None,
         }
     }
+}
+
+/// Whether a block does nothing but report a failed assertion (`WARN_ON`) and goes on.
+fn only_warns(world: &World<'_>, body: &Body, block: BlockId) -> bool {
+    let b = body.block(block);
+    let ops = body.block_ops(b);
+    let warns = |op: &Op| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
+        }
+        _ => false,
+    };
+    matches!(b.term, Term::Goto(_)) && ops.iter().any(warns) && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
 }
 
 /// The arguments that places hold, and the pointers that these or the places themselves were computed from, marked by number.

@@ -1,6 +1,7 @@
 //! One path at one moment, as observers see it.
 
 use super::event::Access;
+use super::only_warns;
 use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
 use crate::domain::{Freed, State};
 use crate::program::World;
@@ -64,6 +65,8 @@ pub struct NullTest {
     pub independent: bool,
     /// What was asked is a place in memory, not a variable.
     pub in_memory: bool,
+    /// All that comes of it is a warning: it is an assertion, and says that there is an object.
+    pub asserts: bool,
 }
 
 /// One path at one moment.
@@ -116,6 +119,7 @@ impl<'p> Path<'p, '_> {
             chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
             compound: self.part_of_condition(step.block, [then, els]) || !self.asks_alone(cond),
             in_memory: self.asks_memory(cond),
+            asserts: only_warns(self.world, self.body, if step.taken { then } else { els }),
         })
     }
 

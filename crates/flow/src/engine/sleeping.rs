@@ -225,6 +225,27 @@ impl<O: Observer> Run<'_, '_, O> {
         })
     }
 
+    /// Whether a callee sleeps only where an argument says that the caller may, and the caller hands in what it was told of its context (`get_stack(in_atomic())`).
+    fn answered(&self, effect: &Effect, args: &[ValueId]) -> bool {
+        let allowed = |value: ValueId, wanted: Option<bool>| {
+            let (mut at, mut truth) = (value, wanted);
+            for _ in 0..6 {
+                match self.values.get(at) {
+                    Value::ContextQuery(_) => return truth == Some(false),
+                    Value::Truth(inner) => at = inner,
+                    Value::Un(UnOp::Not, inner) => (at, truth) = (inner, truth.map(|t| !t)),
+                    _ => return false,
+                }
+            }
+            false
+        };
+        let decided = |(subject, test): &(Subject, Test)| match (test, args.get(subject.param as usize)) {
+            (Test::In(known), Some(&value)) if subject.is_arg() => allowed(value, known.truth()),
+            _ => false,
+        };
+        !effect.condition.is_empty() && effect.condition.iter().all(|g| g.iter().any(decided))
+    }
+
     /// Ways to sleep in callees. `pointer`: the value that is called.
     fn tree_sleep(&mut self, call: &Call<'_>, callees: &Callees, pointer: Option<ValueId>, state: &State, found: &mut Found) {
         let world = self.world;
@@ -254,7 +275,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let mut first = true;
             for (id, effect) in summary.sleeps() {
                 let EffectKind::Sleep(sleep) = &effect.kind else { continue };
-                if effect.depth >= 10 {
+                if effect.depth >= 10 || self.answered(effect, call.values) {
                     continue;
                 }
                 let Some(mut condition) = self.lift(effect, call.values, state) else { continue };

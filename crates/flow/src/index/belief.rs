@@ -18,6 +18,8 @@ pub struct Belief {
     pub weak: bool,
     /// It is a test, or runs in user space; or the call told of the failure otherwise too, and that was asked for.
     pub excused: bool,
+    /// What it may return was learned from another release, and nobody's body says so here.
+    pub learned: bool,
     /// This very result is tested in this function, and paths were merged before the use.
     pub tested_here: bool,
 }
@@ -53,9 +55,10 @@ impl Belief {
             _ if most(97, 20) && !(self.lookup && untested > 1) => Confidence::High,
             _ if most(93, 15) => Confidence::Medium,
             // Too few uses to speak of a habit: the model's word stands.
-            NullWhy::Model if all < 6 || all < 12 && most(80, 4) => Confidence::Medium,
+            NullWhy::Model if !self.learned && (all < 6 || all < 12 && most(80, 4)) => Confidence::Medium,
             _ => Confidence::Low,
         };
+        let confidence = if self.learned { confidence.min(Confidence::Medium) } else { confidence };
         let confidence = match (self.weak, confidence) {
             (true, Confidence::High) => Confidence::Medium,
             (true, _) => Confidence::Low,

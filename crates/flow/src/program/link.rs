@@ -7,6 +7,7 @@ use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::program::callback::{self, Modes, ObjectKey};
 use crate::program::parameters::Parameters;
+use crate::program::rearmed::{Armed, Armings};
 use crate::program::{Callees, EntryPoint, Release, counts, owners, releases};
 use crate::summary::FuncId;
 use cuthere_base::{FileId, Loc, Symbol, folder};
@@ -128,6 +129,7 @@ pub fn link(
         keepers: Vec<((FileId, Symbol), FuncId)>,
         /// What the file sets of objects that it registers.
         set: Vec<(FileId, Setting)>,
+        armings: Armings,
     }
     let mut settings: FxHashMap<(Symbol, Symbol), Vec<Setting>> = FxHashMap::default();
     for setting in model.ops_fields().flat_map(|field| &field.unless) {
@@ -147,9 +149,11 @@ pub fn link(
                 excused: Vec::new(),
                 keepers: Vec::new(),
                 set: Vec::new(),
+                armings: Armings::default(),
             };
             for (offset, d) in funcs[start..end].iter().enumerate() {
                 let id = (start + offset) as u32;
+                out.armings.next_function();
                 let mut direct = Vec::new();
                 let mut counts: Vec<(Symbol, RefOp)> = Vec::new();
                 for (i, op) in d.all_ops() {
@@ -167,14 +171,18 @@ pub fn link(
                                     if callback.op == CallbackOp::Arm && callback.kind.as_str() == "notifier" {
                                         out.chains.push((d.file, preemption.entered(&callback.context)));
                                     }
+                                    let object = callback.object.and_then(|i| d.call_args(args).get(i as usize));
+                                    let object = object.and_then(|&e| callback::object_at(d, e));
+                                    if callback.op == CallbackOp::Arm && callback.function.is_none() {
+                                        out.armings.arm(d, i, object, callback.kind);
+                                    }
                                     if callback.function.is_none() && callback.when.is_none() {
                                         // Armed in the ordinary way, where others name where it is to run.
                                         let named = |c: &&CallbackEffect| matches!(c.when, Some(When { test: ArgumentTest::Named(_), .. }));
                                         let mut others = entry.callbacks.iter().filter(named).peekable();
-                                        let object = callback.object.and_then(|i| d.call_args(args).get(i as usize));
                                         if others.peek().is_some()
                                             && others.all(|c| callback::context(d, args, c, preemption).is_none())
-                                            && let Some(object) = object.and_then(|&e| callback::object_at(d, e))
+                                            && let Some(object) = object
                                         {
                                             out.modes.push((object, callback.op, preemption.entered(&callback.context)));
                                         }
@@ -182,8 +190,7 @@ pub fn link(
                                     }
                                     let Some(context) = callback::context(d, args, callback, preemption) else { continue };
                                     let Some(function) = callback.function else {
-                                        let object = callback.object.and_then(|i| d.call_args(args).get(i as usize));
-                                        if let Some(object) = object.and_then(|&e| callback::object_at(d, e)) {
+                                        if let Some(object) = object {
                                             out.modes.push((object, callback.op, context));
                                         }
                                         continue;
@@ -198,9 +205,12 @@ pub fn link(
                                     let entry_point =
                                         EntryPoint { context, contract: false, when: Vec::new(), how, bound: Some((d.file, op.loc.line)) };
                                     // What it is armed with may say more than what it is set up with.
-                                    let object = callback.object.filter(|_| callback.when.is_none());
-                                    let object = object.and_then(|i| d.call_args(args).get(i as usize));
-                                    let object = object.and_then(|&e| callback::object_at(d, e));
+                                    let object = object.filter(|_| callback.when.is_none());
+                                    if let Some(object) =
+                                        object.filter(|_| callback.op == CallbackOp::Setup && entry_point.context.atomic())
+                                    {
+                                        out.armings.set_up(i, object, callback.kind, f);
+                                    }
                                     out.bound.push(((Record::UNKNOWN, Symbol::EMPTY), f, entry_point, object));
                                 }
                             }
@@ -282,7 +292,11 @@ pub fn link(
     for (object, op, context) in first.iter().flat_map(|pass| &pass.modes) {
         modes.add(*object, *op, context);
     }
+    let armed = Armed::new(first.iter().map(|pass| &pass.armings));
     for (key, f, entry_point, object) in first.iter().flat_map(|pass| &pass.bound) {
+        if object.is_some_and(|object| armed.never(object, *f)) {
+            continue;
+        }
         let mut entry_point = entry_point.clone();
         if let Some((file, _)) = entry_point.bound {
             relax(key.0, key.1, file, &mut entry_point);

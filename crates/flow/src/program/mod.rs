@@ -11,6 +11,7 @@ pub mod naming;
 mod owners;
 pub mod packed;
 mod parameters;
+mod rearmed;
 mod releases;
 pub mod tables;
 mod ways;

@@ -1,11 +1,11 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
 use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Sleep, Way};
-use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
+use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
 use cuthere_ir::{BinOp, UnOp};
-use cuthere_kernel::RefOp;
+use cuthere_kernel::{Custom, RefOp};
 use serde::{Deserialize, Serialize};
 
 /// A place in a function with what happens there.
@@ -139,7 +139,7 @@ fn conditions(world: &World<'_>, way: Way, which: impl Fn(&Sleep) -> Option<(Blo
             };
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let text = format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line);
-                out.push(Given { text, flags: asks_bits(body, cond), func: f });
+                out.push(Given { text, flags: asks_bits(world, body, block, cond), func: f });
             }
         }
         at = effect.way;
@@ -147,15 +147,17 @@ fn conditions(world: &World<'_>, way: Way, which: impl Fn(&Sleep) -> Option<(Blo
     out
 }
 
-fn asks_bits(body: &Body, cond: ExprId) -> bool {
+fn asks_bits(world: &World<'_>, body: &Body, block: &Block, cond: ExprId) -> bool {
+    let again = |e| asks_bits(world, body, block, e);
     match body.expr(cond) {
         // What is set for everybody, by a module parameter, belongs to no object.
         Expr::Bin(BinOp::And, word, mask) => {
             let global = matches!(body.expr(word), Expr::Load(place, _) if matches!(body.expr(place), Expr::Global(_)));
             matches!(body.expr(mask), Expr::Int(_)) && !global
         }
-        Expr::Un(UnOp::Not, a) => asks_bits(body, a),
-        Expr::Bin(_, a, b) => asks_bits(body, a) || asks_bits(body, b),
+        Expr::Un(UnOp::Not, a) => again(a),
+        Expr::Bin(_, a, b) => again(a) || again(b),
+        Expr::Load(..) => body.asked_call(block, cond).is_some_and(|(name, _)| world.model.is_custom(Custom::AsksBit, name)),
         _ => false,
     }
 }
