@@ -34,7 +34,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let step = self.trail[at as usize];
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = &block.term {
-                let asked = |d: &Decision| self.asks_state(d);
+                let asked = |d: &Decision| self.asks_state(d.block);
                 let whole = first.unwrap_or(step);
                 first = self.beginning(whole, step.parent).filter(asked);
                 let alone = || self.takes_reference(block) || self.found_nothing(&step, state);
@@ -91,13 +91,17 @@ impl<O: Observer> Run<'_, '_, O> {
     /// Whether a decision was that a look-up found nothing: who called it before, or made what is looked for, knows that something is there.
     fn found_nothing(&self, step: &Decision, state: &State) -> bool {
         let Some(value) = step.tested else { return false };
-        self.values.call(value).and_then(|op| self.null_return(op)).is_some_and(|(why, _)| why != NullWhy::Allocation)
-            && state.known(self.values, value).is_zero()
+        let Some(op) = self.values.call(value).filter(|_| state.known(self.values, value).is_zero()) else { return false };
+        self.null_return(op).is_some_and(|(why, _)| why != NullWhy::Allocation)
     }
 
-    /// Whether a decision was about the state of objects, or about where this runs: who made it so knows the answer.
-    fn asks_state(&self, d: &Decision) -> bool {
-        let block = self.body.block(d.block);
+    /// Whether a block decides about the state of objects, or about where this runs: who made it so knows the answer.
+    fn asks_state(&self, block: BlockId) -> bool {
+        let all = self.asking.get_or_init(|| self.body.blocks.iter().map(|_| OnceCell::new()).collect());
+        *all[block.index()].get_or_init(|| self.find_asks_state(self.body.block(block)))
+    }
+
+    fn find_asks_state(&self, block: &Block) -> bool {
         let (Term::Branch { cond, .. } | Term::Switch { value: cond, .. }) = block.term else { return false };
         let mut asked = cond;
         while let Expr::Un(UnOp::Not, inner) = self.body.expr(asked) {

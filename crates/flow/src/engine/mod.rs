@@ -139,6 +139,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     frees: Option<bool>,
     /// Locals that say on which CPU, or as which task, it runs, once that was asked for.
     who_runs: OnceCell<SmallVec<[LocalId; 2]>>,
+    /// Per block: it decides about the state of objects; once that was asked for.
+    asking: OnceCell<Box<[OnceCell<bool>]>>,
 }
 
 impl Engine {
@@ -212,6 +214,7 @@ impl Engine {
             former: None,
             frees: None,
             who_runs: OnceCell::new(),
+            asking: OnceCell::new(),
         };
         run.pending[0].push(state);
         run.go();
