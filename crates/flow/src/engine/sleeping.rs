@@ -225,20 +225,23 @@ impl<O: Observer> Run<'_, '_, O> {
         })
     }
 
+    /// What a value says of the context that the caller was told; `None`: it is no such answer. `true`: it is the answer, not its opposite.
+    fn told(&self, value: ValueId) -> Option<bool> {
+        let (mut at, mut same) = (value, true);
+        for _ in 0..6 {
+            match self.values.get(at) {
+                Value::ContextQuery(_) => return Some(same),
+                Value::Truth(inner) => at = inner,
+                Value::Un(UnOp::Not, inner) => (at, same) = (inner, !same),
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// Whether a callee sleeps only where an argument says that the caller may, and the caller hands in what it was told of its context (`get_stack(in_atomic())`).
     fn answered(&self, effect: &Effect, args: &[ValueId]) -> bool {
-        let allowed = |value: ValueId, wanted: Option<bool>| {
-            let (mut at, mut truth) = (value, wanted);
-            for _ in 0..6 {
-                match self.values.get(at) {
-                    Value::ContextQuery(_) => return truth == Some(false),
-                    Value::Truth(inner) => at = inner,
-                    Value::Un(UnOp::Not, inner) => (at, truth) = (inner, truth.map(|t| !t)),
-                    _ => return false,
-                }
-            }
-            false
-        };
+        let allowed = |value: ValueId, wanted: Option<bool>| self.told(value).is_some_and(|same| wanted == Some(!same));
         let decided = |(subject, test): &(Subject, Test)| match (test, args.get(subject.param as usize)) {
             (Test::In(known), Some(&value)) if subject.is_arg() => allowed(value, known.truth()),
             _ => false,
@@ -250,6 +253,7 @@ impl<O: Observer> Run<'_, '_, O> {
     fn tree_sleep(&mut self, call: &Call<'_>, callees: &Callees, pointer: Option<ValueId>, state: &State, found: &mut Found) {
         let world = self.world;
         let list = callees.list();
+        let told = call.values.iter().any(|&value| self.told(value).is_some());
         // A function that was handed down, or assigned just before, is the one that is called.
         let function = pointer.and_then(|v| match self.values.get(v) {
             Value::Function(name) => Some(name),
@@ -275,7 +279,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let mut first = true;
             for (id, effect) in summary.sleeps() {
                 let EffectKind::Sleep(sleep) = &effect.kind else { continue };
-                if effect.depth >= 10 || self.answered(effect, call.values) {
+                if effect.depth >= 10 || told && self.answered(effect, call.values) {
                     continue;
                 }
                 let Some(mut condition) = self.lift(effect, call.values, state) else { continue };
