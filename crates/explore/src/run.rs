@@ -476,7 +476,7 @@ impl<'p> Run<'p> {
                     m.coverage.stop(frame.id, frame.pc);
                 }
             }
-            if thread.alive() && (n > 0 || m.link.plain) && !m.exited {
+            if thread.alive() && (n > 0 || m.link.plain) {
                 blocked.push((n, thread.footprint.clone()));
             }
             // A program's threads end with it, wherever they are.
@@ -493,7 +493,10 @@ impl<'p> Run<'p> {
                 *self.ended.entry((thread.name, which)).or_default() |= ended;
             }
         }
-        self.end(blocked);
+        // What the end of the program has kept from running waits for nobody.
+        if !self.machine.exited {
+            self.end(blocked);
+        }
         true
     }
 

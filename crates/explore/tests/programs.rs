@@ -79,6 +79,21 @@ fn values_of_a_thread_are_destroyed_at_its_end() {
 }
 
 #[test]
+fn threads_go_on_before_one_ends_the_program() {
+    // Nothing of the second thread has run when the first ends the program: what the two share is not known yet.
+    let text = "#include <pthread.h>\n#include <assert.h>\n#include <stdlib.h>\nint x;\nvoid *t0(void *u) { x = 6; if (x == 6) exit(0); return 0; }\n\
+                void *t1(void *u) { x++; return 0; }\nint main(void)\n{\n\tpthread_t i, j;\n\tpthread_create(&i, 0, t0, 0);\n\tpthread_create(&j, 0, t1, 0);\n\
+                \tpthread_join(i, 0);\n\tpthread_join(j, 0);\n\tassert(x != 7);\n\treturn 0;\n}\n";
+    let outcome = explore_text("exit.c", text, &Options::default());
+    assert_eq!(outcome.faults.first().map(|f| f.fault.kind.id()), Some("assertion"));
+    let held = "#include <pthread.h>\n#include <assert.h>\n#include <stdlib.h>\npthread_mutex_t m;\nint x;\nvoid *t0(void *u) { pthread_mutex_lock(&m); if (!x) exit(0); return 0; }\n\
+                void *t1(void *u) { pthread_mutex_lock(&m); x = 1; assert(0); return 0; }\nint main(void)\n{\n\tpthread_t i, j;\n\
+                \tpthread_create(&i, 0, t0, 0);\n\tpthread_create(&j, 0, t1, 0);\n\tpthread_join(i, 0);\n\treturn 0;\n}\n";
+    let outcome = explore_text("exit.c", held, &Options::default());
+    assert!(outcome.faults.iter().any(|f| f.fault.kind.id() == "assertion"), "{:?}", outcome.kind);
+}
+
+#[test]
 fn barriers_and_once() {
     let barrier = "pthread_barrier_t b;\nint x[2], turn;\npthread_mutex_t m;";
     let body = "pthread_mutex_lock(&m); int me = turn++; pthread_mutex_unlock(&m); x[me] = 1;";

@@ -245,7 +245,11 @@ impl Machine<'_> {
             }
             Prim::Exit(all) => {
                 self.exited |= all;
-                if !all {
+                if all {
+                    // All others could have gone on before.
+                    let others = self.threads.iter().enumerate().filter(|(n, thread)| *n != t && thread.alive());
+                    self.event.killed |= others.fold(0, |set, (n, _)| set | 1 << n);
+                } else {
                     self.end_objects(t, &self.stack_objects(t));
                 }
                 self.threads[t].result = a(self, 0);
