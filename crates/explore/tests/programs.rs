@@ -94,6 +94,26 @@ fn threads_go_on_before_one_ends_the_program() {
 }
 
 #[test]
+fn who_takes_a_semaphore_first_is_open_whatever_was_done_before() {
+    // The second thread could have locked its mutex before the first one's sem_post(), but could not have taken the semaphore.
+    let text = |own: &str, check: &str| {
+        format!(
+            "#include <pthread.h>\n#include <semaphore.h>\n#include <assert.h>\nint x;\nsem_t s;\npthread_mutex_t n;\n\
+             void *t0(void *u) {{ sem_wait(&s); x = 1; sem_post(&s); return 0; }}\nvoid *t1(void *u) {{ {own} sem_wait(&s); x = 2; sem_post(&s); return 0; }}\n\
+             int main(void)\n{{\n\tpthread_t i, j;\n\tsem_init(&s, 0, 1);\n\tpthread_create(&i, 0, t0, 0);\n\tpthread_create(&j, 0, t1, 0);\n\
+             \tpthread_join(i, 0);\n\tpthread_join(j, 0);\n\tassert({check});\n\treturn 0;\n}}\n"
+        )
+    };
+    for own in ["", "pthread_mutex_lock(&n); pthread_mutex_unlock(&n);"] {
+        for check in ["x == 1", "x == 2"] {
+            assert_eq!(explore_text("semaphore.c", &text(own, check), &Options::default()).kind, OutcomeKind::Fault, "{own} {check}");
+        }
+        let outcome = explore_text("semaphore.c", &text(own, "x"), &Options::default());
+        assert_eq!((outcome.kind, outcome.executions), (OutcomeKind::None, 2), "{own}");
+    }
+}
+
+#[test]
 fn barriers_and_once() {
     let barrier = "pthread_barrier_t b;\nint x[2], turn;\npthread_mutex_t m;";
     let body = "pthread_mutex_lock(&m); int me = turn++; pthread_mutex_unlock(&m); x[me] = 1;";

@@ -135,6 +135,9 @@ impl Dpor {
             let id = self.location(access.at);
             cover.clear();
             cover.extend_from_slice(self.threads.row(thread));
+            // What waits until somebody gives (a semaphore's count, a completion) may have had to wait before the last one gave, although its
+            // thread could do something else then: what it competes with lies further back as well.
+            let waits = access.mode == Mode::Write && !is_memory(access.at);
             for at in (0..self.history[id].len()).rev() {
                 let (event, mode, bytes) = self.history[id][at];
                 if !access.conflicts(mode, bytes) {
@@ -146,7 +149,7 @@ impl Dpor {
                         break;
                     }
                 } else if (mode.reversible(access.mode) || is_grace(access.at)) && (!is_cpu(access.at) || self.may_run(event, thread)) {
-                    if !self.race(event as usize, thread, position, &joined) {
+                    if !self.race(event as usize, thread, position, &joined) || waits {
                         continue;
                     }
                     join(&mut cover, self.clocks.row(event as usize));
@@ -253,6 +256,11 @@ impl Dpor {
         }
         false
     }
+}
+
+/// Bytes of memory, or whether an object lives.
+fn is_memory(at: Location) -> bool {
+    at.0 & 7 < 2
 }
 
 fn is_cpu(at: Location) -> bool {
