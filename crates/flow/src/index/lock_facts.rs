@@ -67,7 +67,7 @@ pub struct LockUse {
     pub asked: bool,
     /// Nobody else knows the object yet.
     pub private: bool,
-    /// See [`super::lock_place::part`].
+    /// The part of the record that the lock lies in, as `lock_place::part` finds it.
     pub part: Symbol,
     /// What every path has disabled at least, and what some path has at most, with what the primitive disables itself.
     pub least: Ctx,
@@ -83,7 +83,7 @@ pub struct CallbackBound {
     pub object: LockPlace,
     pub function: Symbol,
     pub kind: Symbol,
-    /// See [`super::lock_place::part`].
+    /// The part of the record that the lock lies in, as `lock_place::part` finds it.
     pub part: Symbol,
 }
 
