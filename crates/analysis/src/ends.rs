@@ -65,7 +65,7 @@ fn made_by(body: &Body, free: OpId, model: &Model) -> bool {
 /// Whether a function runs only when its module is loaded or unloaded: nobody who could look something up is left, or there yet.
 pub(crate) fn at_end(tree: &Tree<'_>, f: FuncId, depth: u32) -> bool {
     let world = tree.world;
-    if world.func(f).annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit")) {
+    if world.func(f).is_init_or_exit() {
         return true;
     }
     let callers = world.callers(f);

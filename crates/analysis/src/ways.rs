@@ -137,7 +137,7 @@ pub fn lock_name(path: &Path<'_, '_>, lock: &Held) -> Option<String> {
 /// How sure anything about locks on this path can be.
 pub fn certainty(path: &Path<'_, '_>) -> Confidence {
     // An arm under a warning is not meant to be taken.
-    let warned = last_decision(path).is_some_and(|(b, _)| ["WARN", "BUG", "VM_"].iter().any(|w| b.origin.as_str().starts_with(w)));
+    let warned = last_decision(path).is_some_and(|(b, _)| b.is_warning());
     if path.state.locks.doubtful || warned || words::is_test_code(path.world.path(path.func)) {
         Confidence::Low
     } else if path.state.merged {

@@ -94,8 +94,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             classes.entry(class).or_default().push((func, u));
         }
     }
-    tree.contexts().prepare(&INTERRUPTS.map(|i| Sought::WithoutPart(i.part)));
-    tree.contexts().prepare(&INTERRUPTS.map(|i| Sought::Level(i.level)));
+    tree.contexts().prepare(&INTERRUPTS.map(|i| [Sought::WithoutPart(i.part), Sought::Level(i.level)]).concat());
     for (class, uses) in classes {
         for interrupt in INTERRUPTS {
             let inside: Vec<Place<'_>> = uses.iter().filter_map(|&(f, u)| taken_inside(tree, interrupt, f, u)).collect();

@@ -2,7 +2,7 @@
 
 use super::{Member, View};
 use cuthere_base::Symbol;
-use cuthere_flow::body::{LocalId, Record};
+use cuthere_flow::body::{Body, LocalId, Record};
 use cuthere_flow::index::{Deed, MemberAccess};
 use cuthere_flow::summary::FuncId;
 
@@ -18,7 +18,7 @@ impl View<'_, '_> {
     pub(super) fn exempt(&self, f: FuncId, member: Member, lock: Symbol, access: &MemberAccess) -> bool {
         let body = self.tree.world.func(f);
         let cut = self.tree.world.summary(f).is_none_or(|s| s.truncated);
-        let set_up = body.annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit"));
+        let set_up = body.is_init_or_exit();
         let another = self.covers.get(&member).is_some_and(|all| {
             let most = all[0].functions.len();
             all.iter().any(|c| {
@@ -38,6 +38,12 @@ impl View<'_, '_> {
         })
     }
 
+    /// Whether a function's name says that nobody else knows the object, and it gets no other one alone.
+    pub(super) fn named_alone(&self, body: &Body, record: Option<Record>) -> bool {
+        let other = |l| body.local_pointee(l).zip(record).is_some_and(|(r, record)| !r.may_be(record));
+        self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId::new(0)))
+    }
+
     /// Whether a function makes or ends the object, or is called only by such functions.
     pub(super) fn alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
         let own = self.lives.inside(f).iter().any(|d| match d.life.deed {
@@ -45,8 +51,7 @@ impl View<'_, '_> {
             _ => false,
         });
         let body = self.tree.world.func(f);
-        let other = |l| body.local_pointee(l).is_some_and(|r: Record| !r.may_be(record));
-        if own || self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId::new(0))) {
+        if own || self.named_alone(body, Some(record)) {
             return true;
         }
         let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();

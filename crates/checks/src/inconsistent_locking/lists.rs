@@ -61,10 +61,7 @@ impl View<'_, '_> {
     fn surely_apart(&self, member: Member, site: &Site, other: &Site) -> bool {
         let world = self.tree.world;
         let body = world.func(site.f);
-        let known = |f: FuncId| {
-            let ins = self.contexts.entered(f);
-            ins.certain.reached() && !ins.certain.truncated && !ins.perhaps.truncated
-        };
+        let known = |f: FuncId| self.contexts.entered(f).is_known_whole();
         let anew = body.all_ops().any(|(op, _)| self.sets_up(site.f, op, member) || self.found_empty(site, op, member));
         let entry = || {
             world.callers(site.f).is_empty()
@@ -97,7 +94,7 @@ impl View<'_, '_> {
     fn site(&self, member: Member, (f, access): (FuncId, MemberAccess)) -> Option<Site> {
         let world = self.tree.world;
         let body = world.func(f);
-        let set_up = body.annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit"));
+        let set_up = body.is_init_or_exit();
         let cut = world.summary(f).is_none_or(|s| s.truncated);
         let own = self.tree.rcu.of(f).any(|fact| match fact {
             RcuFact::List(u) => u.at == access.op && (u.private || u.lies == ListLies::Here || u.rcu || u.section),
@@ -179,5 +176,5 @@ pub(super) fn argument(body: &Body, op: OpId, member: Member) -> Option<ExprId> 
 
 /// Whether an operation calls a function of which this holds.
 pub(super) fn calls(body: &Body, op: OpId, holds: impl Fn(Symbol) -> bool) -> bool {
-    matches!(body.op(op).map(|o| o.kind), Some(OpKind::Call { target: Target::Name(name), .. }) if holds(name))
+    body.named_call(op).is_some_and(|(name, _)| holds(name))
 }

@@ -7,7 +7,7 @@
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Body, Expr, LocalId, OpId, OpKind, Record};
+use cuthere_flow::body::{Body, Expr, OpId, OpKind};
 use cuthere_flow::index::{ListLies, ListUse};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::ListOp;
@@ -44,9 +44,8 @@ impl View<'_, '_> {
         let body = world.func(f);
         let cut = world.summary(f).is_none_or(|s| s.truncated);
         let owner = owner_of(body, u.at);
-        let other = |l| body.local_pointee(l).zip(owner).is_some_and(|(r, (owner, _)): (Record, Member)| !r.may_be(owner));
-        let alone = world.model.names_alone(body.name) && u.op == ListOp::Walk && !(body.params == 1 && other(LocalId::new(0)))
-            || owner.is_some_and(|(record, _)| self.ends(f, record));
+        let alone =
+            u.op == ListOp::Walk && self.named_alone(body, owner.map(|o| o.0)) || owner.is_some_and(|(record, _)| self.ends(f, record));
         u.lies != ListLies::Here && !alone && !cut && !words::is_boot_code(body) && !words::is_test_code(world.path(f))
     }
 
@@ -54,8 +53,7 @@ impl View<'_, '_> {
     fn apart(&self, walk: &Use, removal: &Use, uses: &[Use]) -> bool {
         let (f, u) = *walk;
         let (g, r) = *removal;
-        let ins = self.contexts.entered(f);
-        let known = ins.certain.reached() && !ins.certain.truncated && !ins.perhaps.truncated;
+        let known = self.contexts.entered(f).is_known_whole();
         let (always, perhaps) = self.entry_locks(f);
         let own = |l: &Symbol| u.locks.contains(l) || always.contains(l) || perhaps.contains(l);
         let (there, there_perhaps) = self.entry_locks(g);

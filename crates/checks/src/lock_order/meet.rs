@@ -58,7 +58,7 @@ const CALLERS_MAX: usize = 16;
 
 /// Whether a function runs only while a device is taken or given up, or a module comes or goes, as far as its callers are known.
 pub(super) fn seldom(world: &World<'_>, f: FuncId, depth: u32) -> bool {
-    if world.func(f).annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit")) {
+    if world.func(f).is_init_or_exit() {
         return true;
     }
     let from = world.bound.partition_point(|b| b.func < f);

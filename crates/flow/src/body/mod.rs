@@ -186,7 +186,19 @@ impl Term {
     }
 }
 
+impl Block {
+    /// Whether it was made by a macro that warns: where its condition fails, something is wrong already.
+    pub fn is_warning(&self) -> bool {
+        ["WARN", "BUG", "VM_"].iter().any(|word| self.origin.as_str().starts_with(word))
+    }
+}
+
 impl Body {
+    /// Whether it runs only when its module is loaded or unloaded.
+    pub fn is_init_or_exit(&self) -> bool {
+        self.annotations.iter().any(|a| matches!(a.as_str(), "__init" | "__exit"))
+    }
+
     pub fn expr(&self, e: ExprId) -> Expr {
         self.exprs[e.index()]
     }

@@ -15,8 +15,7 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let usual = matches!(self.body.expr(cond), Expr::Load(..) | Expr::Un(UnOp::Not, _)) || self.only_sign(cond);
                 // What only happens behind a warning is not meant to happen.
-                let warned = ["WARN", "BUG", "VM_"].iter().any(|w| block.origin.as_str().starts_with(w));
-                let behind = warned && step.taken != matches!(self.body.expr(cond), Expr::Un(UnOp::Not, _));
+                let behind = block.is_warning() && step.taken != matches!(self.body.expr(cond), Expr::Un(UnOp::Not, _));
                 let chance =
                     behind || self.counts_references(block) || is_mode(self.body, cond, 0) || !usual && asks_result(self.body, cond, 0);
                 count += u8::from(chance);

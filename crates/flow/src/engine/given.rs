@@ -116,12 +116,7 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).
     fn reports_failure(&self, block: BlockId) -> bool {
-        self.body.block_ops(self.body.block(block)).iter().any(|op| match op.kind {
-            OpKind::Call { target: Target::Name(name), .. } => {
-                self.world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
-            }
-            _ => false,
-        })
+        self.body.block_ops(self.body.block(block)).iter().any(|op| warns(self.world, op))
     }
 
     /// Whether a condition that came out so is a failed assertion, or a reference that was the last one; and whether it says that there is none.

@@ -620,13 +620,18 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
 fn only_warns(world: &World<'_>, body: &Body, block: BlockId) -> bool {
     let b = body.block(block);
     let ops = body.block_ops(b);
-    let warns = |op: &Op| match op.kind {
+    let warns = |op: &Op| warns(world, op);
+    matches!(b.term, Term::Goto(_)) && ops.iter().any(warns) && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
+}
+
+/// Whether an operation reports a failed assertion.
+fn warns(world: &World<'_>, op: &Op) -> bool {
+    match op.kind {
         OpKind::Call { target: Target::Name(name), .. } => {
             world.model.entry(name).is_some_and(|e| e.tests == Some(cuthere_kernel::Test::Warning))
         }
         _ => false,
-    };
-    matches!(b.term, Term::Goto(_)) && ops.iter().any(warns) && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
+    }
 }
 
 /// The arguments that places hold, and the pointers that these or the places themselves were computed from, marked by number.

@@ -99,8 +99,7 @@ impl Deeds {
     fn add(&mut self, new: Done) {
         let same =
             |d: &Done| d.at == new.at && d.life.deed == new.life.deed && d.life.spot == new.life.spot && d.life.object == new.life.object;
-        let (own, begin) = (self.own.min(self.begin), self.begin);
-        if self.all.len() < DEEDS_MAX && !self.all[..own].iter().chain(&self.all[begin..]).any(same) {
+        if self.all.len() < DEEDS_MAX && !self.all[..self.own].iter().chain(&self.all[self.begin..]).any(same) {
             self.all.push(new);
         }
     }

@@ -43,6 +43,11 @@ impl Ins {
         self.certain.reached || self.perhaps.reached
     }
 
+    /// Whether a certain way in is known, and all that holds on the ways.
+    pub fn is_known_whole(&self) -> bool {
+        self.certain.reached && !self.certain.truncated && !self.perhaps.truncated
+    }
+
     /// What is known best.
     pub fn best(&self) -> &OnEntry {
         if self.certain.reached { &self.certain } else { &self.perhaps }
