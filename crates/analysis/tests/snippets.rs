@@ -148,7 +148,11 @@ fn outcome(summary: &Summary, o: &Outcome) -> String {
     if !o.guard.is_empty() {
         parts.push(format!("if {}", guard(&o.guard)));
     }
-    parts.extend(o.locks.iter().map(|l| format!("{} {}", if l.taken { "holding" } else { "without" }, l.class)));
+    parts.extend(
+        o.locks
+            .iter()
+            .map(|l| format!("{}{} {}", if l.sure { "" } else { "perhaps " }, if l.taken { "holding" } else { "without" }, l.class)),
+    );
     parts.extend(o.frees.iter().filter_map(|freed| {
         let left = if freed.replaced { ", and put another pointer there" } else { "" };
         summary.effect(freed.effect).map(|e| format!("having {}{left}", effect(e)))
@@ -378,5 +382,114 @@ fn a_lock_taken_by_a_flag_of_the_object_is_correlated_by_it() {
             effect: sleeps if arg0 is not 0
             effect: takes unit.lock at *arg0.unit:lock if arg0 is not 0 and *arg0.unit:n is not 0
         "#]],
+    );
+}
+
+#[test]
+fn a_pair_under_a_condition_that_is_lost_in_between_is_none_of_the_callers_locks() {
+    let source = "void others(struct unit *u);\nstatic void add(struct unit *u)\n{\n\tif (u->n)\n\t\tspin_lock(&u->lock);\n\tu->n = others_n();\n\
+         \tif (u->n)\n\t\tspin_unlock(&u->lock);\n}\nvoid f(struct unit *u)\n{\n\tadd(u);\n}\n";
+    check(
+        source,
+        "add",
+        expect![[r#"
+         4: tests u->n
+         5: takes unit.lock
+         7: tests others_n()
+         8: gives back unit.lock (None)
+         8: gives back unit.lock (Some(Exact))
+         9: returns with 0 lock(s)
+         9: returns with 1 lock(s)
+        effect: dereferences arg0
+        effect: takes unit.lock at *arg0.unit:lock if *arg0.unit:n is not 0
+        outcome: returns anything
+    "#]],
+    );
+    check(
+        source,
+        "f",
+        expect![[r#"
+        12: takes unit.lock in add
+        13: returns with 0 lock(s)
+        effect: dereferences arg0
+        effect: takes unit.lock at *arg0.unit:lock if arg0 is not 0 and *arg0.unit:n is not 0
+    "#]],
+    );
+}
+
+#[test]
+fn helpers_that_take_and_give_back_by_what_they_see_pair_in_their_caller() {
+    let source = "void others(struct unit *u);\nstatic void enter(struct unit *u)\n{\n\tif (others_n())\n\t\tspin_lock(&u->lock);\n}\n\
+         static void leave(struct unit *u)\n{\n\tif (others_n())\n\t\tspin_unlock(&u->lock);\n}\n\
+         void f(struct unit *u)\n{\n\tenter(u);\n\tothers(u);\n\tleave(u);\n}\n";
+    check(
+        source,
+        "enter",
+        expect![[r#"
+         4: tests others_n()
+         5: takes unit.lock
+         6: returns with 0 lock(s)
+         6: returns with 1 lock(s)
+        effect: dereferences arg0
+        effect: takes unit.lock at *arg0.unit:lock
+        outcome: returns anything, perhaps holding unit.lock
+    "#]],
+    );
+    check(
+        source,
+        "leave",
+        expect![[r#"
+         9: tests others_n()
+        10: gives back unit.lock (None)
+        11: returns with 0 lock(s)
+        effect: dereferences arg0
+        outcome: returns anything, perhaps without unit.lock
+    "#]],
+    );
+    check(
+        source,
+        "f",
+        expect![[r#"
+        14: takes unit.lock in enter
+        16: gives back unit.lock (Some(Exact)) in leave
+        17: returns with 0 lock(s)
+        effect: dereferences arg0
+        effect: takes unit.lock at *arg0.unit:lock if arg0 is not 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_lock_given_back_on_some_ways_goes_up_only_to_who_hands_it_down() {
+    let source = "static void leave(struct unit *u)\n{\n\tif (others_n())\n\t\tspin_unlock(&u->lock);\n}\n\
+         void hands(struct unit *u)\n{\n\tleave(u);\n}\nvoid finds(void)\n{\n\tleave(find_unit());\n}\n\
+         void holds(struct unit *u)\n{\n\tspin_lock(&u->lock);\n\thands(u);\n}\n";
+    check(
+        source,
+        "hands",
+        expect![[r#"
+         9: returns with 0 lock(s)
+        effect: dereferences arg0
+        outcome: returns anything, if arg0 is not 0, perhaps without unit.lock
+    "#]],
+    );
+    check(
+        source,
+        "finds",
+        expect![[r#"
+        13: returns with 0 lock(s)
+    "#]],
+    );
+    check(
+        source,
+        "holds",
+        expect![[r#"
+        16: takes unit.lock
+        17: gives back unit.lock (Some(Exact)) in hands
+        18: returns with 0 lock(s)
+        effect: dereferences arg0
+        effect: takes unit.lock at *arg0.unit:lock
+        outcome: returns anything, perhaps holding unit.lock
+    "#]],
     );
 }

@@ -52,8 +52,8 @@ pub enum LockRef {
     Arg(u8),
     /// A lock without an object of its own, by name: `rtnl`, `rcu`, `lru_add_drain` …
     Named(Symbol),
-    /// The argument is a pointer to an object; the lock is its member of this name (`lock_sock(sk)` → `sk->sk_lock`).
-    Member(u8, Symbol),
+    /// The argument is a pointer to an object; the lock is a member, in it or behind it, of this record and name (`lock_sock(sk)` → `sk->sk_lock`).
+    Member(u8, Symbol, Symbol),
     /// The lock is what the call returns (`pte_offset_map_lock`'s result is handed back through this argument: `Through(3)`).
     Through(u8),
 }
@@ -102,6 +102,8 @@ pub enum Success {
     Zero,
     /// If it returns a non-NULL, non-error pointer.
     Pointer,
+    /// On some of its ways, and what it returns does not tell on which in a way that is followed.
+    Perhaps,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -291,7 +291,7 @@ fn entry(row: EntryRow) -> Entry {
     let mut derefs = row.derefs;
     // Whoever takes or releases a lock dereferences the pointer to it.
     for effect in acquires.iter().chain(&releases) {
-        if let LockRef::Arg(index) | LockRef::Member(index, _) = effect.lock
+        if let LockRef::Arg(index) | LockRef::Member(index, ..) = effect.lock
             && !derefs.contains(&index)
             && !row.null_ok.contains(&index)
         {

@@ -52,7 +52,7 @@ fn argument_indices_are_sane() {
             let both = entry.derefs.iter().find(|index| entry.null_ok.contains(index));
             assert_eq!(both, None, "{}: an argument is dereferenced and may be NULL", entry.name);
             for effect in entry.acquires.iter().chain(&entry.releases) {
-                if let LockRef::Arg(index) | LockRef::Member(index, _) = effect.lock {
+                if let LockRef::Arg(index) | LockRef::Member(index, ..) = effect.lock {
                     assert!(index <= MAX_ARGUMENT && entry.derefs.contains(&index), "{}", entry.name);
                 }
             }

@@ -113,7 +113,7 @@ fn no_more<'a>(mut rest: impl Iterator<Item = &'a str>) -> Result<(), String> {
 }
 
 fn lock_ref(text: Option<&str>) -> Result<LockRef, String> {
-    let text = text.ok_or("which lock is missing: an argument index, `named:NAME`, `member:INDEX.FIELD` or `through:INDEX`")?;
+    let text = text.ok_or("which lock is missing: an argument index, `named:NAME`, `member:INDEX.[RECORD.]FIELD` or `through:INDEX`")?;
     if let Some(name) = text.strip_prefix("named:") {
         return identifier(name).map(LockRef::Named);
     }
@@ -122,7 +122,11 @@ fn lock_ref(text: Option<&str>) -> Result<LockRef, String> {
     }
     if let Some(member) = text.strip_prefix("member:") {
         let (index, field) = member.split_once('.').ok_or_else(|| unknown(text))?;
-        return Ok(LockRef::Member(argument(Some(index))?, identifier(field)?));
+        let (record, field) = match field.split_once('.') {
+            Some((record, field)) => (identifier(record)?, field),
+            None => (Symbol::EMPTY, field),
+        };
+        return Ok(LockRef::Member(argument(Some(index))?, record, identifier(field)?));
     }
     argument(Some(text)).map(LockRef::Arg)
 }
@@ -150,9 +154,9 @@ fn kind(text: &str) -> Result<LockKind, String> {
 }
 
 impl Word for LockEffect {
-    const ALLOWED: &'static str = "KIND LOCK [shared] [if-nonzero|if-zero|if-pointer], where KIND is spin, raw-spin, rw-spin, mutex, rwsem, \
+    const ALLOWED: &'static str = "KIND LOCK [shared] [if-nonzero|if-zero|if-pointer|perhaps], where KIND is spin, raw-spin, rw-spin, mutex, rwsem, \
         semaphore, rt-mutex, ww-mutex, percpu-rwsem, seqlock, local, bit, sock, srcu or sleeping, and LOCK is an argument index, \
-        named:NAME, member:INDEX.FIELD or through:INDEX";
+        named:NAME, member:INDEX.[RECORD.]FIELD or through:INDEX";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let kind = kind(words.next().unwrap_or(""))?;
@@ -164,6 +168,7 @@ impl Word for LockEffect {
                 "if-nonzero" => effect.success = Success::NonZero,
                 "if-zero" => effect.success = Success::Zero,
                 "if-pointer" => effect.success = Success::Pointer,
+                "perhaps" => effect.success = Success::Perhaps,
                 _ => return Err(unknown(word)),
             }
         }
@@ -476,8 +481,8 @@ mod tests {
         let effect = LockEffect::read("mutex 0 if-zero").expect("valid");
         assert_eq!(effect.lock, LockRef::Arg(0));
         assert_eq!((effect.kind, effect.mode, effect.success), (LockKind::Mutex, LockMode::Exclusive, Success::Zero));
-        let effect = LockEffect::read("sock member:0.sk_lock shared").expect("valid");
-        assert_eq!((effect.lock, effect.mode), (LockRef::Member(0, Symbol::intern("sk_lock")), LockMode::Shared));
+        let effect = LockEffect::read("sock member:0.sock.sk_lock shared").expect("valid");
+        assert_eq!((effect.lock, effect.mode), (LockRef::Member(0, Symbol::intern("sock"), Symbol::intern("sk_lock")), LockMode::Shared));
         for bad in ["", "mutex", "mutex 99", "mutex member:0", "mutex 0 often", "lock 0", "mutex named:a-b"] {
             assert!(LockEffect::read(bad).is_err(), "{bad}");
         }

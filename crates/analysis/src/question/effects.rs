@@ -101,7 +101,12 @@ fn outcomes(world: &World<'_>, f: FuncId, summary: &Summary) -> Vec<Outcome> {
     let outcome = |o: &cuthere_flow::summary::Outcome| {
         let mut leaves: Vec<String> = Vec::new();
         for l in &o.locks {
-            let how = if l.taken { "holds" } else { "has given back" };
+            let how = match (l.taken, l.sure) {
+                (true, true) => "holds",
+                (true, false) => "perhaps holds",
+                (false, true) => "has given back",
+                (false, false) => "has perhaps given back",
+            };
             leaves.push(format!("{how} {} at {}, line {}", lock(l.class, l.kind), place(body, &l.place, false), l.loc.line));
         }
         leaves.extend(context_left(o.ctx));

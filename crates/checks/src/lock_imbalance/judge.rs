@@ -9,7 +9,7 @@ use cuthere_analysis::ways::Answer;
 use cuthere_base::Confidence;
 use cuthere_flow::body::{BlockId, Body, Expr, ExprId, OpId, OpKind, Term};
 use cuthere_flow::engine::event::Match;
-use cuthere_flow::program::naming::{names_lock, names_unlock};
+use cuthere_flow::program::naming::{names_begin, names_lock, names_referenced, names_unlock};
 use cuthere_flow::value::Interval;
 
 impl LockImbalance {
@@ -35,7 +35,7 @@ impl LockImbalance {
             && !told
             && !self.collects.contains(taken)
             && self.pairs.iter().all(|p| p.0 != *taken)
-            && !names_lock(body.name)
+            && !(names_lock(body.name) || names_begin(body.name) || names_referenced(body.name))
     }
 
     /// Whether some way out gives a lock of this name back that it has not taken: for one event it is taken, for another given back.

@@ -164,7 +164,7 @@ fn returns(body: &Body) -> bool {
 fn chosen_by_state(path: &Path<'_, '_>, because: Because<'_>) -> bool {
     let Because::Here(Ground::Lock(lock)) = because else { return false };
     let Some(Callees::One(f)) = lock.op.and_then(|op| path.world.callees(path.func, op)) else { return false };
-    let takes = |o: &Outcome, spins: bool| o.locks.iter().any(|l| l.taken && l.kind.spins() == spins);
+    let takes = |o: &Outcome, spins: bool| o.locks.iter().any(|l| l.taken && l.sure && l.kind.spins() == spins);
     let all = path.world.summary(*f).map_or(&[][..], |s| &s.outcomes);
     all.iter().any(|o| takes(o, true)) && all.iter().any(|o| takes(o, false) && !takes(o, true))
 }

@@ -53,10 +53,7 @@ impl Teardown<'_> {
                         Some(Spot::Global(name)) => name,
                         _ => continue,
                     },
-                    LockRef::Member(i, member) => match body.call_args(args).get(i as usize).and_then(|&e| body.pointee(e)) {
-                        Some(record) => Symbol::intern(&format!("{record}.{member}")),
-                        None => continue,
-                    },
+                    LockRef::Member(_, record, member) => Symbol::intern(&format!("{record}.{member}")),
                 };
                 if self.lives.leads(f, id, op) {
                     out.push(class);

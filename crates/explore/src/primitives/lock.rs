@@ -38,7 +38,9 @@ impl Prim {
                 _ => None,
             };
         }
-        if entry.learned {
+        // What is done on some ways only, the body shows.
+        let perhaps = entry.acquires.iter().chain(&entry.releases).any(|l| l.success == Success::Perhaps);
+        if entry.learned || perhaps {
             return None;
         }
         let mut context = [None; 4];
@@ -75,7 +77,7 @@ impl Machine<'_> {
         match lock {
             LockRef::Arg(n) | LockRef::Through(n) => (self.arg(t, site, n) as u64, true),
             // A member of its own: no lock is taken by address and by member both.
-            LockRef::Member(n, name) => (self.arg(t, site, n) as u64, !name.is_empty()),
+            LockRef::Member(n, _, name) => (self.arg(t, site, n) as u64, !name.is_empty()),
             LockRef::Named(name) => (Location::named(name.index() as u32).0, false),
         }
     }
@@ -262,10 +264,10 @@ impl Machine<'_> {
             }
             result = match take.success {
                 Success::NonZero | Success::Pointer => i64::from(done),
-                Success::Zero | Success::Always if done => 0,
+                Success::Zero | Success::Always | Success::Perhaps if done => 0,
                 Success::Zero if take.kind == LockKind::Semaphore && self.link.plain => -1,
-                Success::Zero | Success::Always if self.link.plain => i64::from(EBUSY),
-                Success::Zero | Success::Always => 1,
+                Success::Zero | Success::Always | Success::Perhaps if self.link.plain => i64::from(EBUSY),
+                Success::Zero | Success::Always | Success::Perhaps => 1,
             };
         }
         if let Some(give) = op.give {
@@ -375,6 +377,6 @@ fn lock_name(lock: LockRef, site: &CallSite) -> Symbol {
     let written = |n: u8| site.given.get(usize::from(n)).map(|given| given.text).filter(|text| !text.is_empty());
     match lock {
         LockRef::Named(name) => name,
-        LockRef::Arg(n) | LockRef::Through(n) | LockRef::Member(n, _) => written(n).unwrap_or(site.name),
+        LockRef::Arg(n) | LockRef::Through(n) | LockRef::Member(n, ..) => written(n).unwrap_or(site.name),
     }
 }

@@ -137,7 +137,15 @@ mod tests {
         for (n, kind) in kinds.iter().enumerate() {
             let class = Symbol::intern(&format!("lock{n}"));
             let place = values.make(Value::PGlobal(class));
-            state.locks.acquire(Held { place, class, kind: *kind, mode: LockMode::Exclusive, op: Some(OpId(n as u32)), guard: 0 });
+            state.locks.acquire(Held {
+                place,
+                class,
+                kind: *kind,
+                mode: LockMode::Exclusive,
+                op: Some(OpId(n as u32)),
+                guard: 0,
+                sure: true,
+            });
         }
         state
     }

@@ -20,6 +20,8 @@ pub struct Held {
     pub op: Option<OpId>,
     /// The scope of `guard()` that holds it; 0: none.
     pub guard: u32,
+    /// On all ways of the callee that took it or gave it back.
+    pub sure: bool,
 }
 
 /// A lock that was taken and given back here.
@@ -40,6 +42,9 @@ pub struct Locks {
     pub held: SmallVec<[Held; 2]>,
     /// Locks of the caller that were given back here.
     pub released: SmallVec<[Held; 1]>,
+    /// Locks that are held or are not: a callee took them or gave them back on some of its ways, and nothing tells on which it returned. Giving one
+    /// of them back is in order, and so is leaving it.
+    pub perhaps: SmallVec<[Held; 1]>,
     /// Evidence for observers: paths that differ in it alone are one.
     pub past: SmallVec<[Past; 1]>,
     /// Locks that the code says its caller holds (`lockdep_assert_held()`).
@@ -58,6 +63,7 @@ impl Clone for Locks {
         Locks {
             held: SmallVec::from_slice(&self.held),
             released: SmallVec::from_slice(&self.released),
+            perhaps: SmallVec::from_slice(&self.perhaps),
             past: SmallVec::from_slice(&self.past),
             asserted: SmallVec::from_slice(&self.asserted),
             doubtful: self.doubtful,
@@ -82,6 +88,7 @@ impl Locks {
         if self.held.len() >= HELD_MAX {
             return false;
         }
+        self.perhaps.retain(|p| p.place != lock.place);
         self.past.retain(|p| p.place != lock.place);
         self.held.push(lock);
         true
@@ -89,22 +96,37 @@ impl Locks {
 
     /// Which of the locks held is meant by giving one back.
     pub fn find(&self, values: &Values, lock: &Held) -> Option<(usize, Match)> {
-        if let Some(i) = self.held.iter().rposition(|l| l.place == lock.place) {
-            return Some((i, Match::Exact));
+        find(&self.held, values, lock)
+    }
+
+    /// Which of the locks held, or held perhaps, is meant by giving one back.
+    pub fn meant(&self, values: &Values, lock: &Held) -> Option<(Held, Match)> {
+        let of = |all: &[Held]| find(all, values, lock).map(|(i, how)| (all[i], how));
+        of(&self.held).or_else(|| of(&self.perhaps))
+    }
+
+    /// A callee has taken a lock on some of its ways.
+    pub fn acquire_perhaps(&mut self, lock: Held) {
+        let known = |l: &Held| l.place == lock.place || l.class == lock.class && l.kind == lock.kind;
+        if self.perhaps.len() < PAST_MAX && !self.held.iter().chain(&self.perhaps).any(known) {
+            self.perhaps.push(lock);
         }
-        // One object has more than one name where it was reached through memory; two arguments are two objects.
-        if let Some(i) = self.held.iter().rposition(|l| {
-            // What the function was entered with stands for whatever object its class is about.
-            l.class == lock.class && l.kind == lock.kind && (l.op.is_none() || !distinct(values, l.place, lock.place))
-        }) {
-            return Some((i, Match::Class));
-        }
-        // A pointer to the lock that went through memory: the only one of its kind must be it.
-        let mut same = self.held.iter().enumerate().filter(|(_, l)| l.op.is_some() && may_be_one(values, l, lock));
-        match (same.next(), same.next()) {
-            (Some((i, _)), None) => Some((i, Match::Kind)),
-            _ => None,
-        }
+    }
+
+    /// A callee has given a lock back on some of its ways; whether it is one that is held here, or perhaps.
+    pub fn release_perhaps(&mut self, values: &Values, lock: &Held) -> bool {
+        let Some((i, _)) = self.find(values, lock) else {
+            let half = find(&self.perhaps, values, lock).map(|(i, _)| i);
+            // What was taken on some ways, and is given back on some, is a pair.
+            if let Some(i) = half.filter(|i| !self.perhaps[*i].sure) {
+                self.perhaps.remove(i);
+            }
+            return half.is_some();
+        };
+        let held = self.held.remove(i);
+        self.doubtful = true;
+        self.perhaps.push(held);
+        true
     }
 
     /// Gives a lock back; false: there are too many to keep.
@@ -117,6 +139,13 @@ impl Locks {
                     && self.past.len() < PAST_MAX
                 {
                     self.past.push(Past { place: held.place, taken, given, exact: how == Match::Exact });
+                }
+                true
+            }
+            None if let Some((i, _)) = find(&self.perhaps, values, &lock) => {
+                // If it was not taken there, it is the caller's.
+                if !self.perhaps.remove(i).sure && self.released.len() < HELD_MAX {
+                    self.released.push(Held { sure: false, ..lock });
                 }
                 true
             }
@@ -139,9 +168,15 @@ impl Locks {
 
     /// Another value stands for a pointer from now on.
     pub fn rename(&mut self, values: &mut Values, from: ValueId, to: ValueId) {
-        for place in self.held.iter_mut().map(|l| &mut l.place).chain(self.past.iter_mut().map(|p| &mut p.place)) {
+        for place in self.held.iter_mut().chain(&mut self.perhaps).map(|l| &mut l.place).chain(self.past.iter_mut().map(|p| &mut p.place)) {
             *place = values.replace_root(*place, from, to);
         }
+    }
+
+    /// Two paths go on as one: what only one of them holds perhaps is held perhaps, and doubts stay.
+    pub fn join(&mut self, other: &Locks) {
+        self.doubtful |= other.doubtful;
+        other.perhaps.iter().for_each(|l| self.acquire_perhaps(*l));
     }
 
     /// Whether two paths hold the same.
@@ -150,6 +185,26 @@ impl Locks {
             && self.held.iter().zip(&other.held).all(|(a, b)| a.place == b.place && a.class == b.class)
             && self.released.len() == other.released.len()
             && self.released.iter().zip(&other.released).all(|(a, b)| a.class == b.class)
+    }
+}
+
+/// Which of some locks is meant by giving one back.
+fn find(all: &[Held], values: &Values, lock: &Held) -> Option<(usize, Match)> {
+    if let Some(i) = all.iter().rposition(|l| l.place == lock.place) {
+        return Some((i, Match::Exact));
+    }
+    // One object has more than one name where it was reached through memory; two arguments are two objects.
+    if let Some(i) = all.iter().rposition(|l| {
+        // What the function was entered with stands for whatever object its class is about.
+        l.class == lock.class && l.kind == lock.kind && (l.op.is_none() || !distinct(values, l.place, lock.place))
+    }) {
+        return Some((i, Match::Class));
+    }
+    // A pointer to the lock that went through memory: the only one of its kind must be it.
+    let mut same = all.iter().enumerate().filter(|(_, l)| l.op.is_some() && may_be_one(values, l, lock));
+    match (same.next(), same.next()) {
+        (Some((i, _)), None) => Some((i, Match::Kind)),
+        _ => None,
     }
 }
 
@@ -166,6 +221,12 @@ fn may_be_one(values: &Values, a: &Held, b: &Held) -> bool {
 fn distinct(values: &Values, a: ValueId, b: ValueId) -> bool {
     match (values.get(a), values.get(b)) {
         (Value::PField(_, x, r), Value::PField(_, y, s)) if !r.is_unknown() && !s.is_unknown() && (x, r) != (y, s) => return true,
+        // One member of two members.
+        (Value::PField(a, ..), Value::PField(b, ..))
+            if matches!((values.get(a), values.get(b)), (Value::PField(..), Value::PField(..))) =>
+        {
+            return distinct(values, a, b);
+        }
         (Value::PField(_, _, r), Value::PGlobal(name)) | (Value::PGlobal(name), Value::PField(_, _, r)) if !r.is_unknown() => {
             return !stands_for_class(name);
         }

@@ -387,7 +387,7 @@ impl State {
                 self.call_unread(*op);
             }
         }
-        self.locks.doubtful |= other.locks.doubtful;
+        self.locks.join(&other.locks);
         self.merged = true;
     }
 }

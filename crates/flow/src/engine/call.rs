@@ -192,6 +192,9 @@ impl<O: Observer> Run<'_, '_, O> {
                     state.call_unread(index);
                 }
                 state.locks.doubtful |= crate::program::naming::names_lock(name);
+                if let Some(Callees::Many(all)) = known {
+                    self.leave_perhaps(&call, all, &mut state);
+                }
                 if let Some(Callees::Many(all)) = known
                     && (!state.locks.held.is_empty() || !state.ctx.is_zero())
                 {
@@ -226,6 +229,21 @@ impl<O: Observer> Run<'_, '_, O> {
         !state.locks.held.is_empty() && (summary.truncated || unseen || pointers().any(|c| c.1.list().iter().any(gives)))
     }
 
+    /// What one of the functions that a call may reach takes for its caller is held perhaps; what one of them gives back of what it is handed perhaps is not.
+    fn leave_perhaps(&mut self, call: &Call<'_>, callees: &[FuncId], state: &mut State) {
+        let world = self.world;
+        let result = self.values.result(call.index);
+        for delta in callees.iter().filter_map(|f| world.summary(*f)).flat_map(|s| &s.outcomes).flat_map(|o| &o.locks) {
+            if delta.taken {
+                let lock = self.left_lock(call, delta, call.values, result, state);
+                state.locks.acquire_perhaps(Held { sure: false, ..lock });
+            } else if matches!(delta.place.root, RelRoot::Param(_)) {
+                let lock = self.left_lock(call, delta, call.values, result, state);
+                self.release_perhaps(call, Way::Here, lock, state);
+            }
+        }
+    }
+
     /// What each of the functions that a call may reach gives back of the caller's, on some way at least: nothing here tells on which way it returned.
     fn give_back_in_common(&mut self, call: &Call<'_>, callees: &[FuncId], state: &mut State) {
         let world = self.world;
@@ -236,9 +254,12 @@ impl<O: Observer> Run<'_, '_, O> {
         for lock in state.locks.held.clone() {
             let given = |o: &Outcome| o.locks.iter().any(|l| !l.taken && l.class == lock.class && l.kind == lock.kind);
             if callees.iter().all(|f| ways(f).iter().any(given)) {
-                state.locks.doubtful |= !callees.iter().all(|f| ways(f).iter().all(given));
-                let lock = Held { op: Some(call.index), ..lock };
-                self.release(call, Way::Here, lock, state);
+                let surely = |o: &Outcome| o.locks.iter().any(|l| !l.taken && l.sure && l.class == lock.class && l.kind == lock.kind);
+                if callees.iter().all(|f| ways(f).iter().all(surely)) {
+                    self.release(call, Way::Here, Held { op: Some(call.index), ..lock }, state);
+                } else {
+                    self.release_perhaps(call, Way::Here, Held { op: Some(call.index), ..lock }, state);
+                }
             }
         }
         // Sections that each of them ends on some way are ended: where its ways differ, nothing here tells which it was.
@@ -606,8 +627,9 @@ impl<O: Observer> Run<'_, '_, O> {
             return;
         }
         // Whoever never asks for the pointer knows that it is none of those that may fail.
+        let told = |a: &LockEffect| !matches!(a.success, Success::Always | Success::Perhaps);
         let asked = |a: &LockEffect| a.success != Success::Pointer || call.dst.is_none_or(|l| self.body.asks_for_pointer(l));
-        let conditional = entry.acquires.iter().find(|a| a.success != Success::Always && asked(a)).map(|a| a.success);
+        let conditional = entry.acquires.iter().find(|a| told(a) && asked(a)).map(|a| a.success);
         match conditional {
             Some(success) if call.dst.is_some() => {
                 let failure = match entry.returns {
@@ -618,7 +640,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let (ok, failed) = match success {
                     Success::NonZero => (Interval::NON_ZERO, Interval::ZERO),
                     Success::Zero => (Interval::ZERO, failure),
-                    Success::Pointer | Success::Always => (Interval::OBJECT, Interval::TOP),
+                    Success::Pointer | Success::Always | Success::Perhaps => (Interval::OBJECT, Interval::TOP),
                 };
                 let mut taken = state.clone();
                 self.effects(call, entry, &mut taken);
@@ -762,11 +784,12 @@ impl<O: Observer> Run<'_, '_, O> {
             self.free_sole(call, callee, summary, &sole, &mut s);
             for delta in &outcome.locks {
                 let lock = self.left_lock(call, delta, values, result, &s);
-                if delta.taken {
+                match (delta.taken, delta.sure) {
                     // The event was shown with the callee's effect.
-                    self.truncated |= !s.locks.acquire(lock);
-                } else {
-                    self.release(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s);
+                    (true, true) => self.truncated |= !s.locks.acquire(lock),
+                    (true, false) => s.locks.acquire_perhaps(lock),
+                    (false, true) => self.release(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s),
+                    (false, false) => self.release_perhaps(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s),
                 }
             }
             self.shift(outcome.ctx, call.index, &mut s);

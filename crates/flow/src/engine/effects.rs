@@ -129,10 +129,10 @@ impl<O: Observer> Run<'_, '_, O> {
                 self.values.deref(v)
             }
             LockRef::Named(name) => self.values.make(Value::PGlobal(name)),
-            LockRef::Member(i, member) => {
+            LockRef::Member(i, record, member) => {
                 let v = *values.get(i as usize)?;
                 let base = self.values.deref(v);
-                self.values.field(base, member, crate::body::Record::UNKNOWN)
+                self.values.field(base, member, crate::body::Record::new(record, None))
             }
         })
     }
@@ -181,16 +181,24 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Locks and context.
     pub(super) fn effects(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
-        let lock = |place, class, e: &LockEffect| Held { place, class, kind: e.kind, mode: e.mode, op: Some(call.index), guard: 0 };
+        let lock =
+            |place, class, e: &LockEffect| Held { place, class, kind: e.kind, mode: e.mode, op: Some(call.index), guard: 0, sure: true };
         for effect in &entry.releases {
             if let Some(place) = self.lock_place(effect.lock, call.values) {
                 let class = self.class_of(place, entry.name);
-                self.release(call, Way::Model(call.name), lock(place, class, effect), state);
+                match effect.success {
+                    Success::Perhaps => self.release_perhaps(call, Way::Model(call.name), lock(place, class, effect), state),
+                    _ => self.release(call, Way::Model(call.name), lock(place, class, effect), state),
+                }
             }
         }
         for effect in &entry.acquires {
             if let Some(place) = self.lock_place(effect.lock, call.values) {
                 let class = self.class_of(place, entry.name);
+                if effect.success == Success::Perhaps {
+                    state.locks.acquire_perhaps(Held { sure: false, ..lock(place, class, effect) });
+                    continue;
+                }
                 // What does not wait says whether it has succeeded, by a number or by zero.
                 let tries = effect.success == Success::NonZero
                     || effect.success == Success::Zero && entry.sleeps == Sleeps::Never && !effect.kind.spins();
@@ -224,9 +232,21 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     pub(super) fn release(&mut self, call: &Call<'_>, way: Way, lock: Held, state: &mut State) {
-        let found = state.locks.find(self.values, &lock).map(|(_, how)| how);
+        let found = state.locks.meant(self.values, &lock).map(|(_, how)| how);
         let kind = EventKind::Release { lock: &lock, found };
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
         self.truncated |= !state.locks.release(self.values, lock);
+    }
+
+    /// A lock is given back on some ways of what is called. Callers are told where it is plainly theirs: it lies in what they hand down.
+    pub(super) fn release_perhaps(&mut self, call: &Call<'_>, way: Way, lock: Held, state: &mut State) {
+        if let Some((_, how)) = state.locks.meant(self.values, &lock) {
+            let kind = EventKind::Release { lock: &lock, found: Some(how) };
+            self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
+        }
+        let handed = || self.relative(lock.place, None).is_some_and(|place| matches!(place.root, RelRoot::Param(_)));
+        if !state.locks.release_perhaps(self.values, &lock) && handed() {
+            self.truncated |= !state.locks.release(self.values, Held { sure: false, ..lock });
+        }
     }
 }

@@ -309,6 +309,7 @@ impl<O: Observer> Run<'_, '_, O> {
         summary.outcomes.iter_mut().for_each(|outcome| outcome.guard.shrink_to_fit());
         if self.unfollowed {
             self.end_sections(&mut summary.outcomes);
+            self.end_locks(&mut summary.outcomes);
         }
         summary.effects = exact(effects.into_iter().map(|m| m.effect));
         for guard in summary.effects.iter_mut().flat_map(|effect| &mut effect.condition) {
@@ -475,7 +476,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let frees: Vec<SmallVec<[FreedOnReturn; 2]>> = exits.iter().map(|e| self.frees_of(e, effects)).collect();
         let refs: Vec<SmallVec<[RefDelta; 1]>> = exits.iter().map(|e| self.refs_of(e, effects)).collect();
         let changes = |(e, frees): (&Exit, &SmallVec<[FreedOnReturn; 2]>)| {
-            !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
+            !e.locks.held.is_empty() || !e.locks.released.is_empty() || !e.locks.perhaps.is_empty() || !e.ctx.is_zero() || !frees.is_empty()
         };
         let only_refs = !exits.iter().zip(&frees).any(changes);
         if only_refs && refs.windows(2).all(|pair| pair[0] == pair[1]) {
@@ -498,17 +499,21 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         for ((e, frees), refs) in exits.iter().zip(frees).zip(refs) {
             let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
-            for (held, taken) in e.locks.held.iter().map(|l| (l, true)).chain(e.locks.released.iter().map(|l| (l, false))) {
+            let taken = e.locks.held.iter().map(|l| (l, true, true)).chain(e.locks.perhaps.iter().map(|l| (l, true, false)));
+            for (held, taken, sure) in taken.chain(e.locks.released.iter().map(|l| (l, false, l.sure))) {
                 let place = self.relative(held.place, e.value).unwrap_or_else(RelPlace::unknown);
                 let loc = held.op.and_then(|op| self.body.op(op)).map_or(self.body.loc, |o| o.loc);
-                locks.push(LockDelta { place, class: held.class, kind: held.kind, mode: held.mode, taken, loc });
+                locks.push(LockDelta { place, class: held.class, kind: held.kind, mode: held.mode, taken, sure, loc });
             }
             let key = |o: &Outcome| {
                 o.ctx == e.ctx
                     && o.frees == frees
                     && o.refs == refs
                     && o.locks.len() == locks.len()
-                    && o.locks.iter().zip(&locks).all(|(a, b)| a.place == b.place && a.taken == b.taken && a.kind == b.kind)
+                    && o.locks
+                        .iter()
+                        .zip(&locks)
+                        .all(|(a, b)| a.place == b.place && a.taken == b.taken && a.sure == b.sure && a.kind == b.kind)
             };
             match outcomes.iter_mut().find(|o| key(o)) {
                 Some(o) => {
@@ -566,16 +571,10 @@ impl<O: Observer> Run<'_, '_, O> {
             };
         }
         if !told_apart(&outcomes) {
-            // What some way gives back is taken for given back, what only some way takes for not taken: callers are left with less to hold.
-            let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
+            let locks = in_common(&outcomes);
             // What every way enters is entered.
             let mut ctx = outcomes.first().map_or(Ctx::default(), |o| o.ctx);
             for o in &outcomes {
-                for l in o.locks.iter().filter(|l| !l.taken) {
-                    if !locks.iter().any(|k| k.place == l.place && k.class == l.class) {
-                        locks.push(l.clone());
-                    }
-                }
                 ctx = ctx.least(o.ctx);
             }
             let frees = common_frees(&outcomes, &may);
@@ -599,6 +598,27 @@ fn leave_nothing(exits: &mut [Exit]) {
     }
 }
 
+/// What ways of returning that callers can't tell apart do with locks: what some way takes or gives back is held perhaps, or perhaps given back. Where one
+/// takes what another gives back, it was one condition that both halves of a pair of calls stand under: callers see nothing of it.
+fn in_common(outcomes: &[Outcome]) -> SmallVec<[LockDelta; 1]> {
+    let mut out: SmallVec<[LockDelta; 1]> = SmallVec::new();
+    for l in outcomes.iter().flat_map(|o| &o.locks) {
+        let one = |k: &LockDelta| k.class == l.class && k.kind == l.kind;
+        let opposite = |o: &Outcome| o.locks.iter().any(|k| one(k) && k.place == l.place && k.taken != l.taken);
+        let same = |k: &LockDelta| one(k) && k.place == l.place && k.taken == l.taken;
+        if out.len() >= DELTAS_MAX || out.iter().any(same) || outcomes.iter().any(opposite) {
+            continue;
+        }
+        // Elements of an array have one name.
+        let count = |o: &Outcome| o.locks.iter().filter(|k| same(k) && k.sure).count();
+        let sure = outcomes.iter().all(|o| count(o) == 1);
+        out.push(LockDelta { sure, ..l.clone() });
+    }
+    out
+}
+
+/// Locks that merged ways of returning name.
+const DELTAS_MAX: usize = 8;
 /// Places with nothing in them that are noted at one way out.
 const VACANT_MAX: usize = 4;
 /// Ways to sleep that a summary holds.

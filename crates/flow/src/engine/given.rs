@@ -155,7 +155,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let mut locks: SmallVec<[LockDelta; 1]> = SmallVec::new();
         for r in state.locks.released.iter().filter(|r| r.kind.spins()) {
             let place = self.relative(r.place, None)?;
-            locks.push(LockDelta { place, class: r.class, kind: r.kind, mode: r.mode, taken: false, loc: self.body.loc });
+            locks.push(LockDelta { place, class: r.class, kind: r.kind, mode: r.mode, taken: false, sure: true, loc: self.body.loc });
         }
         let less = state.ctx.minus(self.entry_ctx).least(Ctx::default());
         let ctx = Ctx { pagefault: 0, ..less };
@@ -169,7 +169,7 @@ impl<O: Observer> Run<'_, '_, O> {
         for l in &around.locks {
             let place = self.absolute(&l.place, call.values, result, state)?;
             let class = self.class_of(place, l.class);
-            let lock = Held { place, class, kind: l.kind, mode: l.mode, op: None, guard: 0 };
+            let lock = Held { place, class, kind: l.kind, mode: l.mode, op: None, guard: 0, sure: true };
             match left.locks.find(self.values, &lock) {
                 Some((at, _)) => {
                     left.locks.held.remove(at);

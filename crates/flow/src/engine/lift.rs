@@ -96,7 +96,7 @@ impl<O: Observer> Run<'_, '_, O> {
             let result = self.values.result(call.index);
             let Some(place) = self.absolute(lock, call.values, result, state) else { continue };
             let class = self.class_of(place, *class);
-            let held = Held { place, class, kind: *kind, mode: *mode, op: Some(call.index), guard: 0 };
+            let held = Held { place, class, kind: *kind, mode: *mode, op: Some(call.index), guard: 0, sure: true };
             let way = Way::Callee(callee, id);
             let open = condition.iter().all(|g| !g.is_empty());
             let lifted = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };

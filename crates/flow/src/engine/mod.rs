@@ -166,7 +166,7 @@ impl Engine {
         let mut state = Box::new(State { ctx: start.ctx, contract: start.contract, ..State::default() });
         for (class, kind) in &start.locks {
             let place = self.values.make(Value::PGlobal(*class));
-            state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0 });
+            state.locks.held.push(Held { place, class: *class, kind: *kind, mode: LockMode::Exclusive, op: None, guard: 0, sure: true });
         }
         for when in start.when.iter().filter(|when| u32::from(when.argument) < body.params) {
             let place = self.values.make(Value::PLocal(LocalId::new(u32::from(when.argument))));
@@ -296,7 +296,7 @@ impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
         let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
         for s in states.drain(..) {
             if let Some(same) = kept.iter_mut().find(|k| k.same(&s)) {
-                same.locks.doubtful |= s.locks.doubtful;
+                same.locks.join(&s.locks);
                 continue;
             }
             if kept.len() < cap {

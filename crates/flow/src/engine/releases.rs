@@ -98,7 +98,7 @@ impl<O: Observer> Run<'_, '_, O> {
             Some(place) => (place, self.class_of(place, delta.class)),
             None => (self.values.make(Value::PGlobal(delta.class)), delta.class),
         };
-        Held { place, class, kind: delta.kind, mode: delta.mode, op: Some(call.index), guard: 0 }
+        Held { place, class, kind: delta.kind, mode: delta.mode, op: Some(call.index), guard: 0, sure: delta.sure }
     }
 
     /// The function of this name that a call of this function's is handed.

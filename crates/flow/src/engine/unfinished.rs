@@ -27,6 +27,39 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// A lock that functions called here give back, and none called here takes, is the caller's: it is given back perhaps, if no way that was followed says so.
+    pub(super) fn end_locks(&self, outcomes: &mut Vec<Outcome>) {
+        let mut given: SmallVec<[LockDelta; 2]> = SmallVec::new();
+        let mut taken: SmallVec<[Symbol; 4]> = SmallVec::new();
+        for (id, op) in self.body.all_ops() {
+            let OpKind::Call { args, .. } = op.kind else { continue };
+            let Some(Callees::One(f)) = self.world.callees(self.func, id) else { continue };
+            for delta in self.world.summary(*f).into_iter().flat_map(|s| &s.outcomes).flat_map(|o| &o.locks) {
+                match delta.taken {
+                    true if delta.sure => taken.push(delta.class),
+                    true => {}
+                    // Which lock of the class it is does not tell without a path; that it is in what was handed down does.
+                    false if matches!(delta.place.root, RelRoot::Param(p) if (p as u32) < args.1 - args.0) => {
+                        given.push(LockDelta { place: RelPlace::unknown(), sure: false, loc: op.loc, ..delta.clone() });
+                    }
+                    false => {}
+                }
+            }
+        }
+        let known = |class: Symbol, outcomes: &[Outcome]| outcomes.iter().flat_map(|o| &o.locks).any(|l| l.class == class);
+        given.retain(|l| !taken.contains(&l.class) && !known(l.class, outcomes));
+        given.dedup_by(|a, b| a.class == b.class);
+        if given.is_empty() {
+            return;
+        }
+        if outcomes.is_empty() {
+            outcomes.push(Outcome { doubtful: true, ..Outcome::plain(Interval::TOP) });
+        }
+        for outcome in outcomes {
+            outcome.locks.extend(given.iter().cloned());
+        }
+    }
+
     /// How often the code begins and ends the parts of the context, on whatever ways.
     fn sections(&self) -> (Ctx, Ctx) {
         let (mut begun, mut ended) = (Ctx::default(), Ctx::default());

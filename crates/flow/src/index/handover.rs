@@ -42,7 +42,7 @@ impl HalfRecorder {
         match &event.kind {
             EventKind::Release { lock, found: Some(how) } => {
                 let sure = *how != Match::Kind;
-                let taken = locks.find(path.values, lock).and_then(|(i, _)| locks.held[i].op);
+                let taken = locks.meant(path.values, lock).and_then(|(held, _)| held.op);
                 if taken.is_some() && !self.paired.contains(&lock.class) {
                     self.paired.push(lock.class);
                 }

@@ -26,6 +26,11 @@ pub fn names_claim(name: Symbol) -> bool {
     get || text.split('_').any(word)
 }
 
+/// Whether a name speaks of beginning what somebody else ends.
+pub fn names_begin(name: Symbol) -> bool {
+    name.as_str().split('_').any(|word| matches!(word, "begin" | "start" | "enter" | "down" | "freeze" | "suspend"))
+}
+
 /// Whether a name speaks of making an object.
 pub fn names_maker(name: Symbol) -> bool {
     name.as_str().split('_').any(|word| matches!(word, "alloc" | "create" | "new" | "zalloc"))

@@ -17,6 +17,8 @@ pub struct LockDelta {
     pub kind: LockKind,
     pub mode: LockMode,
     pub taken: bool,
+    /// On every way of returning that this one stands for; else on some, and callers can't tell on which.
+    pub sure: bool,
     pub loc: Loc,
 }
 

@@ -22,8 +22,9 @@ impl Bracket {
         let ways: Vec<&Outcome> = world.summary(f).map_or(&[][..], |s| &s.outcomes).iter().filter(works).collect();
         let Some(first) = ways.first() else { return Bracket::default() };
         let parts = FOLLOWED.iter().filter(|part| ways.iter().all(|o| part.of(o.ctx) > 0)).fold(0, |bits, part| bits | part.bit());
-        let always =
-            |l: &&LockDelta| l.taken && ways.iter().all(|o| o.locks.iter().any(|k| k.taken && k.class == l.class && k.kind == l.kind));
+        let always = |l: &&LockDelta| {
+            l.taken && ways.iter().all(|o| o.locks.iter().any(|k| k.taken && k.sure && k.class == l.class && k.kind == l.kind))
+        };
         let locks = first.locks.iter().filter(always).map(|l| HeldOnEntry { class: l.class, kind: l.kind, always: true }).collect();
         Bracket { parts, locks }
     }
