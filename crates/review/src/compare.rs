@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How two findings were recognised as one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum How {
-    /// By fingerprint, or by claim and function.
+    /// By fingerprint, by claim and function, or by root cause where the code that it was shown at is untouched.
     Same,
     /// By root cause: it is at another place now.
     Moved,
@@ -108,7 +108,10 @@ fn moved<'f>(
         if let (Some(o), Some(n)) = (before.get(at), after.get(to)) {
             gone.insert(at);
             come.insert(to);
-            kept.push(Kept { before: (*o).clone(), after: (*n).clone(), how: How::Moved });
+            // Code that nobody touched has not moved: the same thing is shown at another of its places.
+            let file = changes.files.get(&n.file).filter(|_| changes.before(&n.file) == o.file).or_else(|| changes.files.get(&o.file));
+            let left = file.is_some_and(|f| f.touched.contains(&o.function) || !f.after.contains(&o.function));
+            kept.push(Kept { before: (*o).clone(), after: (*n).clone(), how: if left { How::Moved } else { How::Same } });
         }
     }
     let rest = |findings: Vec<&'f Finding>, taken: &BTreeSet<usize>| {

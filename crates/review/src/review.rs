@@ -478,8 +478,10 @@ impl Worker<'_> {
         for finding in comparison.introduced.iter().filter(wanted).filter(|f| changes.explains(f)) {
             out.push(remark(finding, Change::Introduced, spot(finding, changes, hunks, false)));
         }
-        // What a patch says that it mends counts whatever its level, where nothing of a higher one speaks for the claim.
-        let claimed = |f: &Finding| said.is_some_and(|s| s.names(&f.check)) && passes_through(f, changes);
+        // What a patch says that it mends counts whatever its level, where nothing of a higher one speaks for the claim; what is not told otherwise
+        // only where the patch changes a line beside its evidence, since such a finding also goes when the analysis follows a little less.
+        let told = |f: &Finding| f.confidence >= self.options.confidence || changes.is_beside(f);
+        let claimed = |f: &Finding| said.is_some_and(|s| s.names(&f.check)) && passes_through(f, changes) && told(f);
         let seen = comparison.fixed.iter().any(|f| wanted(&f) && claimed(f));
         let counts = |f: &&Finding| wanted(f) || !seen && claimed(f);
         for finding in comparison.fixed.iter().filter(counts).filter(|f| changes.explains(f)) {

@@ -29,6 +29,8 @@ pub(crate) struct ChangedFile {
 
 /// Files that are gone and are compared with one that came.
 const MOST_COMPARED: usize = 32;
+/// Lines around a change that stand beside it.
+const BESIDE: u32 = 3;
 /// Bytes of a file that is compared with others.
 const MAX_COMPARED: usize = 1 << 20;
 
@@ -116,6 +118,16 @@ impl Changes {
             .chain([finding.message.as_str()])
             .chain(finding.assumes.iter().map(String::as_str));
         functions.into_iter().any(|f| names.contains(f)) || texts.into_iter().any(|t| words::identifiers(t).any(|(_, w)| names.contains(w)))
+    }
+
+    /// Whether a line of the change stands beside one that a finding of the state before names.
+    pub fn is_beside(&self, finding: &Finding) -> bool {
+        let places = finding.steps.iter().map(|s| (s.file.as_str(), s.line)).chain([(finding.file.as_str(), finding.line)]);
+        let beside = |(file, line): (&str, u32)| {
+            let of = |f: &ChangedFile| f.hunks.iter().any(|((from, to), _)| (from.saturating_sub(BESIDE)..to + BESIDE).contains(&line));
+            self.files.iter().any(|(path, changed)| self.before(path) == file && of(changed))
+        };
+        places.into_iter().any(beside)
     }
 
     /// The line after the change that a line before it has become, or where it was.
@@ -226,6 +238,31 @@ mod tests {
         assert_eq!(changed.touched.iter().map(String::as_str).collect::<Vec<_>>(), ["b", "c"]);
         assert!(changed.global.is_empty());
         assert!(changed.after.contains("c") && !changed.before.contains("c"));
+    }
+
+    #[test]
+    fn a_change_stands_beside_the_lines_near_it() {
+        let lines: String = (0..40).map(|n| format!("\tstep{n}();\n")).collect();
+        let old = format!("int a(void)\n{{\n{lines}}}\n");
+        let file = changed(old.as_bytes(), old.replace("\tstep20();\n", "").as_bytes(), &Outliner::new(Shapes::default()));
+        let changes = Changes { files: [("x.c".to_owned(), file)].into(), ..Changes::default() };
+        let at = |line| Finding {
+            check: "null-deref".to_owned(),
+            confidence: cuthere_base::Confidence::Low,
+            file: "x.c".to_owned(),
+            line,
+            function: "a".to_owned(),
+            column: 1,
+            message: String::new(),
+            steps: Vec::new(),
+            assumes: Vec::new(),
+            locks: Vec::new(),
+            context: String::new(),
+            fingerprint: String::new(),
+        };
+        // Line 23 is the one that went.
+        assert!([20, 23, 26].into_iter().all(|line| changes.is_beside(&at(line))));
+        assert!([3, 19, 27, 40].into_iter().all(|line| !changes.is_beside(&at(line))));
     }
 
     #[test]
