@@ -42,7 +42,8 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let here = [PathBuf::from(".")];
     let paths = if args.paths.is_empty() && args.tree.tree.is_none() { &here[..] } else { &args.paths };
     let inputs = inputs::open(&args.tree, paths)?;
-    let asked_files = inputs.tree.paths().iter().map(|path| &**path).filter(|path| place::covers(&inputs.paths, path));
+    let covers = |file: &str| place::covers(&inputs.paths, file) && !inputs.outside.is_header(file);
+    let asked_files = inputs.tree.paths().iter().map(|path| &**path).filter(|path| covers(path));
     let excluded = excludes.effect(asked_files.clone());
     if excluded.total() > 0 && excluded.total() == asked_files.count() as u64 {
         bail!("nothing was checked: {} leaves no file of {}", excluded.excluders(), named(args, &inputs));
@@ -61,10 +62,10 @@ pub fn run(args: &CheckArgs) -> Result<Status> {
     let times = stages.finish();
     let (mut findings, counts) = (outcome.findings, outcome.stats);
 
-    findings.retain(|finding| place::covers(&inputs.paths, &finding.file));
+    findings.retain(|finding| covers(&finding.file));
     cuthere_report::sort(&mut findings);
     let tally = Tally::of(&findings);
-    let asked = |file: &str| place::covers(&inputs.paths, file) && !excludes.cover(file);
+    let asked = |file: &str| covers(file) && !excludes.cover(file);
     let known: Vec<&str> = engine::registry().iter().map(|check| check.id).collect();
     let (allowed, wrong_marks) = Marks::read(&noting, &asked).apply(&mut findings, &only, &known);
     let (mut findings, mut left_out) = selection::select(findings, args, &excludes, &baseline, &inputs.tree, &inputs.paths);

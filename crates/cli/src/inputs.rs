@@ -57,7 +57,9 @@ pub fn open(args: &TreeArgs, paths: &[PathBuf]) -> Result<Inputs> {
         let more;
         (tree, more) = outside.lay(tree)?;
         skipped.extend(more);
-        if !(rest.is_empty() && paths.is_empty()) {
+        // Beside the whole tree nothing has to be named.
+        let whole = place.paths.is_empty() && (paths.is_empty() || !rest.is_empty());
+        if !whole {
             place.paths.extend(outside.paths.iter().cloned());
             place.paths.sort();
         }

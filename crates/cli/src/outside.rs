@@ -97,6 +97,12 @@ impl Outside {
         inner
     }
 
+    /// Whether a file lies in a folder that is there for its headers alone: nobody asked for what is in it.
+    pub fn is_header(&self, file: &str) -> bool {
+        let below = |folder: &str| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        self.mounts.iter().any(|m| below(&m.inner)) && !self.paths.iter().any(|path| path == file || below(path))
+    }
+
     /// Lays the files into the tree, with the folders that their build names.
     pub fn lay(&mut self, mut tree: Tree) -> Result<(Tree, Vec<Skipped>)> {
         let mut skipped = Vec::new();

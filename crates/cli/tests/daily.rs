@@ -141,6 +141,25 @@ fn a_module_outside_uses_the_headers_of_the_tree() {
 }
 
 #[test]
+fn folders_of_headers_are_no_part_of_what_was_asked_for() {
+    let (module, headers) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let sleeps = |name: &str| {
+        format!("static int {name}(struct unit *u)\n{{\n\tspin_lock(&u->lock);\n\tmsleep(1);\n\tspin_unlock(&u->lock);\n\treturn 0;\n}}\n")
+    };
+    fs::write(headers.path().join("h.h"), sleeps("by_header")).expect("written");
+    fs::write(module.path().join("m.c"), format!("#include <h.h>\n{}", sleeps("by_module"))).expect("written");
+    let (named, shown) = (module.path().display().to_string(), headers.path().display().to_string());
+    let functions = |paths: &[&str]| -> Vec<String> {
+        let json = out(module.path(), &[&["check", "--tree", &named, "-I", &shown, "-f", "json"], paths].concat(), 1);
+        let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["function"].to_string();
+        json.lines().map(of).collect()
+    };
+    assert_eq!(functions(&[]), ["\"by_module\""]);
+    assert_eq!(functions(&[&named]), ["\"by_module\""]);
+    assert_eq!(functions(&[&named, &shown]).len(), 2);
+}
+
+#[test]
 fn a_module_is_judged_by_the_index_of_its_tree() {
     let tree = tree();
     fs::write(tree.path().join("lib/slow.c"), "void slow_elsewhere(void)\n{\n\tmsleep(3);\n}\n").expect("written");
