@@ -7,6 +7,7 @@ mod names;
 mod places;
 mod values;
 
+use crate::classes;
 use crate::code::*;
 use crate::link::{FnKind, Linker};
 use crate::open::open_locals;
@@ -305,13 +306,20 @@ impl Compiler<'_, '_, '_> {
 
     fn guard(&mut self, class: Symbol, args: (u32, u32), enter: bool) {
         let names = self.link.model.guard(class).map(|g| if enter { g.enter } else { g.exit });
-        let Some(name) = names else {
+        let Some(name) = names.or_else(|| self.own(&classes::section(class.as_str(), enter))) else {
             self.unsupported(&format!("guard({})", class.as_str()));
             return;
         };
         let args = self.f.call_args(args);
         // The argument may be a smart pointer's value; guards take at most one.
         self.call(None, Callee::Direct(name), args, CallWhy::Written);
+    }
+
+    /// The name of a function that the tree's own file defines.
+    fn own(&mut self, name: &str) -> Option<Symbol> {
+        let name = Symbol::find(name)?;
+        let id = self.link.function(self.f.file, name);
+        matches!(self.link.functions[id.0 as usize].kind, FnKind::Body(_)).then_some(name)
     }
 
     fn call(&mut self, dst: Option<LocalId>, callee: Callee, args: &[ExprId], why: CallWhy) {
@@ -322,8 +330,9 @@ impl Compiler<'_, '_, '_> {
                 if why == CallWhy::Cleanup
                     && let Some(class) = symbol.as_str().strip_prefix("__free_")
                 {
-                    match self.link.model.free_class(Symbol::intern(class)) {
-                        Some(class) => name = class.calls,
+                    let calls = self.link.model.free_class(Symbol::intern(class)).map(|class| class.calls);
+                    match calls.or_else(|| self.own(&classes::release(class))) {
+                        Some(calls) => name = calls,
                         None => {
                             self.unsupported(&format!("__free({class})"));
                             return;

@@ -24,6 +24,10 @@ const PATIENCE: u64 = 50;
 const STATES: u64 = 2;
 /// How long the shortest schedule is looked for when the time of the search is over.
 const SHORTENING: Duration = Duration::from_millis(200);
+/// Operations of one execution in the search through states, where the way to a new state may lead through all others.
+const LONG: u32 = 1 << 20;
+/// Threads that never run, in the search through states: a program that makes threads for ever makes no others.
+const FEW_IDLERS: u32 = 2;
 /// Bytes of a search's stack: bodies are read where they are first called.
 const STACK: usize = 16 << 20;
 
@@ -125,7 +129,9 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
         }
         outcome = found;
     }
-    let (threads, rounds) = (endless("threads", &outcome) || outcome.crowded, endless("unroll", &outcome));
+    let threads = endless("threads", &outcome) || outcome.crowded;
+    // Whether rounds have no end either is not known where the threads alone took all the time.
+    let rounds = threads || endless("unroll", &outcome);
     if outcome.kind == OutcomeKind::Unknown && (threads || rounds) && outcome.faults.is_empty() && !options.bound_counts {
         for (alike, unroll) in WITHIN {
             let (alike, unroll) = (if threads { alike } else { options.alike }, if rounds { unroll } else { options.unroll });
@@ -421,15 +427,20 @@ impl<'p> Lane<'p> {
             outcome.unsupported.push(format!("the scenario has no function {entry}()"));
             return Err(Box::new(outcome));
         }
+        let usual = MachineOptions::default();
         let machine_options = MachineOptions {
             preemption: options.preemption,
             bh_lock: options.bh_lock,
             memory: options.memory,
             interrupts: options.interrupts,
-            unroll: if kind == Kind::States { u32::MAX } else { options.unroll },
+            // What has few states may go round for ever.
+            unroll: if kind == Kind::States && options.alike == u32::MAX { u32::MAX } else { options.unroll },
+            events: if kind == Kind::States || options.replay.is_some() { LONG } else { usual.events },
             alike: options.alike,
+            // Each more is one more state of all that the others do.
+            idlers: if kind == Kind::States { FEW_IDLERS } else { usual.idlers },
             awaits: kind != Kind::States,
-            ..MachineOptions::default()
+            ..usual
         };
         let mut machine = Machine::new(link, machine_options, start);
         machine.races = (options.races && kind != Kind::States).then(crate::races::Races::default);
@@ -545,18 +556,33 @@ impl<'p> Lane<'p> {
 
     /// Shows the gravest fault by the shortest schedule found, and says what the search amounts to.
     fn finish(mut self, options: &Options, deadline: Instant) -> Outcome {
-        if let Some(first) = self.outcome.faults.first() {
+        let mut unshown = None;
+        while let Some(first) = self.outcome.faults.first() {
             // What happens while it is looked for is no part of the search.
             let m = &self.run.machine;
             let kept = (m.bounds.clone(), m.unknown_calls.clone(), m.unsupported.clone());
-            let found = first.schedule.clone();
+            let (kind, place, found) = (first.fault.kind, first.place.clone(), first.schedule.clone());
             // What is shown has clocks.
             self.run.machine.races = options.races.then(crate::races::Races::default);
             let schedule = self.run.minimise(first, deadline.max(Instant::now() + SHORTENING)).unwrap_or(found);
             self.run.replay(&schedule);
-            self.run.show(&mut self.outcome, &schedule);
+            let shown = self.run.has_come_to(kind, &place);
+            if shown {
+                self.run.show(&mut self.outcome, &schedule);
+            } else {
+                self.outcome.faults.remove(0);
+                unshown.get_or_insert((kind, place));
+            }
             let m = &mut self.run.machine;
             (m.bounds, m.unknown_calls, m.unsupported) = kept;
+            if shown {
+                break;
+            }
+        }
+        // What cannot be shown is not said to be.
+        if let Some((kind, place)) = unshown.filter(|_| self.outcome.faults.is_empty()) {
+            let told = format!("{}:{}: {} was come to by a schedule that does not lead to it again", place.file, place.line, kind.id());
+            self.outcome.unsupported.push(told);
         }
         self.run.conclude(&mut self.outcome, options);
         self.outcome

@@ -4,6 +4,7 @@
 //! [`explore`] reads a scenario (see `docs/scenarios.md`), executes it again and again along different schedules and gives an
 //! [`Outcome`]; [`witness`] draws it. Nothing here reads files or knows a subsystem.
 
+mod classes;
 mod clocks;
 mod code;
 mod compile;

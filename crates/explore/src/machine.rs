@@ -9,6 +9,8 @@ mod bits;
 mod buffer;
 mod calls;
 mod lazy;
+mod models;
+mod opened;
 mod snapshot;
 mod speculation;
 mod state;
@@ -48,6 +50,8 @@ use std::rc::Rc;
 /// How many threads one execution may have.
 pub const THREADS_MAX: usize = ThreadSet::BITS as usize;
 const FRAMES_MAX: usize = 200;
+/// Threads that never run, where it is not said how many there may be.
+const IDLERS: u32 = 1000;
 
 /// Whether tasks are preempted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -76,6 +80,8 @@ pub struct MachineOptions {
     pub unroll: u32,
     /// How many threads of a program that begin with the same function run.
     pub alike: u32,
+    /// How many more come into being and never run, before nothing more is done by who makes them.
+    pub idlers: u32,
     /// Loops that change nothing wait for a change. A search that knows states again goes round them.
     pub awaits: bool,
 }
@@ -91,6 +97,7 @@ impl Default for MachineOptions {
             events: 20_000,
             unroll: 200,
             alike: u32::MAX,
+            idlers: IDLERS,
             awaits: true,
         }
     }
@@ -190,10 +197,15 @@ pub struct Machine<'p> {
     pub choice: u16,
     /// The operation being done may make a choice that was not known before.
     may_choose: bool,
+    /// The step being done is a choice about an open value, and nothing else.
+    choosing: bool,
     /// What the solver has said of open values.
     answers: symbols::Answers,
+    models: models::Models,
     /// Some thread has met an open value.
     any_open: bool,
+    /// So many open values there may be before those are ended that nothing holds; 0: nobody ends any.
+    kept_open: usize,
     /// Reads and later stores of one thread in any execution, where memory is the kernel's model.
     pub(crate) pairs: Vec<speculation::Pair>,
     /// It was learned that numbers of threads mean something, so that none are alike.
@@ -246,8 +258,11 @@ impl<'p> Machine<'p> {
             resting: Resting::default(),
             choice: 0,
             may_choose: false,
+            choosing: false,
             answers: symbols::Answers::default(),
+            models: models::Models::default(),
             any_open: false,
+            kept_open: 0,
             pairs: Vec::new(),
             distinct: false,
             exited: false,
@@ -278,6 +293,7 @@ impl<'p> Machine<'p> {
         self.exited = false;
         self.returned = false;
         self.any_open = false;
+        self.choosing = false;
         self.resting = Resting::default();
         if let Some(r) = &mut self.record {
             r.clear();
@@ -489,10 +505,6 @@ impl<'p> Machine<'p> {
         self.threads[t].status = Status::Cut;
     }
 
-    // ---- footprints ----
-
-    // ---- running ----
-
     /// Does a thread's pending operation and runs on to its next one.
     pub fn step(&mut self, t: usize, choice: u16) {
         self.events += 1;
@@ -523,6 +535,8 @@ impl<'p> Machine<'p> {
             }
         }
         self.switch_to(t);
+        self.choosing = self.threads[t].pending == Pending::Decide;
+        self.threads[t].looped &= self.choosing;
         if self.events > self.options.events {
             self.bounds.insert("events");
             self.cut(t);

@@ -14,6 +14,9 @@ use std::time::Instant;
 
 /// Operations that are spent on it.
 const OPERATIONS: u64 = 300_000;
+/// How many times as many as the found schedule has, and how many more, one attempt may take.
+const TIMES: u64 = 4;
+const SPARE: u64 = 500;
 /// Programs of up to so many threads are also tried with each running to its end, in all orders.
 const PERMUTED: usize = 4;
 
@@ -76,6 +79,8 @@ struct Goal {
     place: Place,
     certain: bool,
     message: String,
+    /// Operations after which an attempt is given up: a program whose threads go round has none that is its last.
+    most: u64,
 }
 
 impl Run<'_> {
@@ -86,6 +91,7 @@ impl Run<'_> {
             place: found.place.clone(),
             certain: found.fault.guess == 0,
             message: found.fault.detail.clone(),
+            most: SPARE + TIMES * (found.schedule.runs.iter().map(|r| r.1).chain(found.schedule.arrivals.iter().copied()).sum::<u64>()),
         };
         let m = &mut self.machine;
         m.take_for_granted();
@@ -181,6 +187,14 @@ impl Run<'_> {
     }
 
     fn attempt(&mut self, plan: &Plan, goal: &Goal, left: &mut u64) -> Option<Attempt> {
+        let mut own = goal.most.min(*left);
+        let before = own;
+        let found = self.followed(plan, goal, &mut own);
+        *left -= before - own;
+        found
+    }
+
+    fn followed(&mut self, plan: &Plan, goal: &Goal, left: &mut u64) -> Option<Attempt> {
         self.steps.clear();
         self.machine.reset();
         let mut choices: Vec<VecDeque<u16>> = plan.choices.iter().map(|c| c.iter().copied().collect()).collect();

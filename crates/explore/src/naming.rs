@@ -230,8 +230,10 @@ impl Names {
         let Some(thread) = m.threads.get(t) else { return Vec::new() };
         let Some(frame) = thread.frames.iter().rev().nth(depth) else { return Vec::new() };
         let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        // What the line would have set has a value that says nothing of it.
+        let set = set_by(line).unwrap_or("");
         let mut out = Vec::new();
-        for variable in frame.code.variables.iter().filter(|v| words.contains(&v.name.as_str())) {
+        for variable in frame.code.variables.iter().filter(|v| words.contains(&v.name.as_str()) && v.name.as_str() != set) {
             let pointer = matches!(m.link.program.types.kind(variable.ty), TyKind::Pointer { .. });
             if only_pointers && !pointer {
                 continue;
@@ -246,13 +248,30 @@ impl Names {
                 thread.regs.get(frame.regs as usize + usize::from(variable.place)).copied().unwrap_or(0)
             };
             let told = self.value(m, v, Some(variable.ty), usize::MAX);
-            let text = format!("{} == {told}", variable.name);
+            let itself = told.strip_suffix(" (freed)").is_some_and(|told| told == variable.name.as_str());
+            let text = if itself { told.clone() } else { format!("{} == {told}", variable.name) };
             if told != variable.name.as_str() && !out.contains(&text) {
                 out.push(text);
             }
         }
         out
     }
+}
+
+/// The variable that a line sets and does not use, by itself or where it is declared: `n = …`, `struct node *n = …`, not `*n = …`.
+fn set_by(line: &str) -> Option<&str> {
+    let (before, behind) = line.split_once(" = ")?;
+    let before = before.trim();
+    let last = before.rsplit([' ', '\t']).next()?;
+    let declared = last.len() < before.len();
+    let name = if declared { last.trim_start_matches('*') } else { last };
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    // A member of that name is another thing.
+    let used = behind.match_indices(name).any(|(at, _)| {
+        let (left, right) = (&behind[..at], &behind[at + name.len()..]);
+        !left.ends_with(|c| word(c) || c == '.' || c == '>') && !right.starts_with(word)
+    });
+    (!name.is_empty() && name.chars().all(word) && !used).then_some(name)
 }
 
 /// What objects of the heap are used as: the largest record that a pointer to one leads to, and what the pointer is called.

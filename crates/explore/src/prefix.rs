@@ -7,6 +7,8 @@ use crate::machine::{Machine, Snapshot};
 
 /// Bytes that all states together take.
 const ROOM: usize = 64 << 20;
+/// States that are kept for their allocations.
+const SPARE: usize = 16;
 
 /// See the module.
 #[derive(Default)]
@@ -46,6 +48,7 @@ impl Prefixes {
 
     fn push(&mut self, m: &Machine<'_>, depth: usize) {
         let size = m.snapshot_size();
+        while self.size + size > ROOM && self.thin() {}
         if self.size + size > ROOM {
             return;
         }
@@ -53,5 +56,28 @@ impl Prefixes {
         m.take_snapshot(&mut state);
         self.size += size;
         self.states.push((depth, state, size));
+    }
+
+    /// Makes room: of the earlier states every second one goes, for it is the last ones that a search comes back to first. `false`: there are too few.
+    fn thin(&mut self) -> bool {
+        let earlier = self.states.len() - self.states.len() / 4;
+        if earlier < 8 {
+            return false;
+        }
+        let mut at = 0;
+        let (size, spare) = (&mut self.size, &mut self.spare);
+        let goes = |state: &mut (usize, Snapshot, usize)| {
+            at += 1;
+            let gone = at <= earlier && at % 2 == 0;
+            if gone {
+                *size -= state.2;
+            }
+            gone
+        };
+        let gone: Vec<Snapshot> = self.states.extract_if(.., goes).map(|state| state.1).collect();
+        // What was kept to be used again takes room as well.
+        spare.clear();
+        spare.extend(gone.into_iter().take(SPARE));
+        true
     }
 }

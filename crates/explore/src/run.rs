@@ -1,6 +1,6 @@
 //! Executions one after the other, until nothing is left or a limit is reached, and what was found in them.
 
-use crate::event::{Footprint, ThreadSet};
+use crate::event::{Footprint, Mode, ThreadSet};
 use crate::fault::{Fault, FaultKind};
 use crate::machine::{Machine, MemoryModel, Preemption};
 use crate::memory::GuessId;
@@ -324,6 +324,7 @@ impl<'p> Run<'p> {
     pub fn turn(&mut self, strategy: &mut dyn Strategy, options: &Options, outcome: &mut Outcome, until: u64, deadline: Instant) -> Turn {
         let mut blocked: Vec<(usize, Footprint)> = Vec::new();
         self.machine.patience.until(Some(deadline));
+        strategy.until(deadline);
         while outcome.events < until {
             let complete = self.execution(strategy, &mut blocked, options.anew, outcome);
             if strategy.is_lost() {
@@ -336,7 +337,12 @@ impl<'p> Run<'p> {
                 return Turn::Limited;
             }
             self.machine.learn_cpus();
-            let faults = std::mem::take(&mut self.machine.faults);
+            let mut faults = std::mem::take(&mut self.machine.faults);
+            let ruled = std::mem::take(&mut self.machine.world.grown);
+            if ruled {
+                // The rules by which it began were not all there are: what it came to, one by all rules has to come to.
+                faults.clear();
+            }
             // What another thread does does not depend on one that an assumption stopped: it could have come first.
             if !faults.is_empty() {
                 let certain = faults.iter().any(|f| f.guess == 0);
@@ -348,8 +354,7 @@ impl<'p> Run<'p> {
                     return Turn::Found;
                 }
             }
-            let grown = self.machine.link.mem.learned.take_grown() | std::mem::take(&mut self.machine.world.grown);
-            if grown {
+            if self.machine.link.mem.learned.take_grown() || ruled {
                 self.learned += 1;
                 strategy.restart();
                 self.machine.forget();
@@ -414,6 +419,7 @@ impl<'p> Run<'p> {
         }
         let alike = strategy.begins_alike();
         self.starts |= self.machine.threads.len() > 1 || !self.machine.finally.is_empty();
+        let mut pointless = false;
         loop {
             let m = &mut self.machine;
             if m.patience.spend(1 << 10) {
@@ -423,11 +429,14 @@ impl<'p> Run<'p> {
             if enabled == 0 {
                 break;
             }
+            let wanted = strategy.wants_state();
+            if wanted {
+                m.end_unused();
+            }
             if shared.is_some() {
                 self.prefixes.remember(m, self.steps.len(), strategy.distance());
             }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
-            let wanted = strategy.wants_state();
             if wanted
                 && m.adjacent
                 && let Some((t, u)) = m.next_to_each_other(enabled)
@@ -441,6 +450,7 @@ impl<'p> Run<'p> {
             }
             let state = if wanted { m.state() } else { None };
             let doubles = if alike && !m.distinct { m.doubles(enabled) } else { 0 };
+            let enabled = m.decides_alone(enabled).filter(|_| wanted).map_or(enabled, |t| 1 << t);
             let view = View { enabled, allowed, threads: &m.threads, doubles, state };
             let Some((t, choice)) = strategy.pick(&view) else {
                 if wanted {
@@ -458,8 +468,14 @@ impl<'p> Run<'p> {
             let event = std::mem::take(&mut self.machine.event);
             let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads, doubles: 0, state: None };
             strategy.executed(&event, &view);
+            self.machine.patience.spend(strategy.effort());
+            let read = event.footprint.iter().all(|access| access.mode == Mode::Read);
             self.machine.event = event;
             self.machine.refresh();
+            pointless = read && self.machine.threads[t].assumed && strategy.ends_with_assumption();
+            if pointless {
+                break;
+            }
         }
         self.deciders.extend(Some(self.machine.resting.decided).filter(|id| *id != 0));
         let m = &mut self.machine;
@@ -468,6 +484,8 @@ impl<'p> Run<'p> {
         let cut = |thread: &Thread| thread.status == Status::Cut && !thread.assumed;
         let bounded = m.link.plain && (m.world.idlers > 0 || m.threads.iter().any(cut));
         let over = m.returned || m.exited || assumed;
+        // Those that could go on wait for nothing.
+        let going = if pointless { m.enabled() } else { 0 };
         m.count_made();
         for (n, thread) in m.threads.iter().enumerate() {
             if bounded && (cut(thread) || thread.alive() && !over) {
@@ -476,7 +494,7 @@ impl<'p> Run<'p> {
                     m.coverage.stop(frame.id, frame.pc);
                 }
             }
-            if thread.alive() && (n > 0 || m.link.plain) {
+            if thread.alive() && (n > 0 || m.link.plain) && going & 1 << n == 0 {
                 blocked.push((n, thread.footprint.clone()));
             }
             // A program's threads end with it, wherever they are.
@@ -669,6 +687,13 @@ impl<'p> Run<'p> {
             self.end(&blocked);
         }
         result
+    }
+
+    /// Whether the execution just followed shows such a fault. Of a race and of a deadlock it tells by one of the places they have.
+    pub fn has_come_to(&self, kind: FaultKind, place: &Place) -> bool {
+        let several = matches!(kind, FaultKind::DataRace | FaultKind::Deadlock);
+        let fits = |f: &Fault| f.kind == kind && (several || crate::told::place_of(&self.machine, f.site) == *place);
+        self.machine.faults.iter().any(fits)
     }
 
     pub fn conclude(&mut self, outcome: &mut Outcome, options: &Options) {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::conditional::Conditionals;
 use crate::primitives::Prim;
-use crate::written_out;
+use crate::{classes, written_out};
 
 /// Which file of the program is the scenario.
 #[derive(Clone, Debug)]
@@ -204,8 +204,10 @@ impl Source for WithScenario<'_> {
                         let text = String::from_utf8_lossy(&bytes).replace("_AC(CONFIG_ILLEGAL_POINTER_VALUE, UL)", "0xdead000000000000UL");
                         Cow::Owned(text.into_bytes())
                     }
-                    _ if path.ends_with(".h") => written_out::expanded(written_out::tagged(written_out::braced(bytes))),
-                    _ => bytes,
+                    _ if path.ends_with(".h") => {
+                        classes::written_out(written_out::expanded(written_out::tagged(written_out::braced(bytes))))
+                    }
+                    _ => classes::written_out(bytes),
                 })
             }
         }

@@ -186,6 +186,8 @@ pub struct Thread {
     pub ending: bool,
     /// Somebody has asked for its result.
     pub asked: bool,
+    /// Since its last operation it has come round a loop by nothing but choices about open values.
+    pub looped: bool,
     /// The open values that it met first, and those that it computed.
     pub lazies: Vec<crate::machine::Open>,
 }
@@ -218,7 +220,7 @@ copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
     status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
-    own_from twin eldest born joined asked ending
+    own_from twin eldest born joined asked ending looped
 }
 
 impl Thread {
@@ -274,6 +276,7 @@ impl Thread {
             born: 0,
             joined: false,
             asked: false,
+            looped: false,
             ending: false,
             lazies: Vec::new(),
         }

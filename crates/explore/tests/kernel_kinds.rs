@@ -57,6 +57,57 @@ fn a_deferred_free_competes_with_who_has_the_object() {
     none(&run(&text("rcu_read_lock();", "rcu_read_unlock();")));
 }
 
+#[test]
+fn what_is_found_before_a_cpu_is_known_to_be_shared_can_be_done_again() {
+    // The first execution does not know yet that the end of the softirq is what the task waits for.
+    for check in ["x != 1", "x != 2", "y != 1 || x != 1"] {
+        let text = format!(
+            "static int x, y;\nstatic spinlock_t s;\nstatic void soft(void *u)\n{{\n\tspin_lock(&s);\n\ty++;\n\tx++;\n\tspin_unlock(&s);\n}}\n\
+             static void task(void *u)\n{{\n\tunsigned long f;\n\tspin_lock_irqsave(&s, f);\n\tx++;\n\tspin_unlock_irqrestore(&s, f);\n}}\n\
+             static void look(void *u)\n{{\n\tcuthere_assert({check});\n}}\n\
+             void scenario(void)\n{{\n\tcuthere_softirq(1, soft, NULL);\n\tcuthere_task(1, task, NULL);\n\tcuthere_task(0, look, NULL);\n}}\n"
+        );
+        let found = run(&text);
+        let first = found.faults.first().expect("the assertion fails in some order");
+        let again = with(&Options { replay: Some(first.schedule.clone()), ..Options::default() }, &text);
+        assert_eq!(
+            again.faults.first().map(|f| (f.fault.kind, &f.place)),
+            Some((first.fault.kind, &first.place)),
+            "{check}: {:?}",
+            again.replay
+        );
+    }
+}
+
+#[test]
+fn guards_are_what_the_tree_defines_them_to_be() {
+    let header = "#include <all.h>\nstruct pump { spinlock_t l; int n; };\n#define pump_start(p) spin_lock(&(p)->l)\n\
+                  DEFINE_GUARD(pump, struct pump *, pump_start(_T),\n\t     spin_unlock(&_T->l))\nDEFINE_FREE(hose, struct pump *, if (_T) kfree(_T))\n";
+    let text = |enter: &str, last: &str| {
+        format!(
+            "#include <pump.h>\nstatic struct pump p;\nstatic void turn(void *u)\n{{\n\tstruct pump *mine __free(hose) = kzalloc(sizeof(*mine), GFP_KERNEL);\n\
+             \t{enter}\n\tint n = READ_ONCE(p.n);\n\tWRITE_ONCE(p.n, n + 1);\n\t{last}\n}}\n\
+             static void end(void *u)\n{{\n\tcuthere_assert(p.n == 2);\n}}\n\
+             void scenario(void)\n{{\n\tcuthere_task(0, turn, NULL);\n\tcuthere_task(1, turn, NULL);\n\tcuthere_finally(end, NULL);\n}}\n"
+        )
+    };
+    let files = [("include/all.h", HEADER), ("include/pump.h", header)];
+    let run = |text: &str| explore_tree(&files, text, &Options::default());
+    none(&run(&text("guard(pump)(&p);", "")));
+    assert_eq!(fault(&run(&text("", ""))), Some("assertion"));
+    assert_eq!(fault(&run(&text("guard(pump)(&p);", "kfree(mine);"))), Some("double-free"));
+}
+
+#[test]
+fn what_is_left_of_a_timers_time_needs_no_clock() {
+    let header = "#include <all.h>\nstruct base { long (*get_time)(void); };\nstruct clocked { struct hrtimer t; struct base *base; };\n\
+                  static inline long hrtimer_expires_remaining(const struct hrtimer *t)\n{\n\treturn t->a - ((struct clocked *)t)->base->get_time();\n}\n";
+    let text = "#include <clocked.h>\nstatic struct clocked c;\nstatic enum hrtimer_restart high(struct hrtimer *t)\n{\n\treturn HRTIMER_NORESTART;\n}\n\
+                static void look(void *u)\n{\n\thrtimer_expires_remaining(&c.t);\n}\n\
+                void scenario(void)\n{\n\thrtimer_init(&c.t, 1, HRTIMER_MODE_REL);\n\tc.t.function = high;\n\tcuthere_task(0, look, NULL);\n}\n";
+    none(&explore_tree(&[("include/all.h", HEADER), ("include/clocked.h", header)], text, &Options::default()));
+}
+
 /// An object with a timer of high resolution, ended in this way.
 fn hrtimer(mode: &str, body: &str, end: &str) -> String {
     format!(

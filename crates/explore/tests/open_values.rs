@@ -1,12 +1,12 @@
 //! Arithmetic on open values checked: random programs must show the same faults whether a value is open, and only known to be one of a few, or is each of
-//! the few in turn. `CUTHERE_PROGRAMS` says how many, `CUTHERE_SEED` from which seed on.
+//! the few in turn, and whether executions are gone through or states. `CUTHERE_PROGRAMS` says how many, `CUTHERE_SEED` from which seed on.
 
 mod common;
 #[path = "common/dice.rs"]
 mod dice;
 
 use common::explore_text;
-use cuthere_explore::{Options, Outcome, OutcomeKind};
+use cuthere_explore::{Options, Outcome, OutcomeKind, StrategyKind};
 use dice::{Dice, number};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,8 +15,12 @@ const START: &str = "#include <pthread.h>\n#include <assert.h>\nextern int __VER
                      extern long __VERIFIER_nondet_long(void);\nextern short __VERIFIER_nondet_short(void);\nextern void __VERIFIER_assume(int);\n\
                      extern unsigned cuthere_choose(unsigned n);\n";
 
+fn run_by(text: &str, strategy: StrategyKind) -> Outcome {
+    explore_text("open.c", &format!("{START}{text}"), &Options { strategy, ..Options::default() })
+}
+
 fn run(text: &str) -> Outcome {
-    explore_text("open.c", &format!("{START}{text}"), &Options::default())
+    run_by(text, StrategyKind::Dpor)
 }
 
 impl Dice {
@@ -109,6 +113,11 @@ fn open_arithmetic_is_that_of_numbers() {
         let whole = a.complete && a.bounds.is_empty();
         decided += u64::from(whole);
         let same = if whole { faults(&a) == faults(&b) } else { sure.is_subset(&faults(&b)) && a.kind != OutcomeKind::None };
+        let states = run_by(&open, StrategyKind::States);
+        let same_by_states = !states.complete || !states.bounds.is_empty() || faults(&states) == faults(&b);
+        if !same_by_states {
+            wrong.push(format!("seed {seed}: open by states {:?}, each {:?}\n{open}", faults(&states), faults(&b)));
+        }
         if !same {
             wrong.push(format!("seed {seed}: open {:?} {:?}, each {:?}\n{open}", a.kind, faults(&a), faults(&b)));
         }

@@ -50,6 +50,57 @@ fn threads_that_never_end_are_decided_by_their_states() {
     assert_eq!(run(&serve("x -= 2")).kind, OutcomeKind::Fault);
 }
 
+fn by_states(text: &str) -> Outcome {
+    run_with(text, &Options { strategy: StrategyKind::States, ..Options::default() })
+}
+
+#[test]
+fn states_with_open_values_are_known_again() {
+    // Each round has a value of its own, and what was found out about the last one matters to nobody.
+    let serve = |test: &str, look: &str| {
+        format!(
+            "extern int __VERIFIER_nondet_int(void);\nint x, g;\n\
+             void *a(void *u) {{ for (;;) {{ int v = __VERIFIER_nondet_int(); pthread_mutex_lock(&m); {test} g = v; pthread_mutex_unlock(&m); }} }}\n\
+             void *b(void *u) {{ for (;;) {{ pthread_mutex_lock(&m); {look} pthread_mutex_unlock(&m); }} }}\n{}",
+            starts(&["a", "b"])
+        )
+    };
+    let test = "if (v > 3) x = 1; else x = 2;";
+    let outcome = by_states(&serve(test, "int k = g; assert(k == g && x < 3 && (x != 1 || k > 3) && (x != 2 || k < 4));"));
+    assert_eq!((outcome.kind, outcome.complete), (OutcomeKind::None, true), "{:?} {:?}", outcome.bounds, outcome.unsupported);
+    assert!(outcome.states < 3000, "{}", outcome.states);
+    for wrong in ["assert(x != 1 || g != 77);", "assert(x != 2 || g > -5);", "if (g * 3 == 21) assert(x != 1);"] {
+        assert_eq!(by_states(&serve(test, wrong)).kind, OutcomeKind::Fault, "{wrong}");
+    }
+    // What was decided about a sum says what its other part may be.
+    let sum = "int w = __VERIFIER_nondet_int() & 63; if (w + v > 100) x = 1; else x = 0;";
+    assert_eq!(by_states(&serve(sum, "assert(x != 1 || g > 37);")).kind, OutcomeKind::None);
+    assert_eq!(by_states(&serve(sum, "assert(x != 1 || g > 38);")).kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn loops_of_choices_alone_do_not_keep_others_from_running() {
+    let text = format!(
+        "extern int __VERIFIER_nondet_int(void);\nint x;\nvoid *a(void *u) {{ while (__VERIFIER_nondet_int()) ; return 0; }}\n\
+         void *b(void *u) {{ pthread_mutex_lock(&m); x = 1; pthread_mutex_unlock(&m); assert(0); return 0; }}\n{}",
+        starts(&["a", "b"])
+    );
+    assert_eq!(by_states(&text).kind, OutcomeKind::Fault);
+}
+
+#[test]
+fn what_was_written_before_an_assumption_failed_was_seen() {
+    let text = |before: &str| {
+        format!(
+            "extern void __VERIFIER_assume(int);\natomic_int x, y;\nvoid *a(void *u) {{ {before} return 0; }}\nvoid *b(void *u) {{ assert(x == 0); return 0; }}\n{}",
+            starts(&["a", "b"])
+        )
+    };
+    assert_eq!(by_states(&text("x = 1; __VERIFIER_assume(0);")).kind, OutcomeKind::Fault);
+    assert_eq!(by_states(&text("x = 1; __VERIFIER_assume(y == 1);")).kind, OutcomeKind::Fault);
+    assert_eq!(by_states(&text("__VERIFIER_assume(y == 1); x = 1;")).kind, OutcomeKind::None);
+}
+
 #[test]
 fn memory_that_is_shared_only_where_executions_were_given_up_is_found() {
     // What one thread does before the state where executions meet, and another behind it, makes the memory theirs.

@@ -52,6 +52,18 @@ fn values_are_told_with_the_names_of_objects() {
 }
 
 #[test]
+fn what_a_line_would_have_set_is_no_operand() {
+    let globals =
+        "struct node { int v; };\nstruct node *n;\nint *at;\nstatic void init(void)\n{\n\tn = malloc(sizeof(*n));\n\tat = &n->v;\n}";
+    let ends = "\tfree(n);";
+    let (outcome, told) =
+        explored(&program(globals, &["\tstruct node *old;\n\told = n;\n\tstruct node *next = (void *)(long)old->v;\n\tn = next;", ends]));
+    assert_eq!(outcome.faults[0].operands, ["old == n (freed)"], "{told}");
+    let (outcome, told) = explored(&program(globals, &["\tint *p = at;\n\t*p = 7;", ends]));
+    assert_eq!(outcome.faults[0].operands, ["p == n (freed)"], "{told}");
+}
+
+#[test]
 fn an_assertion_is_told_with_its_operands() {
     let globals = "int limit = 3, a;\nstatic void init(void) {}";
     let (_, told) = explored(&program(globals, &["\ta = 7;", "\tint seen = a;\n\tassert(seen < limit);"]));

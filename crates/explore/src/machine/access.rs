@@ -174,6 +174,7 @@ impl Machine<'_> {
 
     /// A backward jump. `false`: the thread stopped or is cut off.
     pub(super) fn loop_again(&mut self, t: usize, pc: usize, to: usize) -> bool {
+        self.threads[t].looped |= self.choosing;
         if !self.concurrent() {
             return true;
         }

@@ -332,11 +332,16 @@ impl Circuit {
         if answer != lbool::TRUE {
             return Answer::TooHard;
         }
+        Answer::Value(self.number_of(word))
+    }
+
+    /// What a word is in the last answer.
+    pub(super) fn number_of(&self, word: &[Bit]) -> i64 {
         let bit = |bit: &Bit| match *bit {
             Bit::Known(v) => v,
             Bit::Open(lit) => self.solver.value_lit(lit) == lbool::TRUE,
         };
-        Answer::Value(word.iter().enumerate().fold(0, |v, (n, b)| v | i64::from(bit(b)) << n))
+        word.iter().enumerate().fold(0, |v, (n, b)| v | i64::from(bit(b)) << n)
     }
 }
 

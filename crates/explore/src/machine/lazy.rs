@@ -49,8 +49,7 @@ pub(super) enum Lazily {
 impl Machine<'_> {
     /// An open value of this type.
     pub(crate) fn anything(&mut self, t: usize, ty: IntTy, which: Any) -> i64 {
-        let lazies = &mut self.threads[t].lazies;
-        if lazies.len() >> NUMBER != 0 {
+        if self.threads[t].lazies.len() >> NUMBER != 0 {
             self.bounds.insert("values");
             return 0;
         }
@@ -59,9 +58,9 @@ impl Machine<'_> {
             Any::Truth => (0, 1),
             Any::Natural => (0, range(ty).1),
         }]);
-        lazies.push(Open::new(values, Term::Free));
+        let n = self.opened(t, Open::new(values, Term::Free));
         self.any_open = true;
-        (MARK << 32) | (t as i64) << NUMBER | (lazies.len() as i64 - 1)
+        (MARK << 32) | (t as i64) << NUMBER | n as i64
     }
 
     fn open_mut(&mut self, lazy: i64) -> Option<&mut Open> {
@@ -70,7 +69,7 @@ impl Machine<'_> {
     }
 
     fn values(&mut self, lazy: i64) -> Values {
-        self.open_mut(lazy).map_or(Values(vec![(0, 0)]), |open| open.values.clone())
+        self.open_mut(lazy).map_or(Values(vec![(0, 0)]), |open| (*open.values).clone())
     }
 
     /// The thread's choice between `n`. `None`: it stopped to ask.
@@ -102,7 +101,7 @@ impl Machine<'_> {
             self.close_buffered(lazy, v);
         }
         if let Some(open) = self.open_mut(lazy) {
-            open.values = values;
+            open.values = Rc::new(values);
         }
     }
 
@@ -110,7 +109,7 @@ impl Machine<'_> {
     fn imply(&mut self, lazy: i64, values: Values) {
         // What was decided about it before stays a decision.
         if let Some(open) = self.open_mut(lazy).filter(|open| open.values == open.whole) {
-            open.whole = values.clone();
+            open.whole = Rc::new(values.clone());
         }
         self.narrow(lazy, values);
     }
@@ -122,7 +121,7 @@ impl Machine<'_> {
         if outside.count() == 0 || inside.count() == 0 {
             return Some(outside.count() == 0);
         }
-        let found = [self.find(lazy, &inside), self.find(lazy, &outside)];
+        let found = [self.possible(lazy, &inside), self.possible(lazy, &outside)];
         let holds = match found {
             [_, Found::Nothing] | [Found::Nothing, _] => {
                 let holds = found[1] == Found::Nothing;
@@ -419,7 +418,7 @@ impl Machine<'_> {
         }
         ways.push((rest, *default));
         ways.retain(|(values, _)| values.count() > 0);
-        let found: Vec<Found> = ways.iter().map(|(values, _)| self.find(v, values)).collect();
+        let found: Vec<Found> = ways.iter().map(|(values, _)| self.possible(v, values)).collect();
         let mut possible = found.iter().map(|found| *found != Found::Nothing);
         ways.retain(|_| possible.next().unwrap_or(true));
         let Some(choice) = self.ask(t, pc, ways.len() as u16) else { return Lazily::Stop };

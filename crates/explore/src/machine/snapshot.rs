@@ -31,7 +31,8 @@ impl Machine<'_> {
 
     /// Bytes that a snapshot takes, roughly.
     pub(crate) fn snapshot_size(&self) -> usize {
-        self.link.mem.copy_size() + self.threads.len() * 1024
+        let open: usize = self.threads.iter().map(|thread| thread.lazies.len()).sum();
+        self.link.mem.copy_size() + self.threads.len() * 1024 + open * 128
     }
 
     pub(crate) fn take_snapshot(&self, to: &mut Snapshot) {

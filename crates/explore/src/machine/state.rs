@@ -1,13 +1,14 @@
 //! What tells one state of a program from another, as a number of 128 bits.
 //!
 //! Two states with the same number have the same future, but for one pair in 10^38: same memory, same threads at the same instructions with the same
-//! registers that still matter, same locks and queues. What only counts or records how a state was come to is no part of it. States with
-//! open values have no number, nor, where races are asked for, those of programs that order by less than acquisitions and releases.
+//! registers that still matter, same locks and queues. What only counts or records how a state was come to is no part of it. Open values have the
+//! names that [`super::opened`] gives them. Where races are asked for, states of programs that order by less than acquisitions and releases have no number.
 //!
 //! States that differ only in which of several threads does what, where nothing tells these from each other (see `twins`), have one number: it is
 //! that of the state in which such threads stand in the order of what each of them is in (Clarke, Enders, Filkorn, Jha: "Exploiting symmetry in
 //! temporal logic model checking", 1996). Variables that each thread has for itself are not followed: programs with them have all their states.
 
+use super::opened::Opened;
 use super::*;
 use crate::live::Live;
 use crate::primitives::state::Lock;
@@ -41,17 +42,21 @@ impl Mix {
 impl Machine<'_> {
     /// The number of the state that the machine is in; `None`: it has none.
     pub(crate) fn state(&self) -> Option<u128> {
-        let more = self.adjacent && (self.unordered || self.world.sections_used);
-        if self.any_open || more {
+        if self.adjacent && (self.unordered || self.world.sections_used) {
             return None;
         }
+        let opened = Opened::default();
         let order = self.order_of_threads();
         let mut numbers: Vec<u8> = (0..self.threads.len() as u8).collect();
         for (to, from) in order.iter().enumerate() {
             numbers[*from] = to as u8;
         }
         let renamed = order.iter().enumerate().any(|(to, from)| to != *from);
-        let name = |word: u64| if renamed { self.link.mem.renamed(word, &numbers) } else { word };
+        let name = |word: u64| match word {
+            _ if self.any_open && is_lazy(word as i64) => self.open_name(&opened, word as i64),
+            _ if renamed => self.link.mem.renamed(word, &numbers),
+            _ => word,
+        };
         let number = |t: usize| numbers.get(t).map_or(t as u64, |n| u64::from(*n)) + 1;
         let mut mix = Mix::new();
         self.link.mem.contents(&order, |word| mix.add(name(word)));
@@ -80,6 +85,9 @@ impl Machine<'_> {
         mix.add((sum >> 64) as u64);
         mix.add(world.atomic_section.map_or(0, number) | u64::from(world.atomic_depth) << 16 | u64::from(world.idlers) << 40);
         mix.add(u64::from(self.exited) | u64::from(self.returned) << 1 | u64::from(self.link.mem.concurrent) << 2);
+        if self.any_open {
+            self.open_contents(&opened, &order, |word| mix.add(word));
+        }
         Some(mix.end())
     }
 
@@ -105,7 +113,11 @@ impl Machine<'_> {
 
     /// What a thread is in, but for its own number.
     fn seen_alone(&self, t: usize) -> u128 {
-        let name = |word: u64| self.link.mem.in_space(word, t).1;
+        let opened = Opened::default();
+        let name = |word: u64| match word {
+            _ if self.any_open && is_lazy(word as i64) => self.open_name(&opened, word as i64),
+            _ => self.link.mem.in_space(word, t).1,
+        };
         let mut mix = Mix::new();
         self.thread_state(&self.threads[t], &mut mix, name);
         self.link.mem.contents_of(t, |word| mix.add(name(word)));
@@ -115,17 +127,47 @@ impl Machine<'_> {
             sum = places.fold(sum, |sum, (place, _)| sum.wrapping_add(fold(name(key), place as u64 + 3)));
         }
         mix.add(sum);
+        if self.any_open {
+            self.open_contents(&opened, &[t], |word| mix.add(word));
+        }
         mix.end()
+    }
+
+    /// The open values that something live holds, and what hangs together with these.
+    pub(super) fn open_in_use(&self) -> Opened {
+        let opened = Opened::default();
+        let name = |word: u64| {
+            if is_lazy(word as i64) {
+                opened.number(word as i64);
+            }
+            word
+        };
+        let order: Vec<usize> = (0..self.threads.len()).collect();
+        self.link.mem.contents(&order, |word| {
+            name(word);
+        });
+        let mut mix = Mix::new();
+        self.threads.iter().for_each(|thread| self.thread_state(thread, &mut mix, name));
+        self.open_contents(&opened, &order, |_| {});
+        self.with_operands(&opened);
+        opened
     }
 
     fn thread_state(&self, thread: &Thread, mix: &mut Mix, name: impl Fn(u64) -> u64) {
         mix.add(thread.status as u64 | (thread.pending as u64) << 8 | u64::from(thread.phase) << 16 | u64::from(thread.sleeping) << 24);
+        if thread.pending == Pending::Decide {
+            mix.add(u64::from(thread.looped));
+        }
         mix.add(u64::from(thread.assumed) | u64::from(thread.copied) << 8 | u64::from(thread.ending) << 16);
         if thread.ending {
             mix.add(name(thread.result as u64));
         }
         if thread.copied > 0 {
             mix.add(name(u64::from_le_bytes(thread.carried)));
+            for &(at, value, size) in &thread.carried_open {
+                mix.add(at << 8 | u64::from(size));
+                mix.add(name(value as u64));
+            }
         }
         if !thread.alive() {
             mix.add(name(thread.result as u64));
@@ -141,6 +183,10 @@ impl Machine<'_> {
                 if live.has(frame.pc as usize, r as Reg) && Some(r as Reg) != awaited {
                     mix.add(name(*v as u64));
                 }
+            }
+            if self.options.unroll < u32::MAX {
+                let round = |l: &Loop| fold(u64::from(l.pc) << 32 | u64::from(l.count), 2 + u64::from(l.steps != thread.steps));
+                mix.add(frame.loops.iter().fold(0, |sum, l| sum.wrapping_add(round(l))));
             }
             inner = Some(frame);
         }

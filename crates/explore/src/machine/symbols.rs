@@ -33,7 +33,7 @@ pub(crate) enum Term {
 }
 
 impl Term {
-    fn operands(self) -> impl Iterator<Item = i64> {
+    pub(super) fn operands(self) -> impl Iterator<Item = i64> {
         let pair = match self {
             Term::Free => [0, 0],
             Term::Bin(_, a, b, _) => [a, b],
@@ -46,14 +46,15 @@ impl Term {
 /// An open value: what it may still be, and what it is.
 #[derive(Clone, Debug)]
 pub struct Open {
-    pub(super) values: Values,
+    pub(super) values: Rc<Values>,
     pub(super) term: Term,
     /// What it may be as far as follows from all else.
-    pub(super) whole: Values,
+    pub(super) whole: Rc<Values>,
 }
 
 impl Open {
     pub(super) fn new(values: Values, term: Term) -> Open {
+        let values = Rc::new(values);
         Open { whole: values.clone(), values, term }
     }
 }
@@ -71,7 +72,7 @@ pub(super) enum Found {
 pub type Answers = FxHashMap<Vec<i128>, Found>;
 
 impl Machine<'_> {
-    fn open_value(&self, lazy: i64) -> Option<&Open> {
+    pub(super) fn open_value(&self, lazy: i64) -> Option<&Open> {
         let thread = self.threads.get((lazy >> NUMBER & 0xff) as usize)?;
         thread.lazies.get((lazy & ((1 << NUMBER) - 1)) as usize)
     }
@@ -86,9 +87,19 @@ impl Machine<'_> {
         if all >= COMPUTED_MAX {
             return None;
         }
+        Some(stand_in(self.opened(t, Open::new(Values(vec![range(ty)]), term))))
+    }
+
+    /// One more open value of a thread: in the place of one that has ended, if there is one.
+    pub(super) fn opened(&mut self, t: usize, open: Open) -> usize {
         let lazies = &mut self.threads[t].lazies;
-        lazies.push(Open::new(Values(vec![range(ty)]), term));
-        Some(stand_in(lazies.len() - 1))
+        let ended = lazies.iter().position(|open| open.values.0.is_empty()).filter(|_| self.kept_open > 0);
+        let n = ended.unwrap_or(lazies.len());
+        match ended {
+            Some(n) => lazies[n] = open,
+            None => lazies.push(open),
+        }
+        n
     }
 
     /// A stand-in, or the number that it has become.
@@ -135,17 +146,31 @@ impl Machine<'_> {
         self.open_value(lazy).is_none_or(|open| open.term == Term::Free) && self.related(lazy).len() == 1
     }
 
-    /// A possible value of an open one in a set, together with all that was decided.
+    /// A possible value of an open one in a set, together with all that was decided: always the same one.
     pub(super) fn find(&mut self, lazy: i64, set: &Values) -> Found {
         let Some(first) = set.nth(0) else { return Found::Nothing };
         if self.alone(lazy) {
             return Found::Value(first);
         }
         let related = self.related(lazy);
+        self.found(lazy, set, &related)
+    }
+
+    /// Whether an open value can be in a set: some value, if it can.
+    pub(super) fn possible(&mut self, lazy: i64, set: &Values) -> Found {
+        let Some(first) = set.nth(0) else { return Found::Nothing };
+        if self.alone(lazy) {
+            return Found::Value(first);
+        }
+        let related = self.related(lazy);
+        if self.goes_together(&related, lazy, set) { Found::Value(first) } else { self.found(lazy, set, &related) }
+    }
+
+    fn found(&mut self, lazy: i64, set: &Values, related: &[i64]) -> Found {
         let place = |v: i64| related.iter().position(|w| *w == v);
         let mut key: Vec<i128> = Vec::new();
         let mut opens = Vec::new();
-        for &v in &related {
+        for &v in related {
             let Some(open) = self.open_value(v) else { return Found::Unsure };
             let operand = |v: i64| if is_lazy(v) { (1 << 100) + place(v).unwrap_or(0) as i128 } else { i128::from(v) };
             let shape = |ty: IntTy| i128::from(ty.size) * 2 + i128::from(ty.signed);
@@ -156,12 +181,12 @@ impl Machine<'_> {
                 Term::BitNot(a, ty) => key.extend([3, operand(a), shape(ty)]),
                 Term::Fit(a, ty) => key.extend([4, operand(a), shape(ty)]),
             }
-            let values = if v == lazy { set } else { &open.values };
-            for values in [values, &open.whole] {
+            let values = if v == lazy { set } else { &*open.values };
+            for values in [values, &*open.whole] {
                 key.push(values.0.len() as i128);
                 key.extend(values.0.iter().flat_map(|&(lo, hi)| [lo, hi]));
             }
-            opens.push((v, open.term, values.clone(), open.whole.clone()));
+            opens.push((v, open.term, values.clone(), (*open.whole).clone()));
         }
         // Whether time is over is seen before the thread's next operation.
         if let Some(found) = self.answers.get(&key) {
@@ -169,7 +194,10 @@ impl Machine<'_> {
             self.patience.spend(ASKED_AGAIN * opens.len() as u64);
             return found;
         }
-        let found = solve(&opens, self.patience.deadline());
+        let (found, model) = solve(&opens, self.patience.deadline());
+        if let Found::Value(_) = found {
+            self.models.add(model);
+        }
         if self.patience.spend(ASKED) {
             // The answer may be one that time cut short.
             return found;
@@ -191,8 +219,9 @@ impl Machine<'_> {
     }
 }
 
-/// The first open value's bits, if there are values of all of them that go together.
-fn solve(opens: &[(i64, Term, Values, Values)], until: Option<Instant>) -> Found {
+/// The first open value's bits, if there are values of all of them that go together, and what these are.
+fn solve(opens: &[(i64, Term, Values, Values)], until: Option<Instant>) -> (Found, FxHashMap<i64, i64>) {
+    let mut model = FxHashMap::default();
     let mut circuit = Circuit::new(until);
     let mut known: FxHashMap<i64, super::bits::Word> = FxHashMap::default();
     // Operands first: nothing is computed from itself.
@@ -204,7 +233,7 @@ fn solve(opens: &[(i64, Term, Values, Values)], until: Option<Instant>) -> Found
             continue;
         }
         if let Some(operand) = term.operands().find(|operand| !known.contains_key(operand)) {
-            let Some(n) = opens.iter().position(|open| open.0 == operand) else { return Found::Unsure };
+            let Some(n) = opens.iter().position(|open| open.0 == operand) else { return (Found::Unsure, model) };
             waiting.push(n);
             continue;
         }
@@ -236,11 +265,17 @@ fn solve(opens: &[(i64, Term, Values, Values)], until: Option<Instant>) -> Found
         }
         known.insert(*v, word);
     }
-    let Some((first, _, _, whole)) = opens.first() else { return Found::Unsure };
-    match circuit.solve(&known[first]) {
+    let Some((first, _, _, whole)) = opens.first() else { return (Found::Unsure, model) };
+    let answer = circuit.solve(&known[first]);
+    if let Answer::Value(_) = answer {
+        let free = opens.iter().filter(|open| open.1 == Term::Free);
+        model.extend(free.map(|open| (open.0, circuit.number_of(&known[&open.0]))));
+    }
+    let found = match answer {
         Answer::Value(v) if whole.0.iter().any(|interval| interval.0 < 0) => Found::Value(i128::from(v)),
         Answer::Value(v) => Found::Value(i128::from(v as u64)),
         Answer::Nothing => Found::Nothing,
         Answer::TooHard => Found::Unsure,
-    }
+    };
+    (found, model)
 }

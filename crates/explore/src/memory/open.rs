@@ -1,14 +1,23 @@
 //! Cells of memory that hold an open value: which one, while the bytes below mean nothing.
 
 use super::{Memory, Ref};
-use std::collections::BTreeMap;
 
 /// The most bytes that one cell has.
 const WIDEST: u64 = 8;
 
-/// Open cells by address: the stand-in and how many bytes it takes. No two overlap.
-#[derive(Clone, Default)]
-pub(super) struct OpenCells(BTreeMap<u64, (i64, u8)>);
+/// Open cells in the order of their addresses. No two overlap. They are copied more often than changed.
+#[derive(Default)]
+pub(super) struct OpenCells(Vec<OpenCell>);
+
+impl Clone for OpenCells {
+    fn clone(&self) -> OpenCells {
+        OpenCells(self.0.clone())
+    }
+
+    fn clone_from(&mut self, from: &OpenCells) {
+        self.0.clone_from(&from.0);
+    }
+}
 
 /// A cell that holds an open value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,19 +36,28 @@ impl OpenCells {
         self.0.clear();
     }
 
+    /// Where the first cell is that ends behind this address.
+    fn first(&self, addr: u64) -> usize {
+        self.0.partition_point(|cell| cell.addr + u64::from(cell.size) <= addr)
+    }
+
     /// The cells that share a byte with a range.
     pub fn within(&self, addr: u64, size: u64) -> impl Iterator<Item = OpenCell> + '_ {
-        let cells = self.0.range(addr.saturating_sub(WIDEST - 1)..addr.saturating_add(size));
-        let cells = cells.map(|(&addr, &(value, size))| OpenCell { addr, value, size });
-        cells.filter(move |cell| cell.addr + u64::from(cell.size) > addr)
+        let end = addr.saturating_add(size);
+        self.0[self.first(addr)..].iter().take_while(move |cell| cell.addr < end).copied()
     }
 
     /// Something else is written to a range.
     pub fn clear(&mut self, addr: u64, size: u64) {
-        let gone: Vec<u64> = self.within(addr, size).map(|cell| cell.addr).collect();
-        for at in gone {
-            self.0.remove(&at);
-        }
+        let first = self.first(addr);
+        let count = self.within(addr, size).count();
+        self.0.drain(first..first + count);
+    }
+
+    /// A range holds an open value and nothing else.
+    fn insert(&mut self, cell: OpenCell) {
+        self.clear(cell.addr, u64::from(cell.size));
+        self.0.insert(self.first(cell.addr), cell);
     }
 }
 
@@ -71,8 +89,7 @@ impl Memory {
     /// Writes an open value to a checked place.
     pub fn write_open(&mut self, at: Ref, size: u8, value: i64) {
         let addr = self.address_of(at);
-        self.open.clear(addr, u64::from(size));
-        self.open.0.insert(addr, (value, size));
+        self.open.insert(OpenCell { addr, value, size });
     }
 
     /// Open cells move along with the bytes that are copied.
@@ -80,15 +97,13 @@ impl Memory {
         let (from, to) = (self.address_of(src), self.address_of(dst));
         let moved: Vec<OpenCell> = self.open.within(from, u64::from(size)).collect();
         self.open.clear(to, u64::from(size));
-        self.open.0.extend(moved.iter().map(|c| (c.addr - from + to, (c.value, c.size))));
+        moved.iter().for_each(|c| self.open.insert(OpenCell { addr: c.addr.wrapping_sub(from).wrapping_add(to), ..*c }));
     }
 
     /// What an open value is, is known now.
     pub fn close(&mut self, value: i64, v: i64) {
-        let known: Vec<OpenCell> =
-            self.open.0.iter().filter(|(_, cell)| cell.0 == value).map(|(&addr, &(value, size))| OpenCell { addr, value, size }).collect();
+        let known: Vec<OpenCell> = self.open.0.extract_if(.., |cell| cell.value == value).collect();
         for cell in known {
-            self.open.0.remove(&cell.addr);
             if let Ok(at) = self.check(cell.addr, u32::from(cell.size)) {
                 self.write(at, crate::code::IntTy { size: cell.size, signed: false }, v);
             }

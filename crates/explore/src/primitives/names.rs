@@ -277,7 +277,8 @@ fn wait(t: &mut Table) {
     add(
         t,
         "wake_up wake_up_nr wake_up_interruptible wake_up_interruptible_sync wake_up_locked wake_up_poll wake_up_interruptible_poll
-         __wake_up __wake_up_sync __wake_up_locked wake_up_sync swake_up_one",
+         __wake_up __wake_up_sync __wake_up_locked wake_up_sync swake_up_one wake_up_locked_poll wake_up_interruptible_sync_poll
+         __wake_up_locked_key __wake_up_sync_key __wake_up_locked_sync_key",
         Prim::WakeQueue { all: false },
     );
     add(t, "wake_up_all wake_up_interruptible_all swake_up_all wake_up_all_locked", Prim::WakeQueue { all: true });
@@ -370,6 +371,7 @@ fn callbacks(t: &mut Table) {
     add(
         t,
         "hrtimer_set_expires hrtimer_set_expires_range_ns hrtimer_cb_get_time hrtimer_get_remaining __hrtimer_get_remaining
+         hrtimer_expires_remaining hrtimer_expires_remaining_adjusted __hrtimer_expires_remaining_adjusted hrtimer_is_hres_active
          destroy_hrtimer_on_stack hrtimer_add_expires hrtimer_add_expires_ns",
         Prim::Give(0),
     );

@@ -16,9 +16,6 @@ const IDLER: i64 = 1 << 20;
 /// How a mutex's attributes hold its kind, at their beginning.
 const KIND: IntTy = IntTy { size: 4, signed: true };
 
-/// Threads that come into being and never run, before nothing more is done by who makes them.
-const IDLERS_MAX: u32 = 1000;
-
 impl Machine<'_> {
     /// The end of a read-write lock's section, by how this thread has it.
     pub(super) fn rw_unlock(&self, t: usize, site: &CallSite) -> LockOp {
@@ -107,7 +104,7 @@ impl Machine<'_> {
                 if alike >= self.options.alike as usize || self.threads.len() >= crate::machine::THREADS_MAX {
                     // It comes into being and never gets to run, which no schedule need let it.
                     self.bounds.insert("threads");
-                    if self.world.idlers >= IDLERS_MAX {
+                    if self.world.idlers >= self.options.idlers {
                         // Who makes threads for ever does nothing else any more.
                         self.cut(t);
                         return Flow::Dead;

@@ -11,6 +11,10 @@ use super::{Strategy, View};
 use crate::clocks::{Clocks, join};
 use crate::event::{Event, Footprint, Location, Mode, ThreadSet, dependent};
 use rustc_hash::FxHashMap;
+use std::time::Instant;
+
+/// Events that are looked at between two looks at the clock.
+const LOOK: u64 = 1 << 20;
 
 struct Node {
     thread: u8,
@@ -53,6 +57,10 @@ pub struct Dpor {
     bound: Option<u16>,
     cut_by_bound: bool,
     diverged: bool,
+    /// Events looked at since somebody asked.
+    effort: u64,
+    /// When all must end.
+    until: Option<Instant>,
     /// Scratch: each thread's first event behind one, and clocks that grow.
     first: Vec<u32>,
     joined: Vec<u32>,
@@ -77,6 +85,8 @@ impl Dpor {
             bound,
             cut_by_bound: false,
             diverged: false,
+            effort: 0,
+            until: None,
             first: Vec::new(),
             joined: Vec::new(),
             cover: Vec::new(),
@@ -136,8 +146,9 @@ impl Dpor {
             cover.clear();
             cover.extend_from_slice(self.threads.row(thread));
             // What waits until somebody gives (a semaphore's count, a completion) may have had to wait before the last one gave, although its
-            // thread could do something else then: what it competes with lies further back as well.
-            let waits = access.mode == Mode::Write && !is_memory(access.at);
+            // thread could do something else then: what it competes with lies further back as well. The rules of a CPU keep a thread from
+            // doing anything.
+            let waits = access.mode == Mode::Write && !is_memory(access.at) && !is_cpu(access.at);
             for at in (0..self.history[id].len()).rev() {
                 let (event, mode, bytes) = self.history[id][at];
                 if !access.conflicts(mode, bytes) {
@@ -172,6 +183,7 @@ impl Dpor {
     /// operation had to wait for `event` or for something before it, so what it competes with lies further back.
     fn race(&mut self, event: usize, thread: usize, position: usize, clock: &[u32]) -> bool {
         let owner = usize::from(self.nodes[event].thread);
+        self.effort += (position - event) as u64;
         self.first.clear();
         self.first.resize(self.threads.width(), u32::MAX);
         let mut initials: ThreadSet = 0;
@@ -371,10 +383,19 @@ impl Strategy for Dpor {
     fn end(&mut self, blocked: &[(usize, Footprint)]) -> bool {
         let position = self.depth;
         self.widen(blocked.iter().map(|b| b.0 + 1).max().unwrap_or(0));
+        let mut late = false;
         for (thread, footprint) in blocked {
+            // What is left out when time is over makes the search one that has not come to its end.
+            if self.effort > LOOK && std::mem::take(&mut self.effort) > 0 && self.until.is_some_and(|until| Instant::now() >= until) {
+                late = true;
+                break;
+            }
             self.races(*thread, footprint, position, true);
         }
         self.nodes.truncate(self.depth);
+        if late {
+            return true;
+        }
         while let Some(mut node) = self.nodes.pop() {
             if node.choice + 1 < node.choices {
                 node.choice += 1;
@@ -409,6 +430,14 @@ impl Strategy for Dpor {
 
     fn begins_alike(&self) -> bool {
         true
+    }
+
+    fn until(&mut self, deadline: Instant) {
+        self.until = Some(deadline);
+    }
+
+    fn effort(&mut self) -> u64 {
+        std::mem::take(&mut self.effort)
     }
 
     fn shared(&self) -> Option<usize> {

@@ -14,6 +14,7 @@ pub use states::States;
 
 use crate::event::{Event, Footprint, ThreadSet};
 use crate::thread::Thread;
+use std::time::Instant;
 
 /// What a strategy sees before a decision.
 pub struct View<'a> {
@@ -46,6 +47,12 @@ pub trait Strategy {
     }
     /// An execution begins, after so many decisions that it shares with the last one.
     fn begin(&mut self, _decisions: usize) {}
+    /// When it must end, which it need not do well then.
+    fn until(&mut self, _deadline: Instant) {}
+    /// How much it has done since it was last asked, in nanoseconds or so.
+    fn effort(&mut self) -> u64 {
+        0
+    }
     /// Forgets everything: the programs's scheduling points have changed.
     fn restart(&mut self);
     /// Whether it asks for the number of the state before this decision.
@@ -54,6 +61,10 @@ pub trait Strategy {
     }
     /// Whether of threads that are alike the first begins.
     fn begins_alike(&self) -> bool {
+        false
+    }
+    /// Whether an execution is over where an assumption has stopped a thread that had only read: what others then do, they could have done before.
+    fn ends_with_assumption(&self) -> bool {
         false
     }
     /// Whether it cannot come to its end.

@@ -72,6 +72,10 @@ impl Strategy for States {
         self.tree.is_new()
     }
 
+    fn ends_with_assumption(&self) -> bool {
+        true
+    }
+
     fn is_lost(&self) -> bool {
         self.lost
     }
