@@ -129,7 +129,9 @@ fn is_patch(thread: &Thread, message: &Message) -> bool {
         return info.index.is_some() || own_diff;
     }
     let source = matches!(thread.source_kind, SourceKind::Diff | SourceKind::Several);
-    own_diff && (source || thread.messages.len() == 1 || message.body.contains("Signed-off-by:"))
+    // What `git format-patch -k` writes has a line that ends the description; what is sent as a mere try mostly answers somebody.
+    let formatted = || message.parent.is_none() && message.body.lines().any(|line| line.trim_end() == "---");
+    own_diff && (source || thread.messages.len() == 1 || message.body.contains("Signed-off-by:") || formatted())
 }
 
 fn all_diffs(message: &Message) -> Vec<DiffPart> {

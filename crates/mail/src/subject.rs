@@ -70,10 +70,17 @@ fn is_patch_group(group: &str) -> bool {
 fn read_group(group: &str, info: &mut SubjectInfo) {
     info.patch = true;
     let mut pending_for = false;
-    for token in tokens(group) {
+    let words: Vec<&str> = tokens(group).collect();
+    let mut words = words.as_slice();
+    while let [token, rest @ ..] = words {
+        let token = *token;
+        words = rest;
         let upper = token.to_uppercase();
         if let Some((index, total)) = position(token) {
             (info.index, info.total) = (Some(index), Some(total));
+        } else if let (Some((index, total)), [_, _, after @ ..]) = (spelt_out(token, rest), rest) {
+            (info.index, info.total) = (Some(index), Some(total));
+            words = after;
         } else if let Some(v) = version(token) {
             info.version = v;
         } else if let Some(v) = upper.strip_prefix("PATCH").and_then(|rest| version(rest.trim_start_matches(['-', '_']))) {
@@ -109,6 +116,12 @@ fn position(token: &str) -> Option<(u32, u32)> {
     (total <= MAX_TOTAL && index <= MAX_TOTAL).then_some((index, total))
 }
 
+/// `1 of 2`, as Mercurial writes it.
+fn spelt_out(token: &str, rest: &[&str]) -> Option<(u32, u32)> {
+    let [of, total, ..] = rest else { return None };
+    of.eq_ignore_ascii_case("of").then(|| position(&format!("{token}/{total}"))).flatten()
+}
+
 /// `v3`, also `V3` and `v3.1`.
 fn version(token: &str) -> Option<u32> {
     let digits = token.strip_prefix(['v', 'V'])?;
@@ -137,6 +150,9 @@ mod tests {
         assert_eq!(read("[RFC][PATCH v4] x"), (4, None, None, tags(&["RFC"]), "x".into()));
         assert_eq!(read("[PATCH-next] x"), (1, None, None, tags(&["next"]), "x".into()));
         assert_eq!(read("[PATCH 5.10 005/123] x"), (1, Some(5), Some(123), tags(&["5.10"]), "x".into()));
+        assert_eq!(read("[PATCH 1 of 2] x"), (1, Some(1), Some(2), vec![], "x".into()));
+        assert_eq!(read("[PATCH 2 of 10 V3 stable] x"), (3, Some(2), Some(10), tags(&["stable"]), "x".into()));
+        assert_eq!(read("[PATCH out of tree] x"), (1, None, None, tags(&["out", "of", "tree"]), "x".into()));
         let reply = parse_subject("Re: AW: [PATCH v2] x");
         assert!(reply.reply && reply.patch);
         let plain = parse_subject("BUG: sleeping in [foo]");

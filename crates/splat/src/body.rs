@@ -111,6 +111,7 @@ impl Body {
             discarding: false,
             holder: None,
             own: true,
+            class_follows: false,
             place_next: false,
             pointer_next: false,
             handlers: false,
@@ -212,6 +213,8 @@ struct Reader<'b> {
     discarding: bool,
     holder: Option<String>,
     own: bool,
+    /// The line before says that the class of a lock follows, without the place where it was taken.
+    class_follows: bool,
     /// The line before ended in `at:`, so the symbol in this one is a place and no frame.
     place_next: bool,
     /// The line before was the label of the instruction pointer alone.
@@ -414,6 +417,14 @@ impl Reader<'_> {
 
     /// Reads lines about locks; true when the line was one.
     fn lock(&mut self, index: usize, t: &str) -> bool {
+        // The one lock that is told without where it was taken.
+        if std::mem::replace(&mut self.class_follows, t.ends_with("lock in the past:"))
+            && let Some(lock) = parse_lock(&format!("{t}, at: "))
+            && self.body.others.len() < 1024
+        {
+            self.body.others.push((index, lock));
+            return true;
+        }
         if let Some(c) = HOLDER.as_ref().and_then(|re| re.captures(t)) {
             self.holder = c.get(1).map(|m| m.as_str().trim().to_owned());
             // A second list names other tasks.

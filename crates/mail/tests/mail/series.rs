@@ -119,3 +119,18 @@ fn what_git_shows_is_a_commit() {
     let twice = format!("{shown}\n{}", shown.replace("stop the timer", "start the timer"));
     assert_eq!(read(&twice).series.len(), 2, "commits are not numbered, and no newer versions of one another");
 }
+
+#[test]
+fn formatted_patches_in_one_file_need_no_mark_in_the_subject() {
+    let one = |nth: u32, subject: &str| {
+        format!(
+            "From 0000 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nSubject: {subject}\n\n---\n gadget.c | 2 +-\n\n{DIFF}\n-- \n{nth}\n\n"
+        )
+    };
+    let thread = read(&[one(1, "gadget: one"), one(2, "gadget: two")].concat());
+    let subjects: Vec<&str> = thread.series.iter().map(|s| s.subject.as_str()).collect();
+    assert_eq!((subjects, thread.messages.len()), (vec!["gadget: one", "gadget: two"], 2));
+    // A mail that merely has a diff in it is none.
+    let tried = one(2, "does this help?").replace("\n---\n gadget.c | 2 +-\n", "\n");
+    assert_eq!(read(&[one(1, "gadget: one"), tried].concat()).series.len(), 1);
+}

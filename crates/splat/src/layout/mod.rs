@@ -1,10 +1,11 @@
 //! The text of a log as the kernel wrote it, line by line, as far as what carried it can be undone: characters that terminals and relays
-//! left behind ([`clean`]), lines that mail software joined or wrapped ([`reflow`]), lines printed twice or newest first ([`order`]).
+//! left behind ([`clean`]), objects that a program wrote about them ([`json`]), lines that mail software joined or wrapped ([`reflow`]), lines printed twice or newest first ([`order`]).
 //! It decides which text stands in which line and says what it mended; it refuses to guess what was lost, and knows nothing of reports.
 //!
 //! Time and memory are linear in the text.
 
 mod clean;
+mod json;
 mod order;
 mod reflow;
 
@@ -55,11 +56,22 @@ pub struct Layout<'a> {
 /// Reads a text.
 pub fn read(text: &str) -> Layout<'_> {
     let mut rows = Vec::new();
+    let listing = json::is_listing(text);
     for (index, raw) in text.split('\n').enumerate() {
+        let number = index + 1;
+        if let Some(messages) = json::messages(raw, listing) {
+            for message in messages.iter().flat_map(|m| m.lines()) {
+                clean::each(message, |part| {
+                    let text = Cow::Owned(part.into_owned());
+                    rows.push(Row { number, end: number, quotes: line::quoting(raw).0, width: 0, text, mended: Mended::default() });
+                });
+            }
+            continue;
+        }
         clean::each(raw, |part| {
             let (quotes, start) = line::quoting(&part);
             let text = cut_front(part, start);
-            rows.push(Row { number: index + 1, end: index + 1, quotes, width: text.len(), text, mended: Mended::default() });
+            rows.push(Row { number, end: number, quotes, width: text.len(), text, mended: Mended::default() });
         });
     }
     let rows = reflow::rows(rows);

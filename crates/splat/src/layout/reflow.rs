@@ -29,6 +29,8 @@ pattern!(
     MARK,
     r"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: ?)?(?:<\d>)?\[ *\d{1,9}\.\d{1,6}\]|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S{1,64} kernel: "
 );
+// The clock that such a console puts before each of its lines, of the kernel's or not.
+pattern!(CONSOLE_CLOCK, r"^(?:\d\d: )?\d\d:\d\d:\d\d ");
 // A frame with offset and size, its address, and its module.
 pattern!(
     FRAMES,
@@ -70,6 +72,7 @@ pub fn rows(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     let several = stamped >= 2 || rows.iter().any(|row| starts_with_mark(&row.text) && marks(&row.text).len() > 1);
     let by_stamps = several && at_front * 2 >= stamped;
     let narrow = stamped > 0 && rows.iter().all(|row| row.width <= CONSOLE);
+    let clocked = narrow && rows.iter().all(|row| row.text.trim().is_empty() || is(&CONSOLE_CLOCK, &row.text));
     let mut out: Vec<Row<'_>> = Vec::with_capacity(rows.len());
     let mut pending: Option<Row<'_>> = None;
     for row in rows {
@@ -77,6 +80,10 @@ pub fn rows(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
             pending = Some(row);
             continue;
         };
+        if clocked && let Some(rest) = console_rest(last, &row) {
+            join(last, &rest, "");
+            continue;
+        }
         match glue(last, &row, by_stamps, narrow) {
             Some(glue) => join(last, &row, glue),
             None => {
@@ -98,6 +105,16 @@ fn is(re: &LazyLock<Option<Regex>>, text: &str) -> bool {
 
 fn starts_with_mark(text: &str) -> bool {
     MARK.as_ref().and_then(|re| re.find(text)).is_some_and(|m| m.start() == 0)
+}
+
+/// The rest of a line that a console cut at its width, without the clock that it put before the rest too.
+fn console_rest<'a>(last: &Row<'_>, next: &Row<'a>) -> Option<Row<'a>> {
+    if last.width != CONSOLE || next.end != last.end + 1 || last.quotes != next.quotes {
+        return None;
+    }
+    let clock = CONSOLE_CLOCK.as_ref()?.find(&next.text)?.end();
+    let rest = next.text.get(clock..)?;
+    (!rest.is_empty() && !starts_with_mark(rest)).then(|| Row { text: Cow::Owned(rest.to_owned()), ..next.clone() })
 }
 
 /// The marks in a line, each with nothing but a blank before it. One log writes all its fractions with as many digits.
@@ -363,6 +380,7 @@ mod tests {
     fn patterns_compile() {
         let all = [
             &*MARK,
+            &*CONSOLE_CLOCK,
             &*FRAMES,
             &*DECODED,
             &*HEADING,

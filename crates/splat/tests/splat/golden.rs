@@ -36,6 +36,7 @@ fn check(name: &str, key: &str, value: &str, splat: &Splat) {
             let last = splat.held_locks.last().expect("a held lock");
             format!("{} {} {}", splat.held_locks.len(), last.class, last.acquired_at.as_deref().unwrap_or("-"))
         }
+        "NAMES" => splat.other_locks.iter().map(|lock| lock.class.as_str()).collect::<Vec<_>>().join(" "),
         "STACKS" => {
             let names: Vec<String> = splat
                 .other_stacks
