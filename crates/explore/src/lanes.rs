@@ -24,6 +24,8 @@ const PATIENCE: u64 = 50;
 const STATES: u64 = 2;
 /// How long the shortest schedule is looked for when the time of the search is over.
 const SHORTENING: Duration = Duration::from_millis(200);
+/// Turns of a search through the states of a few threads alone.
+const TURNS_OF_STATES: u64 = 10;
 /// Operations of one execution in the search through states, where the way to a new state may lead through all others.
 const LONG: u32 = 1 << 20;
 /// Threads that never run, in the search through states: a program that makes threads for ever makes no others.
@@ -139,6 +141,18 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
             if left.is_zero() || alike > options.alike || unroll > options.unroll {
                 break;
             }
+            let by_states =
+                if threads { by_states(program, model, scenario, &Options { alike, time: left / 4, ..options.clone() }) } else { None };
+            if let Some(mut found) = by_states {
+                (found.unroll, found.alike) = (options.unroll, alike);
+                let ends = found.kind == OutcomeKind::Fault;
+                outcome = found;
+                if ends {
+                    break;
+                }
+                continue;
+            }
+            let left = (started + options.time).saturating_duration_since(Instant::now());
             let round = Options { alike, unroll, time: left, ..options.clone() };
             let mut found = once(program, model, scenario, &round, None);
             (found.unroll, found.alike) = (unroll, if threads { alike } else { 0 });
@@ -153,6 +167,18 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
     }
     outcome.seconds = started.elapsed().as_secs_f64();
     outcome
+}
+
+/// What the states of so many threads say, if these are few, however often they go round. `None`: nothing.
+fn by_states(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Option<Outcome> {
+    let options = Options { strategy: StrategyKind::States, unroll: u32::MAX, ..options.clone() };
+    if options.memory != MemoryModel::Sc {
+        return None;
+    }
+    let deadline = Instant::now() + options.time;
+    let mut lane = Lane::new(program, model, scenario, &options, Kind::States).ok()?;
+    lane.turn(&options, TURNS_OF_STATES * options.turn, deadline);
+    Some(lane.finish(&options, deadline)).filter(|outcome| outcome.kind != OutcomeKind::Unknown)
 }
 
 /// Until when a program without an end is explored without bounds.
