@@ -145,8 +145,9 @@ fn with_reports<R>(
     });
     stats.part = !whole;
     stats.index = outside.as_ref().map(|o| IndexUse { made: o.made, functions: o.used, stale: o.stale });
-    let tables = Tables::new(bodies.tables, &funcs);
+    let mut tables = Tables::new(bodies.tables, &funcs);
     let links = link(&program, model, preemption, &funcs, &bodies.bindings, outside.as_ref().map(|o| &o.by_name));
+    tables.note_bound(&links.bound);
     clock.lap(&mut stats, "links");
 
     for (i, outline) in program.files.iter().enumerate() {

@@ -32,7 +32,7 @@
 //! further callee gives back, and flags).
 //!
 //! * **medium**: taken twice on one path by way of arguments and globals alone, with at most two direct calls and no condition on the state of objects in between.
-//! * **low**: what was wrong more often than right when it was looked up: more than two calls lead to it; it is the same callee that left it held; a loop takes it in some of its rounds; the function calls itself; a callee takes it
+//! * **low**: what was wrong more often than right when it was looked up: more than two calls lead to it; it is the same callee that left it held; a bit is asked for right before, which may stand for the lock; a loop takes it in some of its rounds; the function calls itself; a callee takes it
 //!   after it was taken here under a condition; the object is found
 //!   through memory that calls in between might have changed; the callee takes the lock only for some arguments, or in some states of its objects; paths were
 //!   merged; a caller's lock that the function only speaks of; a reader inside a reader, which hangs only if a writer waits in between; tests.
@@ -44,14 +44,14 @@
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::body::{Block, Expr, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{Acquire, EventKind};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::summary::Way;
 use cuthere_flow::summary::chain::chain;
 use cuthere_flow::value::{Value, ValueId};
-use cuthere_kernel::{LockKind, LockMode};
+use cuthere_kernel::{Custom, LockKind, LockMode};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -109,6 +109,7 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let by_chance = held.is_some_and(|h| h.op == Some(event.op)) && !every_round();
     if held.is_none()
         || same_callee
+        || asked_by_flag(path, event.op)
         || by_chance
         || again
         || !first
@@ -148,6 +149,21 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let open = acquire.open.then(|| format!("the arguments of `{}` let the called function take the lock", path.body.name));
     let readers = shared.then(|| "a writer waits for the lock in between".to_owned());
     Some(claim.assume_all([state, open, readers].into_iter().flatten()).identity(format!("twice {}", lock.class)))
+}
+
+/// Whether the function asks for a bit right before an operation: it may stand for the lock.
+fn asked_by_flag(path: &Path<'_, '_>, op: OpId) -> bool {
+    let (body, model) = (path.body, path.world.model);
+    let Some(at) = body.block_of(op) else { return false };
+    let flag = |name| model.is_custom(Custom::AsksBit, name) || model.is_custom(Custom::SetsFlag, name);
+    let asks = |block: &Block| match block.term {
+        Term::Branch { cond, then, els } if then == at || els == at => {
+            let asked = if let Expr::Un(_, inner) = body.expr(cond) { inner } else { cond };
+            body.asked_call(block, asked).is_some_and(|(name, _)| flag(name))
+        }
+        _ => false,
+    };
+    body.blocks.iter().any(asks)
 }
 
 /// Whether the holder of such a lock cannot take it again.

@@ -40,7 +40,10 @@
 //!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake, or in a function that is known by the model alone, since its body was not read.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word, be it an argument or in memory: such flags say how an object is meant to be used, and whether a request may sleep. A decision
-//!   in a called function by which four functions or more would run into the same: these know what they set up. What only the documentation of an
+//!   in a called function by which four functions or more would run into the same: these know what they set up. An operation that is asked for before it is called
+//!   and that the objects of another file are made without, or a way behind one that most are made without: who calls knows the kind. A member that was asked for here and came out the
+//!   other way, a wait for a lock that is chosen by what chose the lock here, a section that is left around the call where it is counted as open, a variable that is zero only until somebody has set up what it
+//!   stands for. What only the documentation of an
 //!   operation says, while no implementation was read. Access to user memory with preemption off, where a fault fails rather than sleeps. An assertion
 //!   that must have failed, a lock that an earlier round of a loop took, which the next takes again, a last reference, unless the object was just taken off its list, or the first one. A device that is resumed while another function of
 //!   the file takes a reference for longer. What runs before there are tasks to wait for, when tasks are frozen, or as the system goes down: the kernel's own
@@ -63,6 +66,7 @@ use cuthere_flow::summary::chain::{At, Chain, chain, through_table, way_name};
 use cuthere_flow::summary::{Subject, Test, Way};
 use cuthere_flow::value::Value;
 
+mod around;
 mod level;
 
 use level::judged;

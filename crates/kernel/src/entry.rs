@@ -24,10 +24,14 @@ pub enum Custom {
     IsLock,
     /// A function says on which CPU, or as which task, this code runs.
     WhoRuns,
+    /// A function answers the same whenever it is asked on one path (`get_current()`).
+    Fixed,
     /// A function lowers a count unless that is the last one, or only then, and says so.
     AsksLast,
     /// A function asks for a bit of a word.
     AsksBit,
+    /// A function asks whether something is on a list.
+    AsksList,
 }
 
 /// What kernels before a change did otherwise than the entries say.
@@ -558,15 +562,20 @@ pub struct OpsField {
     pub not_during: Vec<Symbol>,
     /// What a driver sets where it registers the table so that the context is no atomic one.
     pub unless: Vec<Setting>,
+    /// The same, where any file of the neighbourhood may set it: who makes the object decides, whatever the table is for.
+    pub unless_near: Vec<Setting>,
     /// Only with the real-time preemption model / only without.
     pub rt: Option<bool>,
 }
 
-/// A member that is set once, where an object is registered, and decides how its operations are called.
+/// What is set once, where an object is registered, and decides how its operations are called: a member, or an argument of what registers it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Setting {
+    /// The record of the member; empty: it is an argument.
     pub record: Symbol,
+    /// The member, or the function that is called.
     pub member: Symbol,
+    pub argument: u8,
     /// The enumerator whose bits are set; empty: anything but zero.
     pub bits: Symbol,
 }

@@ -58,8 +58,10 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::IsLock, customs.is_lock),
         (Custom::Oops, customs.oops),
         (Custom::WhoRuns, customs.who_runs),
+        (Custom::Fixed, customs.fixed),
         (Custom::AsksLast, customs.asks_last),
         (Custom::AsksBit, customs.asks_bit),
+        (Custom::AsksList, customs.asks_list),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));
@@ -233,6 +235,7 @@ impl Loader<'_> {
                         between: row.between.as_ref().and_then(|names| names.0.0.first().copied()),
                         not_during: row.not_during.as_ref().map_or(Vec::new(), |names| names.0.0.clone()),
                         unless: row.unless.iter().map(|word| word.0).collect(),
+                        unless_near: row.unless_near.iter().map(|word| word.0).collect(),
                         rt: row.rt,
                     });
                 }

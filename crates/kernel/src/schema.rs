@@ -202,6 +202,8 @@ pub(crate) struct OpsRow {
     pub not_during: Option<W<Names>>,
     #[serde(default)]
     pub unless: Vec<W<Setting>>,
+    #[serde(default)]
+    pub unless_near: Vec<W<Setting>>,
     pub rt: Option<bool>,
 }
 
@@ -225,8 +227,10 @@ pub(crate) struct CustomsRow {
     pub is_lock: Option<W<Names>>,
     pub oops: Option<W<Names>>,
     pub who_runs: Option<W<Names>>,
+    pub fixed: Option<W<Names>>,
     pub asks_last: Option<W<Names>>,
     pub asks_bit: Option<W<Names>>,
+    pub asks_list: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

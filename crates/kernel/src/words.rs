@@ -396,14 +396,20 @@ impl Word for When {
 }
 
 impl Word for Setting {
-    const ALLOWED: &'static str = "RECORD.MEMBER [ENUMERATOR]";
+    const ALLOWED: &'static str = "RECORD.MEMBER [ENUMERATOR], or FUNCTION() INDEX [ENUMERATOR]";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let place = words.next().unwrap_or("");
-        let (record, member) = place.split_once('.').ok_or_else(|| unknown(place))?;
+        let (record, member, argument) = match place.strip_suffix("()") {
+            Some(function) => (Symbol::EMPTY, function, argument(words.next())?),
+            None => {
+                let (record, member) = place.split_once('.').ok_or_else(|| unknown(place))?;
+                (identifier(record)?, member, 0)
+            }
+        };
         let bits = words.next().map_or(Ok(Symbol::EMPTY), identifier)?;
         no_more(words)?;
-        Ok(Setting { record: identifier(record)?, member: identifier(member)?, bits })
+        Ok(Setting { record, member: identifier(member)?, argument, bits })
     }
 }
 

@@ -10,6 +10,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, Op, OpId, OpKind, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::value::Value;
 use cuthere_kernel::LockKind;
 
 impl LockImbalance {
@@ -44,7 +45,12 @@ impl LockImbalance {
         let callee = giver.and_then(|op| path.world.callees(path.func, op)).and_then(|c| c.list().first().copied());
         let unknown = callee.filter(|f| path.world.summary(*f).is_none_or(|s| s.truncated));
         let claim = claim.assume_all(unknown.map(|f| format!("{}() does not give it locked", path.world.func(f).name)));
-        let claim = if unknown.is_some() { claim.sure(Confidence::Low) } else { claim };
+        // Which lock an accessor returns the address of (`rq_lockp(rq)`) is not followed.
+        let by_name = matches!(path.values.get(lock.place), Value::PDeref(at) if path.values.call(at).is_some());
+        let named = past.is_none() && (by_name || lock.class.as_str().ends_with("()"));
+        let claim =
+            claim.assume_all(named.then(|| "the lock whose address a call returned is not one that is held by another name".to_owned()));
+        let claim = if unknown.is_some() || named { claim.sure(Confidence::Low) } else { claim };
         let cleared = past.is_some_and(|p| asks_what_was_cleared(path, p.given));
         let claim = claim.assume_all(cleared.then(|| "what was cleared beside the first one is set again".to_owned()));
         let claim = if cleared { claim.sure(Confidence::Low) } else { claim };

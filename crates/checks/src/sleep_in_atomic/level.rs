@@ -1,5 +1,6 @@
 //! How sure it is that a way to sleep is taken where sleeping is forbidden. Every reason to lower a claim is one for which claims turned out wrong when they were looked up.
 
+use super::around::{asked_before, left_around};
 use super::{Because, grounds, open_conditions};
 use cuthere_analysis::{Claim, words};
 use cuthere_base::{Confidence, Symbol};
@@ -101,6 +102,21 @@ pub(super) fn judged(
         confidence = Confidence::Low;
         assumes.push(format!("`{name}()`, one of functions that call each other in a circle, leaves it so"));
     }
+    // The same state chooses the same way in both.
+    if chosen && known.is_some_and(|e| !e.acquires.is_empty()) {
+        confidence = Confidence::Low;
+        assumes.push(format!("`{primitive}` is not chosen by what chose the lock here"));
+    }
+    if let Some(asked) = given.iter().find(|g| g.member.is_some_and(|member| asked_before(path, member))) {
+        confidence = Confidence::Low;
+        assumes.push(format!("{}, which was asked here and came out otherwise, is of another object", asked.text));
+    }
+    if let Because::Here(ground) = because
+        && left_around(path, event.op, ground)
+    {
+        confidence = Confidence::Low;
+        assumes.push("the section is not the one that is left around this call where it is open".to_owned());
+    }
     if kept_over_a_round(path, event.op, because) {
         confidence = Confidence::Low;
         assumes.push("the lock that a round before took is still held in the next, which takes it too".to_owned());
@@ -162,9 +178,10 @@ fn returns(body: &Body) -> bool {
 
 /// Whether the lock is one that a callee takes in one state of its objects, where in another it takes a lock under which sleeping is allowed: who made the state so knows why.
 fn chosen_by_state(path: &Path<'_, '_>, because: Because<'_>) -> bool {
-    let Because::Here(Ground::Lock(lock)) = because else { return false };
-    let Some(Callees::One(f)) = lock.op.and_then(|op| path.world.callees(path.func, op)) else { return false };
-    let takes = |o: &Outcome, spins: bool| o.locks.iter().any(|l| l.taken && l.sure && l.kind.spins() == spins);
+    let Because::Here(ground) = because else { return false };
+    let Some(Callees::One(f)) = ground.since().and_then(|op| path.world.callees(path.func, op)) else { return false };
+    let section = |o: &Outcome, spins: bool| spins && !matches!(ground, Ground::Lock(_)) && !o.ctx.is_zero();
+    let takes = |o: &Outcome, spins: bool| section(o, spins) || o.locks.iter().any(|l| l.taken && l.sure && l.kind.spins() == spins);
     let all = path.world.summary(*f).map_or(&[][..], |s| &s.outcomes);
     all.iter().any(|o| takes(o, true)) && all.iter().any(|o| takes(o, false) && !takes(o, true))
 }

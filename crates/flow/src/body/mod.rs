@@ -250,6 +250,28 @@ impl Body {
         })
     }
 
+    /// The member whose value a condition asks for (`x->f`, `x->f == NULL`).
+    pub fn asks_member(&self, cond: ExprId) -> Option<(Record, Symbol)> {
+        match self.expr(cond) {
+            Expr::Load(place, _) => match self.expr(place) {
+                Expr::Field { record, name, .. } => Some((record, name)),
+                _ => None,
+            },
+            Expr::Un(UnOp::Not, inner) => self.asks_member(inner),
+            Expr::Bin(BinOp::Eq | BinOp::Ne, inner, other) if self.expr(other) == Expr::Int(0) => self.asks_member(inner),
+            _ => None,
+        }
+    }
+
+    /// Whether such a condition holds where the member is not zero.
+    pub fn asks_for_set(&self, cond: ExprId) -> bool {
+        match self.expr(cond) {
+            Expr::Un(UnOp::Not, inner) | Expr::Bin(BinOp::Eq, inner, _) => !self.asks_for_set(inner),
+            Expr::Bin(BinOp::Ne, inner, _) => self.asks_for_set(inner),
+            _ => true,
+        }
+    }
+
     /// The block that an operation is in.
     pub fn block_of(&self, op: OpId) -> Option<BlockId> {
         self.blocks().find(|(_, b)| b.ops.0 <= op.0 && op.0 < b.ops.1).map(|(id, _)| id)

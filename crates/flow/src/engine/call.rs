@@ -3,6 +3,7 @@
 use super::references::decided_by_result;
 use super::*;
 use crate::body::{ArgRange, Record};
+use cuthere_kernel::Custom;
 
 /// What effects of a callee are about, as its caller knows that before the call.
 type Objects<'o> = &'o [(EffectId, ValueId)];
@@ -164,8 +165,11 @@ impl<O: Observer> Run<'_, '_, O> {
         self.havoc(&values, kept, entry, &mut state);
         self.assigned(args, &values, entry, &mut state);
 
-        let result = self.values.result(index);
-        self.set_aside(index, result, &mut state);
+        let fixed = self.first_asked(name);
+        let result = self.values.result(fixed.unwrap_or(index));
+        if fixed.is_none() {
+            self.set_aside(index, result, &mut state);
+        }
         let first = out.len();
         if let Some(entry) = entry {
             self.model_call(&call, entry, result, state, out);
@@ -271,13 +275,14 @@ impl<O: Observer> Run<'_, '_, O> {
     }
 
     /// What a callee is annotated to give back (`__releases(&x->lock)`) is given back, also where no way was found on which it is: such functions hand locks around.
-    fn release_by_word(&mut self, call: &Call<'_>, callee: FuncId, before: &State, state: &mut State) {
+    /// `given`: how many it was seen to give back on this way: these are the ones that are spoken of.
+    fn release_by_word(&mut self, call: &Call<'_>, callee: FuncId, given: usize, before: &State, state: &mut State) {
         let annotations = &self.world.func(callee).annotations;
         if annotations.is_empty() || before.locks.held.is_empty() {
             return;
         }
         let named = |word: &'static str| annotations.iter().filter_map(move |a| a.as_str().strip_prefix(word)?.strip_suffix(')'));
-        for lock in named("__releases(").filter(|lock| !named("__acquires(").any(|other| other == *lock)) {
+        for lock in named("__releases(").filter(|lock| !named("__acquires(").any(|other| other == *lock)).skip(given) {
             let member = lock.rsplit(['.', '>', '&', '*']).next().unwrap_or(lock);
             let meant = |l: &&Held| {
                 l.kind.spins()
@@ -431,6 +436,12 @@ impl<O: Observer> Run<'_, '_, O> {
             tested,
         };
         self.access(v, state, &site)
+    }
+
+    /// The first call of a function that always answers the same here, which stands for all of them.
+    fn first_asked(&self, name: Symbol) -> Option<OpId> {
+        let asks = |op: &Op| matches!(op.kind, OpKind::Call { target: Target::Name(other), .. } if other == name);
+        self.world.model.is_custom(Custom::Fixed, name).then(|| self.body.all_ops().find(|(_, op)| asks(op)).map(|(id, _)| id))?
     }
 
     /// What a clean-up at the end of a scope calls.
@@ -723,7 +734,7 @@ impl<O: Observer> Run<'_, '_, O> {
             state.locks.doubtful |= crate::program::naming::names_unlock(call.name) && self.may_give_back(callee, summary, &state);
             if !state.locks.held.is_empty() && !self.world.func(callee).annotations.is_empty() {
                 let before = state.clone();
-                self.release_by_word(call, callee, &before, &mut state);
+                self.release_by_word(call, callee, 0, &before, &mut state);
             }
             self.assign(call.index, call.dst, value, &mut state);
             out.push(state);
@@ -793,7 +804,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
             }
             self.shift(outcome.ctx, call.index, &mut s);
-            self.release_by_word(call, callee, &state, &mut s);
+            self.release_by_word(call, callee, outcome.locks.iter().filter(|l| !l.taken && l.sure).count(), &state, &mut s);
             self.assign(call.index, call.dst, value, &mut s);
             out.push(s);
         }

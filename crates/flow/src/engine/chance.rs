@@ -16,8 +16,11 @@ impl<O: Observer> Run<'_, '_, O> {
                 let usual = matches!(self.body.expr(cond), Expr::Load(..) | Expr::Un(UnOp::Not, _)) || self.only_sign(cond);
                 // What only happens behind a warning is not meant to happen.
                 let behind = block.is_warning() && step.taken != matches!(self.body.expr(cond), Expr::Un(UnOp::Not, _));
-                let chance =
-                    behind || self.counts_references(block) || is_mode(self.body, cond, 0) || !usual && asks_result(self.body, cond, 0);
+                let chance = behind
+                    || self.counts_references(block)
+                    || self.asks_flags(block, cond)
+                    || is_mode(self.body, cond, 0)
+                    || !usual && asks_result(self.body, cond, 0);
                 count += u8::from(chance);
             }
             at = step.parent;
@@ -33,6 +36,17 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a condition asks for a bit, or whether something is on a list: who made it so knows.
+    fn asks_flags(&self, block: &Block, cond: ExprId) -> bool {
+        let mut asked = cond;
+        while let Expr::Un(UnOp::Not, inner) = self.body.expr(asked) {
+            asked = inner;
+        }
+        let model = self.world.model;
+        let flags = |name| [Custom::AsksBit, Custom::SetsFlag, Custom::AsksList].iter().any(|custom| model.is_custom(*custom, name));
+        self.body.asked_call(block, asked).is_some_and(|(name, _)| flags(name))
     }
 
     /// Whether a condition asks for the sign of something, or whether it is zero.

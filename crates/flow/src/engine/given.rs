@@ -111,7 +111,11 @@ impl<O: Observer> Run<'_, '_, O> {
         let number = || matches!(self.body.expr(asked), Expr::Load(_, pointee) if !pointee.is_pointer());
         // A bit, or a number that a primitive reads.
         let answers = |name| model.is_custom(Custom::AsksBit, name) || model.place_macro(name) == Some(PlaceAccess::Read) && number();
-        is_mode(self.body, cond, 0) || self.asks_who_runs(cond) || self.body.asked_call(block, asked).is_some_and(|(name, _)| answers(name))
+        let seldom = self.body.asks_member(asked).is_some_and(|(record, member)| self.world.tables.is_seldom(record, member));
+        seldom
+            || is_mode(self.body, cond, 0)
+            || self.asks_who_runs(cond)
+            || self.body.asked_call(block, asked).is_some_and(|(name, _)| answers(name))
     }
 
     /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).

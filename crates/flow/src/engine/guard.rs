@@ -113,6 +113,28 @@ impl<O: Observer> Run<'_, '_, O> {
         }
     }
 
+    /// What it means of its parts that a value is true or false: `!(flags & F)` handed over is a question for bits of `flags`.
+    fn asked(&self, value: ValueId, test: Test, state: &State) -> (ValueId, Test) {
+        let Test::In(wanted) = test else { return (value, test) };
+        let Some(mut truth) = wanted.truth().filter(|_| state.known(self.values, value).truth().is_none()) else { return (value, test) };
+        let mut at = value;
+        for _ in 0..6 {
+            match self.values.get(at) {
+                Value::Truth(inner) => at = inner,
+                Value::Un(UnOp::Not, inner) => (at, truth) = (inner, !truth),
+                Value::Bin(op @ (BinOp::Eq | BinOp::Ne), inner, zero) if self.values.get(zero) == Value::Int(0) => {
+                    (at, truth) = (inner, truth == (op == BinOp::Ne));
+                }
+                Value::Bin(BinOp::And, word, mask) => match self.values.get(mask) {
+                    Value::Int(mask) => return (word, if truth { Test::AnyBit(mask) } else { Test::NoBit(mask) }),
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        if at == value { (value, test) } else { (at, Test::In(if truth { Interval::NON_ZERO } else { Interval::ZERO })) }
+    }
+
     /// A callee's condition in terms of this call: `None` if it cannot hold, else what remains as a condition for own callers.
     pub(super) fn translate(&mut self, guard: &Guard, args: &[ValueId], state: &State) -> Option<Guard> {
         let mut own = Guard::new();
@@ -124,6 +146,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 }
                 continue;
             };
+            let (value, test) = self.asked(value, test, state);
             match test {
                 Test::In(wanted) => {
                     let known = state.known(self.values, value);

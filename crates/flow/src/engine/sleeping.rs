@@ -39,7 +39,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 if entry.sleeps == Sleeps::Never
                     && let Some(callees @ Callees::One(_)) = callees
                 {
-                    self.tree_sleep(call, callees, None, state, &mut found);
+                    self.tree_sleep(call, callees, None, None, state, &mut found);
                     found.around.clear();
                     found.ways.retain(|w| {
                         let certain = w.wait == Wait::Sleep && !w.unlikely && w.condition.iter().any(|g| g.is_empty());
@@ -49,7 +49,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     found.ways.retain(|w| !world.model.entry(chain(world, w.way).primitive).is_some_and(|e| e.faults));
                 }
             } else if let Some(callees) = callees {
-                self.tree_sleep(call, callees, pointer, state, &mut found);
+                self.tree_sleep(call, callees, pointer, ops, state, &mut found);
             }
             if let Some((record, field)) = ops
                 && found.ways.is_empty()
@@ -249,8 +249,16 @@ impl<O: Observer> Run<'_, '_, O> {
         !effect.condition.is_empty() && effect.condition.iter().all(|g| g.iter().any(decided))
     }
 
-    /// Ways to sleep in callees. `pointer`: the value that is called.
-    fn tree_sleep(&mut self, call: &Call<'_>, callees: &Callees, pointer: Option<ValueId>, state: &State, found: &mut Found) {
+    /// Ways to sleep in callees. `pointer`: the value that is called; `ops`: the member that it was read from.
+    fn tree_sleep(
+        &mut self,
+        call: &Call<'_>,
+        callees: &Callees,
+        pointer: Option<ValueId>,
+        ops: Option<(Record, Symbol)>,
+        state: &State,
+        found: &mut Found,
+    ) {
         let world = self.world;
         let list = callees.list();
         let told = call.values.iter().any(|&value| self.told(value).is_some());
@@ -269,6 +277,8 @@ impl<O: Observer> Run<'_, '_, O> {
         let most = if parameter.is_some() { CHOICES_MAX } else { WAYS_MAX };
         // What is asked for before it is called, objects of other kinds leave out; whether this one has it, who made it knows.
         let optional = one && function.is_none() && parameter.is_none() && pointer.is_some_and(|v| state.known(self.values, v).not_zero);
+        // Where another file makes such objects without it, they are of two kinds, and who calls mostly knows which this is.
+        let of_one_kind = optional && ops.is_some_and(|(record, member)| world.tables.of_one_kind(record, member));
         let mut sleeping = 0u16;
         for &f in list {
             let name = world.func(f).name;
@@ -301,7 +311,7 @@ impl<O: Observer> Run<'_, '_, O> {
                     way: Way::Callee(f, id),
                     condition,
                     depth: effect.depth + 1,
-                    indirect: effect.indirect + u8::from(!one),
+                    indirect: effect.indirect + u8::from(!one || of_one_kind),
                     modes,
                     wait: sleep.wait,
                     defers: sleep.defers,

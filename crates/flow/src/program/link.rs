@@ -132,7 +132,7 @@ pub fn link(
         armings: Armings,
     }
     let mut settings: FxHashMap<(Symbol, Symbol), Vec<Setting>> = FxHashMap::default();
-    for setting in model.ops_fields().flat_map(|field| &field.unless) {
+    for setting in model.ops_fields().flat_map(|field| field.unless.iter().chain(&field.unless_near)) {
         settings.entry((setting.record, setting.member)).or_default().push(*setting);
     }
     let excuses: FxHashSet<Symbol> = model.entries().filter_map(|entry| entry.excused_by).collect();
@@ -161,6 +161,11 @@ pub fn link(
                         OpKind::Call { target: Target::Name(name), args, .. } => {
                             if let Some(f) = names.get(name) {
                                 direct.push((i, f));
+                            }
+                            if let Some(all) = settings.get(&(Symbol::EMPTY, name)) {
+                                let handed = |s: &Setting| d.call_args(args).get(s.argument as usize).copied();
+                                let sets = |s: &&Setting| handed(s).is_some_and(|value| sets(program, d, value, s));
+                                out.set.extend(all.iter().filter(sets).map(|s| (d.file, *s)));
                             }
                             if excuses.contains(&name) {
                                 out.excused.push((d.file, name));
@@ -260,10 +265,14 @@ pub fn link(
     let mut stored: Vec<BoundFunction> = first.iter().flat_map(|pass| pass.stored.iter().copied()).collect();
     let mut names: Option<FileNames<'_, '_>> = None;
     let set: FxHashSet<(FileId, Setting)> = first.iter().flat_map(|pass| pass.set.iter().copied()).collect();
+    let near: FxHashSet<(&str, Setting)> = set.iter().map(|&(file, s)| (neighbourhood(program.source.path(file)), s)).collect();
     // Who registers an object so that its operations may sleep says so of all of them.
     let relax = |record: Record, field: Symbol, file: FileId, entry_point: &mut EntryPoint| {
-        let unless = model.ops_field(record.tag_symbol(), field).map_or(&[][..], |field| &field.unless);
-        if unless.iter().any(|setting| set.contains(&(file, *setting))) {
+        let Some(known) = model.ops_field(record.tag_symbol(), field) else { return };
+        let around = neighbourhood(program.source.path(file));
+        if known.unless.iter().any(|setting| set.contains(&(file, *setting)))
+            || known.unless_near.iter().any(|setting| near.contains(&(around, *setting)))
+        {
             (entry_point.context, entry_point.contract) = (Context::default(), false);
         }
     };
@@ -405,7 +414,13 @@ fn bound(
     ((record, field), f, entry_point)
 }
 
-/// Whether a value that is stored makes a setting.
+/// What drivers of one maker share: the folder, but no more than its first three names.
+fn neighbourhood(path: &str) -> &str {
+    let folder = folder(path);
+    folder.match_indices('/').nth(2).map_or(folder, |(end, _)| &folder[..end])
+}
+
+/// Whether a value that is stored, or handed over, makes a setting.
 fn sets(program: &Program<'_>, d: &Body, value: ExprId, setting: &Setting) -> bool {
     let (known, others) = match d.expr(value) {
         Expr::Int(known) => (known, 0),

@@ -4,6 +4,7 @@
 //! Only variables whose own members hold functions are kept, without arrays and nested records. A member that any code of the tree stores, in whatever
 //! variable, is unknown: such records are no tables of constants.
 
+use super::link::BoundFunction;
 use crate::body::{Body, Expr, Op, OpKind, Record, Target};
 use cuthere_base::{FileId, Symbol};
 use rayon::prelude::*;
@@ -40,6 +41,15 @@ pub struct Tables {
     stored: FxHashSet<(Record, Symbol)>,
     /// Of records with few tables: the first that leaves out a member which another one has, and its file.
     left_out: FxHashMap<(Record, Symbol), (Symbol, FileId)>,
+    /// Per member that functions are bound to, and that other files which bind some of the record's leave out.
+    partly: FxHashMap<(Record, Symbol), Partly>,
+}
+
+/// How many files bind a member of a record, of how many that bind any of its members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Partly {
+    with: u32,
+    all: u32,
 }
 
 /// Records with more tables are interfaces of the kernel's core, where who calls knows what each kind has.
@@ -88,6 +98,32 @@ impl Tables {
         }
     }
 
+    /// Notes which members are left out where others of their record are bound.
+    pub fn note_bound(&mut self, bound: &[BoundFunction]) {
+        let mut files: FxHashMap<(Record, Symbol), FxHashSet<FileId>> = FxHashMap::default();
+        let mut records: FxHashMap<Record, FxHashSet<FileId>> = FxHashMap::default();
+        for b in bound.iter().filter(|b| !b.record.is_unknown()) {
+            files.entry((b.record, b.field)).or_default().insert(b.at.0);
+            records.entry(b.record).or_default().insert(b.at.0);
+        }
+        for (key, with) in files {
+            let all = records.get(&key.0).map_or(0, FxHashSet::len);
+            if with.len() < all {
+                self.partly.insert(key, Partly { with: with.len() as u32, all: all as u32 });
+            }
+        }
+    }
+
+    /// Whether one of few kinds of objects, each at home in a file, is bound without a member that another has.
+    pub fn of_one_kind(&self, record: Record, member: Symbol) -> bool {
+        self.partly.get(&(record, member)).is_some_and(|p| p.with == 1 && p.all as usize <= TABLES_MAX)
+    }
+
+    /// Whether most of a record's objects do without a member.
+    pub fn is_seldom(&self, record: Record, member: Symbol) -> bool {
+        self.partly.get(&(record, member)).is_some_and(|p| p.all > 2 && p.with * 2 < p.all)
+    }
+
     /// A table of a record that leaves out a member which others have.
     pub fn left_out(&self, record: Record, member: Symbol) -> Option<(Symbol, FileId)> {
         self.left_out.get(&(record, member)).copied()
@@ -127,6 +163,11 @@ impl Tables {
             }
         }
         for e in body.exprs.iter() {
+            if let Expr::Field { record, name, .. } = e
+                && let Some(Partly { with, all }) = self.partly.get(&(*record, *name))
+            {
+                out += &format!("{name} {with} {all}\n");
+            }
             if let Expr::Global(name) = e
                 && let Some(table) = self.get(body.file, *name)
             {

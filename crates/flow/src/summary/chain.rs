@@ -1,7 +1,7 @@
 //! From a summary's effect back to the source: the steps of a call chain. One walk for all kinds of effects.
 
 use super::{Effect, EffectKind, FuncId, RelPlace, RelRoot, RelStep, Sleep, Way};
-use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpKind, Target, Term};
+use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpKind, Record, Target, Term};
 use crate::program::World;
 use cuthere_base::{Loc, Step, Symbol};
 use cuthere_ir::{BinOp, UnOp};
@@ -108,6 +108,8 @@ pub struct Given {
     pub flags: bool,
     /// The function that asks.
     pub func: FuncId,
+    /// The member that is asked for, and whether it is set.
+    pub member: Option<(Record, Symbol, bool)>,
 }
 
 /// The conditions on objects' state that hold on a way down, outermost first.
@@ -133,13 +135,15 @@ fn conditions(world: &World<'_>, way: Way, which: impl Fn(&Sleep) -> Option<(Blo
             let body = world.func(f);
             // Of a function that is known by its summary alone, the condition has no text: it may ask for anything.
             let Some(block) = body.blocks.get(block.index()) else {
-                out.push(Given { text: format!("a condition in {}() is {taken}", body.name), flags: true, func: f });
+                out.push(Given { text: format!("a condition in {}() is {taken}", body.name), flags: true, func: f, member: None });
                 at = effect.way;
                 continue;
             };
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let text = format!("`{}` is {taken} ({}:{})", body.text(cond), world.path(f), block.loc.line);
-                out.push(Given { text, flags: asks_bits(world, body, block, cond), func: f });
+                let flags = asks_bits(world, body, block, cond) || sets_up(body, cond, taken);
+                let member = body.asks_member(cond).map(|(record, name)| (record, name, taken == body.asks_for_set(cond)));
+                out.push(Given { text, flags, func: f, member });
             }
         }
         at = effect.way;
@@ -147,7 +151,20 @@ fn conditions(world: &World<'_>, way: Way, which: impl Fn(&Sleep) -> Option<(Blo
     out
 }
 
+/// Whether a variable of the program has to be zero: what is set up by whoever comes first, and was long ago.
+fn sets_up(body: &Body, cond: ExprId, taken: bool) -> bool {
+    match body.expr(cond) {
+        Expr::Un(UnOp::Not, inner) => sets_up(body, inner, !taken),
+        Expr::Load(place, _) => !taken && matches!(body.expr(place), Expr::Global(_)),
+        _ => false,
+    }
+}
+
 fn asks_bits(world: &World<'_>, body: &Body, block: &Block, cond: ExprId) -> bool {
+    // An operation that most leave out says what kind of object it is.
+    if body.asks_member(cond).is_some_and(|(record, member)| world.tables.is_seldom(record, member)) {
+        return true;
+    }
     let again = |e| asks_bits(world, body, block, e);
     match body.expr(cond) {
         // What is set for everybody, by a module parameter, belongs to no object.
