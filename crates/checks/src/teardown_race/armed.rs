@@ -99,8 +99,12 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
         return None;
     }
     let runs = uses.callbacks().next();
+    // A framework that sets it up, and is told that the object ends, is who stops it; neither was read.
+    let foreign = stop.is_none() && runs.is_none() && all.hands_on_unread(f, key.owner);
+    let sure = if foreign { Confidence::Low } else { sure };
     let kind = arm.kind;
     let what = match stop {
+        None if foreign => format!("`{}` is freed and nothing that was read cancels the {kind} `{}` in it", key.owner, key.text()),
         Some(_) => format!("`{}` is freed after the {kind} `{}` was cancelled without waiting for it", key.owner, key.text()),
         None => format!("`{}` is freed and the {kind} `{}` in it is never cancelled", key.owner, key.text()),
     };
@@ -113,6 +117,7 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
     };
     let claim = if stop.is_none() { all.show_others_stopped(claim, f, Some(free.op), key) } else { claim };
     let claim = claim.step(f, all.loc(f, free.op), format!("frees the object by {}()", free.kind));
+    let claim = if foreign { claim.assume("what the object is handed to before was not read, and does not stop it") } else { claim };
     Some(claim.assume("the callback may be pending or running when the object is freed").identity(format!(
         "{} {}",
         key.text(),

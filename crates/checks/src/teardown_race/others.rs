@@ -3,7 +3,7 @@
 use super::armed::runs_by_itself;
 use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::Claim;
-use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::body::{Expr, ExprId, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot, spot_of};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::CallbackOp;
@@ -47,6 +47,16 @@ impl Teardown<'_> {
                     |&e| matches!(spot_of(body, e), Spot::Member { record, member, .. } if (record, member) == (key.record, key.member)),
                 )
             })
+        })
+    }
+
+    /// Whether a function hands an object of a record to one that neither the tree nor the model has the body or the meaning of.
+    pub fn hands_on_unread(&self, f: FuncId, owner: Record) -> bool {
+        let body = self.world.func(f);
+        body.all_ops().any(|(at, op)| {
+            let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { return false };
+            let mine = |e: ExprId| matches!(body.expr(e), Expr::Load(_, pointee) if pointee.record() == Some(owner));
+            self.world.callees(f, at).is_none() && self.world.model.entry(name).is_none() && body.call_args(args).iter().any(|&e| mine(e))
         })
     }
 
