@@ -1,7 +1,6 @@
 //! Texts that are nearly C, changed at random: reading and lowering them ends, keeps the promises of `func.rs`, and never panics.
 
-mod common;
-
+use crate::common;
 use cuthere_base::{FileId, MemorySource};
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::program::{Config, Program};

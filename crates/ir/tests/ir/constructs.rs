@@ -1,8 +1,7 @@
 //! Every construct of the language, lowered and printed.
 
-mod common;
-
-use common::functions;
+use crate::common;
+use crate::common::functions;
 use expect_test::expect;
 
 #[test]

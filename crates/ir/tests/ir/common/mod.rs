@@ -1,5 +1,4 @@
 //! Lowers miniature C files and prints the result.
-#![allow(dead_code)]
 
 use cuthere_base::{FileId, MemorySource, Symbol};
 use cuthere_cfront::outline::{ItemKind, ItemRef};

@@ -1,8 +1,6 @@
 //! Initialisers at file level and macros that define things there.
 
-mod common;
-
-use common::{check, globals};
+use crate::common::{check, globals};
 use cuthere_base::Symbol;
 use cuthere_ir::{ConstValue, PathStep};
 

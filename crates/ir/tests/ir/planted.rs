@@ -1,7 +1,6 @@
 //! What is not C, planted anywhere in a body, makes exactly that function incomplete.
 
-mod common;
-
+use crate::common;
 use cuthere_base::{MemorySource, Symbol};
 use cuthere_cfront::outline::{ItemKind, ItemRef};
 use cuthere_cfront::program::{Config, Program};
