@@ -325,16 +325,41 @@ impl Lower<'_> {
         let value = self.emit_call(Callee::Direct(name), &args, ret, want, at);
         let condition = ast::ExprId(ids[position]);
         if may_give_up(name.as_str()) {
-            let other = self.new_block();
-            self.branch(condition, done, other);
+            let (met, other) = (self.new_block(), self.new_block());
+            self.branch(condition, met, other);
+            // What the call returns says whether the condition held.
+            let told = want != Want::Drop;
+            self.start_wanted(met);
+            if told {
+                let nowhere = self.new_block();
+                let says = self.says_met(name.as_str(), value, true);
+                self.fork(says, done, nowhere, at);
+                self.start_wanted(nowhere);
+                self.terminate(Term::Unreachable, at);
+            } else {
+                self.goto(done, at);
+            }
             self.start_wanted(other);
-            let unknown = self.opaque(self.ty.int);
-            self.fork(unknown, done, again, at);
+            let gives_up = if told { self.says_met(name.as_str(), value, false) } else { self.opaque(self.ty.int) };
+            self.fork(gives_up, done, again, at);
         } else {
             self.branch(condition, done, again);
         }
         self.start_wanted(done);
         value
+    }
+
+    /// The comparison by which a result of waiting says that the condition held, or that it was given up: what waits for a time returns how much is left.
+    fn says_met(&mut self, name: &str, value: ExprId, met: bool) -> ExprId {
+        let zero = self.int(0, self.ty.long);
+        let left = name.contains("timeout") && !name.contains("hrtimeout");
+        let op = match (left, met) {
+            (true, true) => BinOp::Gt,
+            (true, false) => BinOp::Le,
+            (false, true) => BinOp::Eq,
+            (false, false) => BinOp::Ne,
+        };
+        self.node(ExprKind::Binary(op, value, zero), self.ty.int)
     }
 
     fn assert_value(&mut self, name: Symbol, ids: &[u32], position: usize, condition: ast::ExprId, want: Want, at: At) -> ExprId {

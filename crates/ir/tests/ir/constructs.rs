@@ -484,38 +484,42 @@ int f(struct s *p, struct list_head *l)
            15  if p->done then b2 else b1
         b2:
            16  %0 = wait_event_interruptible(p->wq, ?)
-           16  if p->done then b3 else b4
+           16  if p->done then b3 else b6
         b3:
-           16  if p->ok then b5 else b4
+           16  if p->ok then b4 else b6
         b4:
-           16  if ? then b5 else b2
+           16  if %0 then b5 else b7
         b5:
-           16  if %0 then b6 else b7
+           16  unreachable
         b6:
-           17  return o2->a
+           16  if %0 then b7 else b2
         b7:
-           18  if p->done then b8 else b10
+           16  if %0 then b8 else b9
         b8:
-           18  if p->ok then b9 else b10
+           17  return o2->a
         b9:
+           18  if p->done then b10 else b12
+        b10:
+           18  if p->ok then b11 else b12
+        b11:
            18  WARN_ON(1)
            19  BUG()
            19  unreachable
-        b10:
-           20  if v then b11 else b12
-        b11:
-           20  WARN_ON(1)
-           20  goto b12
         b12:
-           21  if o then b14 else b13
+           20  if v then b13 else b14
         b13:
+           20  WARN_ON(1)
+           20  goto b14
+        b14:
+           21  if o then b16 else b15
+        b15:
            21  WARN_ON(1)
            21  %1 = 1
-           21  goto b15
-        b14:
+           21  goto b17
+        b16:
            21  %1 = 0
-           21  goto b15
-        b15:
+           21  goto b17
+        b17:
            21  v = %1
            22  return v
     "#]]
