@@ -242,6 +242,19 @@ fn a_users_memory_may_be_none() {
     none(&run(&text("NULL")));
 }
 
+#[test]
+fn what_a_task_holds_is_not_known() {
+    let text = |set: &str| {
+        format!(
+            "struct ns {{ int n; }};\nstruct task_struct {{ struct ns *ns; }};\nstruct task_struct *get_current(void);\nstatic struct ns here;\n\
+             static int n;\nstatic void task(void *u)\n{{\n\t{set}\n\tn = get_current()->ns->n;\n}}\nvoid scenario(void)\n{{\n\tcuthere_task(0, task, NULL);\n}}\n"
+        )
+    };
+    let outcome = run(&text(""));
+    assert_eq!((outcome.kind, outcome.guesses), (OutcomeKind::Unknown, vec!["what `current` points to".to_owned()]));
+    none(&run(&text("get_current()->ns = &here;")));
+}
+
 /// A header that includes nothing uses what its includer has seen before.
 #[test]
 fn headers_see_the_macros_of_their_includers() {
