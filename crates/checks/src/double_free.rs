@@ -26,7 +26,8 @@
 //! it returns, leads to a freed object there, unless it was cleared. Freeing NULL or an error pointer is nothing. An object to which the path took a
 //! reference (`skb_get()`) is freed by the second call only. Memory of `devm_kzalloc()` and its kin is freed by the device core, so that any other free is one too many.
 //!
-//! What a release function frees when a reference is given up is freed twice if it is freed directly afterwards: if that reference was not the last one, the count frees it later.
+//! What a release function frees when a reference is given up is freed twice if it is freed directly before or afterwards: if that reference was not the last one, the count frees it later. A function handed to
+//! `call_rcu()` is such a one, too.
 //!
 //! One finding for one first free; none where a use of the freed object in between is reported as use-after-free.
 //!
@@ -35,7 +36,7 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: both frees are certain, on one path that was followed from its beginning.
-//! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that looks at the object's state; one of them in a later round of a loop; a path that was
+//! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that frees it in some states only; one of them in a later round of a loop; a path that was
 //!   merged with others; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
@@ -96,7 +97,8 @@ fn again(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Freed,
     };
     // Whether or not a reference was the last one: what a count frees is not freed beside it. Two puts are another matter.
     let counted = before.put && !(before.sole || before.released && !freed.put);
-    let sure = if path.assumes_free(before) || counted || freed.put { Confidence::Low } else { confidence(path, before) };
+    let later = freed.put && (before.put || !freed.released || freed.by_state);
+    let sure = if path.assumes_free(before) || counted || later { Confidence::Low } else { confidence(path, before) };
     let claim = Claim::here(path, event, sure, message).freed(path, before).freed(path, freed);
     let claim = if before.put { claim.assume(format!("the reference given up was the last one to `{name}`")) } else { claim };
     claim.identity(format!("{} {name} {}", before.by, freed.by)).cause(before.op)

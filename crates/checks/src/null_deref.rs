@@ -32,7 +32,8 @@
 //!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL, where it lies in memory or a call gave it that may fail.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a function that returns NULL for want of memory and by its own code too, if
 //!   others test for it; a test of that pointer alone, an argument or what no call can leave NULL, since such tests are made for safety's sake too, or one earlier on the path, with the
-//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide; a result that
+//!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide, or that one condition leaves so, if the variable is tested behind the use; one part
+//!   of a condition (`p && p->n`) as the last decision before the use; a result that
 //!   may be NULL, or an RCU-protected pointer, that is dereferenced on every way to its test; a member of a new object that is used before this function
 //!   sets it; an operation that a table called by its name leaves out.
 //! * **low**: what was wrong more often than right when it was looked up. NULL that a body returns though few others test for it: most callers know
@@ -58,6 +59,7 @@ mod kept;
 mod late;
 mod left_out;
 mod members;
+mod unset;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
@@ -207,7 +209,8 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         let always = local.is_some_and(|l| path.always_null(l));
         // What a conversion gives for NULL (`p ? to_x(p) : NULL`) is there for others; it has no name.
         let decided = !indirect && path.decided_by_arguments() && local.is_some_and(|l| path.set_to_null(l));
-        let confidence = if always || decided { Confidence::Medium } else { Confidence::Low };
+        let unset = || unset::never_set(path, event, access.text.or_else(|| handed_expr(path, event, access)));
+        let confidence = if always || decided || unset() { Confidence::Medium } else { Confidence::Low };
         let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
         return literal.then(|| claim.sure(confidence).weakness(weak));
     };
@@ -222,15 +225,27 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
             && access.text.or_else(|| handed_expr(path, event, access)).is_some_and(|e| contract::tests_another(path.body, test.cond, e));
     // What was decided since about anything but arguments goes together with the test more often than not.
     let since = !sure && !test.independent;
-    let confidence =
-        if test.in_macro || test.asserts || literal || test.chooses_value || test.compound || tied || since || handed || elsewhere {
-            Confidence::Low
-        } else if !sure || path.handed_by_callers(access.pointer).is_some() || !contract::may_be_null(path, access.pointer, test.in_memory)
-        {
-            Confidence::Medium
-        } else {
-            Confidence::High
-        };
+    let chosen = matches!(path.values.get(access.pointer), Value::Select(..));
+    let confidence = if test.in_macro
+        || test.asserts
+        || literal
+        || test.chooses_value
+        || test.compound && !(sure && test.alone && !chosen)
+        || tied
+        || since
+        || handed
+        || elsewhere
+    {
+        Confidence::Low
+    } else if !sure
+        || test.compound
+        || path.handed_by_callers(access.pointer).is_some()
+        || !contract::may_be_null(path, access.pointer, test.in_memory)
+    {
+        Confidence::Medium
+    } else {
+        Confidence::High
+    };
     let text = format!("`{}` is {}", test.text, test.taken);
     Some(claim.sure(confidence).step(path.func, test.loc, text).access(path, event, access, &name).weakness(weak))
 }

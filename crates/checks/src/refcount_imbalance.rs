@@ -26,7 +26,7 @@
 //!
 //! What takes and gives back is known from the kernel model, and from the bodies of callees for each way of returning that callers can tell apart: wrappers,
 //! look-ups whose result comes with a reference, functions that take one only if they succeed. Paths on which the pointer is NULL or an error hold nothing. Who
-//! returns the object hands the reference on, and who stores it, or hands it to code that keeps it, may have done so.
+//! returns the object hands the reference on, so that a way out that fails instead loses it, and who stores it, or hands it to code that keeps it, may have done so.
 //!
 //! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
 //! loop's reference that nobody else knows of is lost on every way out that keeps it; so is one whose pointer was stored only in an object that the function made and frees as
@@ -167,6 +167,7 @@ impl RefcountImbalance {
                 given_on_failure: false,
                 given_stored: false,
                 handed: false,
+                returned: false,
             });
             self.gets.len() - 1
         });
@@ -197,10 +198,13 @@ impl RefcountImbalance {
         };
         if taken.overwritten.is_none() && value.is_some_and(handed) {
             get.handed = true;
+            let named = path.body.named_call(taken.op).is_some();
+            get.returned |= named && !taken.doubtful && value.is_some_and(|v| path.values.pointer_root(v) == taken.object);
             return;
         }
         // What an object held that was freed as mere memory, nobody can give back any more; unless that was done in a way that is not followed.
-        let lost = taken.lost.filter(|_| !references.dropped().iter().any(|d| d.op > taken.op));
+        let other_put = references.dropped().iter().any(|d| d.op > taken.op);
+        let lost = taken.lost.filter(|_| !other_put);
         get.handed |= taken.shared && lost.is_none();
         if taken.doubtful || taken.lost.is_some() && lost.is_none() || get.kept.len() >= KEPT_MAX {
             return;
@@ -218,6 +222,7 @@ impl RefcountImbalance {
             lost: lost.is_some(),
             overwritten: taken.overwritten.is_some(),
             helped: taken.helped.is_some(),
+            other_put,
             stored: stored(path, taken),
             passed: ways::passed_by(path),
             shared: taken.shared && lost.is_none(),

@@ -23,7 +23,7 @@
 //! An object is known by the pointer that everything in it is reached through, so that copies, `&p->member` and `container_of` are one object. What
 //! frees is known from the kernel model (also: only if it succeeds, as `krealloc`; only after a grace period, as `kfree_rcu`) and from the
 //! bodies of callees: what a callee has freed on *every* path of a way of returning that its caller can tell apart, by the result or by the arguments.
-//! A pointer in memory that a call may have replaced is another pointer afterwards; one kept in a variable is not. Loops over lists whose step reads the
+//! A pointer in memory that a call may have replaced is another pointer afterwards, unless its body, and those below, write no member of that name; one kept in a variable is not. Loops over lists whose step reads the
 //! element at hand count as a use at the end of each round. Comparing, printing and measuring (`sizeof`) a freed pointer is no use.
 //!
 //! Giving up a reference (`put_device(&c->dev)`, `kref_put(&c->ref, release)`) frees what the release function frees on all its paths: it is found by what the call
@@ -40,7 +40,7 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning; used after the one reference was given up that a look-up of the kernel gave.
-//! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that looks at the object's state first; free or use in a later round of a loop; a use in a callee
+//! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that frees it in some states only; free or use in a later round of a loop; a use in a callee
 //!   that happens on some of its paths only; a path that was merged with others; freed by a callee on some of its ways of returning, and nobody asks which
 //!   it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!

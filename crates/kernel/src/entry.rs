@@ -339,6 +339,13 @@ pub struct CallbackEffect {
     pub kind: Symbol,
 }
 
+impl CallbackEffect {
+    /// Whether it hands a function that is called once, when a grace period has ended.
+    pub fn ends_grace_period(&self) -> bool {
+        self.op == CallbackOp::Arm && self.function.is_some() && matches!(self.kind.as_str(), "rcu" | "srcu")
+    }
+}
+
 /// A condition on an argument that decides what becomes of a callback (`HRTIMER_MODE_REL_SOFT`, `IRQF_NO_THREAD`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct When {

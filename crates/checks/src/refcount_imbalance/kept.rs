@@ -16,6 +16,8 @@ pub(super) struct Kept {
     pub overwritten: bool,
     /// A callee may have given it back, by another name.
     pub helped: bool,
+    /// Something else was given up since, which may stand for it (`fput(sock->file)`).
+    pub other_put: bool,
     /// What the caller has handed leads to the object.
     pub stored: bool,
     /// Blocks that the path passed by because of a variable that it set itself.
@@ -42,6 +44,8 @@ pub(super) struct Get {
     pub given_stored: bool,
     /// Handed on: returned, or shared on some way out.
     pub handed: bool,
+    /// The object is what some way out returns, with the reference that a function called by its name gave.
+    pub returned: bool,
 }
 
 impl Get {
@@ -52,6 +56,8 @@ impl Get {
             _ if kept.lost => Some(Confidence::High),
             // Nobody can give it back any more.
             (false, _) if kept.overwritten && (self.given || alone && self.modelled && !kept.lent) => Some(Confidence::High),
+            // Whoever calls gets the reference with the object, and neither here.
+            (false, true) if self.returned && alone && !kept.lent && !kept.other_put && !kept.after_loop => Some(Confidence::High),
             // Whoever knows the object may give the reference back, but not if another failure has to do it here.
             (true, true) if self.given_on_failure => Some(if kept.after_loop { Confidence::Low } else { Confidence::High }),
             // A failure that ends what was begun here; who called may clean up after it.

@@ -1,6 +1,7 @@
 //! Calls: of names the model knows, and of functions with a summary.
 
 use super::references::decided_by_result;
+use super::releases::Gone;
 use super::*;
 use crate::body::{ArgRange, Record};
 use cuthere_kernel::Custom;
@@ -162,7 +163,8 @@ impl<O: Observer> Run<'_, '_, O> {
             self.note_given(&call, &mut state);
         }
         self.note_lists(&call, entry, &mut state);
-        self.havoc(&values, kept, entry, &mut state);
+        let writes = if state.objects.is_empty() { u64::MAX } else { self.call_writes(&call, entry) };
+        self.havoc(&call, kept, writes, entry, &mut state);
         self.assigned(args, &values, entry, &mut state);
 
         let fixed = self.first_asked(name);
@@ -325,7 +327,7 @@ impl<O: Observer> Run<'_, '_, O> {
             }
             let Some((callee, effect)) = callees.iter().find_map(frees) else { continue };
             let Some(summary) = world.summary(callee) else { continue };
-            self.lift_free(call, callee, summary, FreedOnReturn { effect, replaced: false }, value, None, state);
+            self.lift_free(call, callee, summary, FreedOnReturn { effect, replaced: false }, value, Gone::AtOnce, state);
         }
     }
 
@@ -555,6 +557,7 @@ impl<O: Observer> Run<'_, '_, O> {
             value = self.values.make(Value::ContextQuery(Query::Primitive(entry.name)));
         }
         self.note_entry(call, entry, result, &mut state);
+        self.free_after_grace(call, entry, &mut state);
         if entry.zeroed && call.dst.is_some() {
             let object = self.values.deref(result);
             let zero = self.values.int(0);
@@ -789,7 +792,8 @@ impl<O: Observer> Run<'_, '_, O> {
                 let object = self.values.pointer_root(value);
                 let counted = matches!(summary.effect(freed.effect).map(|e| &e.kind), Some(EffectKind::Free { counted: true, .. }));
                 if !counted || !covered.contains(&object) {
-                    self.lift_free(call, callee, summary, freed, value, sole.contains(&object).then_some(true), &mut s);
+                    let when = if sole.contains(&object) { Gone::Counted { sole: true } } else { Gone::AtOnce };
+                    self.lift_free(call, callee, summary, freed, value, when, &mut s);
                 }
             }
             self.free_sole(call, callee, summary, &sole, &mut s);

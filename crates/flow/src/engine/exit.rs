@@ -297,6 +297,7 @@ impl<O: Observer> Run<'_, '_, O> {
         summary.tests = self.tests;
         summary.keeps = self.keeps;
         summary.stores = self.stores;
+        summary.writes = self.members_written();
         summary.unlinks = self.unlinks;
         summary.ret.asks = self.only_asks();
         summary.ret.found = self.returned.filter(|_| self.body.ret_ptr);

@@ -2,14 +2,20 @@
 
 use super::call::Call;
 use super::*;
+use cuthere_kernel::CallbackOp;
 
 impl<O: Observer> Run<'_, '_, O> {
     /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL or to lead
     /// to something freed. Of an object whose member it gets, a function of the model changes no more than that; one that neither sleeps, nor takes
     /// or gives back locks, nor calls back, changes no object that it does not get.
-    /// `kept`: arguments of which it is known what is written through them.
-    pub(super) fn havoc(&mut self, args: &[ValueId], kept: u64, entry: Option<&Entry>, state: &mut State) {
+    /// A pointer to something freed stays where it is if the call writes no member of that name.
+    /// `kept`: arguments of which it is known what is written through them; `writes`: see [`Summary::writes`].
+    pub(super) fn havoc(&mut self, call: &Call<'_>, kept: u64, writes: u64, entry: Option<&Entry>, state: &mut State) {
+        let args = call.values;
         let modelled = entry.is_some();
+        if !self.lent.is_empty() && !entry.is_some_and(is_local) {
+            self.lose_lent(call.index, state);
+        }
         for (i, &a) in args.iter().enumerate() {
             if i < 64 && kept >> i & 1 == 1 {
                 continue;
@@ -17,6 +23,7 @@ impl<O: Observer> Run<'_, '_, O> {
             if let Value::Addr(place) = self.values.get(a)
                 && self.values.local_of(place).is_some()
             {
+                self.lend(call, i, place, entry);
                 self.lose(place, state);
                 self.unknown(place, state);
             }
@@ -49,8 +56,11 @@ impl<O: Observer> Run<'_, '_, O> {
         // Written memory that holds NULL; a new object that nobody else knows stays as it is.
         let zero = |v| values.get(v) == Value::Int(0);
         let may_be_set = |e: &(ValueId, ValueId)| zero(e.1) && values.local_of(e.0).is_none() && !new_object(values, e.0) && reached(e.0);
-        // What the place held at entry, and is known of that, has been written over.
-        let stale = |place: ValueId| values.find(Value::Entry(place)).is_some_and(|v| state.facts.iter().any(|f| f.0 == v));
+        // What the place held at entry, and is known of that or was freed, has been written over.
+        let stale = |place: ValueId| {
+            let known = |v: ValueId| state.facts.iter().any(|f| f.0 == v) || state.objects.freed(v).is_some();
+            values.find(Value::Entry(place)).is_some_and(known)
+        };
         let overwritten: SmallVec<[ValueId; 2]> = state.env.iter().filter(|e| may_be_set(e) && stale(e.0)).map(|e| e.0).collect();
         state.env.retain(|e| !may_be_set(e));
         for place in moved.into_iter().chain(overwritten) {
@@ -60,8 +70,31 @@ impl<O: Observer> Run<'_, '_, O> {
         if !state.objects.is_empty() {
             let given = given.unwrap_or_default();
             self.disturb_freed(state, |values, place| {
-                anything || values.root(place).is_some_and(|pointer| given.contains(&values.pointer_root(pointer)))
+                anything && writes & written::bits_of(values, place) != 0
+                    || values.root(place).is_some_and(|pointer| given.contains(&values.pointer_root(pointer)))
             });
+        }
+    }
+
+    /// A member of a local structure by which others find the whole: it goes on a list, or is a callback's object.
+    fn lend(&mut self, call: &Call<'_>, argument: usize, place: ValueId, entry: Option<&Entry>) {
+        let found_by = |i: Option<u8>| i.is_some_and(|i| usize::from(i) == argument);
+        let lends = entry.is_some_and(|e| found_by(e.links) || e.callbacks.iter().any(|c| c.op == CallbackOp::Arm && found_by(c.object)));
+        let mut whole = place;
+        while let Value::PField(base, ..) = self.values.get(whole) {
+            whole = base;
+        }
+        if lends && whole != place && matches!(self.values.get(whole), Value::PLocal(_)) && !self.lent.iter().any(|l| l.0 == whole) {
+            self.lent.push((whole, call.index));
+        }
+    }
+
+    /// A call lets others run, who know local structures: they may have written what these hold.
+    fn lose_lent(&mut self, call: OpId, state: &mut State) {
+        let lent: SmallVec<[ValueId; 2]> = self.lent.iter().filter(|l| l.1 < call).map(|l| l.0).collect();
+        for whole in lent {
+            self.lose(whole, state);
+            self.unknown(whole, state);
         }
     }
 

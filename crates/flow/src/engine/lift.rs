@@ -1,6 +1,7 @@
 //! What a callee does, in terms of its caller; and what the caller's own callers are told of it.
 
 use super::call::Call;
+use super::releases::Gone;
 use super::*;
 
 /// Frames that effects are told through.
@@ -139,7 +140,7 @@ impl<O: Observer> Run<'_, '_, O> {
         out
     }
 
-    /// An object that a callee has freed on the way it returned. `put`: it is freed with its last reference; whether the path knows that this was it.
+    /// An object that a callee has freed on the way it returned, or frees later.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn lift_free(
         &mut self,
@@ -148,7 +149,7 @@ impl<O: Observer> Run<'_, '_, O> {
         summary: &Summary,
         freed: FreedOnReturn,
         value: ValueId,
-        put: Option<bool>,
+        when: Gone,
         state: &mut State,
     ) {
         let Some(effect) = summary.effect(freed.effect) else { return };
@@ -163,15 +164,17 @@ impl<O: Observer> Run<'_, '_, O> {
         let holds = |p: &RelPlace| p.root == place.root && p.path.starts_with(&place.path);
         let chance = |test: Test, p: &RelPlace| moved && (test == Test::In(Interval::NON_ZERO) || holds(p));
         let asks = |&(subject, test): &(Subject, Test)| subject.place().is_some_and(|p| !chance(test, &p));
-        let by_state = effect.condition.iter().all(|g| g.iter().any(asks));
+        // Whatever it asks, it has freed the object when it returns.
+        let by_state = effect.condition.iter().all(|g| g.iter().any(asks)) && !summary.always_frees(place);
         if effect.depth >= if moved { MOVES_MAX } else { DEPTH_MAX } {
             return;
         }
         let Some(condition) = self.lift(effect, call.values, state) else { return };
         let way = Way::Callee(callee, freed.effect);
         let effect = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-        let counted = counted || put.is_some();
-        let sole = put == Some(true);
+        let counted = counted || matches!(when, Gone::Counted { .. });
+        let sole = when == Gone::Counted { sole: true };
+        let deferred = deferred || when == Gone::AfterGrace;
         let freed_here =
             Freed { way, deferred, last, put: counted, released: counted, sole, by_state, moved, ..Freed::by(call.index, call.name) };
         self.free(call, value, freed_here, effect, state);
@@ -199,7 +202,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let Some(place) = self.absolute(&place, call.values, result, state) else { return };
         self.unknown(place, state);
         let value = state.read(self.values, place);
-        self.lift_free(call, callee, summary, freed, value, None, state);
+        self.lift_free(call, callee, summary, freed, value, Gone::AtOnce, state);
     }
 
     /// An object is freed, by a primitive or by a callee.

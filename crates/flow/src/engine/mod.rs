@@ -32,6 +32,7 @@ mod releases;
 mod sharing;
 mod sleeping;
 mod unfinished;
+mod written;
 
 pub use access::null_return;
 pub use event::{Blind, Event, Observer};
@@ -127,6 +128,8 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     keeps: u64,
     /// Bit per parameter: something is stored in what it points to.
     stores: u64,
+    /// Local structures of which somebody else got to know a member by which they are found, and by which call.
+    lent: SmallVec<[(ValueId, OpId); 1]>,
     /// Objects that were found under a protection.
     found: Vec<found::FoundObject>,
     /// One of them is returned after its protection ended.
@@ -208,6 +211,7 @@ impl Engine {
             tests: 0,
             keeps: 0,
             stores: 0,
+            lent: SmallVec::new(),
             found: Vec::new(),
             returned: None,
             unlinks: 0,

@@ -61,6 +61,8 @@ pub struct NullTest {
     pub chooses_value: bool,
     /// It is a part of a larger condition (`p && n`), or asks for something else that the pointer follows from.
     pub compound: bool,
+    /// What was asked there is whether the pointer is NULL, and nothing else.
+    pub alone: bool,
     /// Whatever was decided since concerns arguments as they were handed.
     pub independent: bool,
     /// What was asked is a place in memory, not a variable.
@@ -118,6 +120,7 @@ impl<'p> Path<'p, '_> {
             independent: self.decisions().take_while(|d| *d != step).all(|d| self.about_argument(d)),
             chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
             compound: self.part_of_condition(step.block, [then, els]) || !self.asks_alone(cond),
+            alone: self.asks_alone(cond),
             in_memory: self.asks_memory(cond),
             asserts: only_warns(self.world, self.body, if step.taken { then } else { els }),
         })

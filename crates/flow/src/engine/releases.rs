@@ -4,6 +4,18 @@ use super::call::Call;
 use super::*;
 use crate::program::Release;
 
+/// When what a callee frees is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gone {
+    AtOnce,
+    /// With its last reference; whether the path knows that this was it.
+    Counted {
+        sole: bool,
+    },
+    /// When a grace period has ended.
+    AfterGrace,
+}
+
 impl<O: Observer> Run<'_, '_, O> {
     /// The function that frees what a pointer leads to when its last reference is given up at a call.
     pub(super) fn release_of(&self, call: &Call<'_>, pointer: ValueId) -> Option<FuncId> {
@@ -44,7 +56,7 @@ impl<O: Observer> Run<'_, '_, O> {
         let held = self.referenced_by(summary, &values, pointer, state);
         for freed in first.frees.iter().filter(|f| always(f)) {
             if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
-                self.lift_free(&inner, release, summary, *freed, value, Some(sole), state);
+                self.lift_free(&inner, release, summary, *freed, value, Gone::Counted { sole }, state);
             }
         }
         // What the object held is given up with it: of what the path made and told others of, when they have given it up too.
@@ -118,22 +130,44 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// A call that could not keep a function for later calls it itself: what that frees and gives up on all its paths is gone.
     pub(super) fn call_at_once(&mut self, call: &Call<'_>, function: Symbol, data: ValueId, state: &mut State) {
-        let Some(func) = self.handed_over(function) else { return };
+        let Some(func) = self.freed_by_handed(call, function, data, Gone::AtOnce, state) else { return };
         let Some(summary) = self.world.summary(func) else { return };
         let Some(first) = summary.outcomes.first() else { return };
         let values = [data];
         let inner = Call { values: &values, ..*call };
-        let gone = self.freed_by(summary, &values, state);
         let held = self.referenced_by(summary, &values, data, state);
-        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
-        for freed in first.frees.iter().filter(|f| always(f)) {
-            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
-                self.lift_free(&inner, func, summary, *freed, value, None, state);
-            }
-        }
         let refs: SmallVec<[RefDelta; 2]> =
             first.refs.iter().filter(|r| summary.outcomes.iter().all(|o| o.refs.contains(r))).copied().collect();
         self.lift_refs(&inner, func, summary, &refs, &held, state);
+    }
+
+    /// A function is called when all readers are done: what it frees on all its paths is gone then.
+    pub(super) fn free_after_grace(&mut self, call: &Call<'_>, entry: &Entry, state: &mut State) {
+        for callback in entry.callbacks.iter().filter(|c| c.ends_grace_period()) {
+            let arg = |i: Option<u8>| call.values.get(i? as usize).copied();
+            if let (Some(function), Some(data)) = (arg(callback.function), arg(callback.data))
+                && let Value::Function(name) = self.values.get(function)
+            {
+                self.freed_by_handed(call, name, data, Gone::AfterGrace, state);
+            }
+        }
+    }
+
+    /// Lifts what a function that a call is handed frees on all its paths.
+    fn freed_by_handed(&mut self, call: &Call<'_>, function: Symbol, data: ValueId, when: Gone, state: &mut State) -> Option<FuncId> {
+        let func = self.handed_over(function)?;
+        let summary = self.world.summary(func)?;
+        let first = summary.outcomes.first()?;
+        let values = [data];
+        let inner = Call { values: &values, ..*call };
+        let gone = self.freed_by(summary, &values, state);
+        let always = |f: &FreedOnReturn| summary.outcomes.iter().all(|o| o.frees.iter().any(|g| g.effect == f.effect));
+        for freed in first.frees.iter().filter(|f| always(f)) {
+            if let Some(&(_, value)) = gone.iter().find(|g| g.0 == freed.effect) {
+                self.lift_free(&inner, func, summary, *freed, value, when, state);
+            }
+        }
+        Some(func)
     }
 
     /// Whether the function stores what leads to a release function only later: until then nothing is freed.
@@ -165,7 +199,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 let value = self.values.addr(place);
                 if self.values.pointer_root(value) == object {
                     let freed = FreedOnReturn { effect: id, replaced: false };
-                    self.lift_free(call, callee, summary, freed, value, Some(true), state);
+                    self.lift_free(call, callee, summary, freed, value, Gone::Counted { sole: true }, state);
                     break;
                 }
             }

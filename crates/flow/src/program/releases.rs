@@ -5,7 +5,7 @@
 //! (`device_type.release`), and that computes the record around its argument: it stands for the member of that record, in whatever instance. Two such functions for one
 //! member leave it unknown.
 //!
-//! What a call that fails calls itself (`devm_add_action_or_reset()`) stands among them: it is done before its caller, too.
+//! What a call that fails calls itself (`devm_add_action_or_reset()`), and what one calls when readers are done (`call_rcu()`), stands among them: it is done before its caller, too.
 
 use crate::body::{Body, Expr, ExprId, OpKind, Record, Target};
 use crate::program::link::BoundFunction;
@@ -49,7 +49,10 @@ pub(super) fn find(
             let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { continue };
             let Some(entry) = model.entry(name) else { continue };
             let frees = entry.frees.iter().any(|f| f.how == FreeHow::Put);
-            if !frees && !entry.refs.iter().any(|r| r.op == RefOp::Put) && !entry.callbacks.iter().any(|c| c.or_now) {
+            if !frees
+                && !entry.refs.iter().any(|r| r.op == RefOp::Put)
+                && !entry.callbacks.iter().any(|c| c.or_now || c.ends_grace_period())
+            {
                 continue;
             }
             puts |= frees;

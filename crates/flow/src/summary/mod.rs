@@ -88,6 +88,8 @@ pub struct Summary {
     pub keeps: u64,
     /// Bit per parameter: something is stored in what it points to, here or in a callee, perhaps under a condition.
     pub stores: u64,
+    /// Bit per name of a member or a variable ([`crate::engine`] says which): it may be written, here or in a callee.
+    pub writes: u64,
     /// Bit per parameter: it may be taken off a list; all bits: anything may be.
     pub unlinks: u64,
     /// A cap was reached: what is said holds, but there may be more.
@@ -146,6 +148,15 @@ impl Summary {
         let argument = |place: &RelPlace| place.root == RelRoot::Param(param) && place.object().is_empty();
         let freed = |id: EffectId| matches!(self.effect(id).map(|e| &e.kind), Some(EffectKind::Free { place, .. }) if argument(place));
         !self.outcomes.is_empty() && self.outcomes.iter().all(|o| o.frees.iter().any(|f| freed(f.effect)))
+    }
+
+    /// Whether a place is freed at once on every way of returning, so that what the function asks on the way says nothing of that.
+    pub fn always_frees(&self, place: &RelPlace) -> bool {
+        let freed = |id: EffectId| {
+            let kind = self.effect(id).map(|e| &e.kind);
+            matches!(kind, Some(EffectKind::Free { place: p, deferred: false, last: false, counted: false, moved: false, left: false }) if **p == *place)
+        };
+        !self.truncated && !self.outcomes.is_empty() && self.outcomes.iter().all(|o| o.frees.iter().any(|f| freed(f.effect)))
     }
 
     /// The parameters that are dereferenced only where they are known not to be NULL.
