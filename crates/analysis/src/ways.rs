@@ -3,7 +3,7 @@
 use crate::claim::Claim;
 use crate::words;
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Block, BlockId, Body, Expr, LocalId, OpId, OpKind, Target, Term};
+use cuthere_flow::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::{Decision, Path};
 use cuthere_flow::program::World;
@@ -109,19 +109,24 @@ pub fn asserted(world: &World<'_>, body: &Body, call: OpId) -> bool {
     })
 }
 
-/// Whether two operations happen under the same condition, as it is written: what is known of its value may be lost in between.
+/// Whether two operations happen under the same condition, as it is written, that is asked for each of them: what is known of its value may be lost in between.
+/// What is decided before both of them is no reason why the one should go with the other.
 pub fn same_condition(body: &Body, a: OpId, b: OpId) -> bool {
     let (Some(a), Some(b)) = (body.block_of(a), body.block_of(b)) else { return false };
     let start = BlockId(0);
     let arms = |to: BlockId| {
-        let arms = body.blocks().flat_map(|(_, block)| match block.term {
-            Term::Branch { cond, then, els } if then != els => vec![(cond, true, then), (cond, false, els)],
+        let arms = body.blocks().flat_map(|(at, block)| match block.term {
+            Term::Branch { cond, then, els } if then != els => vec![(at, cond, true, then), (at, cond, false, els)],
             _ => Vec::new(),
         });
-        arms.filter(move |(_, _, arm)| *arm == to || !body.reaches(start, to, Some(*arm))).map(|(cond, taken, _)| (cond, taken))
+        let arms =
+            arms.filter(move |arm| arm.3 == to || !body.reaches(start, to, Some(arm.3))).map(|(at, cond, taken, _)| (at, cond, taken));
+        arms.collect::<Vec<_>>()
     };
-    let first: Vec<_> = arms(a).collect();
-    !first.is_empty() && arms(b).any(|arm| first.contains(&arm))
+    let (first, second) = (arms(a), arms(b));
+    let own = |arm: &&(BlockId, ExprId, bool)| !second.contains(arm);
+    let same = |arm: &(BlockId, ExprId, bool)| second.iter().any(|other| !first.contains(other) && (other.1, other.2) == (arm.1, arm.2));
+    first.iter().filter(own).any(same)
 }
 
 /// A lock in the source's words; `None`: it has no name here.

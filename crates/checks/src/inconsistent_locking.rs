@@ -26,12 +26,14 @@
 //! that make the object or free it, and those that only such functions call; set-up code; functions that some caller enters with the lock; accesses under another lock that
 //! covers the member as well; marked accesses; objects that were just made.
 //!
-//! Three kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
-//! them; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one.
+//! Five kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
+//! them; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one. An element that
+//! is taken off a list without the lock under which all others add to it. A list that is used by a function all of whose callers hold the lock but one.
 //!
 //! ## Confidence
 //!
-//! * **medium**: a list that is changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; an
+//! * **medium**: a list that is changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; one
+//!   that elements are taken off under another lock than others add under; a caller without the lock that the other callers hold; an
 //!   element that is asked for before the lock and then replaced, or taken off for good, without asking again.
 //! * **low**: what statistics say, and plain stores where all others are marked: most of these are set-up. Of sixteen stores without the lock that four or more functions take, two were right: in most of the others nobody else could reach the object.
 //!   Of lists changed with no lock at all, one in five: a tasklet, a phase of the hardware or the caller's lock kept the sides apart.
@@ -43,8 +45,10 @@
 
 mod asked;
 mod exempt;
+mod forgets;
 mod lists;
 mod marked;
+mod removers;
 mod say;
 mod walkers;
 
@@ -125,6 +129,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let view = View { tree, lives: tree.lives(), contexts: tree.contexts(), covers: &covers };
     let mut told = HashSet::new();
     view.walkers(&mut told, claims);
+    view.removers(&mut told, claims);
     for (member, uses) in found.values() {
         view.lists(*member, uses, &mut told, claims);
         if let Some(marks) = marks.get(member) {

@@ -29,12 +29,15 @@
 //! a way leads to a place that takes it on which nothing disables the context. Handlers that run in threads are tasks. Readers on both sides do not wait
 //! for each other. It is told at the surest of the places that do not disable, with the others beside.
 //!
+//! The other way round: `spin_unlock_irq()` enables interrupts, whatever they were. So a lock that is taken by `spin_lock_irq()` in what a handler calls, or a completion that may be
+//! called with interrupts off, by name and a few calls down, or in a function that has them disabled for another lock, is told as well.
+//!
 //! ## Confidence
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: both ways are certain (calls by name, or members that hold one function), and no path of the function to the place disables the context; or the place has slept before, or holds
-//!   what only a task can hold, or its function disables the context itself for something else, without saving what it was.
+//!   what only a task can hold, or its function disables the context itself for something else, without saving what it was; or interrupts are enabled where they are, or may be, off.
 //! * **low**: the interrupting side is shut off then: its interrupt is disabled, freed, not requested yet, or its request has failed, its timer or poll function stopped, or begun only
 //!   after the device was opened; the driver takes or gives up the device there, and the other side is an operation that disables the context itself; the operation that it comes
 //!   from is not called meanwhile (`ndo_start_xmit` in `ndo_open`); a long way leads to one of the places, the place's callers are not known, some paths of the function disable the context, both sides are one statement, some callers of a helper in a header disable it, the two ways are in different drivers, the function disables the interrupt itself or asks for its
@@ -44,6 +47,7 @@
 //!
 //! Two objects of a class are taken for one, as lockdep takes them. That the interrupt is masked in the device is not seen.
 
+mod enables;
 mod place;
 mod quiet;
 
@@ -86,6 +90,7 @@ const INTERRUPTS: [Interrupt; 2] = [
 ];
 
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    enables::judge(tree, claims);
     let graph = tree.lock_graph();
     let mut classes: BTreeMap<LockClass, Vec<(FuncId, &LockUse)>> = BTreeMap::new();
     for (func, u, class) in graph.uses() {

@@ -24,7 +24,9 @@
 //! ## How it decides
 //!
 //! Every way out is compared with the others: a lock that was taken here and is still held, where others have given it back and return the same
-//! kind of result, is reported at the return; so is one that no way out gives back, and one that is given back where it was not taken. What a function leaves is right
+//! kind of result, is reported at the return; so is one that no way out gives back, and one that is given back where it was not taken. Read-side sections of RCU, and preemption or
+//! bottom halves disabled, are followed in the same way. A lock that was taken for writing is not to be given back as if for reading, nor with interrupts or bottom halves enabled
+//! that taking it did not disable, nor without those that it did, if nothing else does that before the return. What a function leaves is right
 //! if somebody does the other half: a caller of it, or of one that hands it on, or a function that ends with the opposite and that nobody completes
 //! (`start` and `stop` of a table, a completion). Such a function has to do with it: it stands in the same file or in the folder whose own lock it is, is
 //! called by it or with it, or one file puts both into tables; and it does not take on other ways what it gives back. Locks that callees take or give back for their callers count, told apart by result and arguments.
@@ -35,9 +37,10 @@
 //! ## Confidence
 //!
 //! * **high**: nobody does the other half, and a return that fails keeps a lock that every way to it takes and that others give back, or a lock is given back twice on one path.
-//! * **medium**: nobody does the other half, and a return that does not fail keeps it, or none gives it back; or it is given back untaken on a path that was followed from its beginning.
-//!   Ways that answer otherwise are compared too, if their callers were seen.
-//! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; the lock lies in an object that the same way frees; a flag that is asked for was cleared with the first unlock; somebody does the other half, or callers were not read; interrupts and preemption left off; annotations; a call on the way that may have given it back; tests.
+//! * **medium**: nobody does the other half, and a return that does not fail keeps it, or none gives it back; or it is given back untaken on a path that was followed from its beginning,
+//!   or to which no way leads that has taken it, with nothing decided in between. Ways that answer otherwise are compared too, if their callers were seen. A counting semaphore
+//!   that a failing return keeps, a section of RCU left open, and a lock given back by another form than it was taken by.
+//! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; the lock lies in an object that the same way frees; a flag that is asked for was cleared with the first unlock; somebody does the other half, or callers were not read; interrupts and preemption left off, other than by a lock's form; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -48,20 +51,23 @@ mod judge;
 mod names;
 mod stray;
 mod told;
+mod variant;
+mod way_out;
 
-use cuthere_analysis::ways::{self, Answer, PARTS, certainty, decided, parts};
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity};
+use cuthere_analysis::ways::{Answer, parts};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, OpId, Term};
+use cuthere_flow::body::{BlockId, OpId};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{EventKind, Match};
-use cuthere_flow::engine::{Decision, Event, Path};
+use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Summary};
-use cuthere_flow::value::{Interval, ValueId};
-use cuthere_kernel::LockKind;
+use cuthere_flow::value::Interval;
+use cuthere_kernel::{LockKind, LockMode};
 use names::written_alike;
-use told::{handed_out, tells};
+use stray::Stray;
+use variant::Variant;
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -90,24 +96,16 @@ struct Exit {
     kept: Vec<(OpId, String, Claim)>,
     /// A lock is held under one name and another one given back: which is which is not known.
     unclear: bool,
-    /// See [`ways::skipped`].
+    /// See [`cuthere_analysis::ways::skipped`].
     skipped: Vec<BlockId>,
     /// The caller's locks that were given back.
     lost: Vec<(String, Option<OpId>)>,
     /// What can be said of it against an annotation.
     claim: Option<Claim>,
+    /// Which parts of the context are still entered.
+    open: [bool; 4],
     /// What is known of the arguments.
     arguments: Vec<(u32, Interval)>,
-}
-
-/// A lock given back that is not held.
-struct Stray {
-    op: OpId,
-    /// Where it was given back before, on this path.
-    before: bool,
-    /// On a path that was followed from its beginning, in the first round of each loop.
-    plain: bool,
-    claim: Claim,
 }
 
 /// What one function does with locks and context.
@@ -119,6 +117,12 @@ struct LockImbalance {
     /// Takes one lock after the other.
     collects: Vec<OpId>,
     strays: Vec<Stray>,
+    /// Given back by another primitive than the one for how it was taken.
+    variants: Vec<Variant>,
+    /// Taken and given back: by which operations, how it was held, and how it is given back.
+    modes: Vec<(OpId, OpId, LockMode, LockMode)>,
+    /// A part of the context that the caller had begun was ended for a while.
+    resumed: bool,
     /// Classes of locks that were given back and then taken again.
     retaken: Vec<Symbol>,
     /// Arguments that are returned as they are: numbers, not flags.
@@ -138,11 +142,17 @@ impl Checker for LockImbalance {
                 let held = locks.find(path.values, lock).map(|(i, _)| &locks.held[i]);
                 let alike = *how == Match::Class && held.is_some_and(|h| written_alike(path, h.place, lock.place, 0));
                 self.pair(held.and_then(|h| h.op), event.op, if alike { Match::Exact } else { *how });
+                if let Some(held) = held.filter(|_| alike || *how == Match::Exact) {
+                    self.variant(path, event, held, lock);
+                }
             }
             EventKind::Release { lock, found: None } => self.stray(path, event, lock),
-            EventKind::Context { part, enter: false } => {
-                if let Some(i) = part.counter() {
-                    self.pair(path.state.since[i].filter(|_| parts(path)[i] > 0), event.op, Match::Exact);
+            EventKind::Context { part, enter } => {
+                let Some(i) = part.counter() else { return };
+                match enter {
+                    true => self.resumed |= parts(path)[i] < 0,
+                    false if parts(path)[i] > 0 => self.pair(path.state.since[i], event.op, Match::Exact),
+                    false => self.stray_part(path, event, i),
                 }
             }
             EventKind::Exit { block, value } => self.exit(path, event, *block, *value),
@@ -166,26 +176,8 @@ impl Checker for LockImbalance {
                 }
             }
         }
-        for stray in self.strays.iter().filter(|s| s.before || !self.was_held(&s.claim)) {
-            // Those that gave back the same lock elsewhere say more than those of which only the kind is known.
-            let mut pairs: Vec<_> = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0)).collect();
-            pairs.sort_by_key(|p| p.2 == Match::Kind);
-            let mut pairs = pairs.into_iter();
-            // `WARN_ON(spin_trylock(…))` says that the lock is held.
-            if pairs.clone().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
-                continue;
-            }
-            // What is given back twice is plain. What is given back untaken on some ways goes with conditions that are not seen: looked up, most of
-            // these were wrong.
-            let confidence = match (stray.before, pairs.next()) {
-                (true, _) => Confidence::High,
-                // What other ways keep is held from one call to the next.
-                (_, Some(p)) if stray.plain && p.2 != Match::Kind && !self.keeps(&stray.claim) => Confidence::Medium,
-                (_, Some(_)) => Confidence::Low,
-                _ => continue,
-            };
-            claims.add(stray.claim.clone().sure(confidence.min(stray.claim.confidence)));
-        }
+        self.judge_strays(world, body, claims);
+        self.judge_variants(body, claims);
         self.contracts(body, claims);
     }
 }
@@ -198,81 +190,6 @@ impl LockImbalance {
             self.pairs.push((taken, given, how));
         }
     }
-
-    fn exit(&mut self, path: &Path<'_, '_>, event: &Event<'_>, block: BlockId, value: Option<ValueId>) {
-        let locks = &path.state.locks;
-        let answer = value.map_or(Answer::Nothing, |v| Answer::of(path.known(v), path.body.ret_ptr));
-        self.returned.extend(value.and_then(|v| path.values.param(v, path.body.params)));
-        let arguments = path.state.facts.iter().filter_map(|f| Some((path.values.param(f.0, path.body.params)?, f.1)));
-        let mut exit = Exit {
-            block,
-            decisions: path.decisions().take(DECISIONS_MAX).map(|d| (d.block, arm(path, d))).collect(),
-            tells: tells(path),
-            answer,
-            kept: Vec::new(),
-            unclear: false,
-            skipped: ways::skipped(path),
-            lost: Vec::new(),
-            claim: None,
-            arguments: arguments.collect(),
-        };
-        for lock in locks.held.iter().filter(|l| l.guard == 0 && judged(l.kind)) {
-            exit.unclear |= locks.released.iter().any(|r| r.kind == lock.kind);
-            // Whoever gets an object may get it locked.
-            let object = value.map(|v| path.values.get(v));
-            exit.tells |= object.is_some_and(|object| path.body.ret_ptr && path.values.rests_on(lock.place, &|v| v == object));
-            if let (Some(op), Some(name)) = (lock.op, ways::lock_name(path, lock)) {
-                let claim = keeps(path, event, op, &format!("`{name}` held"), &format!("takes `{name}`"));
-                let most = match lock.kind {
-                    // Given back by whoever is done, not by whoever took it.
-                    LockKind::Semaphore | LockKind::WwMutex => Confidence::Low,
-                    // Whoever gets the index gives the section back.
-                    LockKind::Srcu if handed_out(path, op, value) => Confidence::Low,
-                    LockKind::Srcu => Confidence::Medium,
-                    _ => Confidence::High,
-                };
-                // Taken by a function of its own, it is given back by one. What the model says takes a lock is none.
-                let takes = |name: Symbol| path.world.model.entry(name).is_some_and(|e| !e.acquires.is_empty());
-                let by = path.world.callees(path.func, op).filter(|_| !path.called(op).is_some_and(takes));
-                let by = by.and_then(|c| c.list().first().copied());
-                let most = if by.is_some() && path.unread_since(op).is_some() { Confidence::Low } else { most.min(claim.confidence) };
-                // Nobody can wait for a lock that is gone.
-                let object = path.values.root(lock.place).map(|root| path.values.pointer_root(root));
-                let gone = object.is_some_and(|object| path.state.objects.freed(object).is_some());
-                let claim =
-                    claim.assume_all(gone.then(|| "somebody still has the object that the lock lies in, which is freed".to_owned()));
-                let most = if gone { Confidence::Low } else { most };
-                let left = Left { class: lock.class, kept: true, falls: false, told: false, by };
-                exit.kept.push((op, name, claim.sure(most).unless_completed(left).identity(format!("keeps {}", lock.class))));
-            }
-        }
-        for (i, part) in PARTS.iter().enumerate().filter(|(i, _)| parts(path)[*i] > 0) {
-            if let Some(op) = path.state.since[i].filter(|op| locks.held.iter().all(|l| l.op != Some(*op))) {
-                exit.kept.push((op, String::new(), keeps(path, event, op, part, "begins here").identity(format!("keeps {part}"))));
-            }
-        }
-        exit.lost = locks.released.iter().map(|l| (name(path, l), l.op)).collect();
-        if path.body.annotations.iter().any(|a| a.as_str().contains('(')) {
-            let claim = Claim::here(path, event, Confidence::Low, String::new());
-            let claim = locks.released.iter().fold(claim, |c, l| c.step_at(path, l.op, format!("gives `{}` back", name(path, l))));
-            exit.claim = Some(decided(path, claim).step(path.func, event.loc, "returns"));
-        }
-        self.exits.push(exit);
-    }
-}
-
-/// The arm that a decision took.
-fn arm(path: &Path<'_, '_>, decision: Decision) -> Option<BlockId> {
-    match path.body.block(decision.block).term {
-        Term::Branch { then, els, .. } => Some(if decision.taken { then } else { els }),
-        _ => None,
-    }
-}
-
-/// What the function itself keeps, and the place where it began.
-fn keeps(path: &Path<'_, '_>, event: &Event<'_>, op: OpId, what: &str, began: &str) -> Claim {
-    let claim = Claim::here(path, event, certainty(path), format!("`{}` returns with {what}", path.body.name));
-    decided(path, claim.step_at(path, Some(op), began)).step(path.func, event.loc, format!("returns with {what}"))
 }
 
 /// Locks of which the one who takes them gives them back.

@@ -394,6 +394,8 @@ pub struct Context {
     pub preempt_off: bool,
     pub bh_off: bool,
     pub irq_off: bool,
+    /// Interrupts may be off as well, by whoever calls: they must not be enabled.
+    pub irq_maybe_off: bool,
     pub rcu: bool,
     /// Locks held on entry, by class name as findings print it (`rtnl`, `net_device.addr_list_lock`), with their kinds.
     pub locks: Vec<(Symbol, LockKind)>,

@@ -442,8 +442,7 @@ impl Word for Test {
 }
 
 impl Word for Context {
-    const ALLOWED: &'static str =
-        "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, rcu, lock:NAME=KIND, sometimes, quiescent";
+    const ALLOWED: &'static str = "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, irq-maybe-off, rcu, lock:NAME=KIND, sometimes, quiescent";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let level = match words.next().unwrap_or("") {
@@ -460,6 +459,7 @@ impl Word for Context {
                 "preempt-off" => context.preempt_off = true,
                 "bh-off" => context.bh_off = true,
                 "irq-off" => context.irq_off = true,
+                "irq-maybe-off" => context.irq_maybe_off = true,
                 "rcu" => context.rcu = true,
                 "sometimes" => context.sometimes = true,
                 "quiescent" => context.quiescent = true,

@@ -14,15 +14,15 @@ use cuthere_kernel::{Custom, Level};
 use std::collections::HashSet;
 
 /// An access to a list, with the locks that are held then, and those that may be.
-struct Site {
-    f: FuncId,
-    access: MemberAccess,
-    held: Vec<Symbol>,
+pub(super) struct Site {
+    pub(super) f: FuncId,
+    pub(super) access: MemberAccess,
+    pub(super) held: Vec<Symbol>,
     perhaps: Vec<Symbol>,
 }
 
 impl Site {
-    fn may_hold(&self, lock: Symbol) -> bool {
+    pub(super) fn may_hold(&self, lock: Symbol) -> bool {
         self.held.contains(&lock) || self.perhaps.contains(&lock)
     }
 }
@@ -34,6 +34,7 @@ impl View<'_, '_> {
             return;
         }
         self.asked_before(member, &list, told, claims);
+        self.forgets(member, &list, told, claims);
         let sites: Vec<Site> = list.iter().filter(|u| self.is_head(u.0, u.1.op, member)).filter_map(|u| self.site(member, *u)).collect();
         // A lock protects what it is a member of; what others hold besides is another matter.
         let own = format!("{}.", member.0);
@@ -91,7 +92,7 @@ impl View<'_, '_> {
     }
 
     /// An access that may race, with its locks.
-    fn site(&self, member: Member, (f, access): (FuncId, MemberAccess)) -> Option<Site> {
+    pub(super) fn site(&self, member: Member, (f, access): (FuncId, MemberAccess)) -> Option<Site> {
         let world = self.tree.world;
         let body = world.func(f);
         let set_up = body.is_init_or_exit();
@@ -124,7 +125,7 @@ impl View<'_, '_> {
     }
 
     /// Whether an access is to a list as a whole, rather than to an element's link.
-    fn is_head(&self, f: FuncId, op: OpId, member: Member) -> bool {
+    pub(super) fn is_head(&self, f: FuncId, op: OpId, member: Member) -> bool {
         let body = self.tree.world.func(f);
         match body.op(op).map(|o| o.kind) {
             Some(OpKind::LoopNext { .. }) => true,

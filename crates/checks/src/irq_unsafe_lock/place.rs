@@ -162,7 +162,7 @@ fn disables_itself(tree: &Tree<'_>, f: FuncId, part: Part) -> bool {
 }
 
 /// Whether a function asks in which context it runs.
-fn asks_context(tree: &Tree<'_>, f: FuncId) -> bool {
+pub(super) fn asks_context(tree: &Tree<'_>, f: FuncId) -> bool {
     tree.world.func(f).all_ops().any(|(id, op)| match op.kind {
         OpKind::Call { target: Target::Name(name), .. } => {
             let callee = || match tree.world.callees(f, id)? {

@@ -5,7 +5,7 @@
 
 use super::{Exit, LockImbalance};
 use cuthere_analysis::Claim;
-use cuthere_analysis::ways::Answer;
+use cuthere_analysis::ways::{Answer, PARTS};
 use cuthere_base::Confidence;
 use cuthere_flow::body::{BlockId, Body, Expr, ExprId, OpId, OpKind, Term};
 use cuthere_flow::engine::event::Match;
@@ -88,8 +88,15 @@ impl LockImbalance {
         let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
         let open = exit.answer == Answer::Open;
         let sure = always && (straight || !joined && !open) && given.iter().any(|p| p.2 == Match::Exact);
-        // A part of the context has its other half elsewhere (single-stepping).
-        Some(match (fails || !is_locker(body)) && !name.is_empty() && sure {
+        // A part of the context may have its other half elsewhere (single-stepping); a section for readers has it where a lock has.
+        let handed = || self.exits.iter().any(|e| e.open[SECTION] && e.answer != Answer::Nothing && !self.fails(body, e));
+        if name.is_empty() && (!claim.identity.ends_with(PARTS[SECTION]) || handed()) {
+            return Some(Confidence::Low);
+        }
+        Some(match (fails || !is_locker(body)) && sure {
+            // Whoever gets an element by it goes on in the section.
+            true if name.is_empty() && (differs || !fails && exit.answer != Answer::Nothing) => Confidence::Low,
+            true if name.is_empty() => Confidence::Medium,
             // The others give it back and answer otherwise: so do functions that take the lock for whoever asks.
             true if differs && exit.tells => Confidence::Low,
             true if fails => Confidence::High,
@@ -164,5 +171,7 @@ fn leaves_alone(body: &Body, arm: BlockId, given: &[&(OpId, OpId, Match)]) -> bo
     false
 }
 
+/// RCU, among the parts of the context.
+const SECTION: usize = 3;
 /// Empty blocks at the beginning of an arm.
 const ARM_MAX: usize = 8;

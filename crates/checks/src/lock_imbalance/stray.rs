@@ -1,19 +1,78 @@
-//! Locks that are given back without being held.
+//! Locks that are given back without being held, and parts of the context that are ended without having begun.
 //!
 //! What the function says of its caller's locks, by annotation or assertion, is believed; of two locks of a class that one call gives back it is not known which is which.
 
 use super::annotations::plain;
-use super::{LockImbalance, Stray, judged};
-use cuthere_analysis::ways::{self, certainty, decided};
-use cuthere_analysis::{Claim, Left};
+use super::{LockImbalance, judged};
+use cuthere_analysis::ways::{self, PARTS, certainty, decided};
+use cuthere_analysis::{Claim, Claims, Left};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Expr, Op, OpId, OpKind, Term};
+use cuthere_flow::body::{BlockId, Body, Expr, Op, OpId, OpKind, Term};
 use cuthere_flow::domain::Held;
+use cuthere_flow::engine::event::Match;
 use cuthere_flow::engine::{Event, Path};
+use cuthere_flow::program::World;
 use cuthere_flow::value::Value;
 use cuthere_kernel::LockKind;
 
+/// A lock given back that is not held, or a part of the context that is ended.
+pub(super) struct Stray {
+    op: OpId,
+    /// Where it was given back before, on this path.
+    before: bool,
+    /// On a path that was followed from its beginning, in the first round of each loop.
+    plain: bool,
+    /// The block of the last decision, if nothing is decided between it and the operation.
+    straight: Option<BlockId>,
+    /// Of a part of the context: which.
+    part: Option<usize>,
+    claim: Claim,
+}
+
 impl LockImbalance {
+    pub(super) fn judge_strays(&self, world: &World<'_>, body: &Body, claims: &mut Claims) {
+        for stray in self.strays.iter().filter(|s| s.before || !self.was_held(&s.claim)) {
+            // Those that gave back the same lock elsewhere say more than those of which only the kind is known.
+            let mut pairs: Vec<_> = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0)).collect();
+            pairs.sort_by_key(|p| p.2 == Match::Kind);
+            // `WARN_ON(spin_trylock(…))` says that the lock is held.
+            if pairs.iter().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
+                continue;
+            }
+            // No way that has taken it leads to where this one parts from them, and none parts from it later.
+            let apart = stray.straight.is_some_and(|at| pairs.iter().all(|p| !body.follows(p.0, at)));
+            // What is given back twice is plain. What is given back untaken on some ways goes with conditions that are not seen: looked up, most of
+            // these were wrong. What other ways keep is held from one call to the next.
+            let keeps = match stray.part {
+                Some(part) => self.resumed || self.exits.iter().any(|e| e.open[part]),
+                None => self.keeps(&stray.claim),
+            };
+            let confidence = match (stray.before, pairs.first()) {
+                (true, _) => Confidence::High,
+                (_, Some(p)) if (stray.plain || apart) && p.2 != Match::Kind && !keeps => Confidence::Medium,
+                (_, Some(_)) => Confidence::Low,
+                _ => continue,
+            };
+            claims.add(stray.claim.clone().sure(confidence.min(stray.claim.confidence)));
+        }
+    }
+
+    /// A part of the context is ended that was not begun here.
+    pub(super) fn stray_part(&mut self, path: &Path<'_, '_>, event: &Event<'_>, part: usize) {
+        // What gives a lock back as well is told of the lock; interrupts are enabled by whoever knows that they may be.
+        let locks = |name: Symbol| path.world.model.entry(name).is_none_or(|e| !e.releases.is_empty());
+        let annotated = path.body.annotations.iter().any(|a| a.as_str().contains('('));
+        if part == IRQS || annotated || path.called(event.op).is_none_or(locks) {
+            return;
+        }
+        let message = format!("{} is ended, but has not begun here", STATES[part]);
+        let claim = Claim::here(path, event, certainty(path), message);
+        let claim = decided(path, claim).step(path.func, event.loc, format!("ends {}", STATES[part]));
+        let plain = path.state.rounds.is_empty() && !path.state.merged;
+        let claim = claim.identity(format!("stray {}", PARTS[part]));
+        self.strays.push(Stray { op: event.op, before: false, plain, straight: straight(path, event), part: Some(part), claim });
+    }
+
     pub(super) fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
         let locks = &path.state.locks;
         if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
@@ -54,8 +113,30 @@ impl LockImbalance {
         let cleared = past.is_some_and(|p| asks_what_was_cleared(path, p.given));
         let claim = claim.assume_all(cleared.then(|| "what was cleared beside the first one is set again".to_owned()));
         let claim = if cleared { claim.sure(Confidence::Low) } else { claim };
-        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, claim: claim.identity(format!("stray {}", lock.class)) });
+        let claim = claim.identity(format!("stray {}", lock.class));
+        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, straight: straight(path, event), part: None, claim });
     }
+}
+
+/// Interrupts, as [`PARTS`] counts them.
+const IRQS: usize = 2;
+/// [`PARTS`], as something that begins and ends.
+const STATES: [&str; 4] = ["a section with preemption disabled", "a section with bottom halves disabled", "", "an RCU read-side section"];
+/// Blocks between a decision and an operation.
+const STRAIGHT_MAX: usize = 16;
+
+/// The block of the last decision, if its arm leads to an operation with nothing decided in between.
+fn straight(path: &Path<'_, '_>, event: &Event<'_>) -> Option<BlockId> {
+    let (body, last) = (path.body, path.decisions().next()?);
+    let (to, mut at) = (body.block_of(event.op)?, super::way_out::arm(path, last)?);
+    for _ in 0..STRAIGHT_MAX {
+        match body.block(at).term {
+            _ if at == to => return Some(last.block),
+            Term::Goto(next) => at = next,
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Whether the last decision asks for a member that is cleared where a lock was given back before: a flag that stands for the lock.

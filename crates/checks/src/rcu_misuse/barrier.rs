@@ -1,12 +1,12 @@
 //! Callbacks after a grace period that nobody waits for: `synchronize_rcu()` waits for readers alone, and a module may go away before its callbacks have run.
 
 use cuthere_analysis::{Claim, Claims, Tree, words};
-use cuthere_base::{Confidence, Symbol};
+use cuthere_base::{Confidence, FileId, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
 use cuthere_flow::index::RcuFact;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::CallbackOp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let callbacks = callbacks(tree);
@@ -15,11 +15,51 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             claims.extend(not_waited_for(tree, &callbacks, *f, at));
         }
     }
-    for n in 0..tree.world.funcs.len() as u32 {
-        let f = FuncId(n);
-        if tree.world.func(f).annotations.iter().any(|a| a.as_str() == "__exit") {
-            claims.extend(module_exit(tree, &callbacks, f));
+    let exits = |f: &FuncId| tree.world.func(*f).annotations.iter().any(|a| a.as_str() == "__exit");
+    let exits: Vec<FuncId> = (0..tree.world.funcs.len() as u32).map(FuncId).filter(exits).collect();
+    let modules = Modules::of(tree, &callbacks, &exits);
+    for f in exits {
+        claims.extend(module_exit(tree, &callbacks, &modules, f));
+    }
+}
+
+/// Folders that are one module each, as it seems: one function there ends it, with the first callback that is armed in the folder and is a function of it, if nobody
+/// there waits for callbacks.
+struct Modules(HashMap<String, (FuncId, Option<Armed>)>);
+
+/// Who arms a callback, where, and which.
+type Armed = (FuncId, OpId, Symbol);
+
+impl Modules {
+    fn of(tree: &Tree<'_>, callbacks: &Callbacks, exits: &[FuncId]) -> Modules {
+        let world = tree.world;
+        let mut out: HashMap<String, (FuncId, Option<Armed>)> = HashMap::new();
+        let mut other: HashSet<&str> = HashSet::new();
+        // What another one calls is a part of its end.
+        for &f in exits.iter().filter(|f| world.callers(**f).is_empty()) {
+            if out.insert(world.folder(f).to_owned(), (f, None)).is_some() {
+                other.insert(world.folder(f));
+            }
         }
+        for (f, fact) in &tree.rcu.all {
+            let folder = world.folder(*f);
+            match *fact {
+                RcuFact::Barrier { .. } => drop(other.insert(folder)),
+                RcuFact::Arms { at, function } => {
+                    let own = callbacks.get(&function).is_some_and(|all| all.iter().any(|&g| world.folder(g) == folder));
+                    if let Some((_, arms @ None)) = out.get_mut(folder).filter(|_| own) {
+                        *arms = Some((*f, at, function));
+                    }
+                }
+                _ => {}
+            }
+        }
+        out.retain(|folder, _| !other.contains(folder.as_str()));
+        Modules(out)
+    }
+
+    fn arms(&self, tree: &Tree<'_>, exit: FuncId) -> Option<Armed> {
+        self.0.get(tree.world.folder(exit)).filter(|m| m.0 == exit)?.1
     }
 }
 
@@ -108,13 +148,13 @@ fn stopped(tree: &Tree<'_>, f: FuncId, before: OpId) -> Vec<FuncId> {
 }
 
 /// A module goes away while callbacks of the same file functions may still have to run.
-fn module_exit(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId) -> Option<Claim> {
+fn module_exit(tree: &Tree<'_>, callbacks: &Callbacks, modules: &Modules, f: FuncId) -> Option<Claim> {
     let world = tree.world;
     let reach = Reach::from(tree, callbacks, f, None);
     if reach.barrier || words::is_test_code(world.path(f)) {
         return None;
     }
-    let (armer, arms, callback) = reach.arms?;
+    let (armer, arms, callback) = reach.arms.or_else(|| modules.arms(tree, f).filter(|a| reach.files.contains(&world.func(a.0).file)))?;
     let armed = world.func(armer).op(arms)?;
     let message = format!("the module goes away without waiting for `{callback}()`, which runs after a grace period");
     let claim = Claim::new(arms, (f, world.func(f).loc), Confidence::Medium, message)
@@ -127,7 +167,9 @@ fn module_exit(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId) -> Option<Clai
 /// What a function and its callees within its own folder do.
 struct Reach {
     barrier: bool,
-    arms: Option<(FuncId, OpId, Symbol)>,
+    arms: Option<Armed>,
+    /// The files that its functions are in.
+    files: HashSet<FileId>,
 }
 
 /// Functions that are looked at.
@@ -137,10 +179,11 @@ impl Reach {
     fn from(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, before: Option<OpId>) -> Reach {
         let world = tree.world;
         let mut seen = vec![f];
-        let mut out = Reach { barrier: false, arms: None };
+        let mut out = Reach { barrier: false, arms: None, files: HashSet::new() };
         let mut at = 0;
         while let Some(&g) = seen.get(at) {
             at += 1;
+            out.files.insert(world.func(g).file);
             for fact in tree.rcu.of(g) {
                 match *fact {
                     RcuFact::Barrier { .. } => out.barrier = true,
