@@ -18,6 +18,7 @@ mod eval;
 pub mod event;
 mod exit;
 mod found;
+mod give_back;
 mod given;
 mod guard;
 mod havoc;
