@@ -176,7 +176,7 @@ impl Checker for LockImbalance {
                 }
             }
         }
-        self.judge_strays(world, body, claims);
+        self.judge_strays(world, func, claims);
         self.judge_variants(body, claims);
         self.contracts(body, claims);
     }

@@ -52,8 +52,8 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             false => format!("`{name}` is taken by {by}() where interrupts may be off, and they are on when it is given back"),
         };
         let loc = body.op(u.op).map_or(body.loc, |op| op.loc);
-        let sure = !u.open && u.modes == 0 && !u.asked && !(u.decided && own);
-        let mut claim = Claim::new(u.op, (f, loc), if sure { Confidence::Medium } else { Confidence::Low }, message);
+        let doubtful = u.open || u.modes > 0 || u.asked || u.decided && own;
+        let mut claim = Claim::new(u.op, (f, loc), if doubtful { Confidence::Low } else { Confidence::Medium }, message);
         if !own {
             claim = lock_steps::way_in(claim, world, f, &way(&reached, f));
         }

@@ -85,7 +85,7 @@ impl LockImbalance {
             return Some(Confidence::Low);
         }
         // The ways meet again where the function ends: what is skipped may have its reason.
-        let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block));
+        let joined = !fails && given.iter().any(|p| body.follows(p.1, exit.block)) && !left_out(body, exit.block, &given);
         let open = exit.answer == Answer::Open;
         let sure = always && (straight || !joined && !open) && given.iter().any(|p| p.2 == Match::Exact);
         // A part of the context may have its other half elsewhere (single-stepping); a section for readers has it where a lock has.
@@ -135,6 +135,19 @@ impl LockImbalance {
         a.answer == b.answer || open(a) || open(b) || count(a) && count(b)
     }
 }
+
+/// Whether a lock is given back in arms of one choice, of which no two are on one way, before the ways meet: a way that passes by all of them is the one that was
+/// left out.
+fn left_out(body: &Body, meet: BlockId, given: &[&(OpId, OpId, Match)]) -> bool {
+    let mut arms: Vec<OpId> = given.iter().filter(|p| p.2 == Match::Exact && body.follows(p.1, meet)).map(|p| p.1).collect();
+    arms.sort_unstable();
+    arms.dedup();
+    let apart = |a: OpId, b: OpId| a == b || body.block_of(b).is_some_and(|b| !body.follows(a, b));
+    arms.len() >= ARMS_MIN && arms.iter().all(|&a| arms.iter().all(|&b| apart(a, b)))
+}
+
+/// Arms that give a lock back, from which on another arm that does not is an oversight.
+const ARMS_MIN: usize = 3;
 
 /// Whether a function is named for taking a lock.
 fn is_locker(body: &Body) -> bool {

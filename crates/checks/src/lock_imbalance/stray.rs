@@ -7,11 +7,13 @@ use super::{LockImbalance, judged};
 use cuthere_analysis::ways::{self, PARTS, certainty, decided};
 use cuthere_analysis::{Claim, Claims, Left};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Body, Expr, Op, OpId, OpKind, Term};
+use cuthere_flow::body::{BlockId, Expr, Op, OpId, OpKind, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::Match;
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::World;
+use cuthere_flow::program::naming::{names_lock, names_unlock};
+use cuthere_flow::summary::FuncId;
 use cuthere_flow::value::Value;
 use cuthere_kernel::LockKind;
 
@@ -24,13 +26,16 @@ pub(super) struct Stray {
     plain: bool,
     /// The block of the last decision, if nothing is decided between it and the operation.
     straight: Option<BlockId>,
+    /// The calls whose results were asked for on this path.
+    asked: Vec<OpId>,
     /// Of a part of the context: which.
     part: Option<usize>,
     claim: Claim,
 }
 
 impl LockImbalance {
-    pub(super) fn judge_strays(&self, world: &World<'_>, body: &Body, claims: &mut Claims) {
+    pub(super) fn judge_strays(&self, world: &World<'_>, func: FuncId, claims: &mut Claims) {
+        let body = world.func(func);
         for stray in self.strays.iter().filter(|s| s.before || !self.was_held(&s.claim)) {
             // Those that gave back the same lock elsewhere say more than those of which only the kind is known.
             let mut pairs: Vec<_> = self.pairs.iter().filter(|p| p.1 == stray.op && !self.collects.contains(&p.0)).collect();
@@ -49,7 +54,12 @@ impl LockImbalance {
             };
             let confidence = match (stray.before, pairs.first()) {
                 (true, _) => Confidence::High,
-                (_, Some(p)) if (stray.plain || apart) && p.2 != Match::Kind && !keeps => Confidence::Medium,
+                // Looked up, a callee that takes a lock on some of its ways only had taken it, where nobody asked.
+                (_, Some(p)) if stray.part.is_none() && !stray.asked.contains(&p.0) && !takes_always(world, func, p.0, &stray.claim) => {
+                    Confidence::Low
+                }
+                // Parts are ended by callees too, on ways that nothing tells apart.
+                (_, Some(p)) if (stray.plain && stray.part.is_none() || apart) && p.2 != Match::Kind && !keeps => Confidence::Medium,
                 (_, Some(_)) => Confidence::Low,
                 _ => continue,
             };
@@ -70,7 +80,15 @@ impl LockImbalance {
         let claim = decided(path, claim).step(path.func, event.loc, format!("ends {}", STATES[part]));
         let plain = path.state.rounds.is_empty() && !path.state.merged;
         let claim = claim.identity(format!("stray {}", PARTS[part]));
-        self.strays.push(Stray { op: event.op, before: false, plain, straight: straight(path, event), part: Some(part), claim });
+        self.strays.push(Stray {
+            op: event.op,
+            before: false,
+            plain,
+            straight: straight(path, event),
+            asked: Vec::new(),
+            part: Some(part),
+            claim,
+        });
     }
 
     pub(super) fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
@@ -110,12 +128,28 @@ impl LockImbalance {
         let claim =
             claim.assume_all(named.then(|| "the lock whose address a call returned is not one that is held by another name".to_owned()));
         let claim = if unknown.is_some() || named { claim.sure(Confidence::Low) } else { claim };
+        let again = past.and_then(|p| taken_again(path, p.given, event.op));
+        let claim = claim.assume_all(again.map(|name| format!("{name}() does not take it again")));
+        let claim = if again.is_some() { claim.sure(Confidence::Low) } else { claim };
         let cleared = past.is_some_and(|p| asks_what_was_cleared(path, p.given));
         let claim = claim.assume_all(cleared.then(|| "what was cleared beside the first one is set again".to_owned()));
         let claim = if cleared { claim.sure(Confidence::Low) } else { claim };
         let claim = claim.identity(format!("stray {}", lock.class));
-        self.strays.push(Stray { op: event.op, before: past.is_some(), plain, straight: straight(path, event), part: None, claim });
+        self.strays.push(Stray {
+            op: event.op,
+            before: past.is_some(),
+            plain,
+            straight: straight(path, event),
+            asked: asked(path),
+            part: None,
+            claim,
+        });
     }
+}
+
+/// The calls whose results decided on this path.
+fn asked(path: &Path<'_, '_>) -> Vec<OpId> {
+    path.decisions().filter_map(|d| path.values.call(d.tested?)).collect()
 }
 
 /// Interrupts, as [`PARTS`] counts them.
@@ -137,6 +171,29 @@ fn straight(path: &Path<'_, '_>, event: &Event<'_>) -> Option<BlockId> {
         }
     }
     None
+}
+
+/// Whether an operation is a primitive's, or calls a function that takes the lock on all of its ways.
+fn takes_always(world: &World<'_>, func: FuncId, op: OpId, claim: &Claim) -> bool {
+    let takes = |f: &FuncId| {
+        let all = world.summary(*f).map_or(&[][..], |s| &s.outcomes);
+        let of = |class: Symbol| all.iter().all(|o| o.locks.iter().any(|l| l.taken && l.sure && l.class == class));
+        !all.is_empty() && claim.left.is_some_and(|left| of(left.class))
+    };
+    match world.callees(func, op) {
+        Some(callees) if world.func(func).named_call(op).is_none_or(|(name, _)| world.model.entry(name).is_none()) => {
+            callees.list().iter().all(takes)
+        }
+        _ => true,
+    }
+}
+
+/// A function that is called between two operations and is named for taking a lock, without being known to the model for it.
+fn taken_again(path: &Path<'_, '_>, after: OpId, before: OpId) -> Option<Symbol> {
+    path.body.all_ops().filter(|(id, _)| after < *id && *id < before).find_map(|(id, _)| {
+        let (name, _) = path.body.named_call(id)?;
+        (names_lock(name) && !names_unlock(name) && path.world.model.entry(name).is_none()).then_some(name)
+    })
 }
 
 /// Whether the last decision asks for a member that is cleared where a lock was given back before: a flag that stands for the lock.

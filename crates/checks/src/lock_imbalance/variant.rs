@@ -11,7 +11,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{BlockId, Body, OpId, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::{Event, Path};
-use cuthere_kernel::{Entry, LockKind, LockMode};
+use cuthere_kernel::{CtxPart, Entry, LockKind, LockMode};
 
 /// A lock given back by the primitive for another way of taking it.
 pub(super) struct Variant {
@@ -60,7 +60,9 @@ impl LockImbalance {
         let locks = &path.state.locks;
         let Some(past) = locks.past.iter().find(|p| p.taken == taken && p.exact).filter(|_| locks.held.is_empty()) else { return };
         let (Some(took), Some(gave)) = (entry(path, taken), entry(path, past.given)) else { return };
-        let ours = took.acquires.len() == 1 && gave.releases.len() == 1 && path.body.annotations.is_empty();
+        // What was disabled once more in between is enabled with the flags that were saved.
+        let ends = gave.context.iter().any(|c| !c.enter && c.part == CtxPart::IrqSave);
+        let ours = took.acquires.len() == 1 && gave.releases.len() == 1 && !ends && path.body.annotations.is_empty();
         let Some(name) = path.describe_place(past.place, 0).filter(|_| ours) else { return };
         let message = format!("`{}` returns with {}: `{name}` was given back alone", path.body.name, PARTS[part]);
         let claim =

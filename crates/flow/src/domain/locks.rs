@@ -101,8 +101,13 @@ impl Locks {
 
     /// Which of the locks held, or held perhaps, is meant by giving one back.
     pub fn meant(&self, values: &Values, lock: &Held) -> Option<(Held, Match)> {
-        let of = |all: &[Held]| find(all, values, lock).map(|(i, how)| (all[i], how));
-        of(&self.held).or_else(|| of(&self.perhaps))
+        let held = self.find(values, lock).map(|(i, how)| (self.held[i], how));
+        held.or_else(|| self.find_perhaps(values, lock).map(|(i, how)| (self.perhaps[i], how)))
+    }
+
+    /// Which of the locks held perhaps is meant: that it is of the same kind says nothing of these.
+    fn find_perhaps(&self, values: &Values, lock: &Held) -> Option<(usize, Match)> {
+        find(&self.perhaps, values, lock).filter(|(_, how)| *how != Match::Kind)
     }
 
     /// A callee has taken a lock on some of its ways.
@@ -116,7 +121,7 @@ impl Locks {
     /// A callee has given a lock back on some of its ways; whether it is one that is held here, or perhaps.
     pub fn release_perhaps(&mut self, values: &Values, lock: &Held) -> bool {
         let Some((i, _)) = self.find(values, lock) else {
-            let half = find(&self.perhaps, values, lock).map(|(i, _)| i);
+            let half = self.find_perhaps(values, lock).map(|(i, _)| i);
             // What was taken on some ways, and is given back on some, is a pair.
             if let Some(i) = half.filter(|i| !self.perhaps[*i].sure) {
                 self.perhaps.remove(i);
@@ -142,7 +147,7 @@ impl Locks {
                 }
                 true
             }
-            None if let Some((i, _)) = find(&self.perhaps, values, &lock) => {
+            None if let Some((i, _)) = self.find_perhaps(values, &lock) => {
                 // If it was not taken there, it is the caller's.
                 if !self.perhaps.remove(i).sure && self.released.len() < HELD_MAX {
                     self.released.push(Held { sure: false, ..lock });

@@ -238,12 +238,17 @@ impl<O: Observer> Run<'_, '_, O> {
         self.truncated |= !state.locks.release(self.values, lock);
     }
 
-    /// A lock is given back on some ways of what is called. Callers are told where it is plainly theirs: it lies in what they hand down.
+    /// A lock is given back on some ways of what is called.
     pub(super) fn release_perhaps(&mut self, call: &Call<'_>, way: Way, lock: Held, state: &mut State) {
         if let Some((_, how)) = state.locks.meant(self.values, &lock) {
             let kind = EventKind::Release { lock: &lock, found: Some(how) };
             self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
         }
+        self.lose_perhaps(lock, state);
+    }
+
+    /// A lock is perhaps not held any more. Callers are told where it is plainly theirs: it lies in what they hand down.
+    pub(super) fn lose_perhaps(&mut self, lock: Held, state: &mut State) {
         let handed = || self.relative(lock.place, None).is_some_and(|place| matches!(place.root, RelRoot::Param(_)));
         if !state.locks.release_perhaps(self.values, &lock) && handed() {
             self.truncated |= !state.locks.release(self.values, Held { sure: false, ..lock });

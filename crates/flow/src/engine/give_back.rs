@@ -34,7 +34,7 @@ impl<O: Observer> Run<'_, '_, O> {
                 state.locks.acquire_perhaps(Held { sure: false, ..lock });
             } else if matches!(delta.place.root, RelRoot::Param(_)) {
                 let lock = self.left_lock(call, delta, call.values, result, state);
-                self.release_perhaps(call, Way::Here, lock, state);
+                self.lose_perhaps(lock, state);
             }
         }
     }

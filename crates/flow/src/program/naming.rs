@@ -28,7 +28,7 @@ pub fn names_claim(name: Symbol) -> bool {
 
 /// Whether a name speaks of beginning what somebody else ends.
 pub fn names_begin(name: Symbol) -> bool {
-    name.as_str().split('_').any(|word| matches!(word, "begin" | "start" | "enter" | "down" | "freeze" | "suspend"))
+    name.as_str().split('_').any(|word| matches!(word, "begin" | "start" | "enter" | "down" | "freeze" | "suspend" | "prep" | "prepare"))
 }
 
 /// Whether a name speaks of making an object.
