@@ -22,8 +22,6 @@ pub(super) struct Stray {
     op: OpId,
     /// Where it was given back before, on this path.
     before: bool,
-    /// On a path that was followed from its beginning, in the first round of each loop.
-    plain: bool,
     /// The block of the last decision, if nothing is decided between it and the operation.
     straight: Option<BlockId>,
     /// The calls whose results were asked for on this path.
@@ -54,12 +52,8 @@ impl LockImbalance {
             };
             let confidence = match (stray.before, pairs.first()) {
                 (true, _) => Confidence::High,
-                // Looked up, a callee that takes a lock on some of its ways only had taken it, where nobody asked.
-                (_, Some(p)) if stray.part.is_none() && !stray.asked.contains(&p.0) && !takes_always(world, func, p.0, &stray.claim) => {
-                    Confidence::Low
-                }
-                // Parts are ended by callees too, on ways that nothing tells apart.
-                (_, Some(p)) if (stray.plain && stray.part.is_none() || apart) && p.2 != Match::Kind && !keeps => Confidence::Medium,
+                // Looked up, the others were taken by callees on ways that nothing tells apart, or under what is asked in other words.
+                (_, Some(p)) if (apart || stray.asked.contains(&p.0)) && p.2 != Match::Kind && !keeps => Confidence::Medium,
                 (_, Some(_)) => Confidence::Low,
                 _ => continue,
             };
@@ -78,12 +72,10 @@ impl LockImbalance {
         let message = format!("{} is ended, but has not begun here", STATES[part]);
         let claim = Claim::here(path, event, certainty(path), message);
         let claim = decided(path, claim).step(path.func, event.loc, format!("ends {}", STATES[part]));
-        let plain = path.state.rounds.is_empty() && !path.state.merged;
         let claim = claim.identity(format!("stray {}", PARTS[part]));
         self.strays.push(Stray {
             op: event.op,
             before: false,
-            plain,
             straight: straight(path, event),
             asked: Vec::new(),
             part: Some(part),
@@ -111,7 +103,6 @@ impl LockImbalance {
         let claim = claim.step_at(path, past.map(|p| p.given), format!("gives `{name}` back"));
         let claim = decided(path, claim).step(path.func, event.loc, format!("gives `{name}` back, which is not held"));
         let claim = claim.unless_completed(Left { class: lock.class, kept: false, falls: false, told: false, by: None });
-        let plain = past.is_some() || path.state.rounds.is_empty() && !path.state.merged;
         // A callee may have given back another one.
         let primitive = |name: Symbol| path.world.model.entry(name).is_some_and(|e| !e.releases.is_empty());
         let by_callee = past.is_some_and(|p| path.called(p.given).is_some_and(|name| !primitive(name)));
@@ -138,7 +129,6 @@ impl LockImbalance {
         self.strays.push(Stray {
             op: event.op,
             before: past.is_some(),
-            plain,
             straight: straight(path, event),
             asked: asked(path),
             part: None,
@@ -171,21 +161,6 @@ fn straight(path: &Path<'_, '_>, event: &Event<'_>) -> Option<BlockId> {
         }
     }
     None
-}
-
-/// Whether an operation is a primitive's, or calls a function that takes the lock on all of its ways.
-fn takes_always(world: &World<'_>, func: FuncId, op: OpId, claim: &Claim) -> bool {
-    let takes = |f: &FuncId| {
-        let all = world.summary(*f).map_or(&[][..], |s| &s.outcomes);
-        let of = |class: Symbol| all.iter().all(|o| o.locks.iter().any(|l| l.taken && l.sure && l.class == class));
-        !all.is_empty() && claim.left.is_some_and(|left| of(left.class))
-    };
-    match world.callees(func, op) {
-        Some(callees) if world.func(func).named_call(op).is_none_or(|(name, _)| world.model.entry(name).is_none()) => {
-            callees.list().iter().all(takes)
-        }
-        _ => true,
-    }
 }
 
 /// A function that is called between two operations and is named for taking a lock, without being known to the model for it.
