@@ -37,11 +37,6 @@ fn stored(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
         return store(next.kind);
     }
     let own = |e: ExprId| body.loaded_local(e) == Some(result);
-    let set = |kind: OpKind| match kind {
-        OpKind::Call { dst, .. } => dst == Some(result),
-        OpKind::Store { place, .. } | OpKind::Zero { place } => body.expr(place) == Expr::Local(result),
-        _ => false,
-    };
     // What is dereferenced here is judged for that; what is handed to a call may be looked at there.
     let used = |kind: OpKind| match kind {
         OpKind::Access { ptr, .. } => own(ptr),
@@ -53,7 +48,7 @@ fn stored(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
         _ => false,
     };
     let address = body.exprs.iter().any(|e| matches!(*e, Expr::Addr(p) if body.expr(p) == Expr::Local(result)));
-    if address || body.ops.iter().filter(|o| set(o.kind)).count() > 1 || body.ops.iter().any(|o| used(o.kind)) {
+    if address || body.ops.iter().filter(|o| body.sets_local(o.kind, result)).count() > 1 || body.ops.iter().any(|o| used(o.kind)) {
         return None;
     }
     if body.blocks().any(|(_, block)| asked(&block.term)) {

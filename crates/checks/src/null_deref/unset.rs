@@ -3,7 +3,7 @@
 //! What is set under a condition goes together with other conditions as a rule; here there is no other one on the way to the use, and the test behind it says that the
 //! variable may be NULL there.
 
-use cuthere_flow::body::{BlockId, Expr, ExprId, LocalId, OpId, OpKind, Term};
+use cuthere_flow::body::{BlockId, ExprId, LocalId, OpId, Term};
 use cuthere_flow::engine::{Event, Path};
 
 /// Whether the pointer that is used is a variable of that kind, and this the way on which it was not set.
@@ -31,14 +31,9 @@ fn leaves_loop(path: &Path<'_, '_>, decided: BlockId, used: OpId) -> bool {
 /// Whether some branch behind an operation tests a variable that was not set in between.
 fn tested_behind(path: &Path<'_, '_>, local: LocalId, used: OpId) -> bool {
     let body = path.body;
-    let sets = |op: &OpKind| match *op {
-        OpKind::Store { place, .. } | OpKind::Zero { place } => matches!(body.expr(place), Expr::Local(l) if l == local),
-        OpKind::Call { dst, .. } => dst == Some(local),
-        _ => false,
-    };
     body.blocks().any(|(id, b)| match b.term {
         Term::Branch { cond, .. } if b.ops.1 > used.0 && path.tests_pointer(id) && body.mentions_local(cond, local) => {
-            !body.all_ops().any(|(op, o)| op > used && op.0 < b.ops.1 && sets(&o.kind))
+            !body.all_ops().any(|(op, o)| op > used && op.0 < b.ops.1 && body.sets_local(o.kind, local))
         }
         _ => false,
     })

@@ -272,6 +272,15 @@ impl Body {
         }
     }
 
+    /// Whether an operation gives a local a value.
+    pub fn sets_local(&self, kind: OpKind, local: LocalId) -> bool {
+        match kind {
+            OpKind::Store { place, .. } | OpKind::Zero { place } => self.expr(place) == Expr::Local(local),
+            OpKind::Call { dst, .. } => dst == Some(local),
+            _ => false,
+        }
+    }
+
     /// The block that an operation is in.
     pub fn block_of(&self, op: OpId) -> Option<BlockId> {
         self.blocks().find(|(_, b)| b.ops.0 <= op.0 && op.0 < b.ops.1).map(|(id, _)| id)

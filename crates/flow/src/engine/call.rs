@@ -163,7 +163,7 @@ impl<O: Observer> Run<'_, '_, O> {
             self.note_given(&call, &mut state);
         }
         self.note_lists(&call, entry, &mut state);
-        let writes = if state.objects.is_empty() { u64::MAX } else { self.call_writes(&call, entry) };
+        let writes = if state.objects.is_empty() { u64::MAX } else { self.writes_by(index, entry) };
         self.havoc(&call, kept, writes, entry, &mut state);
         self.assigned(args, &values, entry, &mut state);
 
@@ -200,13 +200,9 @@ impl<O: Observer> Run<'_, '_, O> {
                 state.locks.doubtful |= crate::program::naming::names_lock(name);
                 if let Some(Callees::Many(all)) = known {
                     self.leave_perhaps(&call, all, &mut state);
-                }
-                if let Some(Callees::Many(all)) = known
-                    && (!state.locks.held.is_empty() || !state.ctx.is_zero())
-                {
-                    self.give_back_in_common(&call, all, &mut state);
-                }
-                if let Some(Callees::Many(all)) = known {
+                    if !state.locks.held.is_empty() || !state.ctx.is_zero() {
+                        self.give_back_in_common(&call, all, &mut state);
+                    }
                     self.free_by_most(&call, all, &mut state);
                 }
                 self.assign(index, dst, result, &mut state);

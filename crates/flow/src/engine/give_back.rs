@@ -29,12 +29,13 @@ impl<O: Observer> Run<'_, '_, O> {
         let world = self.world;
         let result = self.values.result(call.index);
         for delta in callees.iter().filter_map(|f| world.summary(*f)).flat_map(|s| &s.outcomes).flat_map(|o| &o.locks) {
-            if delta.taken {
-                let lock = self.left_lock(call, delta, call.values, result, state);
-                state.locks.acquire_perhaps(Held { sure: false, ..lock });
-            } else if matches!(delta.place.root, RelRoot::Param(_)) {
-                let lock = self.left_lock(call, delta, call.values, result, state);
-                self.lose_perhaps(lock, state);
+            if !delta.taken && !matches!(delta.place.root, RelRoot::Param(_)) {
+                continue;
+            }
+            let lock = self.left_lock(call, delta, call.values, result, state);
+            match delta.taken {
+                true => state.locks.acquire_perhaps(Held { sure: false, ..lock }),
+                false => self.lose_perhaps(lock, state),
             }
         }
     }

@@ -3,7 +3,6 @@
 //! Members and variables are told apart by name alone, as one of 64 bits, so that two may share one: that makes more seem written than is. What is stored through a plain
 //! pointer may be any of them, and what is not read may write all.
 
-use super::call::Call;
 use super::*;
 
 /// Targets of a call through a pointer beyond which it may write anything.
@@ -29,12 +28,8 @@ pub(super) fn bits_of(values: &Values, place: ValueId) -> u64 {
 }
 
 impl<O: Observer> Run<'_, '_, O> {
-    /// What a call may write, before it is made.
-    pub(super) fn call_writes(&self, call: &Call<'_>, entry: Option<&Entry>) -> u64 {
-        self.writes_by(call.index, entry)
-    }
-
-    fn writes_by(&self, call: OpId, entry: Option<&Entry>) -> u64 {
+    /// What a call may write.
+    pub(super) fn writes_by(&self, call: OpId, entry: Option<&Entry>) -> u64 {
         let world = self.world;
         match (entry, world.callees(self.func, call)) {
             (Some(_), _) | (None, None) => u64::MAX,
