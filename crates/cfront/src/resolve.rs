@@ -282,11 +282,15 @@ pub fn ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ord
 }
 
 fn find_ordinary(program: &Program<'_>, from: FileId, name: Symbol) -> Option<Ordinary> {
-    if let Some(at) = program.lookup(from, NameSpace::Ordinary, name) {
-        return ordinary_item(program, at);
+    let found = program.lookup(from, NameSpace::Ordinary, name);
+    // What a file declares by a macro is nearer than what another file of the tree calls so.
+    if found.is_none_or(|at| at.file != from)
+        && let Some(own) = macro_declared(program, from).get(&name)
+    {
+        return Some(own.clone());
     }
-    if let Some(found) = macro_declared(program, from).get(&name) {
-        return Some(found.clone());
+    if let Some(at) = found {
+        return ordinary_item(program, at);
     }
     if let Some(&known) = program.shapes.types.get(&name) {
         return Some(Ordinary::Typedef(known_type(program, name, known)));

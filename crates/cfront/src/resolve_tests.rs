@@ -106,6 +106,13 @@ fn two_files_structures_of_one_name_are_two_records() {
 }
 
 #[test]
+fn what_a_macro_declares_here_is_nearer_than_a_name_elsewhere() {
+    let own = "#define COUNTER(n) int n\nstatic COUNTER(all);\nint f(void) { return all; }";
+    let other = "struct { long x; } all;";
+    with(&[("a.c", own), ("b.c", other)], |p, f| assert_eq!(described(p, f, "all"), "int"));
+}
+
+#[test]
 fn macros_declare_variables() {
     let text = "#define DEFINE_THING(type, name) struct hidden_##name; type name = 0\nstatic DEFINE_THING(long, counter);\n\
                 #define DEFINE_KIND(n) typedef struct n { int v; } n##_t;\nDEFINE_KIND(some)\nsome_t value;";

@@ -26,13 +26,15 @@
 //! that make the object or free it, and those that only such functions call; set-up code; functions that some caller enters with the lock; accesses under another lock that
 //! covers the member as well; marked accesses; objects that were just made.
 //!
+//! Variables of file level, and members of them, are there once: who uses them beside others needs the lock, but for start and end of a module.
+//!
 //! Five kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
 //! them; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one. An element that
 //! is taken off a list without the lock under which all others add to it. A list that is used by a function all of whose callers hold the lock but one.
 //!
 //! ## Confidence
 //!
-//! * **medium**: a list that is changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; one
+//! * **medium**: a list at file level that is walked or changed without the lock, while others change it, and a variable stored so that three or more functions use under it; a list that is changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; one
 //!   that elements are taken off under another lock than others add under; a caller without the lock that the other callers hold; an
 //!   element that is asked for before the lock and then replaced, or taken off for good, without asking again.
 //! * **low**: what statistics say, and plain stores where all others are marked: most of these are set-up. Of sixteen stores without the lock that four or more functions take, two were right: in most of the others nobody else could reach the object.
@@ -46,6 +48,7 @@
 mod asked;
 mod exempt;
 mod forgets;
+mod globals;
 mod lists;
 mod marked;
 mod removers;
@@ -115,9 +118,10 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
         !all.is_empty()
     });
     let marks = marked::marks(tree);
-    let of_function = |(n, body)| {
-        let all = accesses(body, tree.world.model, |m| covers.contains_key(&m) || marks.contains_key(&m));
-        all.into_iter().map(move |access| (FuncId(n as u32), access))
+    let of_function = |(n, _)| {
+        let f = FuncId(n as u32);
+        let all = accesses(tree.world, f, |m| covers.contains_key(&m) || marks.contains_key(&m));
+        all.into_iter().map(move |access| (f, access))
     };
     let all: Accesses = tree.world.funcs.par_iter().with_min_len(256).enumerate().flat_map_iter(of_function).collect();
     let mut members: FxHashMap<Member, Accesses> = FxHashMap::default();
@@ -130,13 +134,18 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let mut told = HashSet::new();
     view.walkers(&mut told, claims);
     view.removers(&mut told, claims);
+    let lists = view.global_lists();
     for (member, uses) in found.values() {
+        if member.0.is_file_level() {
+            view.globals(*member, uses, &lists, &mut told, claims);
+            continue;
+        }
         view.lists(*member, uses, &mut told, claims);
         if let Some(marks) = marks.get(member) {
             view.marked(*member, marks, uses, &mut told, claims);
         }
     }
-    for (member, uses) in found.into_values() {
+    for (member, uses) in found.into_values().filter(|f| !f.0.0.is_file_level()) {
         view.member(member, &uses, &mut told, claims);
     }
 }

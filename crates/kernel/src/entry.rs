@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Custom {
     /// A word of a function's name: nobody else knows the object, not yet or not any more.
     Alone,
+    /// Such a word: a module starts or ends then.
+    Phase,
     /// A function asks whether a device is in use.
     AsksRunning,
     /// A function sets or clears a flag or number that others ask for.

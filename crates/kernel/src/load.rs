@@ -50,6 +50,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     let customs = parsed.customs;
     let all = [
         (Custom::Alone, customs.alone),
+        (Custom::Phase, customs.phase),
         (Custom::AsksRunning, customs.asks_running),
         (Custom::SetsFlag, customs.sets_flag),
         (Custom::Idempotent, customs.idempotent),

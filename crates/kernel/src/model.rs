@@ -149,7 +149,16 @@ impl Model {
 
     /// Whether some word of a function's name says that nobody else knows the object, not yet or not any more.
     pub fn names_alone(&self, name: Symbol) -> bool {
-        name.as_str().split('_').any(|word| Symbol::find(word).is_some_and(|word| self.is_custom(Custom::Alone, word)))
+        self.has_word(Custom::Alone, name)
+    }
+
+    /// Whether some word of a function's name says that a module starts or ends then.
+    pub fn names_phase(&self, name: Symbol) -> bool {
+        self.has_word(Custom::Phase, name)
+    }
+
+    fn has_word(&self, custom: Custom, name: Symbol) -> bool {
+        name.as_str().split('_').any(|word| Symbol::find(word).is_some_and(|word| self.is_custom(custom, word)))
     }
 
     /// What `guard(class)` calls.

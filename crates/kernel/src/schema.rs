@@ -219,6 +219,7 @@ pub(crate) struct CountsRow {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CustomsRow {
     pub alone: Option<W<Names>>,
+    pub phase: Option<W<Names>>,
     pub asks_running: Option<W<Names>>,
     pub sets_flag: Option<W<Names>>,
     pub idempotent: Option<W<Names>>,

@@ -69,7 +69,7 @@ impl View<'_, '_> {
         let world = self.tree.world;
         let (hops, caller, op) = way;
         let (name, function, from) = (format!("{}.{}", member.0, member.1), world.func(f).name, world.func(caller).name);
-        let verb = super::say::verb(&access);
+        let verb = super::say::verb(world.func(f), &access);
         let message = format!("`{from}()` calls `{function}()`, which {verb} `{name}`, without `{lock}`, which its other callers hold");
         let claim = Claim::new(op, (caller, self.loc(caller, op)), Confidence::Medium, message);
         let claim = cuthere_analysis::lock_steps::way_in(claim, world, f, hops);

@@ -140,7 +140,7 @@ impl View<'_, '_> {
     fn unlocked(&self, member: Member, site: &Site, (other, lock): (&Site, Symbol), (n, sure): (usize, Confidence)) -> Claim {
         let world = self.tree.world;
         let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(site.f).name, world.func(other.f).name);
-        let does = verb(&site.access);
+        let does = verb(world.func(site.f), &site.access);
         let under = match site.held.first() {
             Some(own) => format!("under `{own}` and not `{lock}`"),
             None => format!("without `{lock}`"),

@@ -3,7 +3,7 @@
 use super::{Cover, Member, View};
 use cuthere_analysis::Claim;
 use cuthere_base::{Confidence, Loc};
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{Body, OpId, OpKind};
 use cuthere_flow::index::MemberAccess;
 use cuthere_flow::summary::FuncId;
 
@@ -22,8 +22,8 @@ impl View<'_, '_> {
         sure: Confidence,
     ) -> Claim {
         let world = self.tree.world;
-        let name = format!("{}.{}", member.0, member.1);
-        let verb = verb(&access);
+        let name = member.0.member_text(member.1);
+        let verb = verb(world.func(f), &access);
         let (lock, function) = (cover.lock, world.func(f).name);
         let loc = |g: FuncId, op: OpId| self.loc(g, op);
         let message = format!("`{function}()` {verb} `{name}` without `{lock}`, under which {n} functions access it");
@@ -45,11 +45,17 @@ impl View<'_, '_> {
 }
 
 /// What an access does.
-pub(super) fn verb(access: &MemberAccess) -> &'static str {
+pub(super) fn verb(body: &Body, access: &MemberAccess) -> &'static str {
     match (access.store, access.list) {
         (true, true) => "changes the list",
         (true, false) => "stores",
-        (false, true) => "walks the list",
+        (false, true) if is_walk(body, access.op) => "walks the list",
+        (false, true) => "asks the list",
         (false, false) => "loads",
     }
+}
+
+/// Whether an operation goes to the next element of a list.
+pub(super) fn is_walk(body: &Body, op: OpId) -> bool {
+    matches!(body.op(op).map(|o| o.kind), Some(OpKind::LoopNext { .. }))
 }

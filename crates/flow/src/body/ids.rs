@@ -77,6 +77,21 @@ impl Record {
         Record::new(program.types.record_name(id), file.map(|f| program.source.path(f)))
     }
 
+    /// What the variables of file level are members of: the file, for those that are private to it (`Some`), or the whole program.
+    pub fn file_level(file: Option<&str>) -> Record {
+        Record(Symbol::intern(&format!("@{}", file.unwrap_or_default())))
+    }
+
+    /// Whether it stands for a file or the whole program, rather than for a type.
+    pub fn is_file_level(self) -> bool {
+        self.0.as_str().starts_with('@')
+    }
+
+    /// A member as findings name it: with the tag of its record, a variable of file level by its name alone.
+    pub fn member_text(self, member: Symbol) -> String {
+        if self.is_file_level() || self.is_unknown() { member.as_str().to_owned() } else { format!("{self}.{member}") }
+    }
+
     pub fn is_unknown(self) -> bool {
         self.0.is_empty()
     }

@@ -9,10 +9,12 @@ use super::lock_place::LockPlace;
 use crate::body::{Body, Expr, ExprId, OpId, OpKind, Record, Target, Term};
 use crate::engine::event::{CallEvent, Event, EventKind, Memory};
 use crate::engine::{Path, VariableOf};
+use crate::program::World;
 use crate::summary::{FuncId, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
-use cuthere_kernel::{Assert, Model};
+use cuthere_cfront::resolve::{Ordinary, ordinary};
+use cuthere_kernel::Assert;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -22,8 +24,33 @@ const LOCKS_MAX: usize = 4;
 /// Accesses of one function that are kept.
 const ACCESSES_MAX: usize = 400;
 
-/// A member of a record.
+/// A member of a record, or a variable of file level: a member of its file ([`Record::file_level`]).
 pub type Member = (Record, Symbol);
+
+/// A variable of file level, as one that a function names; `None`: nothing at file level is known to declare it.
+pub fn file_level(world: &World<'_>, func: FuncId, name: Symbol) -> Option<Member> {
+    let Some(Ordinary::Variable { item, .. }) = ordinary(world.program, world.func(func).file, name) else { return None };
+    let file = world.program.item(item).is_static.then(|| world.program.source.path(item.file));
+    Some((Record::file_level(file), name))
+}
+
+/// A member of a variable of file level, as one of a kind: `state.list` is there once, whatever other objects have such a member.
+fn part_of(variable: Member, member: Symbol) -> Member {
+    (variable.0, Symbol::intern(&format!("{}.{member}", variable.1)))
+}
+
+/// The variable of file level that a place lies in, without any pointer on the way.
+fn variable_around(path: &Path<'_, '_>, place: ValueId) -> Option<Member> {
+    let mut at = place;
+    for _ in 0..12 {
+        at = match path.values.get(at) {
+            Value::PField(base, ..) | Value::PIndex(base, _) => base,
+            Value::PGlobal(name) => return file_level(path.world, path.func, name),
+            _ => return None,
+        };
+    }
+    None
+}
 
 /// An access to a member under a lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -31,7 +58,8 @@ pub struct LockedUse {
     pub op: OpId,
     pub record: Record,
     pub member: Symbol,
-    /// The lock's class; empty: none was held for certain, and of whatever the operation accesses it is not certain that none was.
+    /// The lock's class; empty: none was held. Then a record that is not known says that of whatever the operation accesses this is not certain, and only
+    /// variables of file level that are stored, or are lists, are noted besides.
     pub lock: Symbol,
     pub store: bool,
     /// A list is changed, walked or looked at as a whole.
@@ -56,6 +84,8 @@ pub struct LockedRecorder {
     bare: Vec<u64>,
     /// Such where it is not certain that none was.
     doubtful: Vec<OpId>,
+    /// Such that store a variable of file level, or use it as a list.
+    open: Vec<LockedUse>,
 }
 
 impl LockedRecorder {
@@ -74,7 +104,7 @@ impl LockedRecorder {
             let (op, (record, member), store, list) = (s.op, s.member, s.store, s.list);
             s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store, list })
         });
-        seen.chain(doubtful)
+        seen.chain(doubtful).chain(self.open)
     }
 
     pub fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
@@ -123,14 +153,33 @@ impl LockedRecorder {
                 self.bare.resize(word + 1, 0);
             }
             self.bare[word] |= 1 << bit;
+            if store || list {
+                self.open(path, op, place, store, list);
+            }
             return;
         }
-        let Some(VariableOf::Member(record, member)) = path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) else { return };
+        let mut members: SmallVec<[Member; 2]> = SmallVec::new();
+        match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
+            Some(VariableOf::Member(record, member)) => {
+                members.push((record, member));
+                members.extend(variable_around(path, place).map(|v| part_of(v, member)));
+            }
+            Some(VariableOf::Global(name)) => members.extend(file_level(path.world, path.func, name)),
+            None => {}
+        }
+        for member in members {
+            self.note_member(path, op, member, store, list);
+        }
+    }
+
+    fn note_member(&mut self, path: &Path<'_, '_>, op: OpId, member: Member, store: bool, list: bool) {
+        let locks = &path.state.locks;
+        let held = &locks.held;
         // What was given back, and taken again, is the caller's again.
         let own = locks.asserted.iter().filter_map(|lock| LockPlace::of(path.values, path.body, *lock));
         let own: SmallVec<[Symbol; 2]> = own.map(|lock| Symbol::intern(&lock.text())).collect();
         let has = |class: Symbol| held.iter().any(|l| l.class == class) || self.asserted.contains(&class) || own.contains(&class);
-        if let Some(seen) = self.seen.iter_mut().find(|s| s.op == op && s.member == (record, member) && s.store == store) {
+        if let Some(seen) = self.seen.iter_mut().find(|s| s.op == op && s.member == member && s.store == store) {
             seen.locks.retain(|class| has(*class));
             return;
         }
@@ -143,7 +192,24 @@ impl LockedRecorder {
                 locks.push(class);
             }
         }
-        self.seen.push(Seen { op, member: (record, member), store, list, locks });
+        self.seen.push(Seen { op, member, store, list, locks });
+    }
+}
+
+impl LockedRecorder {
+    /// A use of a variable of file level with no lock held.
+    fn open(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
+        if self.open.iter().any(|u| u.op == op) || self.open.len() >= ACCESSES_MAX {
+            return;
+        }
+        let found = match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
+            Some(VariableOf::Member(_, member)) => variable_around(path, place).map(|v| part_of(v, member)),
+            Some(VariableOf::Global(name)) => file_level(path.world, path.func, name),
+            None => None,
+        };
+        if let Some((record, member)) = found {
+            self.open.push(LockedUse { op, record, member, lock: Symbol::EMPTY, store, list });
+        }
     }
 }
 
@@ -162,13 +228,19 @@ pub struct Locked {
     by: FxHashMap<(Member, Symbol), Vec<Access>>,
     /// Operations with accesses of which it is not certain that no lock was held.
     doubtful: FxHashSet<(FuncId, OpId)>,
+    /// Uses of variables of file level with no lock held.
+    open: FxHashSet<(FuncId, OpId, Member)>,
 }
 
 impl Locked {
     pub fn add(&mut self, func: FuncId, fact: &Fact) {
         if let Fact::Locked(u) = fact {
-            if u.lock.is_empty() {
+            if u.lock.is_empty() && u.record.is_unknown() {
                 self.doubtful.insert((func, u.op));
+                return;
+            }
+            if u.lock.is_empty() {
+                self.open.insert((func, u.op, (u.record, u.member)));
                 return;
             }
             self.by.entry(((u.record, u.member), u.lock)).or_default().push(Access { func, op: u.op, store: u.store, list: u.list });
@@ -183,6 +255,11 @@ impl Locked {
     /// Whether it is not certain that an operation was made with no lock held.
     pub fn is_doubtful(&self, func: FuncId, op: OpId) -> bool {
         self.doubtful.contains(&(func, op))
+    }
+
+    /// Whether a variable of file level is stored, or used as a list, on some path with no lock held.
+    pub fn is_open(&self, member: Member, func: FuncId, op: OpId) -> bool {
+        self.open.contains(&(func, op, member))
     }
 
     /// Whether an access is made under a lock of this class.
@@ -202,9 +279,10 @@ pub struct MemberAccess {
 }
 
 /// The accesses of a body to members that are wanted, outside of locals, by operation.
-pub fn accesses(body: &Body, model: &Model, wanted: impl Fn(Member) -> bool) -> Vec<MemberAccess> {
+pub fn accesses(world: &World<'_>, func: FuncId, wanted: impl Fn(Member) -> bool) -> Vec<MemberAccess> {
     let mut out = Vec::new();
-    let mut walk = Walk { body, wanted: &wanted, out: &mut out };
+    let (body, model) = (world.func(func), world.model);
+    let mut walk = Walk { world, func, body, wanted: &wanted, out: &mut out };
     for (id, block) in body.blocks() {
         for (op, o) in body.numbered_ops(block) {
             match o.kind {
@@ -251,6 +329,8 @@ pub fn accesses(body: &Body, model: &Model, wanted: impl Fn(Member) -> bool) -> 
 }
 
 struct Walk<'w, W> {
+    world: &'w World<'w>,
+    func: FuncId,
     body: &'w Body,
     wanted: &'w W,
     out: &'w mut Vec<MemberAccess>,
@@ -297,7 +377,7 @@ impl<W: Fn(Member) -> bool> Walk<'_, W> {
 
     fn place(&mut self, op: OpId, place: ExprId, store: bool, list: bool) {
         let mut at = place;
-        let mut member = None;
+        let (mut member, mut variable) = (None, None);
         for _ in 0..12 {
             at = match self.body.expr(at) {
                 Expr::Field { base, record, name } => {
@@ -306,10 +386,15 @@ impl<W: Fn(Member) -> bool> Walk<'_, W> {
                 }
                 Expr::Index { base, .. } => base,
                 Expr::Local(_) => return,
+                Expr::Global(name) => {
+                    variable = file_level(self.world, self.func, name);
+                    break;
+                }
                 _ => break,
             };
         }
-        if let Some(member) = member.filter(|m| (self.wanted)(*m)) {
+        let part = member.zip(variable).map(|(m, v)| part_of(v, m.1));
+        for member in member.or(variable).into_iter().chain(part).filter(|m| (self.wanted)(*m)) {
             let new = MemberAccess { op, member, store, list };
             if !self.out.contains(&new) {
                 self.out.push(new);
