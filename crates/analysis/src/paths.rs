@@ -10,7 +10,7 @@
 
 use crate::checker::{Check, Checkers};
 use crate::claim::Claim;
-use cuthere_flow::engine::{Blind, Engine, Event, Observer, Path, StartState};
+use cuthere_flow::engine::{Engine, Event, Observer, Path, StartState};
 use cuthere_flow::index::{CallRecorder, Calls, Fact, LockFacts, LockRecorder, Recorder};
 use cuthere_flow::program::components::{RECURSION_MAX, levels, levels_by_name, recursive};
 use cuthere_flow::program::{World, start_state, strictest};
@@ -162,7 +162,7 @@ impl Runner<'_, '_> {
 
     /// The first approximation to a function of a circle.
     fn draft(&self, f: FuncId) -> Summary {
-        ENGINE.with_borrow_mut(|engine| engine.run(self.world, f, &StartState::default(), &mut Blind))
+        ENGINE.with_borrow_mut(|engine| engine.run(self.world, f, &StartState::default(), None))
     }
 
     /// The run of a function that counts, and the one in its context.
@@ -174,7 +174,7 @@ impl Runner<'_, '_> {
             locks: LockRecorder::default(),
             checkers: Checkers::start(self.checks, world, f),
         };
-        let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), &mut eyes));
+        let summary = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &StartState::default(), Some(&mut eyes)));
         let Eyes { recorder, calls, locks, checkers } = eyes;
         let calls = calls.finish(world.func(f), summary.truncated, |op| world.callees(f, op).is_some());
         let mut claims = checkers.end(world, f, &summary);
@@ -187,7 +187,7 @@ impl Runner<'_, '_> {
             let again: Vec<(u8, &Check)> = self.checks.iter().copied().filter(|(_, c)| c.entered).collect();
             if !again.is_empty() {
                 let mut checkers = Checkers::start(&again, world, f);
-                let entered = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start_state(entry), &mut checkers));
+                let entered = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start_state(entry), Some(&mut checkers)));
                 claims.extend(checkers.end(world, f, &entered));
             }
         }

@@ -23,7 +23,7 @@ pub(super) struct Site {
     pub(super) tested: bool,
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A pointer value is dereferenced; false: the path ends here.
     pub(super) fn access(&mut self, value: ValueId, state: &mut State, site: &Site) -> bool {
         let root = self.values.pointer_root(value);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// Makes a condition true or false; false: impossible.
     pub(super) fn assume(&mut self, state: &mut State, value: ValueId, truth: bool, depth: u32) -> bool {
         if depth > 16 {
@@ -210,8 +210,9 @@ impl<O: Observer> Run<'_, '_, O> {
 
     /// Shows an event to the observer.
     pub(super) fn show(&mut self, state: &State, event: Event<'_>) {
+        let Some(observer) = self.observer.as_deref_mut() else { return };
         let path = Path { world: self.world, func: self.func, body: self.body, values: self.values, state, trail: self.trail };
-        self.observer.event(&path, &event);
+        observer.event(&path, &event);
     }
 }
 

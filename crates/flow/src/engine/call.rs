@@ -30,7 +30,7 @@ impl Call<'_> {
     }
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     #[allow(clippy::too_many_arguments)]
     pub(super) fn call(
         &mut self,

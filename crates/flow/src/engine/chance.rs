@@ -4,7 +4,7 @@ use super::*;
 use crate::body::Block;
 use cuthere_kernel::Custom;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// How many decisions on this path were about modes and counters in memory, references, and answers of calls other than that they worked.
     pub(super) fn chances(&self, state: &State) -> u8 {
         let mut at = state.trail;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A value as a computation on parameters and constants, if it is one and not just one of these.
     pub(super) fn computed(&self, value: ValueId) -> Option<Computed> {
         let mut steps = SmallVec::new();

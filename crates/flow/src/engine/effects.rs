@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// An effect of a primitive, made by this function's own code.
     fn primitive(&self, call: &Call<'_>, kind: EffectKind) -> Effect {
         Effect {

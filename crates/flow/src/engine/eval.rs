@@ -3,7 +3,7 @@
 use super::*;
 use crate::program::tables::Member;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// The value that a member of a known operations table starts with, for what it held when the function was entered; all else is itself.
     pub(super) fn tabled(&mut self, value: ValueId) -> ValueId {
         let Value::Entry(place) = self.values.get(value) else { return value };

@@ -24,13 +24,6 @@ pub trait Observer {
     }
 }
 
-/// An observer of nothing.
-pub struct Blind;
-
-impl Observer for Blind {
-    fn event(&mut self, _: &Path<'_, '_>, _: &Event<'_>) {}
-}
-
 /// One thing that happens on a path.
 pub struct Event<'e> {
     /// The operation; of a branch or a return, the one that would come next.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     pub(super) fn exit(&mut self, block: BlockId, loc: Loc, value: Option<ExprId>, state: Boxed) {
         let v = value.map(|e| self.eval_end(e, block, &state));
         let b = self.body.block(block);

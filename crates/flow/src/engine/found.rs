@@ -42,7 +42,7 @@ impl FoundObject {
     }
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A pointer was found. `rcu`: a read-side section protects what it leads to.
     pub(super) fn find(&mut self, op: OpId, pointer: ValueId, rcu: bool, by: Option<(FuncId, FoundResult)>, record: Record, state: &State) {
         let section = state.since[3].filter(|_| state.ctx.rcu > 0);

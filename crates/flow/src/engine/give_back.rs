@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// Whether a function whose ways of returning are not known may give back a lock that is held: it was not followed whole, or calls somebody through a pointer
     /// who does. Where nobody is known who does, a lock that was taken by its name is none of those that go through pointers.
     pub(super) fn may_give_back(&self, callee: FuncId, summary: &Summary, state: &State) -> bool {

@@ -21,7 +21,7 @@ pub(super) struct Under {
 /// Longer paths are not looked at to their start.
 const STEPS_MAX: u32 = 200;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// The decisions on this path that were about flags, modes and counters in memory, rather than about results, pointers or arguments; the last
     /// one first.
     pub(super) fn under(&self, state: &State) -> Under {

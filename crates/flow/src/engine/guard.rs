@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// What this path has learned about the arguments and the memory reached from them, as a condition for callers.
     pub(super) fn guard(&self, state: &State, except: Option<u8>) -> Guard {
         let mut guard = Guard::new();

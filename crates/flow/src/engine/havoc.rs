@@ -4,7 +4,7 @@ use super::call::Call;
 use super::*;
 use cuthere_kernel::CallbackOp;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// What a call may change: locals whose address it gets, new zeroed objects that it gets, and pointers in memory known to be NULL or to lead
     /// to something freed. Of an object whose member it gets, a function of the model changes no more than that; one that neither sleeps, nor takes
     /// or gives back locks, nor calls back, changes no object that it does not get.

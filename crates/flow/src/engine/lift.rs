@@ -11,7 +11,7 @@ const MOVES_MAX: u8 = 3;
 /// Effects other than sleeping and dereferences that a summary holds, of each kind.
 const KIND_MAX: usize = 10;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A callee's effect at a call: `None` if its conditions cannot hold here, else what remains of them for this function's own arguments.
     pub(super) fn lift(&mut self, effect: &Effect, args: &[ValueId], state: &State) -> Option<Condition> {
         let remain: Condition = effect.condition.iter().filter_map(|g| self.translate(g, args, state)).collect();

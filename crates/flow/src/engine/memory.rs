@@ -8,7 +8,7 @@ use super::call::Call;
 use super::event::Memory;
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// Something is stored at a place, which callers are told of if an argument leads there.
     pub(super) fn note_stored(&mut self, place: ValueId) {
         if let Some(pointer) = self.values.root(place) {

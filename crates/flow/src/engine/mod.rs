@@ -36,7 +36,7 @@ mod unfinished;
 mod written;
 
 pub use access::null_return;
-pub use event::{Blind, Event, Observer};
+pub use event::{Event, Observer};
 pub use path::{Decision, NullTest, Path, Variable, VariableOf};
 
 use crate::body::control::ControlFlow;
@@ -97,7 +97,7 @@ struct Made {
     effect: Effect,
 }
 
-pub(crate) struct Run<'r, 'a, O: Observer> {
+pub(crate) struct Run<'r, 'a> {
     pub(crate) world: &'r World<'a>,
     pub(crate) func: FuncId,
     pub(crate) body: &'r Body,
@@ -106,7 +106,7 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
     trail: &'r mut Vec<Decision>,
     pending: &'r mut Vec<Vec<Boxed>>,
     kept: &'r mut Kept,
-    observer: &'r mut O,
+    observer: Option<&'r mut dyn Observer>,
     /// The observer wants to see accesses to memory.
     watches: bool,
     /// What was loaded since the operation at hand began.
@@ -148,8 +148,15 @@ pub(crate) struct Run<'r, 'a, O: Observer> {
 }
 
 impl Engine {
-    /// Runs a function from the given start state and returns its summary. `start` holds locks and context at entry, if any.
-    pub fn run<O: Observer>(&mut self, world: &World<'_>, func: FuncId, start: &StartState, observer: &mut O) -> Summary {
+    /// Runs a function from the given start state and returns its summary. `start` holds locks and context at entry, if any; `observer`: who is told of what
+    /// happens.
+    pub fn run<'o>(
+        &'o mut self,
+        world: &'o World<'o>,
+        func: FuncId,
+        start: &StartState,
+        observer: Option<&'o mut (dyn Observer + 'o)>,
+    ) -> Summary {
         let body = world.func(func);
         if body.blocks.is_empty() {
             return Summary::default();
@@ -197,7 +204,7 @@ impl Engine {
             trail: &mut self.trail,
             pending: &mut self.pending,
             kept: &mut self.kept,
-            watches: observer.sees_memory(),
+            watches: observer.as_ref().is_some_and(|o| o.sees_memory()),
             touched: &mut self.touched,
             observer,
             entry_ctx: start.ctx,
@@ -238,7 +245,7 @@ pub struct StartState {
     pub when: Vec<When>,
 }
 
-impl<'r, 'a, O: Observer> Run<'r, 'a, O> {
+impl<'r, 'a> Run<'r, 'a> {
     fn go(&mut self) {
         let cap = match self.body.blocks.len() {
             0..=40 => 12,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// The surest reason; the conditions of the ways with that reason.
     pub(super) fn null_of(&self, exits: &[Exit]) -> Option<NullReturn> {
         let mut out: Option<NullReturn> = None;

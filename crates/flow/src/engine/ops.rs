@@ -6,7 +6,7 @@ use super::*;
 use crate::body::ArgRange;
 use crate::domain::Source;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     pub(super) fn op(&mut self, index: OpId, op: &Op, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
         match op.kind {
             OpKind::Store { place, value } => {

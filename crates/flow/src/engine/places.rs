@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// The place in terms of parameters and globals.
     pub(super) fn relative(&self, place: ValueId, result: Option<ValueId>) -> Option<RelPlace> {
         let mut path: SmallVec<[RelStep; 2]> = SmallVec::new();

@@ -26,7 +26,7 @@ pub(super) struct Change {
     pub(super) way: Way,
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// What a primitive, or a function that the model knows, does with references to its arguments. `conditional`: those that its result decides.
     pub(super) fn note_refs(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, conditional: bool, state: &mut State) {
         for effect in &entry.refs {

@@ -16,7 +16,7 @@ pub(super) enum Gone {
     AfterGrace,
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// The function that frees what a pointer leads to when its last reference is given up at a call.
     pub(super) fn release_of(&self, call: &Call<'_>, pointer: ValueId) -> Option<FuncId> {
         let releases = self.world.releases.get(&self.func)?;

@@ -8,7 +8,7 @@ use cuthere_kernel::CallbackOp;
 /// The counter of modules, which code of theirs that runs needs.
 const MODULE: &str = "module";
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A pointer becomes known to others: it is stored in memory, or handed to code that keeps it, or may.
     pub(super) fn share(&mut self, value: ValueId, certain: bool, state: &mut State) {
         let object = self.values.pointer_root(value);

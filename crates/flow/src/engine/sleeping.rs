@@ -18,7 +18,7 @@ struct Found {
     around: SmallVec<[(State, SleepWay); 1]>,
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// Finds out how the call may sleep, records it for callers, and shows it.
     pub(super) fn note_sleep(
         &mut self,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// A section that the code ends and begins nowhere is the caller's: it is ended on a way that was not followed, if on none of the others. Callers are left with
     /// less to hold.
     pub(super) fn end_sections(&self, outcomes: &mut Vec<Outcome>) {

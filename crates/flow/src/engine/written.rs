@@ -27,7 +27,7 @@ pub(super) fn bits_of(values: &Values, place: ValueId) -> u64 {
     }
 }
 
-impl<O: Observer> Run<'_, '_, O> {
+impl Run<'_, '_> {
     /// What a call may write.
     pub(super) fn writes_by(&self, call: OpId, entry: Option<&Entry>) -> u64 {
         let world = self.world;
