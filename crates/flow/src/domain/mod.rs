@@ -1,5 +1,6 @@
 //! The state of one path: what places hold, what is known of values, and the typestate of locks, context and objects.
 
+mod comparisons;
 mod context;
 mod locks;
 mod objects;
@@ -367,6 +368,7 @@ impl State {
                 if fact != Interval::TOP {
                     facts.push((phi, fact));
                 }
+                self.join_comparisons(other, values, (a, b, phi), &mut facts);
                 env.push((place, phi));
             }
         }
