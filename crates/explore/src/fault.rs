@@ -63,6 +63,8 @@ pub struct Wait {
     pub beside: bool,
     /// Who holds what it waits for, and where that was taken.
     pub holder: Option<Site>,
+    /// The thread whose end it waits for.
+    pub joins: Option<usize>,
 }
 
 /// The other access of a data race.

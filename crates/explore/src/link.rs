@@ -654,11 +654,17 @@ impl<'p> Linker<'p> {
 
     /// The size of a structure known by tag.
     pub fn record_size(&self, tag: &str) -> Option<u64> {
+        self.record(tag).map(|r| r.0)
+    }
+
+    /// The size of a structure known by tag, and its type.
+    pub fn record(&self, tag: &str) -> Option<(u64, Ty)> {
         let tag = Symbol::find(tag)?;
-        let files = self.scope.iter().copied().chain([self.scenario]);
-        files.into_iter().find_map(|file| {
+        let mut files = self.scope.iter().copied().chain([self.scenario]);
+        files.find_map(|file| {
             let record = cuthere_cfront::resolve::record_for_tag(self.program, file, cuthere_cfront::ast::TagKind::Struct, tag);
-            cuthere_cfront::layout::layout(self.program, record).map(|l| l.size)
+            let size = cuthere_cfront::layout::layout(self.program, record)?.size;
+            Some((size, self.program.types.record_type(record)))
         })
     }
 

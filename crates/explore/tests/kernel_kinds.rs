@@ -251,7 +251,8 @@ fn what_a_task_holds_is_not_known() {
         )
     };
     let outcome = run(&text(""));
-    assert_eq!((outcome.kind, outcome.guesses), (OutcomeKind::Unknown, vec!["what `current` points to".to_owned()]));
+    assert_eq!(outcome.kind, OutcomeKind::Unknown);
+    assert!(outcome.guesses[0].contains("write `current->ns = "), "{:?}", outcome.guesses);
     none(&run(&text("get_current()->ns = &here;")));
 }
 
@@ -354,4 +355,36 @@ fn the_object_around_a_member_of_a_member_is_found() {
     for path in ["x[2]", "sub.t", "first[1].t"] {
         none(&run(&text(path)));
     }
+}
+
+#[test]
+fn the_object_around_an_element_of_an_array_is_found_by_an_index_that_runs() {
+    let outcome = run("struct link { struct link *next; };\nstruct o { long head; struct link links[3]; int n; };\nstatic struct o o;\n\
+         static struct o *around(struct link *l, int kind) { return container_of(l, struct o, links[(kind)]); }\n\
+         static void look(void *kind)\n{\n\tint k = (long)kind;\n\tcuthere_assert(around(&o.links[k], k) == &o);\n\
+         \tcuthere_assert(__builtin_offsetof(struct o, links[k]) == 8 + 8 * k);\n}\n\
+         void scenario(void)\n{\n\tcuthere_task(0, look, (void *)0);\n\tcuthere_task(1, look, (void *)2);\n}\n");
+    none(&outcome);
+}
+
+#[test]
+fn bits_are_done_at_whatever_layer_they_are_asked_for() {
+    let outcome = run("extern _Bool arch_test_bit(unsigned long nr, const volatile unsigned long *a);\n\
+         static inline _Bool _test_bit(unsigned long nr, const volatile unsigned long *a) { return arch_test_bit(nr, a); }\n\
+         #define test_bit(nr, a) _test_bit(nr, a)\nvoid set_bit(long nr, volatile unsigned long *a), change_bit(long nr, volatile unsigned long *a);\n\
+         _Bool test_and_change_bit(long nr, volatile unsigned long *a);\nint lockdep_queue_is_held(void);\n\
+         static unsigned long word[2];\n\
+         static void flip(void *u)\n{\n\tcuthere_assert(test_bit(70, word));\n\tchange_bit(3, word);\n}\n\
+         static void end(void *u)\n{\n\tcuthere_assert(!test_bit(3, word) && lockdep_queue_is_held());\n\tcuthere_assert(!test_and_change_bit(3, word));\n\tcuthere_assert(word[0] == 8);\n}\n\
+         void scenario(void)\n{\n\tset_bit(70, word);\n\tcuthere_task(0, flip, NULL);\n\tcuthere_task(1, flip, NULL);\n\tcuthere_finally(end, NULL);\n}\n");
+    none(&outcome);
+}
+
+#[test]
+fn a_lock_known_by_its_object_is_not_the_objects_memory() {
+    none(&run(
+        "struct sock { int first; long state[4]; };\nvoid lock_sock(struct sock *sk), release_sock(struct sock *sk);\nstatic struct sock sk;\n\
+         static void look(void *u)\n{\n\tlock_sock(&sk);\n\tif (sk.first)\n\t\tsk.state[0]++;\n\trelease_sock(&sk);\n\tcuthere_assert(!sk.first);\n}\n\
+         void scenario(void)\n{\n\tcuthere_task(0, look, NULL);\n\tcuthere_task(1, look, NULL);\n}\n",
+    ));
 }

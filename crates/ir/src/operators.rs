@@ -189,12 +189,14 @@ impl Lower<'_> {
         }
         // Who executes it needs the whole way; who only reads knows the object by its outermost member.
         if self.cx.tables.keep_arithmetic && !matches!(self.ast.exprs[path.index()].kind, A::Ident(_)) {
-            let whole = self.member_offset(outer, path).map(|(offset, _)| offset);
-            let deeper = whole.zip(self.field_offset(outer, member)).and_then(|(whole, (offset, _))| whole.checked_sub(offset));
-            let Some(deeper) = deeper else { return self.opaque(self.ty.void_ptr) };
+            let whole = self.path_offset(outer, path).map(|(offset, _)| offset);
+            let Some((whole, (first, _))) = whole.zip(self.field_offset(outer, member)) else {
+                return self.opaque(self.ty.void_ptr);
+            };
             let bytes = self.front.pointer_to(self.ty.char);
             let start = self.node(ExprKind::Cast(ptr), bytes);
-            let deeper = self.int(deeper as i64, self.ty.long);
+            let first = self.int(first as i64, self.ty.long);
+            let deeper = self.binary(BinOp::Sub, whole, first);
             ptr = self.node(ExprKind::Binary(BinOp::Sub, start, deeper), bytes);
         }
         let record = match self.kind(outer) {
@@ -233,6 +235,10 @@ impl Lower<'_> {
         let offset = self.member_offset(ty, member).map(|(offset, _)| offset);
         match offset {
             Some(offset) => self.int(offset as i64, self.ty.ulong),
+            None if self.cx.tables.keep_arithmetic => match self.path_offset(ty, member) {
+                Some((offset, _)) => self.cast(offset, self.ty.ulong),
+                None => self.opaque(self.ty.ulong),
+            },
             None => self.opaque(self.ty.ulong),
         }
     }
@@ -253,6 +259,36 @@ impl Lower<'_> {
                 let index = self.const_value(index)?;
                 let step = self.front.size_of(of)?.checked_mul(u64::try_from(index).ok()?)?;
                 Some((at.checked_add(step)?, of))
+            }),
+            _ => None,
+        };
+        self.leave();
+        found
+    }
+
+    /// The same as a value, for paths whose index is none of the compiler's: `links[type]`.
+    fn path_offset(&mut self, ty: Ty, member: ast::ExprId) -> Option<(ExprId, Ty)> {
+        if let Some((offset, ty)) = self.member_offset(ty, member) {
+            return Some((self.int(offset as i64, self.ty.long), ty));
+        }
+        if !self.enter() {
+            self.leave();
+            return None;
+        }
+        let long = self.ty.long;
+        let found = match self.ast.exprs[member.index()].kind {
+            A::Member { base, name, .. } => self.path_offset(ty, base).and_then(|(at, inner)| {
+                let (offset, ty) = self.field_offset(inner, name)?;
+                let offset = self.int(offset as i64, long);
+                Some((self.binary(BinOp::Add, at, offset), ty))
+            }),
+            A::Index(base, index) => self.path_offset(ty, base).and_then(|(at, inner)| {
+                let of = self.pointee(inner);
+                let size = self.front.size_of(of)?;
+                let (index, size) = (self.value(index), self.int(size as i64, long));
+                let index = self.cast(index, long);
+                let step = self.binary(BinOp::Mul, index, size);
+                Some((self.binary(BinOp::Add, at, step), of))
             }),
             _ => None,
         };

@@ -67,7 +67,7 @@ impl Machine<'_> {
         let world = &self.world;
         let mut sum = 0u128;
         for (&key, lock) in &world.locks {
-            let Lock { owner, readers, taken, initial, again, depth, destroyed } = *lock;
+            let Lock { owner, readers, taken, initial, again, depth, destroyed, of_object: _ } = *lock;
             let mut own = Mix::new();
             own.add(name(key));
             own.add(owner.map_or(0, |t| number(usize::from(t))) | u64::from(readers) << 8 | u64::from(depth) << 40);

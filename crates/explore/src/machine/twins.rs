@@ -124,7 +124,7 @@ impl Machine<'_> {
     }
 
     /// The thread that a thread is about to wait for.
-    fn next_join(&self, t: usize) -> Option<usize> {
+    pub(crate) fn next_join(&self, t: usize) -> Option<usize> {
         let thread = self.threads.get(t).filter(|thread| thread.status == Status::Ready && thread.pending == Pending::Call)?;
         let frame = thread.frames.last()?;
         let Some(&Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return None };

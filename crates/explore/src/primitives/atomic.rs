@@ -1,6 +1,6 @@
 //! Operations on single words: atomics, exchanges, bits, C11 atomics, refcounts with their assertions.
 
-use super::Prim;
+use super::{BitChange, Prim};
 use crate::code::{CallSite, IntTy};
 use crate::fault::FaultKind;
 use crate::machine::{Barrier, Flow, Machine, Ordering, fitted};
@@ -199,7 +199,7 @@ impl Machine<'_> {
         let arg = |m: &Self, n: u8| m.arg(t, site, n);
         let (addr, ty, write) = match prim {
             Prim::Atomic(op) => (arg(self, op.pointer) as u64, op.word(site), op.writes()),
-            Prim::Bit { set, .. } => {
+            Prim::Bit { change, .. } => {
                 let addr = (arg(self, 1) as u64).wrapping_add(arg(self, 0) as u64 / 64 * 8);
                 let size = match self.room(addr) {
                     8 => 8,
@@ -207,7 +207,7 @@ impl Machine<'_> {
                     2..=3 => 2,
                     _ => 1,
                 };
-                (addr, IntTy { size, signed: false }, set.is_some())
+                (addr, IntTy { size, signed: false }, change.is_some())
             }
             _ => (arg(self, 0) as u64, site.pointee, prim != Prim::C11Load),
         };
@@ -330,11 +330,15 @@ impl Machine<'_> {
                     Flow::Next(0)
                 }
             }
-            Prim::Bit { set, test } => {
+            Prim::Bit { change, test } => {
                 let bit = arg(self, 0) as u64 % 64;
                 let was = (old as u64) >> bit & 1;
-                if let Some(set) = set {
-                    let new = if set { old as u64 | 1 << bit } else { old as u64 & !(1 << bit) };
+                if let Some(change) = change {
+                    let new = match change {
+                        BitChange::Set => old as u64 | 1 << bit,
+                        BitChange::Clear => old as u64 & !(1 << bit),
+                        BitChange::Flip => old as u64 ^ 1 << bit,
+                    };
                     self.link.mem.write(at, ty, new as i64);
                 }
                 Flow::Next(if test { was as i64 } else { 0 })

@@ -353,8 +353,7 @@ impl Machine<'_> {
             if let Some(addr) = self.link.mem.allocate(t as u8, size, 0, crate::memory::Kind::Global, site) {
                 self.threads[t].task = addr;
                 self.world.tasks.insert(addr, t);
-                // The kernel has filled it in long ago; here nothing has.
-                let id = self.link.guesses.about("what `current` points to");
+                let id = self.link.guesses.about(crate::guess::CURRENT);
                 self.link.mem.mark_guessed(addr, size, id);
                 self.resting.any = true;
             }

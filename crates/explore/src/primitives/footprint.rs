@@ -38,10 +38,10 @@ impl Machine<'_> {
                 Ok(())
             }
             Prim::C11Load => self.uses(t, a(self, 0), u32::from(site.pointee.size), false),
-            Prim::Bit { set, .. } => {
+            Prim::Bit { change, .. } => {
                 let addr = a(self, 1).wrapping_add(a(self, 0) / 64 * 8);
                 let size = self.room(addr);
-                self.uses(t, addr, size, set.is_some())
+                self.uses(t, addr, size, change.is_some())
             }
             Prim::Free(n) => self.free_footprint(t, a(self, n)),
             Prim::ReleaseManaged => {

@@ -158,7 +158,9 @@ impl Machine<'_> {
             Some(&Ins::Call { site }) => frame.code.sites.get(site as usize),
             _ => None,
         });
-        let Some(site) = site else { return Wait { stack, call: String::new(), lock: None, interrupted, beside: false, holder: None } };
+        let Some(site) = site else {
+            return Wait { stack, call: String::new(), lock: None, interrupted, beside: false, holder: None, joins: None };
+        };
         let lock = match self.prim_of(t, site) {
             Some(Prim::Lock(op)) => {
                 op.take.map(|take| (self.lock_key(t, take.lock, site).0, lock_name(take.lock, site).as_str().to_owned()))
@@ -167,7 +169,23 @@ impl Machine<'_> {
         };
         let held = |key: u64| self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site);
         let holder = lock.as_ref().and_then(|lock| held(lock.0));
-        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, beside: false, holder }
+        let joins = self.next_join(t).filter(|_| self.link.plain);
+        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, beside: false, holder, joins }
+    }
+
+    /// A thread waits while there is no other that could let it go on.
+    pub(super) fn alone_waits(&mut self, t: usize) {
+        self.threads[t].pending = Pending::Call;
+        let wait = self.waits(t);
+        let detail = match wait.holder {
+            Some(site) if usize::from(site.thread) == t => "waits for a lock that it holds itself",
+            _ if self.link.plain => "waits for what nobody will do",
+            _ => "the start state waits for something that nobody does",
+        };
+        self.fault(t, FaultKind::Deadlock, 0, detail);
+        if let Some(fault) = self.faults.last_mut() {
+            fault.waits = vec![wait];
+        }
     }
 
     /// The lock that a thread's next operation only tries to take, and will not get.
@@ -251,6 +269,7 @@ impl Machine<'_> {
             if done {
                 let here = self.site(t);
                 let lock = self.world.lock(key);
+                lock.of_object = matches!(take.lock, LockRef::Member(..));
                 match (take.kind, take.mode) {
                     (LockKind::Semaphore, _) => lock.taken += 1,
                     (_, LockMode::Shared) => lock.readers += 1,

@@ -33,6 +33,14 @@ use crate::thread::{Level, Pending, Status};
 use cuthere_kernel::Sleeps;
 use state::CallbackKind;
 
+/// What happens to a bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BitChange {
+    Set,
+    Clear,
+    Flip,
+}
+
 /// What is done instead of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Prim {
@@ -48,7 +56,7 @@ pub enum Prim {
     TryExchange,
     Atomic(AtomicOp),
     Bit {
-        set: Option<bool>,
+        change: Option<BitChange>,
         test: bool,
     },
     CopyMemory,
@@ -424,10 +432,12 @@ impl Machine<'_> {
             self.threads[t].effects += u32::from(!self.only_reads(prim));
             if self.record.is_some() {
                 let addr = self.arg(t, site, 0) as u64;
-                self.record_step(t, Recorded { addr, write: true, visible: true, call: true, ..Recorded::default() });
+                // Who asks where it runs does nothing that others could meet.
+                let visible = !matches!(prim, Prim::Current | Prim::CpuNumber | Prim::ThisCpu | Prim::PerCpu(_));
+                self.record_step(t, Recorded { addr, write: true, visible, call: true, ..Recorded::default() });
             }
         } else if !self.ready_call(t, prim, site) {
-            self.fault(t, FaultKind::Deadlock, 0, "the start state waits for something that nobody does");
+            self.alone_waits(t);
             return Flow::Dead;
         } else if self.link.plain && self.record.is_some() {
             let addr = self.arg(t, site, 0) as u64;

@@ -46,11 +46,13 @@ impl Machine<'_> {
             _ if stores => Ordering::Relaxed,
             _ if name.ends_with("_relaxed") => Ordering::Relaxed,
             _ if name.ends_with("_acquire") || name.ends_with("_release") => Ordering::Ordered,
+            "clear_bit_unlock" | "__clear_bit_unlock" | "test_and_set_bit_lock" => Ordering::Ordered,
+            _ if matches!(prim, Prim::Bit { .. }) && name.contains("__") => Ordering::Relaxed,
             // Of the kernel's operations, those that give a value are ordered with everything.
             _ => match prim {
                 Prim::Atomic(op) if !op.writes() || op.change == atomic::Change::Set => Ordering::Relaxed,
                 Prim::Atomic(op) if !self.link.plain && op.gives == atomic::Gives::Done && !op.is_conditional() => Ordering::Relaxed,
-                Prim::Bit { test: false, .. } => Ordering::Relaxed,
+                Prim::Bit { test: false, .. } | Prim::Bit { change: None, .. } => Ordering::Relaxed,
                 _ => Ordering::Full,
             },
         }

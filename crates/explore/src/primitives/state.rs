@@ -20,6 +20,8 @@ pub struct Lock {
     pub depth: u32,
     /// A program has destroyed it.
     pub destroyed: bool,
+    /// It is a member of the object here, and known by that one's address.
+    pub of_object: bool,
 }
 
 /// What taking a mutex again does for the thread that holds it.
