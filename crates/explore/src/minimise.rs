@@ -108,6 +108,9 @@ impl Run<'_> {
         for plan in [first, early].into_iter().chain(self.orders(found)) {
             self.try_plan(&plan, &goal, &mut best, &mut left);
         }
+        if let Some(plan) = self.first_of_their_kind(found) {
+            self.try_plan(&plan, &goal, &mut best, &mut left);
+        }
         while best.is_some() && self.improve(&goal, &mut best, &mut left) {}
         self.shorten(&goal, &mut best, &mut left);
         let m = &mut self.machine;
@@ -134,6 +137,43 @@ impl Run<'_> {
         let choices = plan_of(&found.schedule, &found.choosers).choices;
         let plan = |order: Vec<u8>| Plan { runs: order.into_iter().map(|t| (t, u64::MAX >> 8)).collect(), choices: choices.clone() };
         orders.into_iter().map(plan).collect()
+    }
+
+    /// Of many threads that begin with the same functions, those that came last are rarely needed: the same between those that came first, as soon as
+    /// they have come into being.
+    fn first_of_their_kind(&self, found: &FoundFault) -> Option<Plan> {
+        if !self.is_plain() {
+            return None;
+        }
+        let ran = || found.schedule.runs.iter().map(|r| usize::from(r.0)).filter(|&t| t > 0);
+        let mut needed: Vec<usize> = found.waits.iter().filter(|w| !w.beside).map(|w| w.number).filter(|&t| t > 0).collect();
+        if needed.is_empty() {
+            needed.extend(ran().last());
+            needed.extend(ran().rev().find(|t| needed.first() != Some(t)));
+        }
+        let threads = &self.machine.threads;
+        let mut taken: Vec<(usize, u8)> = Vec::new();
+        for &t in &needed {
+            let name = threads.get(t)?.name;
+            let free = |n: &usize| threads[*n].name == name && !taken.iter().any(|(_, to)| usize::from(*to) == *n);
+            taken.push((t, (1..threads.len()).find(free)? as u8));
+        }
+        if taken.iter().all(|(t, to)| *t == usize::from(*to)) {
+            return None;
+        }
+        let to = |t: usize| taken.iter().find(|(from, _)| *from == t).map(|(_, to)| *to);
+        let mut plan = plan_of(&found.schedule, &found.choosers);
+        let (runs, choices) = (std::mem::take(&mut plan.runs), std::mem::take(&mut plan.choices));
+        plan.choices = vec![Vec::new(); choices.len()];
+        plan.runs.push((0, u64::MAX >> 8));
+        plan.runs.extend(runs.into_iter().filter_map(|(t, n)| Some((to(usize::from(t))?, n))));
+        for (t, chosen) in choices.into_iter().enumerate() {
+            let at = if t == 0 { Some(0) } else { to(t) };
+            if let Some(slot) = at.and_then(|at| plan.choices.get_mut(usize::from(at))) {
+                *slot = chosen;
+            }
+        }
+        Some(plan)
     }
 
     /// One round of alterations. Whether one was an improvement.

@@ -190,6 +190,12 @@ impl Names {
             if step.outer.is_some() && !m.link.plain {
                 return None;
             }
+            // What is allocated here is called by where it is put.
+            let here =
+                |stack: &[Site]| stack.iter().any(|s| (s.function, s.pc, s.event) == (step.site.function, step.site.pc, step.site.event));
+            if m.lives.births.iter().any(|(addr, stack)| *addr == v as u64 && here(stack)) {
+                return None;
+            }
             let error = called(m, step).filter(|call| CALLS.iter().any(|kind| call.starts_with(kind)));
             let error =
                 error.and_then(|_| ERRORS.iter().find(|error| error.0 == v)).map_or(String::new(), |error| format!(" ({})", error.1));
@@ -203,9 +209,11 @@ impl Names {
             None => self.place(m, step.addr, u64::from(step.size))?,
         };
         let told = self.value(m, v, ty, at);
-        // That a pointer is itself says nothing.
-        if !step.write && told == place {
-            return None;
+        // That a pointer is itself says nothing; that what it points to is freed does.
+        match told.strip_suffix(" (freed)") {
+            Some(itself) if itself == place && !step.write => return Some(told),
+            None if told == place => return None,
+            _ => {}
         }
         let link = if step.write { "=" } else { "==" };
         let was = step.was.map_or(String::new(), |was| format!(", was {}", self.value(m, was, ty, at)));

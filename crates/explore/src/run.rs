@@ -147,7 +147,7 @@ pub struct FoundWait {
     /// Its number in the shown execution.
     pub number: usize,
     pub call: String,
-    /// The lock that it waits for.
+    /// The lock that it waits for, or the thread.
     pub lock: Option<String>,
     /// It could go on, if another let it have its CPU.
     pub interrupted: bool,
@@ -157,6 +157,8 @@ pub struct FoundWait {
     pub stack: Vec<Place>,
     /// Who holds what it waits for: its number, its name, and where that was taken.
     pub holder: Option<(usize, String, Place)>,
+    /// The holder has come to its end without giving it back.
+    pub holder_ended: bool,
 }
 
 /// A place in the source.
@@ -560,7 +562,14 @@ impl<'p> Run<'p> {
             let circle = circle_of(&waits);
             let (mut within, mut others): (Vec<_>, Vec<_>) =
                 waits.into_iter().partition(|w| circle.as_ref().is_none_or(|circle| circle.contains(&w.0)));
-            let detail = told_of(within.len());
+            let ended = |site: &crate::memory::Site| m.threads.get(usize::from(site.thread)).is_some_and(|t| t.status == Status::Finished);
+            let abandoned = m.waits(t).holder.is_some_and(|site| ended(&site));
+            let detail = match &circle {
+                Some(circle) => told_of(circle.len()),
+                None if abandoned => "waits for a lock whose holder has ended without giving it back".to_owned(),
+                None if within.len() == 1 => "waits for what nobody will do".to_owned(),
+                None => format!("{} threads wait for what nobody will do", within.len()),
+            };
             others.iter_mut().for_each(|w| w.1.beside = true);
             within.extend(others);
             m.fault(circle.map_or(t, |circle| circle[0]), FaultKind::Deadlock, 0, detail);
@@ -774,10 +783,13 @@ impl<'p> Run<'p> {
     }
 }
 
-/// Threads each of which waits for a lock that the next one holds, and the last one for the first one's.
+/// Threads each of which waits for a lock that the next one holds, or for its end, and the last one for the first one. It begins with one that waits for a lock.
 fn circle_of(waits: &[(usize, crate::fault::Wait)]) -> Option<Vec<usize>> {
-    let next = |t: usize| waits.iter().find(|w| w.0 == t).and_then(|w| w.1.holder).map(|site| usize::from(site.thread));
-    waits.iter().find_map(|&(start, _)| {
+    let next = |t: usize| {
+        let wait = &waits.iter().find(|w| w.0 == t)?.1;
+        wait.holder.map(|site| usize::from(site.thread)).or(wait.joins)
+    };
+    waits.iter().filter(|w| w.1.holder.is_some()).find_map(|&(start, _)| {
         let mut circle = vec![start];
         while let Some(after) = circle.last().and_then(|&t| next(t)).filter(|after| !circle.contains(after)) {
             circle.push(after);
@@ -788,7 +800,7 @@ fn circle_of(waits: &[(usize, crate::fault::Wait)]) -> Option<Vec<usize>> {
 
 fn told_of(waiting: usize) -> String {
     match waiting {
-        1 => "waits for what nobody will do".to_owned(),
+        1 => "waits for a lock that it holds itself".to_owned(),
         n => format!("{n} threads wait for each other"),
     }
 }

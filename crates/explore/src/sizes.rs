@@ -100,13 +100,20 @@ pub fn field(program: &Program<'_>, record: RecordId, name: Symbol) -> Option<(u
     Some((bits, found.bits))
 }
 
+/// Whether a type is a union or has one member alone: what is read there is the member.
+fn wraps(program: &Program<'_>, ty: Ty) -> bool {
+    let TyKind::Record(record) = *program.types.kind(ty) else { return false };
+    let first = resolve::record(program, record).fields.first().map(|f| size_of(program, f.ty));
+    first.is_some_and(|size| size > 0 && size == size_of(program, ty))
+}
+
 /// The member at a distance from the beginning of a type, as it is written behind an expression: `.list.next`, `[3].name`. Without a size, the outermost
 /// member that begins there; with one, the innermost that is no larger.
 pub fn member_at(program: &Program<'_>, ty: Ty, off: u64, size: Option<u64>) -> (String, Ty) {
     let mut out = String::new();
     let (mut ty, mut off) = (ty, off);
     for _ in 0..DEPTH_MAX {
-        if off == 0 && (size.is_none() && !out.is_empty() || size.is_some_and(|size| size_of(program, ty) <= size)) {
+        if off == 0 && (size.is_none() && !out.is_empty() || size.is_some_and(|size| size_of(program, ty) <= size && !wraps(program, ty))) {
             break;
         }
         match *program.types.kind(ty) {

@@ -9,7 +9,7 @@ use crate::naming::Names;
 use crate::primitives::Prim;
 use crate::run::{FoundAccess, FoundFault, FoundWait, Outcome, Place, Run, ThreadInfo, TraceStep};
 use crate::schedule::Schedule;
-use crate::thread::Level;
+use crate::thread::{Level, Status};
 use cuthere_base::FileId;
 use cuthere_cfront::program::FileText;
 use rustc_hash::FxHashMap;
@@ -66,11 +66,12 @@ impl Run<'_> {
             thread: wait.stack.first().map_or(String::new(), |s| self.thread_name(usize::from(s.thread))),
             number: wait.stack.first().map_or(0, |s| usize::from(s.thread)),
             call: wait.call.clone(),
-            lock: wait.lock.as_ref().map(|(key, written)| lock(*key, written)),
+            lock: wait.lock.as_ref().map(|(key, written)| lock(*key, written)).or_else(|| wait.joins.map(|n| format!("thread {n}"))),
             interrupted: wait.interrupted,
             beside: wait.beside,
             stack: wait.stack.iter().map(|&s| self.place(s)).collect(),
             holder: wait.holder.map(|s| (usize::from(s.thread), self.thread_name(usize::from(s.thread)), self.place(s))),
+            holder_ended: wait.holder.is_some_and(|s| m.threads.get(usize::from(s.thread)).is_some_and(|t| t.status == Status::Finished)),
         };
         let held = |held: &[(u64, String, Site)]| held.iter().map(|(key, name, s)| (lock(*key, name), self.place(*s))).collect();
         let beside = fault.beside.as_ref().map(|access| {
@@ -244,9 +245,11 @@ impl Run<'_> {
                 _ => "waits".to_owned(),
             };
             let holder = told.holder.as_ref().map_or(String::new(), |(n, name, _)| match found.plain {
+                _ if *n == told.number => ", held by itself".to_owned(),
                 true => format!(", held by thread {n}"),
                 false => format!(", held by {name}()"),
             });
+            let holder = if told.holder_ended { format!("{holder}, which has ended") } else { holder };
             out.push(TraceStep {
                 thread: usize::from(site.thread),
                 place: self.place(site),

@@ -26,6 +26,10 @@ fn explored(text: &str) -> (Outcome, String) {
     (outcome, told)
 }
 
+fn told(text: &str) -> String {
+    explored(text).1
+}
+
 #[test]
 fn threads_and_operations_that_do_not_matter_are_left_out() {
     let busy = "\tfor (int i = 0; i < 3; i++)\n\t\tb = i;";
@@ -138,4 +142,58 @@ fn who_waits_for_a_circle_is_no_part_of_it() {
     let beside = outcome.faults[0].waits.iter().filter(|wait| wait.beside).count();
     assert_eq!(outcome.faults[0].waits.len() - beside, 2, "{told}");
     assert_eq!(told.matches("waits too, in").count(), beside, "{told}");
+}
+
+#[test]
+fn a_lock_whose_holder_has_ended_is_said_to_be() {
+    let told = told(
+        "#include <pthread.h>\nstatic pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER;\nstatic int unread;\nstatic void *forget(void *u)\n{\n\tunread = 1;\n\tpthread_mutex_lock(&a);\n\treturn 0;\n}\n\
+         int main(void)\n{\n\tpthread_t t;\n\tpthread_create(&t, 0, forget, 0);\n\tunread = 2;\n\tpthread_mutex_lock(&a);\n\treturn 0;\n}\n",
+    );
+    assert!(told.contains("waits for a lock whose holder has ended without giving it back"), "{told}");
+    assert!(told.contains("held by thread 1: forget(), which has ended"), "{told}");
+    assert!(!told.contains("unread = "), "{told}");
+}
+
+#[test]
+fn one_that_waits_for_itself_and_one_that_waits_for_an_end_say_so() {
+    let itself = told(
+        "#include <pthread.h>\nstatic pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER;\nint main(void)\n{\n\tpthread_mutex_lock(&a);\n\tpthread_mutex_lock(&a);\n\treturn 0;\n}\n",
+    );
+    assert!(itself.contains("waits for a lock that it holds itself") && itself.contains("held by itself"), "{itself}");
+    let end = told(
+        "#include <pthread.h>\nstatic pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER;\nstatic void *take(void *u)\n{\n\tpthread_mutex_lock(&a);\n\treturn 0;\n}\n\
+         int main(void)\n{\n\tpthread_t t;\n\tpthread_mutex_lock(&a);\n\tpthread_create(&t, 0, take, 0);\n\tpthread_join(t, 0);\n\treturn 0;\n}\n",
+    );
+    assert!(end.contains("2 threads wait for each other") && end.contains("waits for thread 1"), "{end}");
+}
+
+#[test]
+fn a_freed_object_is_told_without_its_own_name_twice() {
+    let told = told(
+        "#include <pthread.h>\n#include <stdlib.h>\nstatic int *p;\nstatic void *use(void *u)\n{\n\tint *r = p;\n\t*r = 1;\n\treturn 0;\n}\n\
+         int main(void)\n{\n\tpthread_t t;\n\tp = malloc(sizeof(int));\n\tpthread_create(&t, 0, use, 0);\n\tfree(p);\n\tpthread_join(t, 0);\n\treturn 0;\n}\n",
+    );
+    assert!(told.contains("p (freed)") && !told.contains("p == p") && !told.contains("p = p") && !told.contains("returns p"), "{told}");
+}
+
+#[test]
+fn of_many_threads_of_one_kind_the_first_are_shown() {
+    let told = told(
+        "#include <pthread.h>\nstatic pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;\n\
+         static void *one(void *u)\n{\n\tpthread_mutex_lock(&a);\n\tpthread_mutex_lock(&b);\n\tpthread_mutex_unlock(&b);\n\tpthread_mutex_unlock(&a);\n\treturn 0;\n}\n\
+         static void *two(void *u)\n{\n\tpthread_mutex_lock(&b);\n\tpthread_mutex_lock(&a);\n\tpthread_mutex_unlock(&a);\n\tpthread_mutex_unlock(&b);\n\treturn 0;\n}\n\
+         int main(void)\n{\n\tfor (int n = 0; n < 20; n++) {\n\t\tpthread_t s, t;\n\t\tpthread_create(&s, 0, one, 0);\n\t\tpthread_create(&t, 0, two, 0);\n\t\tpthread_join(s, 0);\n\t\tpthread_join(t, 0);\n\t}\n\treturn 0;\n}\n",
+    );
+    assert!(told.contains("thread 1: one()") && told.contains("thread 2: two()") && !told.contains("not shown"), "{told}");
+}
+
+#[test]
+fn members_of_anonymous_unions_are_named() {
+    let told = told(
+        "#include <pthread.h>\n#include <assert.h>\nstatic struct { int pad; union { unsigned long flags; void *owner; }; struct { void *first; } list; } o;\n\
+         static void *use(void *u)\n{\n\to.flags = 1;\n\to.list.first = 0;\n\treturn 0;\n}\n\
+         int main(void)\n{\n\tpthread_t t;\n\tunsigned long *flags = &o.flags;\n\tpthread_create(&t, 0, use, 0);\n\tassert(*flags == 0);\n\treturn 0;\n}\n",
+    );
+    assert!(told.contains("o.flags = 1"), "{told}");
 }

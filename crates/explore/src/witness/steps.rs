@@ -90,10 +90,13 @@ fn choose(outcome: &Outcome) -> Vec<Line<'_>> {
     let place = last.and_then(|n| outcome.trace.get(n)).map(|s| (s.thread, &s.place));
     let at_end = outcome.trace.iter().rev().filter(|s| s.visible && Some((s.thread, &s.place)) == place).take(LINE_MAX);
     let used: BTreeSet<u64> = at_end.map(|s| s.addr).filter(|addr| *addr != 0).collect();
+    // Nobody waits for ever because of what nobody reads.
+    let read: BTreeSet<u64> = outcome.trace.iter().filter(|s| !s.write || s.value.is_none()).map(|s| s.addr).collect();
+    let idle = |s: &TraceStep| !waits.is_empty() && s.write && !read.contains(&s.addr);
     let mut out: Vec<Line<'_>> = Vec::new();
     for (n, step) in outcome.trace.iter().enumerate() {
         let core = step.waits.is_some() || step.about || frees(step) || holds(step) || step.write && used.contains(&step.addr);
-        let matters = core || shared(step);
+        let matters = core || shared(step) && !idle(step);
         if step.waits.is_none() && !(step.visible && (matters || last == Some(n) && waits.is_empty())) || step.place.line == 0 {
             continue;
         }

@@ -141,7 +141,11 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
     }
     for (what, site, calls) in [("Allocated", &found.allocated, &found.allocated_in), ("Freed", &found.freed, &found.freed_in)] {
         if let Some((place, thread)) = site {
-            let by = if thread == "scenario" { "while the start state was built".to_owned() } else { format!("by {thread}()") };
+            let by = match calls.last() {
+                Some(outermost) if thread == "scenario" && outermost.function != "scenario" => "when all threads had ended".to_owned(),
+                _ if thread == "scenario" => "while the start state was built".to_owned(),
+                _ => format!("by {thread}()"),
+            };
             let _ = writeln!(out, "{what} {by}:");
             for place in if calls.is_empty() { std::slice::from_ref(place) } else { calls } {
                 let _ = writeln!(out, " {}", at(place));
@@ -162,7 +166,9 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
             let _ = writeln!(out, "  called by {}", at(place));
         }
         if let Some((number, thread, taken)) = &wait.holder {
-            let _ = writeln!(out, "  held by {}, taken in {}", label(found.plain, *number, thread), at(taken));
+            let holder = if *number == wait.number { "itself".to_owned() } else { label(found.plain, *number, thread) };
+            let ended = if wait.holder_ended { ", which has ended" } else { "" };
+            let _ = writeln!(out, "  held by {holder}{ended}, taken in {}", at(taken));
         }
     }
     if let Some(place) = found.other.as_ref().filter(|_| found.beside.is_none()) {
