@@ -1,7 +1,7 @@
 //! Time to exhaust the interleavings of small programs, side by side with two model checkers for Rust programs on the same ones: loom, which
 //! reduces, and shuttle's depth-first scheduler, which does not. Measures and judges nothing.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, OutcomeKind, WithScenario, explore, shapes_for};
 use cuthere_kernel::Model;
@@ -63,12 +63,32 @@ macro_rules! programs {
 programs!(loom);
 programs!(shuttle);
 
-/// Name, the C program's variables and threads, and the two others.
-type Row = (&'static str, &'static str, &'static [&'static str], fn(), fn());
+/// Two threads of 195 operations each, of which five meet.
+fn long() {
+    use ::loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let shared = ::loom::sync::Arc::new(AtomicUsize::new(0));
+    for _ in 0..2 {
+        let shared = shared.clone();
+        ::loom::thread::spawn(move || {
+            let own = AtomicUsize::new(0);
+            for n in 0..195 {
+                if n % 39 == 0 { &*shared } else { &own }.fetch_add(1, SeqCst);
+            }
+        });
+    }
+}
+
+/// Name, the C program's variables and threads, and the two others, if they come to an end.
+type Row = (&'static str, &'static str, &'static [&'static str], fn(), Option<fn()>);
 
 const INCREMENT: &str = "atomic_fetch_add(&x, 1);";
 const READ: &str = "if (atomic_load(&y) == 1) assert(atomic_load(&x) == 1);";
 const LOCK: &str = "pthread_mutex_lock(&m); x = x + 1; pthread_mutex_unlock(&m);";
+
+const LONG: [&str; 2] = [
+    "for (int n = 0; n < 195; n++) atomic_fetch_add(n % 39 ? &own[0] : &x, 1);",
+    "for (int n = 0; n < 195; n++) atomic_fetch_add(n % 39 ? &own[1] : &x, 1);",
+];
 
 const ROWS: &[Row] = &[
     (
@@ -76,11 +96,12 @@ const ROWS: &[Row] = &[
         "atomic_int x;",
         &["atomic_store(&x, 0);", "atomic_store(&x, 1);", "atomic_store(&x, 2);"],
         loom::writers,
-        shuttle::writers,
+        Some(shuttle::writers),
     ),
-    ("counters", "atomic_int x;", &[INCREMENT, INCREMENT, INCREMENT], loom::counters, shuttle::counters),
-    ("message", "atomic_int x, y;", &["atomic_store(&x, 1); atomic_store(&y, 1);", READ, READ], loom::message, shuttle::message),
-    ("locks", "pthread_mutex_t m; int x;", &[LOCK, LOCK, LOCK], loom::locks, shuttle::locks),
+    ("counters", "atomic_int x;", &[INCREMENT, INCREMENT, INCREMENT], loom::counters, Some(shuttle::counters)),
+    ("message", "atomic_int x, y;", &["atomic_store(&x, 1); atomic_store(&y, 1);", READ, READ], loom::message, Some(shuttle::message)),
+    ("locks", "pthread_mutex_t m; int x;", &[LOCK, LOCK, LOCK], loom::locks, Some(shuttle::locks)),
+    ("long", "atomic_int x, own[2];", &[LONG[0], LONG[1]], long, None),
 ];
 
 fn c_program(globals: &str, threads: &[&str]) -> String {
@@ -95,8 +116,11 @@ fn c_program(globals: &str, threads: &[&str]) -> String {
 fn exhaust(c: &mut Criterion) {
     let model = Model::builtin();
     let options = Options { time: Duration::from_secs(3600), ..Options::default() };
-    let mut measure = |name: &str, tool: &str, run: &dyn Fn()| {
+    let mut measure = |name: &str, tool: &str, executions: Option<u64>, run: &dyn Fn()| {
         let mut group = c.benchmark_group(name);
+        if let Some(executions) = executions {
+            group.throughput(Throughput::Elements(executions));
+        }
         group.sample_size(10).measurement_time(Duration::from_secs(3)).bench_function(tool, |b| b.iter(run));
         group.finish();
     };
@@ -104,15 +128,18 @@ fn exhaust(c: &mut Criterion) {
         let source = WithScenario::new(None, "bench.c", &c_program(globals, threads));
         let scenario = source.scenario();
         let program = Program::build_partial(&source, Config::default(), shapes_for(&model, scenario.plain), &[scenario.file]);
-        measure(name, "cuthere", &|| {
+        let executions = explore(&program, &model, &scenario, &options).executions;
+        measure(name, "cuthere", Some(executions), &|| {
             let outcome = explore(&program, &model, &scenario, &options);
             assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
         });
-        measure(name, "loom", &|| ::loom::model(*loom));
+        measure(name, "loom", None, &|| ::loom::model(*loom));
     }
     // Last, for its panic hook stays.
     for (name, _, _, _, shuttle) in ROWS {
-        measure(name, "shuttle", &|| ::shuttle::check_dfs(*shuttle, None));
+        if let Some(shuttle) = shuttle {
+            measure(name, "shuttle", None, &|| ::shuttle::check_dfs(*shuttle, None));
+        }
     }
 }
 
