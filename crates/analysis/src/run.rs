@@ -251,6 +251,7 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
     }
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
     shared::weigh(&mut claims, &tree);
+    shared::raise(&mut claims, &tree);
     let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
     scales.prepare(&claims);
     let weighed = |mut claim: Claim| {

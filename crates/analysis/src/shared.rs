@@ -9,7 +9,7 @@
 
 use crate::checker::Tree;
 use crate::claim::Claim;
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Loc};
 use cuthere_flow::summary::FuncId;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
@@ -59,6 +59,30 @@ pub(crate) fn weigh(claims: &mut [Claim], tree: &Tree<'_>) {
                 claim.confidence = Confidence::Low;
                 claim.assumes.push(format!("{} more functions would do the same: they may know that it cannot come so", most - 1));
             }
+        }
+    }
+}
+
+/// Raises claims about what happens in a function that nobody may enter without being wrong: of those about one place the first in the tree.
+pub(crate) fn raise(claims: &mut [Claim], tree: &Tree<'_>) {
+    let mut first: FxHashMap<(u8, FuncId, Loc), usize> = FxHashMap::default();
+    for (n, claim) in claims.iter().enumerate() {
+        let Some((func, sure)) = claim.always else { continue };
+        let Some(place) = claim.steps.iter().rev().find(|s| s.func == func).map(|s| s.loc) else { continue };
+        let order = |n: usize| (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n);
+        if sure <= Confidence::Low || !always_wrong(tree, func) {
+            continue;
+        }
+        let one = first.entry((claim.check, func, place)).or_insert(n);
+        if order(n) < order(*one) {
+            *one = n;
+        }
+    }
+    for n in first.into_values() {
+        let claim = &mut claims[n];
+        if let Some((func, sure)) = claim.always.filter(|(_, sure)| claim.confidence < *sure) {
+            claim.confidence = sure;
+            claim.assumes.push(format!("sleeping is forbidden on every way into {}()", tree.world.func(func).name));
         }
     }
 }

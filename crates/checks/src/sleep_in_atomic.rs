@@ -38,6 +38,7 @@
 //!   primitive has direct calls only and no open condition on arguments.
 //! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, a look-up that finds nothing, on the CPU or task that this runs on, an operation that is asked for before it is called, since objects
 //!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake, or in a function that is known by the model alone, since its body was not read.
+//!   Whatever has to be so on the way, if sleeping is forbidden on every way into the function that sleeps: said once for each.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word, be it an argument or in memory: such flags say how an object is meant to be used, and whether a request may sleep. A decision
 //!   in a called function by which four functions or more would run into the same: these know what they set up. An operation that is asked for before it is called

@@ -10,7 +10,7 @@ use cuthere_flow::engine::event::{CallEvent, SleepWay};
 use cuthere_flow::engine::{Event, Path};
 use cuthere_flow::program::{Callees, World};
 use cuthere_flow::summary::chain::{Chain, chain, either, given};
-use cuthere_flow::summary::{FuncId, Outcome};
+use cuthere_flow::summary::{Effect, EffectKind, FuncId, Outcome};
 use cuthere_kernel::{Custom, Entry, Level, Sleeps};
 
 /// A claim with its confidence and what it rests on.
@@ -94,39 +94,43 @@ pub(super) fn judged(
     if conditions > 1 + u32::from(allocates) || meant || faults || test || primitive.as_str().contains('.') {
         confidence = Confidence::Low;
     }
+    // Where the code that sleeps is never entered otherwise, it makes no difference what has to be so for that.
+    let sleeper = chain.frames.last().map_or(path.func, |frame| frame.func);
+    let by_flags = open_conditions(way) > 1 || given.iter().any(|g| g.flags) || opens(path.world, sleeper) || is_told(path.world, sleeper);
+    let mut sure = if by_flags || faults || test || primitive.as_str().contains('.') { Confidence::Low } else { Confidence::Medium };
     if way.unlikely {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
     }
     if let Some(name) = begun_in_a_circle(path, because) {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push(format!("`{name}()`, one of functions that call each other in a circle, leaves it so"));
     }
     // The same state chooses the same way in both.
     if chosen && known.is_some_and(|e| !e.acquires.is_empty()) {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push(format!("`{primitive}` is not chosen by what chose the lock here"));
     }
     if let Some(asked) = given.iter().find(|g| g.member.is_some_and(|member| asked_before(path, member))) {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push(format!("{}, which was asked here and came out otherwise, is of another object", asked.text));
     }
     if let Because::Here(ground) = because
         && left_around(path, event.op, ground)
     {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push("the section is not the one that is left around this call where it is open".to_owned());
     }
     if kept_over_a_round(path, event.op, because) {
-        confidence = Confidence::Low;
+        (confidence, sure) = (Confidence::Low, Confidence::Low);
         assumes.push("the lock that a round before took is still held in the next, which takes it too".to_owned());
     }
     for (most, why) in quiet(path, event.op, &chain, known, because) {
-        confidence = confidence.min(most);
+        (confidence, sure) = (confidence.min(most), sure.min(most));
         assumes.push(why.to_owned());
     }
     let claim = Claim::here(path, event, confidence, message).unless_faults_are_off(known.is_some_and(|e| e.faults));
-    claim.assume_all(assumes).rests_on(given.into_iter().map(|g| (g.text, g.func)))
+    claim.assume_all(assumes).or_always(sleeper, sure).rests_on(given.into_iter().map(|g| (g.text, g.func)))
 }
 
 /// Why nobody may notice that something sleeps here, and how sure a claim can be then.
@@ -159,6 +163,27 @@ fn quiet(path: &Path<'_, '_>, event: OpId, chain: &Chain, sleeps: Option<&Entry>
         out.push((Confidence::Low, "what another function of the file takes for longer has been given back"));
     }
     out
+}
+
+/// Whether a function gives back a lock before it takes one: it may be its caller's.
+fn opens(world: &World<'_>, f: FuncId) -> bool {
+    let locks = |op: &Op| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => {
+            world.model.entry(name).and_then(|e| match (e.acquires.is_empty(), e.releases.is_empty()) {
+                (true, true) => None,
+                (takes_none, _) => Some(takes_none),
+            })
+        }
+        _ => None,
+    };
+    world.func(f).all_ops().find_map(|(_, op)| locks(op)).unwrap_or(false)
+}
+
+/// Whether a function sleeps only if its arguments say so: then its callers know.
+fn is_told(world: &World<'_>, f: FuncId) -> bool {
+    let sleeps = |e: &&Effect| matches!(e.kind, EffectKind::Sleep(_));
+    let told = |e: &Effect| !e.condition.is_empty() && e.condition.iter().all(|all| all.iter().any(|(subject, _)| subject.is_arg()));
+    world.summary(f).is_some_and(|s| s.effects.iter().filter(sleeps).any(told))
 }
 
 /// Whether some way through a function leads back to its caller.
