@@ -48,8 +48,8 @@ pub struct Claim {
     pub belief: Option<Belief>,
     /// What the claim rests on in called functions that others rest on as well: which way a condition there comes out, which function a table holds.
     pub rests_on: Vec<(String, FuncId)>,
-    /// It is as sure as this where sleeping is forbidden on every way into this function, in which it would happen: then no condition on the way there matters.
-    pub always: Option<(FuncId, Confidence)>,
+    /// It is as sure as this where sleeping is forbidden on every way into a function that the steps lead through: then no condition on the way there matters.
+    pub always: Option<Confidence>,
     /// For claims that an argument may be NULL: they fall if every caller hands an object.
     pub handed: Option<u8>,
     /// For claims about what a function leaves of a lock.
@@ -315,9 +315,9 @@ impl Claim {
         self
     }
 
-    /// How sure it is where sleeping is forbidden on every way into a function.
-    pub fn or_always(mut self, func: FuncId, sure: Confidence) -> Claim {
-        self.always = Some((func, sure));
+    /// How sure it is where sleeping is forbidden on every way into a function of its steps.
+    pub fn or_always(mut self, sure: Confidence) -> Claim {
+        self.always = Some(sure);
         self
     }
 

@@ -250,8 +250,8 @@ fn findings(world: &World<'_>, reports: Reports, checks: &[(u8, &Check)], option
         tree.prepare();
     }
     claims.extend(checks.par_iter().map(judged).collect::<Vec<_>>().into_iter().flatten());
-    shared::weigh(&mut claims, &tree);
     shared::raise(&mut claims, &tree);
+    shared::weigh(&mut claims, &tree);
     let scales = Scales::new(&tree, &known.handovers, options, outside.is_some());
     scales.prepare(&claims);
     let weighed = |mut claim: Claim| {

@@ -11,6 +11,7 @@ use crate::checker::Tree;
 use crate::claim::Claim;
 use cuthere_base::{Confidence, Loc};
 use cuthere_flow::summary::FuncId;
+use cuthere_flow::summary::chain::At;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 
@@ -63,28 +64,37 @@ pub(crate) fn weigh(claims: &mut [Claim], tree: &Tree<'_>) {
     }
 }
 
-/// Raises claims about what happens in a function that nobody may enter without being wrong: of those about one place the first in the tree.
+/// Conditions that may have to hold below the function that nobody may enter.
+const BELOW_MAX: usize = 1;
+
+/// Raises claims about what happens in, or below, a function that nobody may enter without being wrong: of those about one place the first in the tree.
 pub(crate) fn raise(claims: &mut [Claim], tree: &Tree<'_>) {
-    let mut first: FxHashMap<(u8, FuncId, Loc), usize> = FxHashMap::default();
+    let mut first: FxHashMap<(u8, FuncId, Loc), (usize, FuncId)> = FxHashMap::default();
     for (n, claim) in claims.iter().enumerate() {
-        let Some((func, sure)) = claim.always else { continue };
-        let Some(place) = claim.steps.iter().rev().find(|s| s.func == func).map(|s| s.loc) else { continue };
+        let Some((func, step)) = never_right(claim, tree) else { continue };
         let order = |n: usize| (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n);
-        if sure <= Confidence::Low || !always_wrong(tree, func) {
-            continue;
-        }
-        let one = first.entry((claim.check, func, place)).or_insert(n);
-        if order(n) < order(*one) {
-            *one = n;
+        let one = first.entry((claim.check, func, claim.steps[step].loc)).or_insert((n, func));
+        if order(n) < order(one.0) {
+            one.0 = n;
         }
     }
-    for n in first.into_values() {
+    for (n, func) in first.into_values() {
         let claim = &mut claims[n];
-        if let Some((func, sure)) = claim.always.filter(|(_, sure)| claim.confidence < *sure) {
+        if let Some(sure) = claim.always.filter(|sure| claim.confidence < *sure) {
             claim.confidence = sure;
             claim.assumes.push(format!("sleeping is forbidden on every way into {}()", tree.world.func(func).name));
         }
     }
+}
+
+/// The innermost function on the way that nobody may enter, with its step, if next to nothing has to come true below it.
+fn never_right(claim: &Claim, tree: &Tree<'_>) -> Option<(FuncId, usize)> {
+    claim.always.filter(|sure| *sure > Confidence::Low)?;
+    let below_root = |(_, step): &(usize, &At)| step.func != claim.root();
+    let (step, at) = claim.steps.iter().enumerate().rev().filter(below_root).find(|(_, step)| always_wrong(tree, step.func))?;
+    let outside = |g: FuncId| claim.steps[..=step].iter().any(|s| s.func == g);
+    let below = claim.rests_on.iter().filter(|(_, g)| !outside(*g)).count();
+    (below <= BELOW_MAX).then_some((at.func, step))
 }
 
 /// Whether sleeping is forbidden on every way into a function.

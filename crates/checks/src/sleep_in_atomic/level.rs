@@ -96,7 +96,12 @@ pub(super) fn judged(
     }
     // Where the code that sleeps is never entered otherwise, it makes no difference what has to be so for that.
     let sleeper = chain.frames.last().map_or(path.func, |frame| frame.func);
-    let by_flags = open_conditions(way) > 1 || given.iter().any(|g| g.flags) || opens(path.world, sleeper) || is_told(path.world, sleeper);
+    let rare = way.indirect > 0 || way.share.0 * 2 < way.share.1;
+    let by_flags = rare
+        || open_conditions(way) > 1
+        || given.iter().any(|g| g.flags)
+        || chain.frames.iter().any(|frame| opens(path.world, frame.func))
+        || is_told(path.world, sleeper);
     let mut sure = if by_flags || faults || test || primitive.as_str().contains('.') { Confidence::Low } else { Confidence::Medium };
     if way.unlikely {
         (confidence, sure) = (Confidence::Low, Confidence::Low);
@@ -130,7 +135,7 @@ pub(super) fn judged(
         assumes.push(why.to_owned());
     }
     let claim = Claim::here(path, event, confidence, message).unless_faults_are_off(known.is_some_and(|e| e.faults));
-    claim.assume_all(assumes).or_always(sleeper, sure).rests_on(given.into_iter().map(|g| (g.text, g.func)))
+    claim.assume_all(assumes).or_always(sure).rests_on(given.into_iter().map(|g| (g.text, g.func)))
 }
 
 /// Why nobody may notice that something sleeps here, and how sure a claim can be then.
