@@ -72,7 +72,8 @@ fn long() {
         ::loom::thread::spawn(move || {
             let own = AtomicUsize::new(0);
             for n in 0..195 {
-                if n % 39 == 0 { &*shared } else { &own }.fetch_add(1, SeqCst);
+                let counter: &AtomicUsize = if n % 39 == 0 { &shared } else { &own };
+                counter.fetch_add(1, SeqCst);
             }
         });
     }

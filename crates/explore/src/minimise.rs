@@ -148,8 +148,9 @@ impl Run<'_> {
         let ran = || found.schedule.runs.iter().map(|r| usize::from(r.0)).filter(|&t| t > 0);
         let mut needed: Vec<usize> = found.waits.iter().filter(|w| !w.beside).map(|w| w.number).filter(|&t| t > 0).collect();
         if needed.is_empty() {
-            needed.extend(ran().last());
-            needed.extend(ran().rev().find(|t| needed.first() != Some(t)));
+            needed.extend(ran().next_back());
+            let other = ran().rev().find(|t| needed.first() != Some(t));
+            needed.extend(other);
         }
         let threads = &self.machine.threads;
         let mut taken: Vec<(usize, u8)> = Vec::new();
