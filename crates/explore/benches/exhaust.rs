@@ -116,7 +116,7 @@ fn c_program(globals: &str, threads: &[&str]) -> String {
 
 fn exhaust(c: &mut Criterion) {
     let model = Model::builtin();
-    let options = Options { time: Duration::from_secs(3600), ..Options::default() };
+    let options = Options { time: Duration::from_secs(3600), unroll: 200, ..Options::default() };
     let mut measure = |name: &str, tool: &str, executions: Option<u64>, run: &dyn Fn()| {
         let mut group = c.benchmark_group(name);
         if let Some(executions) = executions {
