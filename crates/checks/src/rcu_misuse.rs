@@ -31,8 +31,9 @@
 //! * A pointer declared `__rcu` is loaded plainly in a read-side section, or where the function replaces it, and then followed or freed; or it is stored to plainly.
 //! * Elements are added, removed or walked by the plain form of a list operation, while readers walk lists of these elements by the `_rcu` form, in a section of their own or of all
 //!   their callers, with no lock that the writer holds as well. Lists are told apart by the member that links their elements; one that lies in an object just made has no readers yet.
-//! * A list is walked by the `_rcu` form with no section open and none of the locks held that it is changed under, on any way in.
-//! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between.
+//! * A list is walked by the `_rcu` form with no section open and none of the locks held that it is changed under, on any way in; or by the plain form with nothing held at all.
+//! * What the kernel says has to be called in a section (`ieee80211_find_sta()`, `find_task_by_vpid()`) is called outside of any.
+//! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between. So is what leads to the pointer that was cleared, if it was handed over.
 //! * An object that the function has made is put on a list by the `_rcu` form, and only then are its lock, timer, work item and the like set up, or its members stored to.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
 //! * `synchronize_rcu()` where callbacks armed before, or by a timer or work item that was stopped before, have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
@@ -55,6 +56,7 @@
 //! used later is not followed. Update-side locks of callers are known by class only.
 
 mod barrier;
+mod below;
 mod cursor;
 mod early;
 mod kept;

@@ -31,6 +31,7 @@
 //!
 //! * a timer or work item in it that somebody arms, and that nobody stops and waits for before the free, in the function, its callees or its callers;
 //! * one that is stopped, and that an interrupt, a timer, a work item or an operation can arm again which is stopped or unregistered only later;
+//! * one that is waited for only if it is pending, which it no longer is when its function has begun;
 //! * a delayed work item that arms itself, cancelled without waiting and then merely flushed;
 //! * memory freed before what uses it is unregistered, or before the timer or work item that uses it is stopped;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
@@ -53,6 +54,7 @@
 //! Two objects of a type are one. What hardware still does after it was told to stop is not known. Registrations that the kernel model has no words for are not seen.
 
 mod armed;
+mod asked;
 mod chain;
 mod detach;
 mod early;
@@ -86,6 +88,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let all = parts::Teardown::new(tree);
     waiter::judge(&all, claims);
     let told = armed::judge(&all, claims);
+    asked::judge(&all, claims);
     detach::judge(&all, &told, claims);
     order::judge(&all, claims);
     rearms::judge(&all, claims);

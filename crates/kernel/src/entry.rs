@@ -10,6 +10,8 @@ pub enum Custom {
     Alone,
     /// Such a word: a module starts or ends then.
     Phase,
+    /// The kernel calls a table's operations for whoever asks, at any time.
+    AnyTime,
     /// A function asks whether a device is in use.
     AsksRunning,
     /// A function sets or clears a flag or number that others ask for.
@@ -34,6 +36,8 @@ pub enum Custom {
     AsksBit,
     /// A function asks whether something is on a list.
     AsksList,
+    /// A function asks whether a timer or work item is pending, and not whether it runs.
+    AsksPending,
 }
 
 /// What kernels before a change did otherwise than the entries say.

@@ -51,6 +51,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     let all = [
         (Custom::Alone, customs.alone),
         (Custom::Phase, customs.phase),
+        (Custom::AnyTime, customs.any_time),
         (Custom::AsksRunning, customs.asks_running),
         (Custom::SetsFlag, customs.sets_flag),
         (Custom::Idempotent, customs.idempotent),
@@ -63,6 +64,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::AsksLast, customs.asks_last),
         (Custom::AsksBit, customs.asks_bit),
         (Custom::AsksList, customs.asks_list),
+        (Custom::AsksPending, customs.asks_pending),
     ];
     for (custom, names) in all {
         loader.rows.customs.extend(list(names).map(|name| (custom, name)));

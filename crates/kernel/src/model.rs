@@ -19,7 +19,7 @@ macro_rules! tables {
 }
 tables! {
     "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "lists.toml", "ops.toml",
-    "lookups.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "types.toml",
+    "lookups.toml", "readers.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "enumerators.toml", "types.toml",
     // Last: what was learned gives way to everything before it.
     "learned.toml",
 }

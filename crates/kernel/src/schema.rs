@@ -220,6 +220,7 @@ pub(crate) struct CountsRow {
 pub(crate) struct CustomsRow {
     pub alone: Option<W<Names>>,
     pub phase: Option<W<Names>>,
+    pub any_time: Option<W<Names>>,
     pub asks_running: Option<W<Names>>,
     pub sets_flag: Option<W<Names>>,
     pub idempotent: Option<W<Names>>,
@@ -232,6 +233,7 @@ pub(crate) struct CustomsRow {
     pub asks_last: Option<W<Names>>,
     pub asks_bit: Option<W<Names>>,
     pub asks_list: Option<W<Names>>,
+    pub asks_pending: Option<W<Names>>,
 }
 
 #[derive(Deserialize)]

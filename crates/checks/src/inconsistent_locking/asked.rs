@@ -90,7 +90,7 @@ impl View<'_, '_> {
         (g, other): (FuncId, MemberAccess),
     ) -> Claim {
         let world = self.tree.world;
-        let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(f).name, world.func(g).name);
+        let (name, function, there) = (member.0.member_text(member.1), world.func(f).name, world.func(g).name);
         let message = format!("`{function}()` asks for `{name}` before it takes `{lock}`, and changes it then without asking again");
         Claim::new(ask.op, (f, self.loc(f, ask.op)), sure, message)
             .thread(format!("CPU 0: {function}()"))

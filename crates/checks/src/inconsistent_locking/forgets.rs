@@ -6,7 +6,7 @@
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::MemberAccess;
 use cuthere_flow::program::contexts::{Hop, Sought};
 use cuthere_flow::summary::FuncId;
@@ -33,7 +33,7 @@ impl View<'_, '_> {
             if !seen.insert(site.f) || !self.contexts.entered(site.f).is_known_whole() {
                 continue;
             }
-            let Some((hops, caller, op)) = self.without(site.f, member, lock) else { continue };
+            let Some((hops, caller, op)) = self.without(site.f, member.0, lock) else { continue };
             let others: BTreeSet<FuncId> = self.tree.world.callers(site.f).iter().map(|c| c.func).filter(|g| *g != caller).collect();
             if others.is_empty() || sure.len() + others.len() < 2 || !told.insert((caller, op)) {
                 continue;
@@ -43,7 +43,7 @@ impl View<'_, '_> {
     }
 
     /// A way into a function on which a lock is not held, with its last call.
-    fn without(&self, f: FuncId, member: Member, lock: Symbol) -> Option<(Vec<Hop<'_>>, FuncId, OpId)> {
+    pub(super) fn without(&self, f: FuncId, record: Record, lock: Symbol) -> Option<(Vec<Hop<'_>>, FuncId, OpId)> {
         let kind = self.contexts.entered(f).certain.locks.iter().find(|l| l.class == lock && !l.always)?.kind;
         let hops = self.contexts.example(f, Sought::WithoutLock(lock, kind), true);
         let world = self.tree.world;
@@ -53,7 +53,7 @@ impl View<'_, '_> {
                 || words::is_boot_code(body)
                 || words::is_test_code(world.path(g))
                 || world.model.names_alone(body.name)
-                || self.alone(g, member.0, 0)
+                || self.alone(g, record, 0)
         };
         // A lock that the kernel holds around the operation may be what the others hold as well, by another name.
         let begins = matches!(hops.first(), Some(Hop::Entry(_, entry)) if entry.context.locks.is_empty()) && hops.len() <= HOPS_MAX;
@@ -68,7 +68,7 @@ impl View<'_, '_> {
     fn forgotten(&self, member: Member, lock: Symbol, (f, access): (FuncId, MemberAccess), way: (&[Hop<'_>], FuncId, OpId)) -> Claim {
         let world = self.tree.world;
         let (hops, caller, op) = way;
-        let (name, function, from) = (format!("{}.{}", member.0, member.1), world.func(f).name, world.func(caller).name);
+        let (name, function, from) = (member.0.member_text(member.1), world.func(f).name, world.func(caller).name);
         let verb = super::say::verb(world.func(f), &access);
         let message = format!("`{from}()` calls `{function}()`, which {verb} `{name}`, without `{lock}`, which its other callers hold");
         let claim = Claim::new(op, (caller, self.loc(caller, op)), Confidence::Medium, message);

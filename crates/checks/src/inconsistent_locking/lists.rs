@@ -10,7 +10,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Body, Expr, ExprId, OpId, OpKind, Target};
 use cuthere_flow::index::{ListLies, MemberAccess, RcuFact};
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::{Custom, Level};
+use cuthere_kernel::{Custom, Level, LockKind};
 use std::collections::HashSet;
 
 /// An access to a list, with the locks that are held then, and those that may be.
@@ -37,8 +37,7 @@ impl View<'_, '_> {
         self.forgets(member, &list, told, claims);
         let sites: Vec<Site> = list.iter().filter(|u| self.is_head(u.0, u.1.op, member)).filter_map(|u| self.site(member, *u)).collect();
         // A lock protects what it is a member of; what others hold besides is another matter.
-        let own = format!("{}.", member.0);
-        let lock_of = |s: &Site| s.held.iter().copied().find(|l| l.as_str().starts_with(&own));
+        let lock_of = |s: &Site| s.held.iter().copied().find(|&l| lies_with(l, member));
         let changers: Vec<&Site> = sites.iter().filter(|s| s.access.store && lock_of(s).is_some()).collect();
         let mut seen = HashSet::new();
         for site in sites.iter().filter(|s| s.access.store) {
@@ -69,7 +68,11 @@ impl View<'_, '_> {
                 && world.entry_points.get(&site.f).is_some_and(|e| e.iter().all(|e| e.bound.is_some() && e.context.level == Level::Task))
         };
         let weak = words::is_test_code(world.path(site.f)) || words::is_test_code(world.path(other.f));
-        !weak && !anew && known(site.f) && known(other.f) && (!site.held.is_empty() || entry())
+        let open = || {
+            let lock = other.held.first().copied().unwrap_or_default();
+            self.open_way(site.f, Some(member.0), (lock, LockKind::SleepingOther)).is_some()
+        };
+        !weak && !anew && known(site.f) && known(other.f) && (!site.held.is_empty() || entry() || open())
     }
 
     /// Whether an operation asks whether the list is empty, before it is filled.
@@ -139,7 +142,7 @@ impl View<'_, '_> {
 
     fn unlocked(&self, member: Member, site: &Site, (other, lock): (&Site, Symbol), (n, sure): (usize, Confidence)) -> Claim {
         let world = self.tree.world;
-        let (name, function, there) = (format!("{}.{}", member.0, member.1), world.func(site.f).name, world.func(other.f).name);
+        let (name, function, there) = (member.0.member_text(member.1), world.func(site.f).name, world.func(other.f).name);
         let does = verb(world.func(site.f), &site.access);
         let under = match site.held.first() {
             Some(own) => format!("under `{own}` and not `{lock}`"),
@@ -159,6 +162,14 @@ impl View<'_, '_> {
     }
 }
 
+/// Whether a lock lies in the record that a member is of; with a variable, whether it is one itself.
+pub(super) fn lies_with(lock: Symbol, member: Member) -> bool {
+    match lock.as_str().rsplit_once('.') {
+        Some(_) => !member.0.is_file_level() && lock.as_str().starts_with(&format!("{}.", member.0)),
+        None => member.0.is_file_level(),
+    }
+}
+
 /// Whether an expression is the address of a member.
 fn is_member(body: &Body, e: ExprId, (record, member): Member) -> bool {
     let Expr::Addr(place) = body.expr(e) else { return false };
@@ -166,7 +177,11 @@ fn is_member(body: &Body, e: ExprId, (record, member): Member) -> bool {
     while let Expr::Index { base, .. } = body.expr(at) {
         at = base;
     }
-    matches!(body.expr(at), Expr::Field { record: r, name, .. } if r == record && name == member)
+    match body.expr(at) {
+        Expr::Field { record: r, name, .. } => r == record && name == member,
+        Expr::Global(name) => record.is_file_level() && name == member,
+        _ => false,
+    }
 }
 
 /// The argument of a call that is the address of a member.

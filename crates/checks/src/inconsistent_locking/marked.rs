@@ -58,7 +58,7 @@ impl View<'_, '_> {
         let odd: BTreeSet<FuncId> = plain.iter().map(|p| p.0).collect();
         let (&[(f, access), ..], Some((g, at))) = (&plain[..], marks.example) else { return };
         if odd.len() == 1 && told.insert((f, access.op)) {
-            let name = format!("{}.{}", member.0, member.1);
+            let name = member.0.member_text(member.1);
             let (function, there) = (world.func(f).name, world.func(g).name);
             let message = format!(
                 "`{function}()` stores `{name}` plainly, which `{there}()` reads with no lock, and which all others store by WRITE_ONCE()"

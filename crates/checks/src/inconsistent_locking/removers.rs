@@ -9,7 +9,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::OpId;
 use cuthere_flow::index::{ListLies, ListUse};
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::ListOp;
+use cuthere_kernel::{ListOp, LockKind};
 use std::collections::{BTreeSet, HashSet};
 
 type Use = (FuncId, ListUse);
@@ -42,7 +42,7 @@ impl View<'_, '_> {
             }
             for site in odd {
                 if told.insert((site.f, site.used.at)) {
-                    claims.add(self.taken_off((site.f, site.used), (first.f, first.used), lock, Self::sure_of(site)));
+                    claims.add(self.taken_off((site.f, site.used), (first.f, first.used), lock, self.sure_of(site, lock)));
                 }
             }
         }
@@ -71,9 +71,10 @@ impl View<'_, '_> {
             && self.contexts.entered(f).is_known_whole()
     }
 
-    /// Under a lock of its own it runs beside the others for certain; what a notifier or the like holds is not known.
-    fn sure_of(site: &Site) -> Confidence {
-        if site.held.is_empty() { Confidence::Low } else { Confidence::Medium }
+    /// Under a lock of its own it runs beside the others for certain, and where anybody may go at any time; what a notifier or the like holds is not known.
+    fn sure_of(&self, site: &Site, lock: Symbol) -> Confidence {
+        let apart = !site.held.is_empty() || self.open_way(site.f, None, (lock, LockKind::SleepingOther)).is_some();
+        if apart { Confidence::Medium } else { Confidence::Low }
     }
 
     fn taken_off(&self, (f, removal): Use, (g, add): Use, lock: Symbol, sure: Confidence) -> Claim {

@@ -7,18 +7,22 @@
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Body, Expr, OpId, OpKind};
-use cuthere_flow::index::{ListLies, ListUse};
+use cuthere_flow::body::{Body, Expr, OpId, OpKind, Record};
+use cuthere_flow::index::{Deed, ListLies, ListUse};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::ListOp;
+use rustc_hash::FxHashSet;
 use std::collections::{BTreeSet, HashSet};
 
 type Use = (FuncId, ListUse);
 
 impl View<'_, '_> {
     pub(super) fn walkers(&self, told: &mut HashSet<(FuncId, OpId)>, claims: &mut Claims) {
+        let freed = self.freed();
         for uses in self.tree.rcu.lists() {
-            let freeing = |(f, u): &&Use| u.op == ListOp::Remove && u.freed && u.locked && !u.rcu && self.parallel(*f, u);
+            // Freed here, or elsewhere when it is off the list.
+            let ends = |u: &ListUse| u.freed || !u.private && freed.contains(&u.record);
+            let freeing = |(f, u): &&Use| u.op == ListOp::Remove && ends(u) && u.locked && !u.rcu && self.parallel(*f, u);
             let removals: Vec<Use> = uses.iter().filter(freeing).copied().collect();
             let adds = || uses.iter().filter(|(_, u)| u.op == ListOp::Add);
             let Some(head) = adds().map(|(_, u)| u.head).next().filter(|h| !h.is_empty()) else { continue };
@@ -36,6 +40,13 @@ impl View<'_, '_> {
                 }
             }
         }
+    }
+
+    /// The records of which objects are freed anywhere.
+    fn freed(&self) -> FxHashSet<Record> {
+        let lifetimes = self.lives.lifetimes;
+        let of = |f: FuncId| lifetimes.own(f).iter().filter(|d| matches!(d.deed, Deed::Free | Deed::FreeLater)).map(|d| d.object);
+        lifetimes.functions().into_iter().flat_map(of).filter(|r| !r.is_unknown()).collect()
     }
 
     /// Whether a use may run at the same time as others of the list.
@@ -81,13 +92,16 @@ impl View<'_, '_> {
         let (function, there) = (world.func(f).name, world.func(g).name);
         let link = format!("{}.{}", walk.record, walk.member);
         let message = format!(
-            "`{function}()` walks a list (`{link}`) without `{lock}`, under which `{there}()` takes elements off it and frees them"
+            "`{function}()` walks a list (`{link}`) without `{lock}`, under which `{there}()` takes elements off it{}",
+            if removal.freed { " and frees them" } else { "" }
         );
-        Claim::new(walk.at, (f, self.loc(f, walk.at)), Confidence::Medium, message)
+        let then = if removal.freed { "and frees it then" } else { "and it is freed later" };
+        let sure = if removal.freed { Confidence::Medium } else { Confidence::Low };
+        Claim::new(walk.at, (f, self.loc(f, walk.at)), sure, message)
             .thread(format!("CPU 0: {function}()"))
             .step(f, self.loc(f, walk.at), format!("reads the next element of the list `{}`", walk.head))
             .thread(format!("CPU 1: {there}()"))
-            .step(g, self.loc(g, removal.at), format!("takes that element off under `{lock}`, and frees it then"))
+            .step(g, self.loc(g, removal.at), format!("takes that element off under `{lock}`, {then}"))
             .assume("they are not kept apart in another way")
             .identity(format!("{link} {lock} walked"))
     }

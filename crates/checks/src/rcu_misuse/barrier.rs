@@ -1,5 +1,6 @@
 //! Callbacks after a grace period that nobody waits for: `synchronize_rcu()` waits for readers alone, and a module may go away before its callbacks have run.
 
+use super::unlink;
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, FileId, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
@@ -15,17 +16,30 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
             claims.extend(not_waited_for(tree, &callbacks, *f, at));
         }
     }
-    let exits = |f: &FuncId| tree.world.func(*f).annotations.iter().any(|a| a.as_str() == "__exit");
-    let exits: Vec<FuncId> = (0..tree.world.funcs.len() as u32).map(FuncId).filter(exits).collect();
+    let exits: Vec<FuncId> = (0..tree.world.funcs.len() as u32).map(FuncId).filter(|f| ends_module(tree, *f)).collect();
     let modules = Modules::of(tree, &callbacks, &exits);
     for f in exits {
         claims.extend(module_exit(tree, &callbacks, &modules, f));
     }
 }
 
+/// Whether a function is called when a module goes away.
+fn ends_module(tree: &Tree<'_>, f: FuncId) -> bool {
+    let body = tree.world.func(f);
+    let said = || {
+        let text = format!("module_exit({})", body.name);
+        tree.world.program.text(body.file).is_ok_and(|t| t.bytes.windows(text.len()).any(|w| w == text.as_bytes()))
+    };
+    body.annotations.iter().any(|a| a.as_str() == "__exit") || body.params == 0 && body.ret_void && unlink::ends_use(body) && said()
+}
+
 /// Folders that are one module each, as it seems: one function there ends it, with the first callback that is armed in the folder and is a function of it, if nobody
 /// there waits for callbacks.
-struct Modules(HashMap<String, (FuncId, Option<Armed>)>);
+struct Modules {
+    folders: HashMap<String, (FuncId, Option<Armed>)>,
+    /// Files that end a module of their own, beside others of their folder, with what they arm.
+    files: HashMap<FileId, Option<Armed>>,
+}
 
 /// Who arms a callback, where, and which.
 type Armed = (FuncId, OpId, Symbol);
@@ -54,12 +68,25 @@ impl Modules {
                 _ => {}
             }
         }
+        let mut files: HashMap<FileId, Option<Armed>> = HashMap::new();
+        let last = |f: FuncId| world.callers(f).is_empty();
+        let beside = |f: FuncId| exits.iter().any(|&g| g != f && last(g) && world.folder(g) == world.folder(f));
+        files.extend(exits.iter().filter(|f| last(**f) && beside(**f)).map(|f| (world.func(*f).file, None)));
+        for (f, fact) in &tree.rcu.all {
+            let file = world.func(*f).file;
+            if let (RcuFact::Arms { at, function }, Some(arms @ None)) = (*fact, files.get_mut(&file))
+                && callbacks.get(&function).is_some_and(|all| all.iter().any(|&g| world.func(g).file == file))
+            {
+                *arms = Some((*f, at, function));
+            }
+        }
         out.retain(|folder, _| !other.contains(folder.as_str()));
-        Modules(out)
+        Modules { folders: out, files }
     }
 
     fn arms(&self, tree: &Tree<'_>, exit: FuncId) -> Option<Armed> {
-        self.0.get(tree.world.folder(exit)).filter(|m| m.0 == exit)?.1
+        let whole = self.folders.get(tree.world.folder(exit)).filter(|m| m.0 == exit);
+        whole.map_or_else(|| self.files.get(&tree.world.func(exit).file).copied().flatten(), |m| m.1)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Objects that are freed at once after they were unlinked where readers walk.
 //!
 //! Unlinking and freeing are put together at the end of a function, by control flow: the unlinking has to come first on every way to the free, and nothing on
-//! the ways between may wait for a grace period. A callee that may sleep counts as waiting, and so does one that was not read.
+//! the ways between may wait for a grace period. A callee that may sleep counts as waiting if something below it waits, and one that was not read does.
 
+use super::below;
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Loc, Symbol};
 use cuthere_flow::body::{Body, Expr, OpId, OpKind, Record, Target};
@@ -50,14 +51,19 @@ impl Unlinks {
                 }
             }
             EventKind::Call(call) => {
-                for object in replaced(path, event.op, call) {
+                for object in replaced(path, event.op, call).into_iter().chain(cleared(path, call)) {
                     self.unlink(object, event, call.name, None);
                 }
                 if call.entry.is_none() && call.callees.is_empty() && path.world.model.entry(call.name).is_none() {
                     self.wait(event.op);
                 }
             }
-            EventKind::Wait { .. } | EventKind::MaySleep { .. } if !self.unlinked.is_empty() => self.wait(event.op),
+            EventKind::Wait { .. } if !self.unlinked.is_empty() => self.wait(event.op),
+            EventKind::MaySleep { call, .. } if !self.unlinked.is_empty() && !self.waits.contains(&event.op) => {
+                if below::may_wait(path.world, path.func, event.op, call) {
+                    self.wait(event.op);
+                }
+            }
             EventKind::Free { object, freed, before: None, .. } if !self.unlinked.is_empty() => {
                 let certain = !freed.deferred
                     && !freed.moved
@@ -125,6 +131,18 @@ pub(super) fn ends_use(body: &Body) -> bool {
     let last =
         |w: &str| matches!(w, "exit" | "fini" | "destroy" | "uninit" | "cleanup" | "teardown" | "release" | "free" | "purge" | "flush");
     body.name.as_str().split('_').any(last) || body.annotations.iter().any(|a| a.as_str() == "__exit")
+}
+
+/// The object that a call has made unreachable: its owner, found through a pointer in the object itself, which a caller handed over, now leads nowhere.
+fn cleared(path: &Path<'_, '_>, call: &CallEvent<'_>) -> Option<ValueId> {
+    let (entry, values) = (call.entry?, path.values);
+    let assigns = entry.percpu.is_none() && entry.accesses.iter().any(|a| a.store && a.named);
+    let &[place, value] = call.args.get(..2).filter(|_| assigns)? else { return None };
+    let Value::Addr(place) = values.get(place) else { return None };
+    let Value::Entry(back) = values.get(values.root(place)?) else { return None };
+    let object = values.root(back)?;
+    let nothing = matches!(values.get(value), Value::Int(0));
+    (nothing && values.param(object, path.body.params).is_some()).then_some(object)
 }
 
 /// What a pointer under RCU led to that a call has made to lead elsewhere: what was read from the same place before, and what the call returns.

@@ -1,9 +1,10 @@
-//! Walks by the `_rcu` form outside of any section, where whoever changes such lists holds a lock that the walker does not.
+//! Walks outside of any section, by the `_rcu` form or the plain one, where whoever changes such lists holds a lock that the walker does not.
 //!
 //! One list is one defect: it is told at the first of the walks, with the others beside. A section of SRCU, or of another kind that is known as a lock, is taken for
 //! the right one.
 
 use super::lists::held;
+use super::unlink;
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
@@ -41,6 +42,28 @@ pub(super) fn judge(tree: &Tree<'_>, uses: &[Use], claims: &mut Claims) {
         .collect();
     // Where most walkers do without, something else protects the list.
     let walks = uses.iter().filter(|(_, u)| u.op == ListOp::Walk && u.rcu).count();
+    let plain = |(f, u): &&Use| {
+        let before = |fact: &RcuFact| matches!(*fact, RcuFact::Grace { at } if at < u.at);
+        u.op == ListOp::Walk
+            && !u.rcu
+            && !u.section
+            && !u.head.is_empty()
+            && u.lies != ListLies::Here
+            && changes.iter().all(|(_, c)| c.head.is_empty() || c.head == u.head)
+            && changes.iter().any(|(_, c)| c.head == u.head)
+            && !uses.iter().any(|(g, c)| g == f && c.op != ListOp::Walk)
+            && !tree.rcu.of(*f).any(before)
+            && !opens_sections(tree, *f, u.at)
+            && !unlink::ends_use(tree.world.func(*f))
+            && !tree.world.model.names_alone(tree.world.func(*f).name)
+            && !words::is_test_code(tree.world.path(*f))
+            && !words::is_boot_code(tree.world.func(*f))
+            && own_locks(tree, *f, u).is_some_and(|own| own.is_empty())
+    };
+    let plain: Vec<Use> = uses.iter().filter(plain).copied().collect();
+    if let [first, others @ ..] = &plain[..] {
+        claims.extend(told(tree, first, others, (change, locks[0].first().copied()), Confidence::Low));
+    }
     if let [first, others @ ..] = &open[..] {
         let usual = open.len() > 2 && 2 * open.len() > walks;
         let sure = if usual { Confidence::Low } else { Confidence::Medium };

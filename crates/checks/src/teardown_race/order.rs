@@ -98,7 +98,7 @@ fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Do
 }
 
 /// Where the object is freed after the function, or by it: the function and operation, if it is seen.
-fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Option<Option<(FuncId, Done)>> {
+pub fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) -> Option<Option<(FuncId, Done)>> {
     let find = |g: FuncId, op: OpId| {
         let inside = all.lives.inside(g);
         inside.iter().find(|d| all.lives.leads(g, op, d.at) && all.ends(d).iter().any(|(r, _)| *r == owner)).map(|d| (g, *d))

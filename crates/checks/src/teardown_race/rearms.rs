@@ -35,7 +35,10 @@ fn waited_in_vain(
     let inside = all.lives.inside(f);
     let mine = |d: &Done| Key::of(d.life.spot) == Some(key);
     let queue = |d: &Done| d.life.kind.as_str() == "workqueue" || d.life.kind.as_str() == "work" && d.life.spot == Spot::Unknown || mine(d);
-    let wait = inside.iter().find(|d| d.life.deed == Deed::Flush && queue(d) && all.lives.always_after(f, cancel.op, d.at))?;
+    // In any case, or where the cancellation came too late; not over and over until it did not.
+    let body = all.world.func(f);
+    let once = |d: &Done| body.dominates(cancel.op, body.block_of(d.at)) && !all.lives.leads(f, d.at, cancel.op);
+    let wait = inside.iter().find(|d| d.life.deed == Deed::Flush && queue(d) && all.lives.leads(f, cancel.op, d.at) && once(d))?;
     let ends = inside.iter().any(|d| mine(d) && (matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Arm));
     if ends || uses.callbacks().any(|c| c == f) || told_to_stop(all, f, cancel.op, &[g, arm.by.0]) {
         return None;

@@ -9,8 +9,6 @@ use crate::body::Record;
 use crate::program::World;
 use crate::summary::{EffectKind, FuncId, RelRoot, Way};
 use cuthere_base::{FileId, Symbol};
-use cuthere_cfront::outline::ItemKind;
-use cuthere_cfront::program::NameSpace;
 use cuthere_kernel::LockKind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -115,7 +113,7 @@ impl LockClasses {
     pub fn of(&mut self, world: &World<'_>, func: FuncId, place: LockPlace, callback: bool, kind: LockKind) -> Option<LockClass> {
         if let LockPlace::Global(name) | LockPlace::Through(_, name) = place {
             let from = world.func(func).file;
-            self.files.entry((from, name)).or_insert_with(|| private_to(world, from, name));
+            self.files.entry((from, name)).or_insert_with(|| world.private_to(from, name));
         }
         let key = self.key(world, func, place, callback, kind)?;
         if let Some(&known) = self.numbers.get(&key) {
@@ -183,12 +181,6 @@ impl LockClasses {
 
     /// The file that a variable is private to, as seen from a file.
     fn file_of(&self, world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
-        self.files.get(&(from, name)).copied().unwrap_or_else(|| private_to(world, from, name))
+        self.files.get(&(from, name)).copied().unwrap_or_else(|| world.private_to(from, name))
     }
-}
-
-fn private_to(world: &World<'_>, from: FileId, name: Symbol) -> Option<FileId> {
-    let item = world.program.lookup(from, NameSpace::Ordinary, name)?;
-    let found = world.program.item(item);
-    (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
 }

@@ -24,6 +24,9 @@ const LOCKS_MAX: usize = 4;
 /// Accesses of one function that are kept.
 const ACCESSES_MAX: usize = 400;
 
+/// Steps of a way to an object that are followed.
+const FROM_MAX: usize = 8;
+
 /// A member of a record, or a variable of file level: a member of its file ([`Record::file_level`]).
 pub type Member = (Record, Symbol);
 
@@ -64,6 +67,19 @@ pub struct LockedUse {
     pub store: bool,
     /// A list is changed, walked or looked at as a whole.
     pub list: bool,
+    /// Of which object the lock is.
+    pub of: LockOf,
+}
+
+/// Of which object a lock is, as seen from what is accessed under it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum LockOf {
+    /// Of that very object.
+    Own,
+    /// Of another object of the same record, which neither was reached from the other nor the other from it.
+    Another,
+    /// Of something else, or nothing is known.
+    Else,
 }
 
 /// An access as long as the function is run.
@@ -72,7 +88,7 @@ struct Seen {
     member: Member,
     store: bool,
     list: bool,
-    locks: SmallVec<[Symbol; 2]>,
+    locks: SmallVec<[(Symbol, LockOf); 2]>,
 }
 
 /// Notes the accesses of one function.
@@ -98,11 +114,12 @@ impl LockedRecorder {
             lock: Symbol::EMPTY,
             store: false,
             list: false,
+            of: LockOf::Else,
         });
         let locked = move |s: &Seen| bare.get(s.op.index() / 64).is_none_or(|bits| bits >> (s.op.index() % 64) & 1 == 0);
         let seen = self.seen.into_iter().filter(locked).flat_map(|s| {
             let (op, (record, member), store, list) = (s.op, s.member, s.store, s.list);
-            s.locks.into_iter().map(move |lock| LockedUse { op, record, member, lock, store, list })
+            s.locks.into_iter().map(move |(lock, of)| LockedUse { op, record, member, lock, store, list, of })
         });
         seen.chain(doubtful).chain(self.open)
     }
@@ -168,11 +185,11 @@ impl LockedRecorder {
             None => {}
         }
         for member in members {
-            self.note_member(path, op, member, store, list);
+            self.note_member(path, (op, place), member, store, list);
         }
     }
 
-    fn note_member(&mut self, path: &Path<'_, '_>, op: OpId, member: Member, store: bool, list: bool) {
+    fn note_member(&mut self, path: &Path<'_, '_>, (op, place): (OpId, ValueId), member: Member, store: bool, list: bool) {
         let locks = &path.state.locks;
         let held = &locks.held;
         // What was given back, and taken again, is the caller's again.
@@ -180,16 +197,26 @@ impl LockedRecorder {
         let own: SmallVec<[Symbol; 2]> = own.map(|lock| Symbol::intern(&lock.text())).collect();
         let has = |class: Symbol| held.iter().any(|l| l.class == class) || self.asserted.contains(&class) || own.contains(&class);
         if let Some(seen) = self.seen.iter_mut().find(|s| s.op == op && s.member == member && s.store == store) {
-            seen.locks.retain(|class| has(*class));
+            for (class, of) in &mut seen.locks {
+                if let Some(lock) = held.iter().find(|l| l.class == *class) {
+                    let now = lock_of(path, lock.place, place);
+                    *of = if *of == now { now } else { LockOf::Else };
+                }
+            }
+            seen.locks.retain(|lock| has(lock.0));
             return;
         }
         if self.seen.len() >= ACCESSES_MAX {
             return;
         }
-        let mut locks: SmallVec<[Symbol; 2]> = SmallVec::new();
-        for class in held.iter().map(|l| l.class).chain(self.asserted.iter().copied()).chain(own) {
-            if locks.len() < LOCKS_MAX && !locks.contains(&class) {
-                locks.push(class);
+        let mut locks: SmallVec<[(Symbol, LockOf); 2]> = SmallVec::new();
+        let told = self.asserted.iter().copied().chain(own).map(|class| (class, LockOf::Else));
+        for (class, of) in held.iter().map(|l| (l.class, lock_of(path, l.place, place))).chain(told) {
+            // Of two locks of a class one may be the right one.
+            if let Some(known) = locks.iter_mut().find(|l| l.0 == class) {
+                known.1 = if known.1 == LockOf::Own || of == LockOf::Own { LockOf::Own } else { LockOf::Else };
+            } else if locks.len() < LOCKS_MAX {
+                locks.push((class, of));
             }
         }
         self.seen.push(Seen { op, member, store, list, locks });
@@ -208,9 +235,48 @@ impl LockedRecorder {
             None => None,
         };
         if let Some((record, member)) = found {
-            self.open.push(LockedUse { op, record, member, lock: Symbol::EMPTY, store, list });
+            self.open.push(LockedUse { op, record, member, lock: Symbol::EMPTY, store, list, of: LockOf::Else });
         }
     }
+}
+
+/// Of which object a lock is, as seen from a place.
+fn lock_of(path: &Path<'_, '_>, lock: ValueId, place: ValueId) -> LockOf {
+    let (Some((a, of)), Some((b, record))) = (object(path, lock), object(path, place)) else { return LockOf::Else };
+    if a == b {
+        return LockOf::Own;
+    }
+    // An element of a list, or a parent, may be under the lock of the whole.
+    let from = |x: ValueId| {
+        let mut at = x;
+        std::iter::from_fn(move || match path.values.get(at) {
+            Value::Entry(place) => {
+                at = path.values.pointer_root(path.values.root(place)?);
+                Some(at)
+            }
+            _ => None,
+        })
+    };
+    let apart = || !from(a).take(FROM_MAX).any(|x| x == b) && !from(b).take(FROM_MAX).any(|x| x == a);
+    if of == record && !record.is_unknown() && apart() { LockOf::Another } else { LockOf::Else }
+}
+
+/// The pointer to the object that a place lies in, and its record.
+fn object(path: &Path<'_, '_>, place: ValueId) -> Option<(ValueId, Record)> {
+    let mut at = place;
+    let mut record = Record::UNKNOWN;
+    for _ in 0..FROM_MAX {
+        at = match path.values.get(at) {
+            Value::PField(base, _, of) => {
+                record = of;
+                base
+            }
+            Value::PIndex(base, _) => base,
+            Value::PDeref(v) => return Some((path.values.pointer_root(v), record)),
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// An access under a lock.
@@ -220,6 +286,7 @@ pub struct Access {
     pub op: OpId,
     pub store: bool,
     pub list: bool,
+    pub of: LockOf,
 }
 
 /// Accesses under locks, by member and lock.
@@ -243,13 +310,24 @@ impl Locked {
                 self.open.insert((func, u.op, (u.record, u.member)));
                 return;
             }
-            self.by.entry(((u.record, u.member), u.lock)).or_default().push(Access { func, op: u.op, store: u.store, list: u.list });
+            self.by.entry(((u.record, u.member), u.lock)).or_default().push(Access {
+                func,
+                op: u.op,
+                store: u.store,
+                list: u.list,
+                of: u.of,
+            });
         }
     }
 
     /// Members with the locks that they are accessed under, and by whom; in no order.
     pub fn all(&self) -> impl Iterator<Item = (Member, Symbol, &[Access])> {
         self.by.iter().map(|((member, lock), uses)| (*member, *lock, uses.as_slice()))
+    }
+
+    /// The accesses to a member under a lock.
+    pub fn under(&self, member: Member, lock: Symbol) -> &[Access] {
+        self.by.get(&(member, lock)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether it is not certain that an operation was made with no lock held.

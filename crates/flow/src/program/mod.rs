@@ -119,6 +119,13 @@ impl<'a> World<'a> {
             })
     }
 
+    /// The file that a variable is private to, as seen from a file.
+    pub fn private_to(&self, from: FileId, name: Symbol) -> Option<FileId> {
+        let item = self.program.lookup(from, NameSpace::Ordinary, name)?;
+        let found = self.program.item(item);
+        (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
+    }
+
     /// The path of a function's file.
     pub fn path(&self, id: FuncId) -> &str {
         self.program.source.path(self.func(id).file)
