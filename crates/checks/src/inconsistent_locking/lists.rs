@@ -67,12 +67,14 @@ impl View<'_, '_> {
             world.callers(site.f).is_empty()
                 && world.entry_points.get(&site.f).is_some_and(|e| e.iter().all(|e| e.bound.is_some() && e.context.level == Level::Task))
         };
+        // Code that no path was seen to reach holds no lock that is known.
+        let reached = self.tree.rcu.of(site.f).any(|fact| matches!(fact, RcuFact::List(u) if u.at == site.access.op));
         let weak = words::is_test_code(world.path(site.f)) || words::is_test_code(world.path(other.f));
         let open = || {
             let lock = other.held.first().copied().unwrap_or_default();
             self.open_way(site.f, Some(member.0), (lock, LockKind::SleepingOther)).is_some()
         };
-        !weak && !anew && known(site.f) && known(other.f) && (!site.held.is_empty() || entry() || open())
+        reached && !weak && !anew && known(site.f) && known(other.f) && (!site.held.is_empty() || entry() || open())
     }
 
     /// Whether an operation asks whether the list is empty, before it is filled.
