@@ -68,7 +68,7 @@ impl View<'_, '_> {
                 && world.entry_points.get(&site.f).is_some_and(|e| e.iter().all(|e| e.bound.is_some() && e.context.level == Level::Task))
         };
         // Code that no path was seen to reach holds no lock that is known.
-        let reached = self.tree.rcu.of(site.f).any(|fact| matches!(fact, RcuFact::List(u) if u.at == site.access.op));
+        let reached = !site.held.is_empty() || self.tree.locked.is_open(member, site.f, site.access.op);
         let weak = words::is_test_code(world.path(site.f)) || words::is_test_code(world.path(other.f));
         let open = || {
             let lock = other.held.first().copied().unwrap_or_default();

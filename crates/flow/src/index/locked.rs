@@ -62,7 +62,7 @@ pub struct LockedUse {
     pub record: Record,
     pub member: Symbol,
     /// The lock's class; empty: none was held. Then a record that is not known says that of whatever the operation accesses this is not certain, and only
-    /// variables of file level that are stored, or are lists, are noted besides.
+    /// changes of lists, and variables of file level that are stored, or are lists, are noted besides.
     pub lock: Symbol,
     pub store: bool,
     /// A list is changed, walked or looked at as a whole.
@@ -100,7 +100,7 @@ pub struct LockedRecorder {
     bare: Vec<u64>,
     /// Such where it is not certain that none was.
     doubtful: Vec<OpId>,
-    /// Such that store a variable of file level, or use it as a list.
+    /// Such that change a list, and such that store a variable of file level, or use it as a list.
     open: Vec<LockedUse>,
 }
 
@@ -224,19 +224,22 @@ impl LockedRecorder {
 }
 
 impl LockedRecorder {
-    /// A use of a variable of file level with no lock held.
+    /// A change of a list, or a use of a variable of file level, with no lock held.
     fn open(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
         if self.open.iter().any(|u| u.op == op) || self.open.len() >= ACCESSES_MAX {
             return;
         }
-        let found = match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
-            Some(VariableOf::Member(_, member)) => variable_around(path, place).map(|v| part_of(v, member)),
-            Some(VariableOf::Global(name)) => file_level(path.world, path.func, name),
-            None => None,
-        };
-        if let Some((record, member)) = found {
-            self.open.push(LockedUse { op, record, member, lock: Symbol::EMPTY, store, list, of: LockOf::Else });
+        let mut found: SmallVec<[Member; 2]> = SmallVec::new();
+        match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
+            Some(VariableOf::Member(record, member)) => {
+                found.extend((store && list).then_some((record, member)));
+                found.extend(variable_around(path, place).map(|v| part_of(v, member)));
+            }
+            Some(VariableOf::Global(name)) => found.extend(file_level(path.world, path.func, name)),
+            None => {}
         }
+        let noted = |(record, member)| LockedUse { op, record, member, lock: Symbol::EMPTY, store, list, of: LockOf::Else };
+        self.open.extend(found.into_iter().map(noted));
     }
 }
 
@@ -295,7 +298,7 @@ pub struct Locked {
     by: FxHashMap<(Member, Symbol), Vec<Access>>,
     /// Operations with accesses of which it is not certain that no lock was held.
     doubtful: FxHashSet<(FuncId, OpId)>,
-    /// Uses of variables of file level with no lock held.
+    /// Changes of lists, and uses of variables of file level, with no lock held.
     open: FxHashSet<(FuncId, OpId, Member)>,
 }
 
@@ -335,7 +338,7 @@ impl Locked {
         self.doubtful.contains(&(func, op))
     }
 
-    /// Whether a variable of file level is stored, or used as a list, on some path with no lock held.
+    /// Whether a list is changed, or a variable of file level stored or used as a list, on some path with no lock held.
     pub fn is_open(&self, member: Member, func: FuncId, op: OpId) -> bool {
         self.open.contains(&(func, op, member))
     }
