@@ -59,10 +59,12 @@ impl Unlinks {
                 }
             }
             EventKind::Wait { .. } if !self.unlinked.is_empty() => self.wait(event.op),
-            EventKind::MaySleep { call, .. } if !self.unlinked.is_empty() && !self.waits.contains(&event.op) => {
-                if below::may_wait(path.world, path.func, event.op, call) {
-                    self.wait(event.op);
-                }
+            EventKind::MaySleep { call, .. }
+                if !self.unlinked.is_empty()
+                    && !self.waits.contains(&event.op)
+                    && below::may_wait(path.world, path.func, event.op, call) =>
+            {
+                self.wait(event.op);
             }
             EventKind::Free { object, freed, before: None, .. } if !self.unlinked.is_empty() => {
                 let certain = !freed.deferred
