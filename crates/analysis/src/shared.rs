@@ -69,16 +69,15 @@ const BELOW_MAX: usize = 1;
 
 /// Raises claims about what happens in, or below, a function that nobody may enter without being wrong: of those about one place the first in the tree.
 pub(crate) fn raise(claims: &mut [Claim], tree: &Tree<'_>) {
-    let mut first: FxHashMap<(u8, FuncId, Loc), (usize, FuncId)> = FxHashMap::default();
+    let mut first: FxHashMap<(u8, FuncId, Loc), usize> = FxHashMap::default();
     for (n, claim) in claims.iter().enumerate() {
         let Some((func, step)) = never_right(claim, tree) else { continue };
-        let order = |n: usize| (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n);
-        let one = first.entry((claim.check, func, claim.steps[step].loc)).or_insert((n, func));
-        if order(n) < order(one.0) {
-            one.0 = n;
+        let one = first.entry((claim.check, func, claim.steps[step].loc)).or_insert(n);
+        if order(claims, tree, n) < order(claims, tree, *one) {
+            *one = n;
         }
     }
-    for (n, func) in first.into_values() {
+    for ((_, func, _), n) in first {
         let claim = &mut claims[n];
         if let Some(sure) = claim.always.filter(|sure| claim.confidence < *sure) {
             claim.confidence = sure;
@@ -104,6 +103,11 @@ fn always_wrong(tree: &Tree<'_>, f: FuncId) -> bool {
     !entered.assumed && ways.peek().is_some() && ways.all(|way| way.atomic())
 }
 
+/// Which of several claims comes first: the surest, and of those the first in the tree.
+fn order<'t>(claims: &[Claim], tree: &'t Tree<'_>, n: usize) -> (Reverse<Confidence>, &'t str, Loc, usize) {
+    (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n)
+}
+
 /// Of the claims that rest on a decision in one of these functions, the surest, and of those the first in the tree.
 fn first_of_each(
     claims: &[Claim],
@@ -112,13 +116,12 @@ fn first_of_each(
     odd: &FxHashSet<FuncId>,
 ) -> FxHashMap<Decision, usize> {
     let mut out: FxHashMap<Decision, usize> = FxHashMap::default();
-    let place = |n: usize| (Reverse(claims[n].confidence), tree.world.path(claims[n].at.0), claims[n].at.1, n);
     for (n, claim) in claims.iter().enumerate() {
         for (text, at) in claim.rests_on.iter().filter(|(_, at)| odd.contains(at)) {
             let key = (claim.check, text.clone());
             if crowds.contains_key(&key) && at.index() < tree.world.funcs.len() {
                 let first = out.entry(key).or_insert(n);
-                if place(n) < place(*first) {
+                if order(claims, tree, n) < order(claims, tree, *first) {
                     *first = n;
                 }
             }

@@ -66,11 +66,11 @@ mod walkers;
 use cuthere_analysis::{Check, CheckInfo, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpId, Record};
-use cuthere_flow::index::{Lives, MemberAccess, accesses};
+use cuthere_flow::index::{Lives, MemberAccess, accesses, variable_of};
 use cuthere_flow::program::contexts::Contexts;
 use cuthere_flow::summary::FuncId;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) const CHECK: Check = Check {
@@ -126,9 +126,10 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
         !all.is_empty()
     });
     let marks = marked::marks(tree);
+    let variables: FxHashSet<Symbol> = covers.keys().chain(marks.keys()).filter_map(|m| variable_of(*m)).collect();
     let of_function = |(n, _)| {
         let f = FuncId(n as u32);
-        let all = accesses(tree.world, f, |m| covers.contains_key(&m) || marks.contains_key(&m));
+        let all = accesses(tree.world, f, |name| variables.contains(&name), |m| covers.contains_key(&m) || marks.contains_key(&m));
         all.into_iter().map(move |access| (f, access))
     };
     let all: Accesses = tree.world.funcs.par_iter().with_min_len(256).enumerate().flat_map_iter(of_function).collect();

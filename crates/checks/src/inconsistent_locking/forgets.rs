@@ -3,17 +3,15 @@
 //! Every use of the list is under the lock, taken by the function itself or by who calls it, but for one way in that is known from its beginning. Ways through functions that
 //! make the list's owner or end it, and through start and end of a module, are left alone.
 
+use super::parallel::HOPS_MAX;
 use super::{Member, View};
-use cuthere_analysis::{Claim, Claims, words};
+use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::MemberAccess;
 use cuthere_flow::program::contexts::{Hop, Sought};
 use cuthere_flow::summary::FuncId;
 use std::collections::{BTreeSet, HashSet};
-
-/// Of longer ways in too much is not known.
-const HOPS_MAX: usize = 4;
 
 impl View<'_, '_> {
     pub(super) fn forgets(&self, member: Member, list: &[(FuncId, MemberAccess)], told: &mut HashSet<(FuncId, OpId)>, claims: &mut Claims) {
@@ -43,21 +41,12 @@ impl View<'_, '_> {
     }
 
     /// A way into a function on which a lock is not held, with its last call.
-    pub(super) fn without(&self, f: FuncId, record: Record, lock: Symbol) -> Option<(Vec<Hop<'_>>, FuncId, OpId)> {
+    fn without(&self, f: FuncId, record: Record, lock: Symbol) -> Option<(Vec<Hop<'_>>, FuncId, OpId)> {
         let kind = self.contexts.entered(f).certain.locks.iter().find(|l| l.class == lock && !l.always)?.kind;
         let hops = self.contexts.example(f, Sought::WithoutLock(lock, kind), true);
-        let world = self.tree.world;
-        let quiet = |g: FuncId| {
-            let body = world.func(g);
-            body.is_init_or_exit()
-                || words::is_boot_code(body)
-                || words::is_test_code(world.path(g))
-                || world.model.names_alone(body.name)
-                || self.alone(g, record, 0)
-        };
         // A lock that the kernel holds around the operation may be what the others hold as well, by another name.
         let begins = matches!(hops.first(), Some(Hop::Entry(_, entry)) if entry.context.locks.is_empty()) && hops.len() <= HOPS_MAX;
-        let whole = hops.iter().all(|hop| matches!(*hop, Hop::Entry(g, _) | Hop::Calls(g, _) if !quiet(g)));
+        let whole = hops.iter().all(|hop| matches!(*hop, Hop::Entry(g, _) | Hop::Calls(g, _) if !self.quiet(g, Some(record))));
         let last = hops.last().copied();
         match last {
             Some(Hop::Calls(g, op)) if begins && whole => Some((hops, g, op)),

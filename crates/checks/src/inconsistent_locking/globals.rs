@@ -3,8 +3,9 @@
 //! There is one of each, so nobody has one of his own: whoever uses it beside others needs their lock, but for start and end of a module, and for what only these call.
 //! A list is changed by others, or walked while others take elements off it; a plain variable is stored. A member of such a variable counts as one, too.
 
+use super::lists::Site;
 use super::say::is_walk;
-use super::{Cover, Member, RATIO, View};
+use super::{Member, RATIO, View};
 use cuthere_analysis::{Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::OpId;
@@ -19,20 +20,6 @@ const CALLERS_MAX: u32 = 3;
 
 /// Who takes elements off a list, by its name and who adds to it.
 pub(super) type Removers = FxHashMap<(Symbol, FuncId), BTreeSet<FuncId>>;
-
-/// An access that others may make at the same time, with the locks that are held then, and those that may be.
-struct Site {
-    f: FuncId,
-    access: MemberAccess,
-    held: Vec<Symbol>,
-    perhaps: Vec<Symbol>,
-}
-
-impl Site {
-    fn may_hold(&self, lock: Symbol) -> bool {
-        self.held.contains(&lock) || self.perhaps.contains(&lock)
-    }
-}
 
 impl View<'_, '_> {
     /// By the name of a list and who puts elements on it: who takes them off again, outside of set-up code.
@@ -80,8 +67,7 @@ impl View<'_, '_> {
                 of(cover.lock).any(|s| s.f != site.f && s.access.store && apart(s)) && self.contexts.entered(site.f).is_known_whole();
             let Some(sure) = self.global_sure(site, !removers.is_empty(), with.len()).filter(|_| races) else { continue };
             if seen.insert(site.f) && told.insert((site.f, site.access.op)) {
-                let cover = Cover { lock: cover.lock, example: cover.example, ..Cover::default() };
-                claims.add(self.claim(member, &cover, (site.f, site.access), (with.len(), without.len()), sure));
+                claims.add(self.claim(member, cover, (site.f, site.access), (with.len(), without.len()), sure));
             }
         }
     }
@@ -107,13 +93,9 @@ impl View<'_, '_> {
         if cut || by_rcu || self.tree.locked.is_doubtful(f, access.op) || words::is_test_code(world.path(f)) || self.is_set_up(f, 0) {
             return None;
         }
-        let covers = self.covers.get(&member)?;
-        let own: Vec<Symbol> = covers.iter().map(|c| c.lock).filter(|&l| self.tree.locked.holds(member, l, f, access.op)).collect();
-        if own.is_empty() && !self.tree.locked.is_open(member, f, access.op) {
-            return None;
-        }
-        let (always, perhaps) = self.entry_locks(f);
-        Some(Site { f, access, held: own.into_iter().chain(always).collect(), perhaps })
+        let own = self.own_locks(member, f, access.op);
+        let seen = !own.is_empty() || self.tree.locked.is_open(member, f, access.op);
+        seen.then(|| self.site_with(f, access, own))
     }
 
     /// Whether a function runs only when its module starts or ends. What other files call then runs beside everything else: they may be other modules.

@@ -13,7 +13,7 @@ use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Custom, Level, LockKind};
 use std::collections::HashSet;
 
-/// An access to a list, with the locks that are held then, and those that may be.
+/// An access that others may make at the same time, with the locks that are held then, and those that may be.
 pub(super) struct Site {
     pub(super) f: FuncId,
     pub(super) access: MemberAccess,
@@ -37,7 +37,8 @@ impl View<'_, '_> {
         self.forgets(member, &list, told, claims);
         let sites: Vec<Site> = list.iter().filter(|u| self.is_head(u.0, u.1.op, member)).filter_map(|u| self.site(member, *u)).collect();
         // A lock protects what it is a member of; what others hold besides is another matter.
-        let lock_of = |s: &Site| s.held.iter().copied().find(|&l| lies_with(l, member));
+        let own = format!("{}.", member.0);
+        let lock_of = |s: &Site| s.held.iter().copied().find(|l| l.as_str().starts_with(&own));
         let changers: Vec<&Site> = sites.iter().filter(|s| s.access.store && lock_of(s).is_some()).collect();
         let mut seen = HashSet::new();
         for site in sites.iter().filter(|s| s.access.store) {
@@ -115,10 +116,19 @@ impl View<'_, '_> {
         {
             return None;
         }
-        let covers = self.covers.get(&member)?;
-        let own = covers.iter().map(|c| c.lock).filter(|&l| self.tree.locked.holds(member, l, f, access.op));
+        Some(self.site_with(f, access, self.own_locks(member, f, access.op)))
+    }
+
+    /// The locks that a function takes itself, or asserts, around an access to a member.
+    pub(super) fn own_locks(&self, member: Member, f: FuncId, op: OpId) -> Vec<Symbol> {
+        let covers = self.covers.get(&member).into_iter().flatten();
+        covers.map(|c| c.lock).filter(|&l| self.tree.locked.holds(member, l, f, op)).collect()
+    }
+
+    /// An access under a function's own locks, with those that it is entered with.
+    pub(super) fn site_with(&self, f: FuncId, access: MemberAccess, own: Vec<Symbol>) -> Site {
         let (always, perhaps) = self.entry_locks(f);
-        Some(Site { f, access, held: own.chain(always).collect(), perhaps })
+        Site { f, access, held: own.into_iter().chain(always).collect(), perhaps }
     }
 
     /// The locks that a function is entered with, on every way in and on some.
@@ -164,14 +174,6 @@ impl View<'_, '_> {
     }
 }
 
-/// Whether a lock lies in the record that a member is of; with a variable, whether it is one itself.
-pub(super) fn lies_with(lock: Symbol, member: Member) -> bool {
-    match lock.as_str().rsplit_once('.') {
-        Some(_) => !member.0.is_file_level() && lock.as_str().starts_with(&format!("{}.", member.0)),
-        None => member.0.is_file_level(),
-    }
-}
-
 /// Whether an expression is the address of a member.
 fn is_member(body: &Body, e: ExprId, (record, member): Member) -> bool {
     let Expr::Addr(place) = body.expr(e) else { return false };
@@ -179,11 +181,7 @@ fn is_member(body: &Body, e: ExprId, (record, member): Member) -> bool {
     while let Expr::Index { base, .. } = body.expr(at) {
         at = base;
     }
-    match body.expr(at) {
-        Expr::Field { record: r, name, .. } => r == record && name == member,
-        Expr::Global(name) => record.is_file_level() && name == member,
-        _ => false,
-    }
+    matches!(body.expr(at), Expr::Field { record: r, name, .. } if r == record && name == member)
 }
 
 /// The argument of a call that is the address of a member.

@@ -13,7 +13,7 @@ use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Custom, LockKind, Model};
 
 /// Of longer ways in too much is not known.
-const HOPS_MAX: usize = 4;
+pub(super) const HOPS_MAX: usize = 4;
 
 impl View<'_, '_> {
     /// A way in from what runs at any time, on which a lock is not held, if nothing is held on any way in.

@@ -49,7 +49,7 @@ impl View<'_, '_> {
             || !perhaps.is_empty()
             || !self.contexts.entered(f).is_known_whole()
             || !body.dominates(*op, body.block_of(add.at))
-            || !self.gives(look.0)
+            || world.func(look.0).ret_void
             || self.lives.always_after(f, *op, add.at)
             || self.takes(f, lock, add.at) <= Some(*op)
             || body.is_init_or_exit()
@@ -72,11 +72,6 @@ impl View<'_, '_> {
         let claim = claim.thread(format!("CPU 1: {function}()")).step(f, self.loc(f, add.at), "has found nothing either, and adds its own");
         let claim = claim.thread(format!("CPU 0: {function}()")).step(f, self.loc(f, add.at), "adds a second one");
         Some(claim.assume("nothing else keeps two of them apart").identity(format!("{link} looked once {function}")))
-    }
-
-    /// Whether a function gives back a pointer.
-    fn gives(&self, f: FuncId) -> bool {
-        !self.tree.world.func(f).ret_void
     }
 
     /// The last operation before another that takes a lock.

@@ -97,45 +97,47 @@ pub(super) fn judged(
     // Where the code that sleeps is never entered otherwise, it makes no difference what has to be so for that.
     let sleeper = chain.frames.last().map_or(path.func, |frame| frame.func);
     let rare = way.indirect > 0 || way.share.0 * 2 < way.share.1;
-    let by_flags = rare
+    let callers_know = rare
         || open_conditions(way) > 1
         || given.iter().any(|g| g.flags)
         || chain.frames.iter().any(|frame| opens(path.world, frame.func))
         || is_told(path.world, sleeper);
-    let mut sure = if by_flags || faults || test || primitive.as_str().contains('.') { Confidence::Low } else { Confidence::Medium };
+    let sure = if callers_know || faults || test || primitive.as_str().contains('.') { Confidence::Low } else { Confidence::Medium };
+    // What speaks against it whatever has to be so besides.
+    let mut most = Confidence::High;
     if way.unlikely {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
     }
     if let Some(name) = begun_in_a_circle(path, because) {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push(format!("`{name}()`, one of functions that call each other in a circle, leaves it so"));
     }
     // The same state chooses the same way in both.
     if chosen && known.is_some_and(|e| !e.acquires.is_empty()) {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push(format!("`{primitive}` is not chosen by what chose the lock here"));
     }
     if let Some(asked) = given.iter().find(|g| g.member.is_some_and(|member| asked_before(path, member))) {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push(format!("{}, which was asked here and came out otherwise, is of another object", asked.text));
     }
     if let Because::Here(ground) = because
         && left_around(path, event.op, ground)
     {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push("the section is not the one that is left around this call where it is open".to_owned());
     }
     if kept_over_a_round(path, event.op, because) {
-        (confidence, sure) = (Confidence::Low, Confidence::Low);
+        most = Confidence::Low;
         assumes.push("the lock that a round before took is still held in the next, which takes it too".to_owned());
     }
-    for (most, why) in quiet(path, event.op, &chain, known, because) {
-        (confidence, sure) = (confidence.min(most), sure.min(most));
+    for (at_most, why) in quiet(path, event.op, &chain, known, because) {
+        most = most.min(at_most);
         assumes.push(why.to_owned());
     }
-    let claim = Claim::here(path, event, confidence, message).unless_faults_are_off(known.is_some_and(|e| e.faults));
-    claim.assume_all(assumes).or_always(sure).rests_on(given.into_iter().map(|g| (g.text, g.func)))
+    let claim = Claim::here(path, event, confidence.min(most), message).unless_faults_are_off(known.is_some_and(|e| e.faults));
+    claim.assume_all(assumes).or_always(sure.min(most)).rests_on(given.into_iter().map(|g| (g.text, g.func)))
 }
 
 /// Why nobody may notice that something sleeps here, and how sure a claim can be then.

@@ -4,7 +4,7 @@ use super::order::freed_later;
 use super::parts::{Key, Teardown, Uses};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{Body, ExprId, OpId, OpKind, Target};
+use cuthere_flow::body::{Body, ExprId, OpId};
 use cuthere_flow::index::{Deed, LifeUse};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::Custom;
@@ -47,8 +47,5 @@ fn asked(all: &Teardown<'_>, key: Key, uses: &Uses, (f, cancel): (FuncId, &LifeU
 
 /// The first argument of a call.
 fn first(body: &Body, op: OpId) -> Option<ExprId> {
-    match body.op(op)?.kind {
-        OpKind::Call { target: Target::Name(_), args, .. } => body.call_args(args).first().copied(),
-        _ => None,
-    }
+    body.named_call(op)?.1.first().copied()
 }

@@ -42,6 +42,12 @@ fn part_of(variable: Member, member: Symbol) -> Member {
     (variable.0, Symbol::intern(&format!("{}.{member}", variable.1)))
 }
 
+/// The name of the variable of file level that a member is, or is a part of.
+pub fn variable_of(member: Member) -> Option<Symbol> {
+    let name = member.1.as_str();
+    member.0.is_file_level().then(|| Symbol::intern(name.split_once('.').map_or(name, |(variable, _)| variable)))
+}
+
 /// The variable of file level that a place lies in, without any pointer on the way.
 fn variable_around(path: &Path<'_, '_>, place: ValueId) -> Option<Member> {
     let mut at = place;
@@ -53,6 +59,20 @@ fn variable_around(path: &Path<'_, '_>, place: ValueId) -> Option<Member> {
         };
     }
     None
+}
+
+/// What is accessed at a place: a member of a record, and the same as a part of a variable of file level, or such a variable.
+fn members(path: &Path<'_, '_>, place: ValueId) -> SmallVec<[Member; 2]> {
+    let mut members = SmallVec::new();
+    match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
+        Some(VariableOf::Member(record, member)) => {
+            members.push((record, member));
+            members.extend(variable_around(path, place).map(|v| part_of(v, member)));
+        }
+        Some(VariableOf::Global(name)) => members.extend(file_level(path.world, path.func, name)),
+        None => {}
+    }
+    members
 }
 
 /// An access to a member under a lock.
@@ -175,16 +195,7 @@ impl LockedRecorder {
             }
             return;
         }
-        let mut members: SmallVec<[Member; 2]> = SmallVec::new();
-        match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
-            Some(VariableOf::Member(record, member)) => {
-                members.push((record, member));
-                members.extend(variable_around(path, place).map(|v| part_of(v, member)));
-            }
-            Some(VariableOf::Global(name)) => members.extend(file_level(path.world, path.func, name)),
-            None => {}
-        }
-        for member in members {
+        for member in members(path, place) {
             self.note_member(path, (op, place), member, store, list);
         }
     }
@@ -221,25 +232,15 @@ impl LockedRecorder {
         }
         self.seen.push(Seen { op, member, store, list, locks });
     }
-}
 
-impl LockedRecorder {
     /// A change of a list, or a use of a variable of file level, with no lock held.
     fn open(&mut self, path: &Path<'_, '_>, op: OpId, place: ValueId, store: bool, list: bool) {
         if self.open.iter().any(|u| u.op == op) || self.open.len() >= ACCESSES_MAX {
             return;
         }
-        let mut found: SmallVec<[Member; 2]> = SmallVec::new();
-        match path.variable_at(place).filter(|v| v.percpu.is_none()).map(|v| v.of) {
-            Some(VariableOf::Member(record, member)) => {
-                found.extend((store && list).then_some((record, member)));
-                found.extend(variable_around(path, place).map(|v| part_of(v, member)));
-            }
-            Some(VariableOf::Global(name)) => found.extend(file_level(path.world, path.func, name)),
-            None => {}
-        }
+        let counts = |m: &Member| m.0.is_file_level() || store && list;
         let noted = |(record, member)| LockedUse { op, record, member, lock: Symbol::EMPTY, store, list, of: LockOf::Else };
-        self.open.extend(found.into_iter().map(noted));
+        self.open.extend(members(path, place).into_iter().filter(counts).map(noted));
     }
 }
 
@@ -359,11 +360,11 @@ pub struct MemberAccess {
     pub list: bool,
 }
 
-/// The accesses of a body to members that are wanted, outside of locals, by operation.
-pub fn accesses(world: &World<'_>, func: FuncId, wanted: impl Fn(Member) -> bool) -> Vec<MemberAccess> {
+/// The accesses of a body to members that are wanted, outside of locals, by operation. `variables`: names of those of file level of which any is, or a part.
+pub fn accesses(world: &World<'_>, func: FuncId, variables: impl Fn(Symbol) -> bool, wanted: impl Fn(Member) -> bool) -> Vec<MemberAccess> {
     let mut out = Vec::new();
     let (body, model) = (world.func(func), world.model);
-    let mut walk = Walk { world, func, body, wanted: &wanted, out: &mut out };
+    let mut walk = Walk { world, func, body, variables: &variables, wanted: &wanted, out: &mut out };
     for (id, block) in body.blocks() {
         for (op, o) in body.numbered_ops(block) {
             match o.kind {
@@ -409,15 +410,16 @@ pub fn accesses(world: &World<'_>, func: FuncId, wanted: impl Fn(Member) -> bool
     out
 }
 
-struct Walk<'w, W> {
+struct Walk<'w, V, W> {
     world: &'w World<'w>,
     func: FuncId,
     body: &'w Body,
+    variables: &'w V,
     wanted: &'w W,
     out: &'w mut Vec<MemberAccess>,
 }
 
-impl<W: Fn(Member) -> bool> Walk<'_, W> {
+impl<V: Fn(Symbol) -> bool, W: Fn(Member) -> bool> Walk<'_, V, W> {
     /// The loads that evaluating an expression makes.
     fn loads(&mut self, op: OpId, e: ExprId, depth: u32) {
         if depth > 24 {
@@ -467,7 +469,7 @@ impl<W: Fn(Member) -> bool> Walk<'_, W> {
                 }
                 Expr::Index { base, .. } => base,
                 Expr::Local(_) => return,
-                Expr::Global(name) => {
+                Expr::Global(name) if (self.variables)(name) => {
                     variable = file_level(self.world, self.func, name);
                     break;
                 }

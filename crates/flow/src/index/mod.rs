@@ -34,7 +34,7 @@ pub use lock_cycles::Cycle;
 pub use lock_facts::{CallbackBound, HeldThen, LockAsserted, LockFacts, LockRecorder, LockUse};
 pub use lock_graph::{Doubts, Example, LockGraph, Since};
 pub use lock_place::LockPlace;
-pub use locked::{Access as LockedAccess, LockOf, Locked, LockedUse, MemberAccess, accesses};
+pub use locked::{Access as LockedAccess, LockOf, Locked, LockedUse, MemberAccess, accesses, variable_of};
 pub use percpu::{PerCpuUse, PerCpuUses};
 pub use rcu::{ListLies, ListUse, RcuFact, RcuUses, list_lies, list_link};
 pub use results::{Habit, Habits, Members};
