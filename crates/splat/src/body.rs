@@ -27,6 +27,8 @@ pattern!(
 
 /// What stands before the address at which preemption was disabled.
 const DISABLED_AT: &str = "Preemption disabled at:";
+/// What stands before the stack of a thread of RCU's.
+const THREAD_DUMP: &str = "kthread stack dump:";
 /// No kernel keeps code below this address, and by default nothing can be mapped there (`vm.mmap_min_addr`).
 pub const MAX_LOW: u64 = 0x10000;
 
@@ -93,6 +95,10 @@ pub struct Body {
     pub switched: bool,
     /// Lines that look like frames and could not be read, or not whole, by index.
     pub unread: Vec<usize>,
+    /// Addresses of kernel code in the stacks that no symbol stands for.
+    pub addresses: usize,
+    /// The modules that these are said to be in.
+    pub modules: Vec<String>,
     /// See [`crate::Splat::handlers`].
     pub handlers: Vec<Frame>,
     /// See [`crate::Splat::rcu_depth`].
@@ -176,11 +182,23 @@ impl Body {
         frames
     }
 
+    /// Whether no address of the report has a symbol, though code stands there.
+    fn is_symbolless(&self) -> bool {
+        let symbols = self.caller.is_some() || self.stacks.iter().any(|s| !s.frames.is_empty());
+        !symbols && self.addresses > 1 && self.instructions.iter().all(|i| i.frame.is_none())
+    }
+
     /// What the stacks show beyond themselves.
     pub fn notes(&self) -> Vec<String> {
         let mut out = Vec::new();
         let wild = self.instructions.first().map_or_else(|| self.wild.first().map(|w| &w.1), |i| i.wild.as_ref());
-        if let Some(address) = wild {
+        if wild.is_some() && self.is_symbolless() {
+            let modules: Vec<String> = self.modules.iter().map(|m| format!("`{m}`")).collect();
+            let inside = if modules.is_empty() { String::new() } else { format!("; of the addresses, some are in {}", modules.join(", ")) };
+            out.push(format!(
+                "the kernel printed addresses without symbols: `scripts/decode_stacktrace.sh` with its vmlinux tells what they are{inside}"
+            ));
+        } else if let Some(address) = wild {
             let from = self.main().iter().find(|f| !f.unreliable).or(self.caller.as_ref());
             let from = from.map(|f| format!(", called from `{}`", f.function)).unwrap_or_default();
             out.push(format!("a jump to {address}, which is no code: a bad function pointer{from}"));
@@ -272,7 +290,16 @@ impl Reader<'_> {
                 return;
             }
         }
-        if let Some(pointer) = below.or_else(|| frame::pointer(t)) {
+        // Below the thread that drives grace periods, shown with its own state, another stack begins with the registers.
+        let beside = self.current.and_then(|c| self.body.stacks.get(c)).is_some_and(|s| s.title.ends_with(THREAD_DUMP));
+        if beside && t.starts_with("task:") {
+            return;
+        }
+        let pointer = below.or_else(|| frame::pointer(t));
+        if beside && (pointer.is_some() || t.starts_with("CPU: ")) {
+            self.current = None;
+        }
+        if let Some(pointer) = pointer {
             match pointer {
                 Pointer::At(f) => {
                     let again = self
@@ -344,6 +371,15 @@ impl Reader<'_> {
             self.current = None;
             return;
         }
+        if let Some(module) = frame::symbolless(t) {
+            self.body.addresses += 1;
+            if let Some(module) = module
+                && self.body.modules.len() < 16
+                && !self.body.modules.iter().any(|m| m == module)
+            {
+                self.body.modules.push(module.to_owned());
+            }
+        }
         if frame::resembles(t) {
             self.unread(index);
         }
@@ -407,6 +443,8 @@ impl Reader<'_> {
             stack.frames.push(callee);
         }
         f.stack = stack.kind;
+        // s390 puts into parentheses what a register or an old frame says: of the function just shown, it is no call of itself.
+        f.unreliable |= text.trim_start().starts_with("([<") && stack.frames.last().is_some_and(|last| last.function == f.function);
         if stack.frames.len() < 4096 {
             stack.frames.push(f);
         }
@@ -487,6 +525,15 @@ fn starts_stack(t: &str) -> Option<StackKind> {
             return Some(StackKind::Free);
         }
     }
+    if t.starts_with("INFO: Allocated in ") && t.contains(" age=") {
+        return Some(StackKind::Alloc);
+    }
+    if t.starts_with("INFO: Freed in ") && t.contains(" age=") {
+        return Some(StackKind::Free);
+    }
+    if t.contains("likely owned by task ") {
+        return Some(StackKind::OtherCpu);
+    }
     if t.ends_with("work creation:") || t.starts_with("Last call_rcu") || t.ends_with("call_rcu():") {
         return Some(StackKind::Queued);
     }
@@ -502,7 +549,7 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     if t.starts_with("NMI backtrace for cpu")
         || t.starts_with("Exception stack") && t.contains("cpu")
         || t.starts_with("Task dump for CPU")
-        || t.ends_with("kthread stack dump:")
+        || t.ends_with(THREAD_DUMP)
         || t.starts_with("Sending NMI")
     {
         return Some(StackKind::OtherCpu);

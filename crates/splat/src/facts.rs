@@ -23,6 +23,9 @@ pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[
 pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+)");
 // Hung tasks: ` Tainted: P           O     4.15.18 #1`, `Not tainted 4.15.18 #1`.
 pattern!(TAINT_LINE, r"^\s*(Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +(\d+\.\d+[\w.+~-]*)");
+// powerpc's registers: `REGS: cf9cfe40 TRAP: 0300   Not tainted  (6.8.0)`, `TASK = cfa5d000[950] 'bash' THREAD: cf9ce000`.
+pattern!(TRAP, r"^\s*REGS: .* TRAP: [0-9a-f]+ +(Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +\((\d+\.\d+[^ )]*)");
+pattern!(POWERPC_TASK, r"^\s*TASK = ?[0-9a-fA-F]+\[(\d+)\] '(.{1,40}?)' THREAD: [0-9a-fA-F]+(?: +CPU: (\d+))?");
 pattern!(WARNED, r"WARNING: CPU: (\d+) PID: (\d+) at ");
 pattern!(
     STUCK_CPU,
@@ -78,6 +81,16 @@ pub fn read(b: &mut Body, t: &str) {
         && let Some(w) = t.strip_prefix("Workqueue:")
     {
         b.workqueue = Some(w.trim().to_owned());
+    }
+    if t.contains("TRAP: ")
+        && let Some(c) = find(&TRAP, t)
+    {
+        version(b, &c[2], &c[1]);
+    } else if t.starts_with("TASK = ")
+        && let Some(c) = find(&POWERPC_TASK, t)
+    {
+        task(b, Some(&c[2]), c[1].parse().ok());
+        b.cpu = b.cpu.or(c.get(3).and_then(|m| m.as_str().parse().ok()));
     }
     b.switched |= t.contains("Illegal context switch in RCU");
     named(b, t);
@@ -269,6 +282,8 @@ mod tests {
             &*VERSION_LINE,
             &*TAINT_LINE,
             &*WARNED,
+            &*TRAP,
+            &*POWERPC_TASK,
             &*STUCK_CPU,
             &*SECONDS,
             &*BLOCKED,

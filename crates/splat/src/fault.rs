@@ -121,6 +121,8 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
             && matches!(kind, Kind::OopsNull | Kind::OopsPaging)
             && text.contains("[#")
             && !text.contains("Internal")
+            // s390 prints the code of its interruption there.
+            && !text.contains(" ilc:")
         {
             // x86's page fault error code: bit 1 is set for a write, bit 4 for an instruction fetch.
             found.write = if error & 16 != 0 { None } else { Some(error & 2 != 0) };

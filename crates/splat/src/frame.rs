@@ -99,10 +99,11 @@ pub fn parse(text: &str) -> Option<Frame> {
             return None;
         }
         let mut frame = new(name);
+        let rest = c.get(5).map_or("", |m| m.as_str());
         frame.unreliable = c.get(1).is_some();
         frame.offset = hex(&c[3]);
         frame.size = hex(&c[4]);
-        tail(&mut frame, c.get(5).map_or("", |m| m.as_str()));
+        tail(&mut frame, rest);
         return Some(frame);
     }
     if let Some(frame) = decoded(text) {
@@ -228,7 +229,7 @@ pub fn return_address(text: &str) -> Option<Frame> {
 pub fn resembles(text: &str) -> bool {
     pattern!(
         LIKELY,
-        r"^\s*(?:\(?\[<[0-9a-fA-F]+>\]|0x[0-9a-f]{8,16}\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
+        r"^\s*(?:\(?\[<[0-9a-fA-F]+>\]|0x[0-9a-f]{8,16}(?:\s+\[[^\]]*\])?\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
     );
     LIKELY.as_ref().is_some_and(|re| re.is_match(text))
 }
@@ -276,6 +277,17 @@ pub fn handlers(text: &str) -> Vec<Frame> {
 pub fn bare_address(text: &str) -> Option<&str> {
     pattern!(ADDRESS, r"^\s*\(?\[<(?:0x)?0*([0-9a-fA-F]+)>\]\)?\s*(?:0x[0-9a-fA-F]+)?\s*$");
     ADDRESS.as_ref()?.captures(text)?.get(1).map(|m| m.as_str())
+}
+
+/// The module, where the line says which, of an address of kernel code that has no symbol: `0xffffffc000c81e2c [some@000000006b7888f1+0x12000]`.
+pub fn symbolless(text: &str) -> Option<Option<&str>> {
+    pattern!(
+        SYMBOLLESS,
+        r"^\s*(?:\[<?(?:0x)?0*([0-9a-fA-F]{5,16})>?\]\s*(?:0x[0-9a-fA-F]+)?|0x0*([0-9a-fA-F]{5,16}))(?:\s+\[([\w-]+)[^\]]*\])?\s*$"
+    );
+    let c = SYMBOLLESS.as_ref()?.captures(text)?;
+    c.get(1).or(c.get(2)).and_then(|address| hex(address.as_str())).filter(|address| *address >= crate::body::MAX_LOW)?;
+    Some(c.get(3).map(|module| module.as_str()))
 }
 
 /// The first `symbol+0x1/0x2` anywhere in a text (a header, or what follows `at:`).

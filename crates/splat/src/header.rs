@@ -22,6 +22,7 @@ const fn opening(literal: &'static str, also: &'static str, kind: Kind) -> Openi
 /// The first that fits wins, so the special stand before the general.
 const OPENINGS: &[Opening] = &[
     opening("BUG: KASAN:", "", Kind::Kasan),
+    opening("BUG: KASan:", "", Kind::Kasan),
     opening("BUG: KFENCE:", "", Kind::Kfence),
     opening("BUG: KMSAN:", "", Kind::Kmsan),
     opening("BUG: KCSAN:", "", Kind::Kcsan),

@@ -30,7 +30,7 @@ static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static CALLER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[\s*([TC]\d{1,8})\]").ok());
 static SYSLOG: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?:<\d+>)?(?:(?:[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) \S{1,80} kernel(?:\[\d+\])?: ?|\d{1,3},\d+,\d+,[-c+][^;]{0,60};|<\d+>|kern  ?:[a-z]+ *: ?|kernel: )",
+        r"^(?:(?:[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d \S{1,80} )?<\d+>1 \d{4}-\d\d-\d\dT\S{8,24} \S{1,80} kernel \S{1,40} \S{1,40} (?:-|\[[^\]]{0,200}\]) \x{feff}?|(?:<\d+>)?(?:(?:(?:\p{L}{2,9}\.?|\d{1,2}月)\s+\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) \S{1,80} kernel(?:\[\d+\])?: ?|\d{1,3},\d+,\d+,[-c+][^;]{0,60};|<\d+>|kern  ?:[a-z]+ *: ?|kernel: ))",
     )
     .ok()
 });
@@ -231,6 +231,11 @@ mod tests {
             ("00: [   12.345678] BUG: y", "BUG: y", None),
             ("2024-01-02T03:04:05 host sshd[12]: BUG: y", "2024-01-02T03:04:05 host sshd[12]: BUG: y", None),
             ("[   12.345678] host kernel: BUG: y", "BUG: y", None),
+            ("мая 02 03:04:05 host kernel: BUG: y", "BUG: y", None),
+            ("Mär 02 03:04:05 host kernel:  f+0x1/0x2", "f+0x1/0x2", None),
+            ("3月 02 03:04:05 host kernel: BUG: y", "BUG: y", None),
+            ("<4>1 2024-01-02T03:04:05.678+00:00 host kernel - - - BUG: y", "BUG: y", None),
+            ("Jan  2 03:04:05 10.0.0.1 <4>1 2024-01-02T03:04:05Z host kernel - - [a b=\"c\"]  f+0x1/0x2", "f+0x1/0x2", None),
             ("[   12.345678]  [<c0100000>] f+0x1/0x2", " [<c0100000>] f+0x1/0x2", None),
         ];
         for (raw, text, caller) in cases {

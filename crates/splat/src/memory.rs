@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 static ACCESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(Read|Write) (?:of size (\d+)(?: at addr ([0-9a-fA-F]+))?|at addr ([0-9a-fA-F]+))").ok());
 static CLASS_IN: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"BUG: K[A-Z]+: ([a-z -]+?)(?: (read|write))? in ([A-Za-z_<][^ +]*)").ok());
+    LazyLock::new(|| Regex::new(r"BUG: K(?:[A-Z]+|ASan): ([a-z -]+?)(?: (read|write))? in ([A-Za-z_<][^ +]*)").ok());
 
 /// The function in the opening line, unless it is a helper, then the first of the stack that is none.
 fn named_or(segment: &Segment<'_>, body: &Body, groups: &[&str]) -> Option<String> {
@@ -46,7 +46,7 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
     let access = access(segment);
     let word = access.as_ref().and_then(|a| a.write).map(|w| if w { " Write" } else { " Read" });
-    let rest = opening.split_once("BUG: KASAN:").map_or("", |(_, r)| r).trim();
+    let rest = opening.split_once("BUG: KASAN:").or_else(|| opening.split_once("BUG: KASan:")).map_or("", |(_, r)| r).trim();
     let mut verdict = if rest.starts_with("double-free") || rest.starts_with("invalid-free") {
         Verdict::new(Kind::Kasan, "KASAN: invalid-free in %", named_or(segment, body, &["free"]))
     } else if let Some((class, place)) =
@@ -116,11 +116,14 @@ pub fn kcsan(segment: &Segment<'_>) -> Verdict {
     if let [_, second, ..] = plain.as_slice() {
         verdict.form = format!("KCSAN: {class} in % / {second}");
     }
-    let write = segment.lines.iter().skip(segment.header + 1).take(6).find_map(|(_, t)| {
-        let t = t.trim();
-        (t.starts_with("write") || t.starts_with("read"))
-            .then(|| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)))
+    // The access of the function that is named first; each heading has its stack below it.
+    let lines = || segment.lines.iter().skip(segment.header + 1).map(|(_, t)| t.trim());
+    let heads = |t: &str| t.starts_with("write") || t.starts_with("read");
+    let own = lines().zip(lines().skip(1)).find(|(head, below)| {
+        heads(head) && frame::parse(below).is_some_and(|f| plain.first().is_some_and(|name| canonical(&f.function) == *name))
     });
+    let write = own.map(|(head, _)| head).or_else(|| lines().take(6).find(|t| heads(t)));
+    let write = write.map(|t| (t.starts_with("write") || t.starts_with("read-write"), size_of(t), address_of(t)));
     if let Some((write, size, address)) = write {
         verdict.access = Some(Access { write: Some(write), size, address, ..Access::default() });
     }

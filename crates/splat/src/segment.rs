@@ -436,6 +436,8 @@ impl<'a> Segment<'a> {
                 self.kind == kind && self.frames == 0 && self.lines.last().is_some_and(|l| l.1.contains("[inline]"))
             }
             Kind::RcuStall => self.kind == Kind::RcuStall && early,
+            // The task that holds what the first one waits for is shown below it.
+            Kind::HungTask => self.kind == Kind::HungTask && text.contains("likely owned by task "),
             Kind::OopsNull | Kind::OopsPaging => early && self.kind == Kind::OopsPaging && self.lines.len() <= self.header + 3,
             // Two CPUs fault at once, and print in turn.
             Kind::DoubleFault => (self.kind == Kind::StackOverflow || faults && self.speaker.is_empty()) && early,

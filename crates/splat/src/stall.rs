@@ -1,7 +1,7 @@
 //! Lack of progress: soft and hard lockups, RCU stalls, hung tasks, workqueues. The innermost function of such a stack is where the
 //! CPU happened to be, so the function is chosen by where the work was dispatched (see [`crate::guilty`]).
 
-use crate::body::Body;
+use crate::body::{Body, RawStack};
 use crate::guilty::{in_group, pick, pick_hung, pick_stalled};
 use crate::segment::Segment;
 use crate::types::{Frame, Kind, StackKind};
@@ -56,7 +56,9 @@ fn stalled(body: &Body) -> Option<String> {
             return Some(f);
         }
     }
-    None
+    // An interrupt's handler that does not end, on a stack that leads nowhere else.
+    let handles = |s: &&RawStack| s.frames.iter().any(|f| in_group("hardirq-entry", &f.function) && !is_timer_interrupt(f));
+    stacks().find(handles).and_then(|stack| pick(&stack.frames, groups))
 }
 
 fn is_timer_interrupt(f: &Frame) -> bool {

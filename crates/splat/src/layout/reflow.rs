@@ -7,7 +7,7 @@
 
 use super::Row;
 use crate::types::Kind;
-use crate::{header, line};
+use crate::{frame, header, line};
 use regex::Regex;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -137,6 +137,16 @@ fn is_rest_of_opening(head: &str, tail: &str) -> bool {
     named(whole) && whole != kind(stripped) && kind(tail).is_none()
 }
 
+/// Whether a terminal broke a frame at its width: what stands before is none, or one that breaks off, and both together are one.
+fn is_rest_of_frame(head: &str, tail: &str) -> bool {
+    let broken = || frame::is_open(head) || frame::torn(head).is_some() || frame::parse(head).is_none();
+    let apart = !tail.contains("[<") || head.trim_end().ends_with(" from");
+    head.contains("[<") && apart && frame::parse(tail).is_none_or(|_| !tail.starts_with(' ')) && broken() && {
+        let whole = format!("{head}{tail}");
+        frame::parse(&whole).is_some() && !frame::is_open(&whole)
+    }
+}
+
 /// What to put between a line and the next, if that is its rest.
 fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option<&'static str> {
     let (head, tail) = (last.text.as_ref(), next.text.as_ref());
@@ -162,6 +172,9 @@ fn glue(last: &Row<'_>, next: &Row<'_>, by_stamps: bool, narrow: bool) -> Option
         if narrow && last.width == CONSOLE && next.end == last.end + 1 {
             return Some("");
         }
+    }
+    if last.width == CONSOLE && next.end == last.end + 1 && is_rest_of_frame(head, tail) {
+        return Some("");
     }
     let end = head.trim_end();
     if is(&MODULE_ONLY, tail) && head.contains("+0x") {
