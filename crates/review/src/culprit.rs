@@ -191,6 +191,7 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
     };
     call.file = Some(definition.file.clone());
     call.line = Some(definition.function.name_line);
+    let borne = into.map(|into| edge(frame, into, found, callees).borne);
     let chosen = into.zip(inner.as_ref()).and_then(|(into, inner)| {
         let edge = edge(frame, into, found, callees);
         let direct = edge.site.filter(|_| edge.borne == Borne::Direct).map(|s| (s, format!("it calls `{inner}`")));
@@ -219,7 +220,8 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
             if inner.is_none() {
                 accessed(splat, definition, frame, found, &mut call);
             }
-            call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; this tree does not have that call")));
+            let shown = if borne == Some(Borne::Unknown) { "perhaps through a pointer" } else { "this tree does not have that call" };
+            call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; {shown}")));
         }
     }
     Some(call)
@@ -350,6 +352,9 @@ fn never_null(variables: &[(Site, String, String)], found: &Found<'_>) -> BTreeS
     // A macro that computes: all it calls does.
     let computes = |called: &BTreeSet<String>| called.iter().any(|c| made_from(found, c));
     never.extend(located.macros.iter().filter(|(_, called)| computes(called)).map(|(name, _)| name.clone()));
+    // Custom names a step from a member to what it is in `to_…`; of another architecture, this tree's headers do not show it.
+    let unseen = |name: &&String| name.starts_with("to_") && !bodies.contains_key(*name) && !located.macros.contains_key(*name);
+    never.extend(names.keys().filter(unseen).cloned());
     let says = |d: &Definition| {
         let text = d.text.get(d.function.body.clone()).unwrap_or_default();
         let word = |w: &str| words::has_word(text, w);

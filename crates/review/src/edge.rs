@@ -126,7 +126,10 @@ impl Callees {
                 all.iter().take(MAX_SAME).for_each(|definition| calls.add(definition));
             }
             for (name, called) in located.macros {
-                callees.0.entry(name).or_default().direct.extend(called.into_iter().map(|callee| (callee, true)));
+                // Whether a macro calls by name or through a member of that name, the tree says where the function is stored.
+                let calls = callees.0.entry(name).or_default();
+                calls.through.extend(called.iter().map(|callee| (callee.clone(), true)));
+                calls.direct.extend(called.into_iter().map(|callee| (callee, true)));
             }
         }
         callees

@@ -15,7 +15,7 @@ use crate::outline::{Lines, Outliner};
 use crate::words;
 use cuthere_base::{Confidence, Finding};
 use cuthere_kernel::Model;
-use cuthere_splat::{Frame, HeldLock, Place, Splat};
+use cuthere_splat::{Frame, HeldLock, Kind, Place, Splat, StackKind};
 use cuthere_tree::Tree;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,6 +187,8 @@ pub struct Explained {
     pub allocated: Vec<Source>,
     /// Where it was freed.
     pub freed: Vec<Source>,
+    /// Of a data race: the other access, innermost first.
+    pub against: Vec<Source>,
     /// Of a report of lockdep: the static findings that agree, or why none does.
     pub agreement: Option<Agreement>,
 }
@@ -217,7 +219,8 @@ pub struct Explanation {
 impl Explanation {
     /// Whether the tree has nothing of what the reports name.
     pub fn nothing_found(&self) -> bool {
-        let sources = |s: &Explained| s.source.iter().chain(&s.allocated).chain(&s.freed).all(|source| source.file.is_none());
+        let sources =
+            |s: &Explained| s.source.iter().chain(&s.allocated).chain(&s.freed).chain(&s.against).all(|source| source.file.is_none());
         self.splats.iter().all(sources)
     }
 }
@@ -303,9 +306,25 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
     }
 }
 
-/// The frames that were called for certain, innermost first.
+/// The frames that were called for certain, innermost first. A data race has a stack for each access; the one in the function that the
+/// report is about leads.
 pub(crate) fn frames(splat: &Splat) -> impl Iterator<Item = &Frame> {
-    splat.frames.iter().filter(|f| !f.unreliable).take(MAX_FRAMES)
+    let leading = accesses(splat).find(|frames| frames.first().map(|f| f.function.as_str()) == splat.function.as_deref());
+    let frames = if splat.frames.is_empty() { leading.unwrap_or(&splat.frames) } else { &splat.frames };
+    frames.iter().filter(|f| !f.unreliable).take(MAX_FRAMES)
+}
+
+/// The stacks of the accesses of a data race.
+fn accesses(splat: &Splat) -> impl Iterator<Item = &Vec<Frame>> {
+    splat.other_stacks.iter().filter(|s| s.kind == StackKind::OtherAccess).map(|s| &s.frames)
+}
+
+/// The stack of the access that a data race is with.
+fn other_access(splat: &Splat) -> &[Frame] {
+    let leads = |frames: &&Vec<Frame>| frames.first().map(|f| f.function.as_str()) == splat.function.as_deref();
+    // Both may be in one function.
+    let first = accesses(splat).position(|frames| leads(&frames));
+    accesses(splat).enumerate().find(|(n, _)| Some(*n) != first && first.is_some()).map_or(&[], |(_, frames)| frames)
 }
 
 /// The findings of the folders that the reports' own functions are in, and the files that were read for them.
@@ -355,6 +374,7 @@ fn one(splat: &Splat, found: &Found<'_>, findings: &[Finding], callees: &Callees
         source: frames(splat).map(|frame| source(frame, found)).collect(),
         allocated: own_source(&splat.alloc_stack, found).map(|frame| source(frame, found)).collect(),
         freed: own_source(&splat.free_stack, found).map(|frame| source(frame, found)).collect(),
+        against: other_access(splat).iter().filter(|f| !f.unreliable).take(8).map(|frame| source(frame, found)).collect(),
         agreement: None,
         call,
         splat: splat.clone(),
@@ -487,6 +507,12 @@ fn main_call(explained: &[Explained]) -> Option<usize> {
     votes.into_values().max().map(|(_, nth)| nth.0)
 }
 
+/// Whether a report is of a lock that waits on a real-time kernel alone, and a finding of what waits on every kernel.
+fn is_about_rt(splat: &Splat, finding: &Finding) -> bool {
+    let lock = splat.other_locks.first().filter(|_| splat.kind == Kind::LockdepWaitContext);
+    lock.is_some_and(|lock| lock.mode.as_ref().is_some_and(|mode| mode.contains("{3:"))) && !finding.check.starts_with("rt-")
+}
+
 fn relate(explained: &[Explained], reports: &[Option<agreement::Report<'_>>], findings: Vec<Finding>, least: Confidence) -> Vec<Related> {
     let mut out: Vec<Related> = Vec::new();
     for finding in findings {
@@ -502,7 +528,8 @@ fn relate(explained: &[Explained], reports: &[Option<agreement::Report<'_>>], fi
             let at_call = functions.contains(call.function.as_str());
             let stacks = e.source.iter().chain(&e.allocated).chain(&e.freed);
             let in_stack = stacks.into_iter().any(|s| plain(&s.function) == finding.function);
-            let sort = defect::of_splat(&e.splat).is_some_and(|kind| defect::finds(&finding.check, kind));
+            let sort =
+                defect::of_splat(&e.splat).is_some_and(|kind| defect::finds(&finding.check, kind)) && !is_about_rt(&e.splat, &finding);
             // Of a report that names its locks, those decide.
             agrees |= at_call && sort && report.as_ref().is_none_or(|report| report.locks.is_empty());
             near |= at_call || (in_stack && sort);

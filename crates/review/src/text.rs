@@ -220,7 +220,7 @@ fn write_explanation(out: &mut String, explanation: &Explanation) -> fmt::Result
                 writeln!(out, "  inlined in `{}`: {} ({})", printable(&source.function), printable(&function), printable(&place))?;
             }
         }
-        for (word, sources) in [("allocated", &splat.allocated), ("freed", &splat.freed)] {
+        for (word, sources) in [("allocated", &splat.allocated), ("freed", &splat.freed), ("the other access is", &splat.against)] {
             if !sources.is_empty() {
                 let places: Vec<String> = sources.iter().take(3).map(|s| s.text()).collect();
                 writeln!(out, "  {word} in {}", printable(&places.join(", from ")))?;

@@ -1,8 +1,6 @@
 //! Reports of lockdep held against what the real checks find in a small tree.
 
-mod common;
-
-use common::Folder;
+use crate::common::Folder;
 use cuthere_kernel::Model;
 use cuthere_review::explain::{Explanation, Options};
 use cuthere_review::{Engine, explain, explanation_text};

@@ -1,7 +1,5 @@
 //! A small kernel folder, mails that change it, and an analyser that knows one mistake: a mutex taken while a spinlock is held.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
-
 use cuthere_base::{Confidence, Finding, Step};
 use cuthere_mail::{Hint, Thread, read_thread};
 use cuthere_review::{Analyser, Analysis, Options, Review, review};

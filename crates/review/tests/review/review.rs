@@ -1,8 +1,6 @@
 //! What a review says of patches over a small folder.
 
-mod common;
-
-use common::{CLEAN, FILE, Fake, Folder, bad, diff, helper, mail, run, thread, twice};
+use crate::common::{CLEAN, FILE, Fake, Folder, bad, diff, helper, mail, run, thread, twice};
 use cuthere_review::{Change, Options, Verdict, review, review_text};
 
 #[test]

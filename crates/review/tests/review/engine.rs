@@ -1,8 +1,6 @@
 //! Reviews with the real analysis behind them.
 
-mod common;
-
-use common::{CLEAN, FILE, Folder, bad, diff, helper, mail, thread};
+use crate::common::{CLEAN, FILE, Folder, bad, diff, helper, mail, thread};
 use cuthere_kernel::Model;
 use cuthere_review::{Engine, Options, ReplyOptions, Review, Verdict, reply, review};
 use cuthere_tree::Tree;

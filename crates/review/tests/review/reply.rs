@@ -1,8 +1,6 @@
 //! The mail that a review becomes.
 
-mod common;
-
-use common::{CLEAN, FILE, Fake, Folder, bad, diff, helper, mail, thread, twice};
+use crate::common::{CLEAN, FILE, Fake, Folder, bad, diff, helper, mail, thread, twice};
 use cuthere_mail::{Address, Hint, read_thread};
 use cuthere_review::{Options, ReplyOptions, reply, review};
 

@@ -1,8 +1,6 @@
 //! Where crash reports lead in a small tree.
 
-mod common;
-
-use common::{Fake, Folder};
+use crate::common::{Fake, Folder};
 use cuthere_base::Finding;
 use cuthere_review::explain::{Explanation, Options};
 use cuthere_review::{Analyser, Analysis, explain, explanation_text};
@@ -149,11 +147,25 @@ int lamp_mix(struct lamp *lamp)
 	blue->lit = 1;
 	return 0;
 }
+
+void lamp_ring(struct lamp *lamp)
+{
+	gate_ring(&lamp->gate);
+}
+
+int lamp_store(struct device *dev)
+{
+	struct mast *mast = to_mast(dev);
+
+	return mast->height;
+}
 ";
 
 const GATE: &str = "\
 #define gate_wait(g) \\
 	do { gate_enter(g, 0); } while (0)
+
+#define gate_ring(g) ((g)->ops->strike((g)->bell))
 
 static inline void gate_enter(struct gate *g, int how)
 {
@@ -281,7 +293,7 @@ fn findings_of_the_same_sort_in_the_same_functions_agree() {
     impl Analyser for One {
         fn analyse(&self, tree: &Tree, paths: &[String]) -> Analysis {
             assert_eq!(paths, ["drivers/gadget/lookup.c", "drivers/gadget/table.c", "drivers/gadget/xmit.c"]);
-            let sample = common::bad();
+            let sample = crate::common::bad();
             let folder = Folder::new(&[("drivers/gadget/xmit.c", &sample)]);
             let mut found = Fake.analyse(&folder.tree(), &["drivers/gadget/xmit.c".to_owned()]).findings;
             assert!(tree.len() > 1);
@@ -440,4 +452,41 @@ fn stacks_of_allocation_and_release_are_mapped() {
     assert!(text.contains("allocated in `gadget_get_doit` (drivers/gadget/lookup.c:6)"), "{text}");
     assert!(text.contains("freed in `gadget_put_doit` (drivers/gadget/lookup.c:17)"), "{text}");
     assert!(text.contains("the function: `gadget_account`"), "{text}");
+}
+
+#[test]
+fn a_macro_may_call_through_a_member() {
+    let log = "kernel BUG at drivers/gadget/table.c:9!\nRIP: 0010:gadget_strike+0x10/0x40 [gadget]\nCall Trace:\n lamp_ring+0x10/0x20\n";
+    let explanation = explained(log, &Silent);
+    assert_eq!(explanation.chain.first().and_then(|link| link.calls.as_deref()), Some("gate_ring"), "{}", explanation_text(&explanation));
+}
+
+#[test]
+fn a_call_that_may_go_through_a_pointer_is_not_called_absent() {
+    let log = "kernel BUG at lib/nothing.c:3!\nRIP: 0010:core_poll+0x1/0x20\nCall Trace:\n core_ring+0x10/0x40\n";
+    let text = explanation_text(&explained(log, &Silent));
+    assert!(!text.contains("this tree does not have that call"), "{text}");
+}
+
+#[test]
+fn a_step_to_the_object_around_is_not_blamed_though_its_header_is_elsewhere() {
+    let log = "BUG: kernel NULL pointer dereference, address: 0000000000000014\nRIP: 0010:lamp_store+0x10/0x20\nCall Trace:\n x+0x1/0x2\n";
+    let text = explanation_text(&explained(log, &Silent));
+    assert!(!text.contains("`to_mast` returned"), "{text}");
+}
+
+#[test]
+fn a_data_race_has_two_accesses() {
+    let log = "BUG: KCSAN: data-race in lamp_close / lamp_dim\n\nwrite to 0xffff888000000001 of 4 bytes by task 4 on cpu 1:\n \
+               lamp_dim (drivers/lamp/lamp.c:10)\n lamp_probe (drivers/lamp/lamp.c:21)\n\nread to 0xffff888000000001 of 4 bytes by task 5 \
+               on cpu 0:\n lamp_close (drivers/lamp/lamp.c:28)\n\nReported by Kernel Concurrency Sanitizer on:\nCPU: 0 PID: 5 Comm: x Not \
+               tainted 6.1.0 #1\n";
+    let explanation = explained(log, &Silent);
+    let text = explanation_text(&explanation);
+    assert!(!explanation.nothing_found(), "{text}");
+    assert!(text.contains("the function: `lamp_close`") && text.contains("reads 4 bytes"), "{text}");
+    assert!(
+        text.contains("the other access is in `lamp_dim` (drivers/lamp/lamp.c:10), from `lamp_probe` (drivers/lamp/lamp.c:21)"),
+        "{text}"
+    );
 }
