@@ -1,11 +1,51 @@
 //! Time to exhaust the interleavings of small programs, side by side with two model checkers for Rust programs on the same ones: loom, which
-//! reduces, and shuttle's depth-first scheduler, which does not. Measures and judges nothing.
+//! reduces, and shuttle's depth-first scheduler, which does not. Times are those of the processor, so that what else a machine does matters little,
+//! and memory comes from the allocator that the command has. Measures and judges nothing.
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cuthere_cfront::program::{Config, Program};
 use cuthere_explore::{Options, OutcomeKind, WithScenario, explore, shapes_for};
 use cuthere_kernel::Model;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Time that a processor has spent on this thread, or time that has gone by where the system does not say.
+struct Processor(Instant);
+
+impl Measurement for Processor {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+        let spent = spent.and_then(|line| line.split(' ').next()?.parse().ok());
+        spent.map_or_else(|| self.0.elapsed(), Duration::from_nanos)
+    }
+
+    fn end(&self, started: Duration) -> Duration {
+        self.start().saturating_sub(started)
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        static TIME: WallTime = WallTime;
+        TIME.formatter()
+    }
+}
 
 /// The same programs for a checker of Rust programs.
 macro_rules! programs {
@@ -114,7 +154,7 @@ fn c_program(globals: &str, threads: &[&str]) -> String {
     text + &format!("int main(void)\n{{\n\tpthread_t id;\n{starts}\treturn 0;\n}}\n")
 }
 
-fn exhaust(c: &mut Criterion) {
+fn exhaust(c: &mut Criterion<Processor>) {
     let model = Model::builtin();
     let options = Options { time: Duration::from_secs(3600), unroll: 200, ..Options::default() };
     let mut measure = |name: &str, tool: &str, executions: Option<u64>, run: &dyn Fn()| {
@@ -144,5 +184,9 @@ fn exhaust(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, exhaust);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(Processor(Instant::now()));
+    targets = exhaust
+}
 criterion_main!(benches);

@@ -214,7 +214,7 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
             None if options.strategy == StrategyKind::Dpor => {
                 // What stores wait for tells more states apart than there is room for.
                 let knows = scenario.plain && options.memory == MemoryModel::Sc && !options.anew;
-                let states = knows.then(|| lane(Kind::States).ok()).flatten();
+                let states = || knows.then(|| lane(Kind::States).ok()).flatten();
                 both(first, states, || lane(Kind::Bounded).ok(), options, started, half)
             }
             None => {
@@ -229,7 +229,7 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
 /// Lets the two searches take turns, and gives the outcome of one of them.
 fn both<'p>(
     mut first: Lane<'p>,
-    mut states: Option<Lane<'p>>,
+    states: impl FnOnce() -> Option<Lane<'p>>,
     second: impl FnOnce() -> Option<Lane<'p>> + Send,
     options: &Options,
     started: Instant,
@@ -248,6 +248,7 @@ fn both<'p>(
             break;
         }
     }
+    let mut states = states();
     if rayon::current_num_threads() < 2 {
         let Some(mut lane) = second() else { return first.finish(options, deadline) };
         let mut here = Here { lane: &mut lane, options, deadline };

@@ -27,6 +27,7 @@ use cuthere_kernel::Model;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 /// Variables of the kernel's own start, and the enumerators that they hold when it is over.
 const RUNNING: [(&str, &str); 1] = [("system_state", "SYSTEM_RUNNING")];
@@ -81,7 +82,7 @@ pub struct Linker<'p> {
     by_global: FxHashMap<(Option<FileId>, Symbol), u64>,
     strings: FxHashMap<Symbol, u64>,
     statics: FxHashMap<(FileId, Symbol, u32, u32), u64>,
-    tables: LowerTables,
+    tables: &'static LowerTables,
     scratch: LowerScratch,
 }
 
@@ -107,9 +108,10 @@ fn included_sources(program: &Program<'_>, from: FileId) -> Vec<FileId> {
     all
 }
 
-impl<'p> Linker<'p> {
-    pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: FileId, plain: bool) -> Linker<'p> {
-        let scope = included_sources(program, scenario);
+/// What lowering is told, made once for scenarios and once for programs.
+fn tables(plain: bool) -> &'static LowerTables {
+    static TABLES: [OnceLock<LowerTables>; 2] = [OnceLock::new(), OnceLock::new()];
+    TABLES[usize::from(plain)].get_or_init(|| {
         let mut tables = LowerTables::customary();
         // The macros' own loops are executed; only what is read as a call keeps its special arguments.
         tables.conditions.clear();
@@ -120,6 +122,13 @@ impl<'p> Linker<'p> {
         if plain {
             tables.asserts.clear();
         }
+        tables
+    })
+}
+
+impl<'p> Linker<'p> {
+    pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: FileId, plain: bool) -> Linker<'p> {
+        let scope = included_sources(program, scenario);
         Linker {
             program,
             model,
@@ -142,7 +151,7 @@ impl<'p> Linker<'p> {
             by_global: FxHashMap::default(),
             strings: FxHashMap::default(),
             statics: FxHashMap::default(),
-            tables,
+            tables: tables(plain),
             scratch: LowerScratch::default(),
         }
     }
@@ -266,7 +275,7 @@ impl<'p> Linker<'p> {
     /// With a reader of what items define.
     fn reading<R>(&self, with: impl FnOnce(&mut BodyReader<'_>) -> R) -> R {
         let noreturn = |name: Symbol| self.model.entry(name).is_some_and(|e| e.noreturn);
-        with(&mut BodyReader::new(LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn }))
+        with(&mut BodyReader::new(LowerCx { program: self.program, tables: self.tables, noreturn: &noreturn }))
     }
 
     /// The macro use at a file's own level that defines a function.
@@ -321,7 +330,7 @@ impl<'p> Linker<'p> {
         let parsed = parser::parse_function(&names, &tokens, &mut ast);
         let model = self.model;
         let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
-        let cx = LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn };
+        let cx = LowerCx { program: self.program, tables: self.tables, noreturn: &noreturn };
         Some(lower_function(&cx, item.file, &ast, &parsed, self.program.item(item), &mut self.scratch))
     }
 
@@ -503,7 +512,7 @@ impl<'p> Linker<'p> {
         let decl: DeclId = decls.into_iter().find(|d| ast.decls.get(d.index()).is_some_and(|d| d.name == name))?;
         let model = self.model;
         let noreturn = |name: Symbol| model.entry(name).is_some_and(|e| e.noreturn);
-        let cx = LowerCx { program: self.program, tables: &self.tables, noreturn: &noreturn };
+        let cx = LowerCx { program: self.program, tables: self.tables, noreturn: &noreturn };
         lower_global(&cx, item.file, &ast, decl, &mut self.scratch)
     }
 

@@ -14,6 +14,7 @@ mod opened;
 mod snapshot;
 mod speculation;
 mod state;
+mod swift;
 mod symbols;
 mod transfer;
 mod twins;
@@ -31,7 +32,7 @@ pub(crate) use transfer::Filling;
 pub use weak::{Barrier, Ordering, Weak};
 
 pub(crate) use arithmetic::converted;
-use arithmetic::{arithmetic, bits_size, compare, float, section_name};
+use arithmetic::{bits_size, section_name};
 
 use crate::code::*;
 use crate::compile::UNKNOWN_ADDRESS;
@@ -50,6 +51,8 @@ use std::rc::Rc;
 /// How many threads one execution may have.
 pub const THREADS_MAX: usize = ThreadSet::BITS as usize;
 const FRAMES_MAX: usize = 200;
+/// Instructions between two looks at the clock.
+const LOOK: u64 = 1 << 14;
 /// Threads that never run, where it is not said how many there may be.
 const IDLERS: u32 = 1000;
 
@@ -515,9 +518,7 @@ impl<'p> Machine<'p> {
         self.event.joined = 0;
         self.event.follows = None;
         self.event.footprint.clear();
-        let footprint = std::mem::take(&mut self.threads[t].footprint);
-        self.event.footprint.extend_from_slice(&footprint);
-        self.threads[t].footprint = footprint;
+        self.event.footprint.extend_from_slice(&self.threads[t].footprint);
         self.event.choices = std::mem::replace(&mut self.threads[t].choices, 1);
         self.event.choice = choice;
         self.choice = choice;
@@ -595,7 +596,7 @@ impl<'p> Machine<'p> {
                     return;
                 }
                 budget -= 1;
-                if budget.is_multiple_of(1 << 14) && self.spend(t, 1 << 18) {
+                if budget.is_multiple_of(LOOK) && self.spend(t, 1 << 18) {
                     self.save(t, pc);
                     return;
                 }
@@ -608,6 +609,7 @@ impl<'p> Machine<'p> {
                         self.threads[t].regs[regs + $x as usize]
                     };
                 }
+                let quick = !self.any_open && !self.resting.any && !self.follows_reads();
                 if self.any_open {
                     match self.lazily(t, pc, ins, regs) {
                         Lazily::Plain => {}
@@ -632,35 +634,41 @@ impl<'p> Machine<'p> {
                 if self.follows_reads() {
                     self.depend(t, ins, regs);
                 }
+                // As many as there are before the clock is looked at again, where nothing is followed from one to the next.
+                let more = if quick { ((budget + LOOK - 1) % LOOK).min(budget) } else { 0 };
+                let thread = &mut self.threads[t];
+                let coverage = self.link.plain.then_some((&mut self.coverage, id));
+                let (to, done) = swift::compute(&code, pc, &mut thread.regs[regs..], &thread.slots[slots..], 1 + more, coverage);
+                if done > 0 {
+                    (pc, budget) = (to, budget + 1 - done);
+                    continue;
+                }
                 match ins {
-                    Ins::Const { d, v } => r!(d) = v,
+                    Ins::Const { .. }
+                    | Ins::Mov { .. }
+                    | Ins::Local { .. }
+                    | Ins::Fit { .. }
+                    | Ins::Truth { .. }
+                    | Ins::Neg { .. }
+                    | Ins::BitNot { .. }
+                    | Ins::Cmp { .. }
+                    | Ins::Float { .. }
+                    | Ins::Convert { .. }
+                    | Ins::Index { .. }
+                    | Ins::AddConst { .. }
+                    | Ins::PtrDiff { .. }
+                    | Ins::Select { .. } => {}
+                    Ins::Bin { .. } => {
+                        self.save(t, pc);
+                        self.fault(t, FaultKind::Assertion, 0, "division by zero");
+                        return;
+                    }
                     Ins::Guess { d, v, note } => {
                         r!(d) = v;
                         let id = code.notes.get(note as usize).map_or(0, |what| self.link.guesses.about(what));
                         self.set_guess(t, regs + usize::from(d), id);
                     }
-                    Ins::Mov { d, s } => r!(d) = r!(s),
-                    Ins::Local { d, slot } => r!(d) = self.threads[t].slots[slots + slot as usize] as i64,
                     Ins::Own { d, copies } => r!(d) = self.link.own_copy(copies, t) as i64,
-                    Ins::Fit { d, s, ty } => r!(d) = ty.fit(r!(s)),
-                    Ins::Truth { d, s, not } => r!(d) = i64::from((r!(s) != 0) != not),
-                    Ins::Neg { d, s, ty } => r!(d) = ty.fit(r!(s).wrapping_neg()),
-                    Ins::BitNot { d, s, ty } => r!(d) = ty.fit(!r!(s)),
-                    Ins::Cmp { op, d, a, b, ty } => r!(d) = compare(op, r!(a), r!(b), ty),
-                    Ins::Bin { op, d, a, b, ty } => match arithmetic(op, r!(a), r!(b), ty) {
-                        Some(v) => r!(d) = v,
-                        None => {
-                            self.save(t, pc);
-                            self.fault(t, FaultKind::Assertion, 0, "division by zero");
-                            return;
-                        }
-                    },
-                    Ins::Float { op, d, a, b, single } => r!(d) = float(op, r!(a), r!(b), single),
-                    Ins::Convert { d, s, from, to } => r!(d) = converted(r!(s), from, to),
-                    Ins::Index { d, a, b, scale } => r!(d) = r!(a).wrapping_add(r!(b).wrapping_mul(i64::from(scale))),
-                    Ins::AddConst { d, a, v } => r!(d) = r!(a).wrapping_add(i64::from(v)),
-                    Ins::PtrDiff { d, a, b, size } => r!(d) = r!(a).wrapping_sub(r!(b)) / i64::from(size.max(1)),
-                    Ins::Select { d, c, t: then, e } => r!(d) = if r!(c) != 0 { r!(then) } else { r!(e) },
                     Ins::Load { .. }
                     | Ins::Store { .. }
                     | Ins::LoadBits { .. }

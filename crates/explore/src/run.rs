@@ -467,14 +467,13 @@ impl<'p> Run<'p> {
                 self.machine.check_joins(t);
             }
             outcome.events += 1;
-            let event = std::mem::take(&mut self.machine.event);
-            let view = View { enabled: 0, allowed: 0, threads: &self.machine.threads, doubles: 0, state: None };
-            strategy.executed(&event, &view);
-            self.machine.patience.spend(strategy.effort());
-            let read = event.footprint.iter().all(|access| access.mode == Mode::Read);
-            self.machine.event = event;
-            self.machine.refresh();
-            pointless = read && self.machine.threads[t].assumed && strategy.ends_with_assumption();
+            let m = &mut self.machine;
+            let view = View { enabled: 0, allowed: 0, threads: &m.threads, doubles: 0, state: None };
+            strategy.executed(&m.event, &view);
+            m.patience.spend(strategy.effort());
+            m.refresh();
+            pointless =
+                m.threads[t].assumed && m.event.footprint.iter().all(|access| access.mode == Mode::Read) && strategy.ends_with_assumption();
             if pointless {
                 break;
             }

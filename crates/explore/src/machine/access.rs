@@ -1,6 +1,7 @@
 //! Memory as threads use it: which accesses others could notice, what is wrong with one, and loops that wait for a change.
 
 use super::*;
+use smallvec::SmallVec;
 
 /// Writes of a thread's own that are followed, to find that a round of a loop has changed nothing.
 const OWN_MAX: usize = 64;
@@ -50,9 +51,15 @@ impl Machine<'_> {
                 return Err(bad);
             }
         };
+        if let Some(granule) = self.link.mem.shared_granule(at, size) {
+            let bytes = (u8::MAX >> (8 - size.clamp(1, 8))) << (addr & 7);
+            let mode = if write { Mode::Write } else { Mode::Read };
+            self.threads[t].footprint.push(Access { at: Location::granule(granule), mode, bytes });
+            return Ok(at);
+        }
         let seen = self.link.mem.visibility(at, size);
         if seen.shared || seen.freed {
-            let mut granules = Vec::new();
+            let mut granules = SmallVec::new();
             let whole = self.link.mem.shared_granules(at, size, &mut granules);
             let mode = if write { Mode::Write } else { Mode::Read };
             if whole {

@@ -1,6 +1,7 @@
 //! Numbers for open values that went together in an earlier answer of the solver, tried before it is asked again: of the two ways that a decision can go, the
 //! numbers at hand mostly take one. They are tried by doing the arithmetic, so that what they show is so, and refuse to show that something cannot be.
 
+use super::arithmetic::{arithmetic, compare};
 use super::lazy::is_lazy;
 use super::symbols::Term;
 use super::values::Values;

@@ -2,6 +2,7 @@
 
 use super::{Memory, Object, Ref};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 /// What the search has learned so far about which memory threads share. Grows only; the search starts anew when it has grown.
 #[derive(Default)]
@@ -109,8 +110,17 @@ impl Memory {
         Visibility { shared, freed: known.freed }
     }
 
+    /// The one shared granule that an access lies in, which is all that others could notice of it; none: there is more to say.
+    #[inline]
+    pub fn shared_granule(&self, at: Ref, size: u32) -> Option<u64> {
+        let object = self.object(at);
+        let known = self.learned.objects.get(object.learned as usize).filter(|known| !known.whole && !known.freed)?;
+        let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
+        (lo == hi && known.granules.contains(&lo)).then(|| object.addr + u64::from(lo) * 8)
+    }
+
     /// The shared granules of a range, as addresses; or whether the object is shared as a whole.
-    pub fn shared_granules(&self, at: Ref, size: u32, out: &mut Vec<u64>) -> bool {
+    pub fn shared_granules(&self, at: Ref, size: u32, out: &mut SmallVec<[u64; 2]>) -> bool {
         let object = self.object(at);
         let Some(known) = self.learned.objects.get(object.learned as usize) else { return false };
         if known.whole {

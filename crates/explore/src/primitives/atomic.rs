@@ -209,7 +209,7 @@ impl Machine<'_> {
                 };
                 (addr, IntTy { size, signed: false }, change.is_some())
             }
-            _ => (arg(self, 0) as u64, site.pointee, prim != Prim::C11Load),
+            _ => (arg(self, 0) as u64, site.pointee, !matches!(prim, Prim::C11Load)),
         };
         let at = match self.link.mem.check(addr, u32::from(ty.size)) {
             Ok(at) => at,
@@ -226,7 +226,7 @@ impl Machine<'_> {
         };
         let mut old = self.forwarded(t, addr, ty.size).ok().flatten().unwrap_or(old);
         let weak = self.is_weak() && self.link.mem.visibility(at, u32::from(ty.size)).shared;
-        let ordering = self.ordering(t, prim, site);
+        let ordering = if weak { self.ordering(t, prim, site) } else { Ordering::Relaxed };
         let stores = matches!(prim, Prim::StoreTo | Prim::Atomic(AtomicOp { change: Change::Set, .. }));
         if weak && !write && !prim.is_conditional() {
             if ordering == Ordering::Full {
@@ -260,7 +260,7 @@ impl Machine<'_> {
             self.order_atomic(t, addr, used);
         }
         let before = self.link.mem.peek(addr & !7);
-        let id = if prim == Prim::StoreTo { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
+        let id = if matches!(prim, Prim::StoreTo) { self.resting.operand } else { self.read_guess(addr, u64::from(ty.size)) };
         let flow = self.atomic_change(t, prim, site, (addr, at, ty), old);
         if weak && !stores && (write || prim.is_conditional()) {
             let now = self.link.mem.read(at, ty);
@@ -279,7 +279,7 @@ impl Machine<'_> {
             self.link.mem.mark_guessed(addr, u64::from(ty.size), id);
         }
         // A loop around what changed nothing may wait for a change: a lock's word is exchanged until it was free.
-        let unchanged = !write || prim != Prim::StoreTo && self.link.mem.peek(addr & !7) == before;
+        let unchanged = !write || !matches!(prim, Prim::StoreTo) && self.link.mem.peek(addr & !7) == before;
         match before {
             Some(value) if unchanged => self.threads[t].has_read(addr & !7, value),
             _ => self.threads[t].effects += u32::from(write),

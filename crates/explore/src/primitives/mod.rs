@@ -384,14 +384,14 @@ impl Machine<'_> {
         if matches!(prim, Prim::CopyMemory | Prim::SetMemory | Prim::UserCopy { .. }) {
             return self.move_memory(t, prim, site, granted);
         }
-        if prim == Prim::Choose && !self.link.plain && !self.concurrent() {
+        if matches!(prim, Prim::Choose) && !self.link.plain && !self.concurrent() {
             let place = crate::told::place_of(self, self.site(t));
             self.unsupported
                 .insert(format!("{}:{}: cuthere_choose() belongs into a thread, not into the start state", place.file, place.line));
             self.cut(t);
             return Flow::Dead;
         }
-        if prim == Prim::Choose && self.link.plain {
+        if matches!(prim, Prim::Choose) && self.link.plain {
             // From the first choice on, there is more than one execution.
             self.link.mem.concurrent = true;
         }

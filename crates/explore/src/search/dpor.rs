@@ -65,6 +65,8 @@ pub struct Dpor {
     first: Vec<u32>,
     joined: Vec<u32>,
     cover: Vec<u32>,
+    /// Where the last operation's accesses are, by number.
+    places: Vec<usize>,
 }
 
 impl Dpor {
@@ -90,6 +92,7 @@ impl Dpor {
             first: Vec::new(),
             joined: Vec::new(),
             cover: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -125,14 +128,15 @@ impl Dpor {
 
     /// Finds the races of an operation of `thread` with what lies before it. The clock is joined with all it depends on.
     fn races(&mut self, thread: usize, footprint: &[crate::event::Access], position: usize, search: bool) {
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend(footprint.iter().map(|access| self.location(access.at)));
         let mut joined = std::mem::take(&mut self.joined);
         let mut cover = std::mem::take(&mut self.cover);
         joined.clear();
         joined.extend_from_slice(self.threads.row(thread));
-        for access in footprint {
-            let id = self.location(access.at);
-            for at in (0..self.history[id].len()).rev() {
-                let (event, mode, bytes) = self.history[id][at];
+        for (access, &id) in footprint.iter().zip(&places) {
+            for &(event, mode, bytes) in self.history[id].iter().rev() {
                 if access.conflicts(mode, bytes) {
                     join(&mut joined, self.clocks.row(event as usize));
                     if mode.covers() && bytes & access.bytes == access.bytes {
@@ -141,8 +145,7 @@ impl Dpor {
                 }
             }
         }
-        for access in footprint.iter().filter(|_| search) {
-            let id = self.location(access.at);
+        for (access, &id) in footprint.iter().zip(&places).filter(|_| search) {
             cover.clear();
             cover.extend_from_slice(self.threads.row(thread));
             // What waits until somebody gives (a semaphore's count, a completion) may have had to wait before the last one gave, although its
@@ -171,7 +174,7 @@ impl Dpor {
             }
         }
         self.threads.row_mut(thread).copy_from_slice(&joined);
-        (self.joined, self.cover) = (joined, cover);
+        (self.joined, self.cover, self.places) = (joined, cover, places);
     }
 
     /// Whether the rules of the CPUs could have let a thread run before an event. One that did not exist then, its creator could have made before.
@@ -355,8 +358,7 @@ impl Strategy for Dpor {
             self.born[child] = position as u32 + 1;
         }
         self.joined = clock;
-        for access in &event.footprint {
-            let id = self.location(access.at);
+        for (access, &id) in event.footprint.iter().zip(&self.places) {
             self.used.push(id as u32);
             self.history[id].push((position as u32, access.mode, access.bytes));
         }
