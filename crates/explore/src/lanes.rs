@@ -58,8 +58,13 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
     }
     let deepens = !scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor;
     let shallow = SHALLOW.iter().copied().filter(|n| deepens && *n < options.unroll);
+    // Behind the bound lies what a thread never came to.
+    let deeper = DEEPER.iter().filter(|_| deepens && options.deepens).map(|times| options.unroll.saturating_mul(*times));
     let mut best: Option<Outcome> = None;
-    for unroll in shallow.chain([options.unroll]) {
+    for unroll in shallow.chain([options.unroll]).chain(deeper) {
+        if unroll > options.unroll && best.as_ref().is_none_or(|b| b.unfinished.is_empty() || b.kind != OutcomeKind::Unknown) {
+            break;
+        }
         let left = options.time.saturating_sub(started.elapsed());
         let round = Options { unroll, time: left, ..options.clone() };
         let mut outcome = once(program, &model, scenario, &round, None);
@@ -68,7 +73,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
         // What was found out with fewer rounds holds, if the time was not enough for more.
         if outcome.kind == OutcomeKind::Unknown
             && outcome.bounds.contains("time")
-            && best.as_ref().is_some_and(|b| b.kind == OutcomeKind::None)
+            && best.as_ref().is_some_and(|b| b.kind == OutcomeKind::None || unroll > options.unroll)
         {
             break;
         }

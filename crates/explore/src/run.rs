@@ -364,6 +364,8 @@ impl<'p> Run<'p> {
                 self.machine.bounds.clear();
                 self.machine.coverage = crate::coverage::Coverage::default();
                 self.stopped.clear();
+                // Who came to an end with fewer operations need not do so with more, where rounds of loops are counted by them.
+                self.ended.clear();
                 self.deciders.clear();
                 if options.memory != MemoryModel::Sc {
                     // Which stores are buffered has changed, and with it what a schedule means.

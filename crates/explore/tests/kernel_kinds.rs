@@ -388,3 +388,14 @@ fn a_lock_known_by_its_object_is_not_the_objects_memory() {
          void scenario(void)\n{\n\tcuthere_task(0, look, NULL);\n\tcuthere_task(1, look, NULL);\n}\n",
     ));
 }
+
+#[test]
+fn what_lies_behind_a_loop_longer_than_the_bound_is_not_left_out() {
+    let text = "struct o { int v[32]; };\nstatic struct o *shared;\nstatic int sum;\nstatic void look(void *u)\n{\n\tstruct o *o = READ_ONCE(shared);\n\tif (o)\n\t\to->v[0] = 1;\n}\n\
+                static void drop(void *u)\n{\n\tstruct o *o = shared;\n\tWRITE_ONCE(shared, NULL);\n\tfor (int i = 0; i < 32; i++)\n\t\tsum += READ_ONCE(o->v[i]);\n\tkfree(o);\n}\n\
+                void scenario(void)\n{\n\tshared = kzalloc(sizeof(*shared), GFP_KERNEL);\n\tcuthere_task(0, look, NULL);\n\tcuthere_task(1, drop, NULL);\n}\n";
+    let outcome = run(text);
+    assert_eq!((outcome.kind, &outcome.unfinished), (OutcomeKind::Unknown, &vec!["drop".to_owned()]));
+    let outcome = with(&Options { deepens: true, ..Options::default() }, text);
+    assert_eq!(fault(&outcome), Some("use-after-free"));
+}
