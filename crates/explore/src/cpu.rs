@@ -134,7 +134,7 @@ impl Machine<'_> {
     pub(crate) fn quiesce(&mut self, t: usize) {
         if self.world.rcu_used && !self.reader(t) {
             let bit: ThreadSet = !(1 << t);
-            self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+            self.threads.no_longer_wait(bit);
         }
     }
 

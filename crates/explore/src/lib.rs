@@ -33,6 +33,7 @@ mod schedule;
 mod search;
 mod sizes;
 mod thread;
+mod threads;
 mod told;
 pub mod witness;
 mod written_out;

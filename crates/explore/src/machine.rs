@@ -43,6 +43,7 @@ use crate::link::{FnKind, Linker};
 use crate::memory::{Bad, Kind, POISON, Ref, Site, State};
 use crate::primitives::state::World;
 use crate::thread::*;
+use crate::threads::Threads;
 use cuthere_base::Symbol;
 use cuthere_ir::BinOp;
 use std::collections::BTreeSet;
@@ -165,7 +166,7 @@ enum Access_ {
 pub struct Machine<'p> {
     pub link: Linker<'p>,
     pub options: MachineOptions,
-    pub threads: Vec<Thread>,
+    pub threads: Threads,
     pub world: World,
     pub faults: Vec<Fault>,
     /// Bounds that were in the way, by name.
@@ -228,7 +229,7 @@ pub struct Machine<'p> {
 /// Everything as it is when the scenario's own function has returned.
 struct Built {
     memory: crate::memory::MemoryCopy,
-    threads: Vec<Thread>,
+    threads: Threads,
     world: World,
     finally: Vec<(FnId, i64)>,
     resting: Resting,
@@ -241,7 +242,7 @@ impl<'p> Machine<'p> {
             world: World { uncounted: i32::from(!link.plain), ..World::default() },
             link,
             options,
-            threads: Vec::new(),
+            threads: Threads::default(),
             faults: Vec::new(),
             bounds: BTreeSet::new(),
             unknown_calls: BTreeSet::new(),

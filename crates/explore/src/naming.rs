@@ -368,7 +368,7 @@ fn assigned(m: &Machine<'_>, stack: &[Site]) -> Option<(Symbol, Ty)> {
 
 /// The variable whose storage is the object at an address.
 fn local_at(m: &Machine<'_>, addr: u64) -> Option<(Symbol, Ty)> {
-    for thread in &m.threads {
+    for thread in m.threads.iter() {
         for frame in &thread.frames {
             let slots = thread.slots.get(frame.slots as usize..).unwrap_or(&[]);
             if let Some(slot) = slots.iter().take(frame.code.slots.len()).position(|&s| s == addr) {

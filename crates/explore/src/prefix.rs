@@ -7,6 +7,8 @@ use crate::machine::{Machine, Snapshot};
 
 /// Bytes that all states together take.
 const ROOM: usize = 64 << 20;
+/// Bytes that are copied while an operation's unit of work is done.
+const COPIED: u64 = 2;
 /// States that are kept for their allocations.
 const SPARE: usize = 16;
 
@@ -25,7 +27,7 @@ impl Prefixes {
         *self = Prefixes::default();
     }
 
-    /// Puts the machine at a state with at most so many decisions before it. `None`: there is no such state.
+    /// Puts the machine at a state with at most so many decisions before it. `None`: there is no such state. What it costs counts as work.
     pub fn resume(&mut self, m: &mut Machine<'_>, shared: usize) -> Option<usize> {
         while self.states.last().is_some_and(|s| s.0 > shared) {
             if let Some((_, state, size)) = self.states.pop() {
@@ -33,20 +35,21 @@ impl Prefixes {
                 self.spare.push(state);
             }
         }
-        let (depth, state, _) = self.states.last()?;
+        let (depth, state, size) = self.states.last()?;
         m.go_back(state);
+        m.patience.spend(*size as u64 / COPIED);
         Some(*depth)
     }
 
-    /// Remembers the state after so many decisions, if the last one is at a distance.
+    /// Remembers the state after so many decisions, if the last one is at a distance. What it costs counts as work.
     #[inline]
-    pub fn remember(&mut self, m: &Machine<'_>, depth: usize, distance: usize) {
+    pub fn remember(&mut self, m: &mut Machine<'_>, depth: usize, distance: usize) {
         if self.states.last().is_none_or(|s| s.0 + distance <= depth) {
             self.push(m, depth);
         }
     }
 
-    fn push(&mut self, m: &Machine<'_>, depth: usize) {
+    fn push(&mut self, m: &mut Machine<'_>, depth: usize) {
         let size = m.snapshot_size();
         while self.size + size > ROOM && self.thin() {}
         if self.size + size > ROOM {
@@ -54,6 +57,7 @@ impl Prefixes {
         }
         let mut state = self.spare.pop().unwrap_or_default();
         m.take_snapshot(&mut state);
+        m.patience.spend(size as u64 / COPIED);
         self.size += size;
         self.states.push((depth, state, size));
     }

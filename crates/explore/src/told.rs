@@ -170,7 +170,7 @@ impl Run<'_> {
         self.callers(outcome, &names, &mut lines);
         let waits = self.waiting(outcome, &mut lines);
         outcome.trace.extend(waits);
-        for thread in &self.machine.threads {
+        for thread in self.machine.threads.iter() {
             let context = context_name(thread.level);
             outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
         }

@@ -94,8 +94,10 @@ impl Machine<'_> {
     fn narrow(&mut self, lazy: i64, values: Values) {
         if values.count() == 1 {
             let v = values.nth(0).unwrap_or(0) as i64;
-            for thread in &mut self.threads {
-                thread.regs.iter_mut().filter(|r| **r == lazy).for_each(|r| *r = v);
+            for t in 0..self.threads.len() {
+                if self.threads[t].regs.contains(&lazy) {
+                    self.threads[t].regs.iter_mut().filter(|r| **r == lazy).for_each(|r| *r = v);
+                }
             }
             self.link.mem.close(lazy, v);
             self.close_buffered(lazy, v);

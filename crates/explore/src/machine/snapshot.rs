@@ -5,11 +5,14 @@
 use super::*;
 use crate::memory::MemoryCopy;
 
+/// What threads take that have changed since the state before, roughly.
+const CHANGED: usize = 2048;
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Snapshot {
     memory: MemoryCopy,
-    threads: Vec<Thread>,
+    threads: Threads,
     world: World,
     faults: Vec<Fault>,
     finally: Vec<(FnId, i64)>,
@@ -32,7 +35,7 @@ impl Machine<'_> {
     /// Bytes that a snapshot takes, roughly.
     pub(crate) fn snapshot_size(&self) -> usize {
         let open: usize = self.threads.iter().map(|thread| thread.lazies.len()).sum();
-        self.link.mem.copy_size() + self.threads.len() * 1024 + open * 128
+        self.link.mem.copy_size() + self.threads.len() * size_of::<usize>() + CHANGED + open * 128
     }
 
     pub(crate) fn take_snapshot(&self, to: &mut Snapshot) {

@@ -121,7 +121,7 @@ impl Machine<'_> {
         }
         self.quiesce(t);
         let bit: ThreadSet = !(1 << t);
-        self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+        self.threads.no_longer_wait(bit);
         match self.world.callbacks.get(&object).copied() {
             Some(c) if c.kind == CallbackKind::Hrtimer && self.threads[t].result == HRTIMER_RESTART => self.arm(t, object, c),
             Some(c) if c.kind == CallbackKind::Irq && self.threads[t].result & IRQ_WAKE_THREAD != 0 => self.wake_irq_thread(t, object, c),

@@ -527,7 +527,7 @@ impl Machine<'_> {
     /// Finds anew what operations would touch that depend on what others have written.
     pub(crate) fn refresh(&mut self) {
         for t in 0..self.threads.len() {
-            let thread = &mut self.threads[t];
+            let thread = &self.threads[t];
             if !thread.conditional || thread.pending != Pending::Call || !thread.active() {
                 continue;
             }

@@ -108,7 +108,7 @@ impl Machine<'_> {
                     s.1 -= 1;
                     if s.1 == 0 {
                         let bit: ThreadSet = !(1 << t);
-                        self.threads.iter_mut().for_each(|u| u.waits_for &= bit);
+                        self.threads.no_longer_wait(bit);
                     }
                 }
                 Flow::Next(0)

@@ -13,7 +13,7 @@ pub use random::Random;
 pub use states::States;
 
 use crate::event::{Event, Footprint, ThreadSet};
-use crate::thread::Thread;
+use crate::threads::Threads;
 use std::time::Instant;
 
 /// What a strategy sees before a decision.
@@ -22,7 +22,7 @@ pub struct View<'a> {
     pub enabled: ThreadSet,
     /// Threads that the rules of their CPUs let run.
     pub allowed: ThreadSet,
-    pub threads: &'a [Thread],
+    pub threads: &'a Threads,
     /// Threads that would only do what another one that is alike can do first as well.
     pub doubles: ThreadSet,
     /// What tells this state from others, if the strategy wants to know.
