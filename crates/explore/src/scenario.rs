@@ -269,7 +269,7 @@ pub fn shapes_for(model: &Model, plain: bool) -> Shapes {
              raw_cpu_inc raw_cpu_dec raw_cpu_add lockdep_assert_held WARN_ON WARN_ON_ONCE BUG_ON BUG WARN WARN_ONCE ASSERT_RTNL lockdep_is_held barrier smp_mb smp_rmb smp_wmb
              get_user __get_user put_user __put_user unsafe_get_user unsafe_put_user copy_from_user copy_to_user __copy_from_user __copy_to_user
              hrtimer_init hrtimer_init_on_stack hrtimer_setup hrtimer_setup_on_stack
-             memcpy memset memmove memcmp pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg printk
+             array_index_mask_nospec memcpy memset memmove memcmp pr_err pr_warn pr_info pr_debug dev_err dev_warn dev_info dev_dbg printk
              kmalloc kzalloc kcalloc kmalloc_array kvmalloc kvzalloc kmem_cache_alloc kmem_cache_zalloc vmalloc vzalloc kmemdup kvcalloc",
         );
     }

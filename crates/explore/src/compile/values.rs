@@ -64,7 +64,29 @@ impl Compiler<'_, '_, '_> {
         match self.place(p) {
             Place::Mem { addr, off } | Place::Bits { addr, off, .. } => self.offset(addr, off),
             Place::Reg(r, _) => r,
-            Place::Unknown => self.unsupported("the address of a member of an unknown type"),
+            Place::Unknown => self.unplaced("the address", p),
+        }
+    }
+
+    /// A place that is not known: a member of a type that does not have it, or of an unknown one.
+    fn unplaced(&mut self, what: &str, p: ExprId) -> Reg {
+        let mut at = p;
+        loop {
+            match self.f.expr(at).kind {
+                ExprKind::Field { base, record, name } => {
+                    let types = &self.link.program.types;
+                    let of = self.f.expr(base).ty;
+                    let record = record.or_else(|| if let TyKind::Record(id) = types.kind(of) { Some(*id) } else { None });
+                    let fields = record.map_or(0, |record| resolve::record(self.link.program, record).fields.len());
+                    if fields > 0 && record.is_some_and(|record| field(self.link.program, record, name).is_none()) {
+                        let name = name.as_str();
+                        return self.unsupported(&format!("{what} of `{name}`: the type has no such member"));
+                    }
+                    at = base;
+                }
+                ExprKind::Index { base, .. } => at = base,
+                _ => return self.unsupported(&format!("{what} of a member of an unknown type")),
+            }
         }
     }
 
@@ -86,7 +108,7 @@ impl Compiler<'_, '_, '_> {
                 self.emit(Ins::LoadBits { d, a: addr, off, bit, width, signed });
                 d
             }
-            (Place::Unknown, _) => self.unsupported("a load of a member of an unknown type"),
+            (Place::Unknown, _) => self.unplaced("a load", p),
         }
     }
 

@@ -174,6 +174,8 @@ pub enum Prim {
     StaticKey,
     Swap(u8),
     Scan(Scan),
+    /// All ones if the first argument is below the second, else nought.
+    Below,
     /// The running CPU's copy of `*a0` is set (`=`), added to (`+`), subtracted from (`-`), or counted (`i`, `d`).
     PerCpuChange(char),
     /// `*a2 = a0 op a1`; gives whether that overflows a `size_t`.

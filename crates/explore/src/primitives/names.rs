@@ -171,6 +171,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "__arch_hweight32 __sw_hweight32", Prim::Scan(Scan::Count(4)));
     add(&mut t, "__arch_hweight64 __sw_hweight64", Prim::Scan(Scan::Count(8)));
     add(&mut t, "BUILD_BUG_ON_ZERO __same_type __must_be_array", Prim::Give(0));
+    add(&mut t, "array_index_mask_nospec", Prim::Below);
     add(&mut t, "typecheck", Prim::Give(1));
     wait(&mut t);
     callbacks(&mut t);

@@ -76,7 +76,14 @@ impl Machine<'_> {
         let part = |addr: i64, size: u8| self.forwarded(t, addr as u64, size).is_err();
         match prim {
             Prim::Give(_) | Prim::Argument(_) | Prim::AnyValue(_) | Prim::Assert | Prim::Assume | Prim::Choose | Prim::Held(_) => false,
-            Prim::ThisCpu | Prim::PerCpu(_) | Prim::CpuNumber | Prim::Current | Prim::StaticKey | Prim::Swap(_) | Prim::Scan(_) => false,
+            Prim::ThisCpu
+            | Prim::PerCpu(_)
+            | Prim::CpuNumber
+            | Prim::Current
+            | Prim::StaticKey
+            | Prim::Swap(_)
+            | Prim::Scan(_)
+            | Prim::Below => false,
             Prim::Warn | Prim::Bug | Prim::ThreadId | Prim::MaySleep(_) => false,
             Prim::C11Load => part(self.arg(t, site, 0), site.pointee.size),
             Prim::Atomic(op) if !op.writes() => part(self.arg(t, site, op.pointer), op.word(site).size),

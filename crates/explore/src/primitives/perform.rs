@@ -133,6 +133,7 @@ impl Machine<'_> {
                 let v = a(self, 0) as u64;
                 Flow::Next((v.swap_bytes() >> (64 - 8 * u32::from(size))) as i64)
             }
+            Prim::Below => Flow::Next(if (a(self, 0) as u64) < a(self, 1) as u64 { -1 } else { 0 }),
             Prim::Scan(scan) => {
                 let v = a(self, 0) as u64;
                 let narrow = |v: u64, size: u8| if size == 4 { v & 0xffff_ffff } else { v };
