@@ -97,6 +97,8 @@ pub struct Fault {
     pub held: Vec<(u64, String, Site)>,
     /// Of a deadlock: every thread in it.
     pub waits: Vec<Wait>,
+    /// Words of memory that do not fit each other, by address.
+    pub words: Vec<u64>,
     /// Functions from innermost to outermost with the place in each.
     pub stack: Vec<Site>,
 }

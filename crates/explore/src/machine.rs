@@ -459,6 +459,7 @@ impl<'p> Machine<'p> {
             guess: self.fault_guess(kind, addr),
             held,
             waits: Vec::new(),
+            words: Vec::new(),
             stack: self.stack(t),
         };
         self.faults.push(fault);

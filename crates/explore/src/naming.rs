@@ -226,6 +226,14 @@ impl Names {
         Some(format!("{before}{place} {link} {told}{was}{behind}"))
     }
 
+    /// What a step frees, if that is the object at this address and the line itself calls it something else.
+    pub fn freed(&self, m: &Machine<'_>, at: usize, step: &Recorded, object: u64, line: &str) -> Option<String> {
+        let here = |&&(addr, recorded, _): &&(u64, usize, Vec<Site>)| (addr, recorded) == (object, at + 1);
+        let freed = m.lives.deaths.iter().find(here).filter(|freed| step.call && step.addr == freed.0)?;
+        let name = self.value(m, freed.0 as i64, None, at);
+        (!line.contains(&name)).then(|| format!("frees {name}"))
+    }
+
     /// The variables of a thread's innermost function of the program's own that a line of source names, with their values.
     pub fn variables(&self, m: &Machine<'_>, t: usize, line: &str, only_pointers: bool) -> Vec<String> {
         let frames = m.threads.get(t).map_or(&[][..], |thread| &thread.frames);

@@ -236,6 +236,7 @@ impl Machine<'_> {
             guess: 0,
             held: self.held_there(u),
             waits: Vec::new(),
+            words: Vec::new(),
             stack: self.stack(u),
         }
     }
@@ -276,6 +277,7 @@ impl Machine<'_> {
             guess: self.rests_on(addr),
             held,
             waits: Vec::new(),
+            words: Vec::new(),
             stack: self.stack(t),
         });
     }

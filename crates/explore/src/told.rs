@@ -111,14 +111,14 @@ impl Run<'_> {
         }
     }
 
-    /// What a fault is about. Of a lock that is being taken or given back, no part.
+    /// What a fault is about. Of a lock that is being taken, given back or asked for, no part.
     fn object_of(&self, fault: &Fault, names: &Names) -> Option<String> {
         let m = &self.machine;
         let call = m.code_of(fault.site).and_then(|code| match code.ins.get(fault.site.pc as usize) {
             Some(&Ins::Call { site }) => code.sites.get(site as usize),
             _ => None,
         });
-        let locked = call.filter(|call| locks(m, call)).and_then(|call| {
+        let locked = call.filter(|call| locks(m, call) || fault.kind == FaultKind::LockMisuse).and_then(|call| {
             let written = call.given.first().map_or("", |given| given.text.as_str());
             names.lock(m, fault.addr, written).map(|lock| lock.trim_start_matches('&').to_owned())
         });
@@ -151,12 +151,15 @@ impl Run<'_> {
         let alone = self.machine.link.plain && records.iter().all(|r| r.setup);
         for (n, r) in records.iter().enumerate().filter(|(_, r)| alone || !(r.setup && r.site.thread == 0)) {
             let site = r.outer.unwrap_or(r.site);
+            let text = lines.text(&self.machine, site);
+            let freed = || names.freed(&self.machine, n, r, target?, &text);
+            let value = names.step(&self.machine, n, r).or_else(freed).or_else(|| self.taken(outcome, &names, r, &text));
             outcome.trace.push(TraceStep {
                 thread: usize::from(r.site.thread),
                 place: self.place(site),
                 depth: r.depth,
-                text: lines.text(&self.machine, site),
-                value: names.step(&self.machine, n, r),
+                text,
+                value,
                 addr: r.addr,
                 write: r.write,
                 visible: r.visible,
@@ -177,6 +180,17 @@ impl Run<'_> {
         self.sources(outcome, &records, &mut lines);
     }
 
+    /// The lock that a step takes, if threads wait for that one for ever and the line calls it something else.
+    fn taken(&self, outcome: &Outcome, names: &Names, step: &Recorded, line: &str) -> Option<String> {
+        let mut waits = outcome.faults.first()?.fault.waits.iter().filter_map(|wait| wait.lock.as_ref());
+        let code = self.machine.code_of(step.site)?;
+        let Some(&Ins::Call { site }) = code.ins.get(step.site.pc as usize).filter(|_| step.call) else { return None };
+        let call = code.sites.get(site as usize).filter(|call| takes(&self.machine, call))?;
+        let written = call.given.first().map_or("", |given| given.text.as_str());
+        let name = names.lock(&self.machine, waits.find(|lock| lock.0 == step.addr)?.0, written)?;
+        (!line.contains(&name)).then(|| format!("takes {name}"))
+    }
+
     /// What the line of the fault works with: what it has read, and its variables.
     fn operands(&self, outcome: &mut Outcome, names: &Names, lines: &mut Lines) {
         let Some(found) = outcome.faults.first_mut().filter(|f| f.fault.kind != FaultKind::Deadlock) else { return };
@@ -185,7 +199,12 @@ impl Run<'_> {
         let site = own.map_or(found.fault.site, |f| Site { function: f.id.0, pc: f.pc, ..found.fault.site });
         let (place, text) = (self.place(site), lines.text(&self.machine, site));
         let asserts = matches!(found.fault.kind, FaultKind::Assertion | FaultKind::RefcountUnderflow);
-        let mut out: Vec<String> = Vec::new();
+        let m = &self.machine;
+        let told = |&word: &u64| {
+            let (name, ty) = names.place(m, word, 8)?;
+            Some(format!("{name} == {}", names.value(m, m.link.mem.peek_int(word, 8)?, ty, usize::MAX)))
+        };
+        let mut out: Vec<String> = found.fault.words.iter().filter_map(told).collect();
         let of_thread = outcome.trace.iter().rev().filter(|s| s.thread == thread && s.visible);
         for step in of_thread.take_while(|s| s.place == place).filter(|s| !s.write && asserts) {
             if let Some(value) = step.value.as_ref().filter(|value| !out.contains(value)) {
@@ -289,6 +308,12 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Whether a call takes a lock.
+fn takes(m: &Machine<'_>, call: &CallSite) -> bool {
+    let Target::Function(id) = call.target else { return false };
+    matches!(m.link.functions.get(id.0 as usize).map(|f| f.kind), Some(FnKind::Prim(Prim::Lock(op))) if op.take.is_some())
 }
 
 /// Whether a call takes a lock or gives it back.

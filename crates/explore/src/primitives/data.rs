@@ -224,8 +224,10 @@ impl Machine<'_> {
                 }
             }
         };
+        let mut words = Vec::new();
         let problem = if prim == Prim::ListAddValid {
             let (new, prev, next) = (a(self, 0), a(self, 1), a(self, 2));
+            words.extend([prev, next.wrapping_add(8)]);
             let (Some(forward), Some(back)) = (load(self, prev), load(self, next.wrapping_add(8))) else { return Flow::Dead };
             if back != prev {
                 Some("list_add: next->prev is not prev")
@@ -238,12 +240,14 @@ impl Machine<'_> {
             }
         } else {
             let entry = a(self, 0);
+            words.extend([entry, entry.wrapping_add(8)]);
             let (Some(next), Some(prev)) = (load(self, entry), load(self, entry.wrapping_add(8))) else { return Flow::Dead };
             if next == 0 || prev == 0 {
                 Some("list_del: the entry is on no list")
             } else if next & 0xfff == 0x100 && next >> 32 == 0xdead_0000 || prev & 0xfff == 0x122 && prev >> 32 == 0xdead_0000 {
                 Some("list_del: the entry was deleted before")
             } else {
+                words.extend([prev, next.wrapping_add(8)]);
                 let (Some(x), Some(y)) = (load(self, prev), load(self, next.wrapping_add(8))) else { return Flow::Dead };
                 if x != entry {
                     Some("list_del: prev->next is not the entry")
@@ -257,6 +261,9 @@ impl Machine<'_> {
         match problem {
             Some(detail) => {
                 self.fault(t, FaultKind::ListCorruption, a(self, 0), detail);
+                if let Some(fault) = self.faults.last_mut() {
+                    fault.words = words;
+                }
                 Flow::Dead
             }
             None => Flow::Next(1),

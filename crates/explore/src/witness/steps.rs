@@ -86,6 +86,8 @@ fn choose(outcome: &Outcome) -> Vec<Line<'_>> {
     // What the thread of the fault did last.
     let faulty = outcome.faults.first().map(|f| f.number);
     let last = outcome.trace.iter().rposition(|s| s.visible && (faulty.is_none() || Some(s.thread) == faulty));
+    // What others have made of the words that do not fit each other.
+    let words = outcome.faults.first().map_or(&[][..], |f| &f.fault.words);
     // What the line of the fault works with.
     let place = last.and_then(|n| outcome.trace.get(n)).map(|s| (s.thread, &s.place));
     let at_end = outcome.trace.iter().rev().filter(|s| s.visible && Some((s.thread, &s.place)) == place).take(LINE_MAX);
@@ -95,7 +97,11 @@ fn choose(outcome: &Outcome) -> Vec<Line<'_>> {
     let idle = |s: &TraceStep| !waits.is_empty() && s.write && !read.contains(&s.addr);
     let mut out: Vec<Line<'_>> = Vec::new();
     for (n, step) in outcome.trace.iter().enumerate() {
-        let core = step.waits.is_some() || step.about || frees(step) || holds(step) || step.write && used.contains(&step.addr);
+        let core = step.waits.is_some()
+            || step.about
+            || frees(step)
+            || holds(step)
+            || step.write && (used.contains(&step.addr) || words.contains(&step.addr));
         let matters = core || shared(step) && !idle(step);
         if step.waits.is_none() && !(step.visible && (matters || last == Some(n) && waits.is_empty())) || step.place.line == 0 {
             continue;

@@ -38,7 +38,11 @@ fn text_within(outcome: &Outcome, options: &Options, width: usize) -> String {
             let _ = writeln!(out, "  {hint}");
         }
         if !outcome.unfinished.is_empty() && outcome.faults.is_empty() {
-            let _ = writeln!(out, "  never ran to its end: {}", outcome.unfinished.join(", "));
+            let kinds = outcome.unfinished.chunk_by(|a, b| a == b).map(|kind| match kind.len() {
+                1 => kind[0].clone(),
+                several => format!("{} ({several} threads)", kind[0]),
+            });
+            let _ = writeln!(out, "  never ran to its end: {}", kinds.collect::<Vec<_>>().join(", "));
         }
         if outcome.faults.is_empty() {
             for place in outcome.unreached.iter().take(UNREACHED) {
