@@ -197,7 +197,7 @@ impl<'e, 's> Expander<'e, 's> {
                 break;
             }
             if out.len() - start > TOKENS_MAX {
-                self.failed = Some("macros expand to more than two million tokens");
+                self.failed = Some("more than two million tokens");
                 out.push(Token { kind: Tok::Eof, text: Symbol::EMPTY, loc: t.loc, origin: Symbol::EMPTY });
                 break;
             }

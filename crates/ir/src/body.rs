@@ -67,7 +67,9 @@ impl<'a> BodyReader<'a> {
         let failed = self.read_tokens(at).err();
         let mut func = self.lower_tokens(at.file, &item, 0, self.tokens.len());
         if let Some(reason) = failed {
-            func.gaps.push(Gap { loc: item.loc, reason });
+            // What was left out did not close what was read.
+            func.gaps.retain(|gap| !gap.reason.starts_with("unbalanced "));
+            func.gaps.insert(0, Gap { loc: item.loc, reason });
         }
         func
     }
