@@ -1,6 +1,6 @@
 //! A timer or work item in an object is armed somewhere, and nobody waits for it before the object is freed.
 
-use super::parts::{Key, Teardown, Uses};
+use super::parts::{Key, Teardown, Uses, is_queue};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
 use cuthere_flow::body::{OpId, Record};
@@ -80,6 +80,11 @@ fn unstopped(all: &Teardown<'_>, key: Key, uses: &Uses, (f, free): (FuncId, &Lif
     let lives = &all.lives;
     let before = lives.before(f, free.op);
     let here = |d: &&Done| Key::of(d.life.spot) == Some(key);
+    // What runs it is stopped, or waited for, as a whole.
+    let queue = |d: &Done| matches!(d.life.deed, Deed::Flush | Deed::CancelSync { .. }) && is_queue(d.life.kind);
+    if arm.kind.as_str().contains("work") && before.iter().any(queue) {
+        return None;
+    }
     let cancel = before.iter().filter(here).find(|d| d.life.deed == Deed::Cancel).copied();
     let constructs = |g: FuncId| lives.inside(g).iter().any(|d| all.makes(&d.life, key.owner));
     let armed_here = before.iter().filter(here).any(|d| d.life.deed == Deed::Arm);

@@ -128,7 +128,7 @@ impl<'t> Teardown<'t> {
             let folder = world.folder(f);
             self.by_folder.entry(folder).or_default().push(f);
             for u in self.lives.lifetimes.own(f) {
-                let queue = u.kind.as_str() == "workqueue" || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work";
+                let queue = is_queue(u.kind) || u.deed == Deed::Flush && u.spot == Spot::Unknown && u.kind.as_str() == "work";
                 if matches!(u.deed, Deed::Flush | Deed::CancelSync { .. }) && queue {
                     let shared = u.kind.as_str() == "work" || matches!(u.spot, Spot::Global(name) if is_shared(name));
                     self.flushing.insert((folder, shared));
@@ -258,4 +258,9 @@ fn is_shared(queue: Symbol) -> bool {
 /// Whether a member of a driver is what takes it off its device.
 pub fn takes_off(member: Symbol) -> bool {
     matches!(member.as_str(), "remove" | "remove_new" | "disconnect")
+}
+
+/// Whether a kind is that of what runs works one after the other.
+pub fn is_queue(kind: Symbol) -> bool {
+    matches!(kind.as_str(), "workqueue" | "kthread-worker")
 }

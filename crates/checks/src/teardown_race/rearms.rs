@@ -1,7 +1,7 @@
 //! A delayed work item that arms itself is cancelled without waiting, and its queue is waited for: the round that runs meanwhile has armed it once more.
 
 use super::order::told_to_stop;
-use super::parts::{Key, Teardown, Uses};
+use super::parts::{Key, Teardown, Uses, is_queue};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::Confidence;
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
@@ -34,7 +34,7 @@ fn waited_in_vain(
 ) -> Option<Claim> {
     let inside = all.lives.inside(f);
     let mine = |d: &Done| Key::of(d.life.spot) == Some(key);
-    let queue = |d: &Done| d.life.kind.as_str() == "workqueue" || d.life.kind.as_str() == "work" && d.life.spot == Spot::Unknown || mine(d);
+    let queue = |d: &Done| is_queue(d.life.kind) || d.life.kind.as_str() == "work" && d.life.spot == Spot::Unknown || mine(d);
     // In any case, or where the cancellation came too late; not over and over until it did not.
     let body = all.world.func(f);
     let once = |d: &Done| body.dominates(cancel.op, body.block_of(d.at)) && !all.lives.leads(f, d.at, cancel.op);

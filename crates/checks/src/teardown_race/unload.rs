@@ -1,7 +1,7 @@
 //! A module is unloaded, code and variables, while a timer or work item of its own is still armed.
 
 use super::armed::runs_by_itself;
-use super::parts::Teardown;
+use super::parts::{Teardown, is_queue};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, FileId, Symbol};
 use cuthere_flow::index::{Deed, LifeUse, Spot};
@@ -46,9 +46,7 @@ fn unloads(all: &Teardown<'_>, file: FileId) -> Option<FuncId> {
 
 /// Whether work queues are waited for as a whole.
 fn flushes(all: &Teardown<'_>, exit: FuncId) -> bool {
-    let queue = |d: &cuthere_flow::index::Done| {
-        matches!(d.life.kind.as_str(), "workqueue") || d.life.deed == Deed::Flush && d.life.spot == Spot::Unknown
-    };
+    let queue = |d: &cuthere_flow::index::Done| is_queue(d.life.kind) || d.life.deed == Deed::Flush && d.life.spot == Spot::Unknown;
     all.lives.inside(exit).iter().any(queue)
 }
 
