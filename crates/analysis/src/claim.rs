@@ -33,6 +33,8 @@ pub struct Claim {
     pub joined: Option<At>,
     /// Paths were merged on the way here.
     pub merged: bool,
+    /// So many that the function has no room left to tell them apart: it is low.
+    pub narrow: bool,
     /// The function and place that the finding is reported at.
     pub at: (FuncId, Loc),
     pub message: String,
@@ -92,6 +94,7 @@ impl Claim {
             cause: None,
             joined: None,
             merged: false,
+            narrow: false,
             at,
             message,
             steps: Vec::new(),
@@ -118,6 +121,7 @@ impl Claim {
     pub fn here(path: &Path<'_, '_>, event: &Event<'_>, confidence: Confidence, message: String) -> Claim {
         Claim {
             merged: path.state.merged,
+            narrow: path.narrow,
             locks: words::locks(path.state),
             context: words::context(path.state),
             ..Claim::new(event.op, (path.func, event.loc), confidence, message)

@@ -10,6 +10,7 @@
 
 use crate::checker::{Check, Checkers};
 use crate::claim::Claim;
+use cuthere_base::Confidence;
 use cuthere_flow::engine::{Engine, Event, Observer, Path, StartState};
 use cuthere_flow::index::{CallRecorder, Calls, Fact, LockFacts, LockRecorder, Recorder};
 use cuthere_flow::program::components::{RECURSION_MAX, levels, levels_by_name, recursive};
@@ -165,6 +166,15 @@ impl Runner<'_, '_> {
         ENGINE.with_borrow_mut(|engine| engine.run(self.world, f, &StartState::default(), None))
     }
 
+    /// What the checks say of a function where paths are told apart for longer, if all were followed to their ends: what they said of paths that were merged may hold of
+    /// none of them.
+    fn closely(&self, f: FuncId) -> Option<Vec<Claim>> {
+        let mut checkers = Checkers::start(self.checks, self.world, f);
+        let start = StartState { closely: true, ..StartState::default() };
+        let summary = ENGINE.with_borrow_mut(|engine| engine.run(self.world, f, &start, Some(&mut checkers)));
+        (!summary.truncated).then(|| checkers.end(self.world, f, &summary))
+    }
+
     /// The run of a function that counts, and the one in its context.
     fn function(&self, f: FuncId) -> (Summary, Vec<Report>) {
         let world = self.world;
@@ -178,6 +188,16 @@ impl Runner<'_, '_> {
         let Eyes { recorder, calls, locks, checkers } = eyes;
         let calls = calls.finish(world.func(f), summary.truncated, |op| world.callees(f, op).is_some());
         let mut claims = checkers.end(world, f, &summary);
+        if claims.iter().any(|c| c.merged && c.belief.is_none())
+            && let Some(closely) = self.closely(f)
+        {
+            claims = closely;
+        }
+        for c in claims.iter_mut().filter(|c| c.narrow) {
+            c.confidence = Confidence::Low;
+            c.always = None;
+            c.assumes.push(format!("of the paths of `{}`, which were too many to be told apart, one does all of this", world.func(f).name));
+        }
         for c in claims.iter_mut().filter(|c| c.merged) {
             if let Some(belief) = &mut c.belief {
                 belief.tested_here = recorder.results.iter().any(|u| Some(u.call) == c.cause && u.tested);

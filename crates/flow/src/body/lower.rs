@@ -66,6 +66,7 @@ impl BodyLowering {
             is_static: func.is_static,
             is_inline: func.is_inline,
             ret_ptr: matches!(*types.kind(func.ret), TyKind::Pointer { .. }),
+            ret_part: returns_part(func, program),
             ret_void: matches!(*types.kind(func.ret), TyKind::Void),
             complete: func.is_complete(),
             annotations: func.annotations.clone().into_boxed_slice(),
@@ -353,4 +354,18 @@ impl BodyLowering {
             ir::Term::Unreachable => Term::Unreachable,
         }
     }
+}
+
+/// Whether a function returns nothing but addresses of places that hold records, without a cast.
+fn returns_part(func: &ir::Func, program: &Program<'_>) -> bool {
+    let part = |v: ir::ExprId| match func.exprs[v.index()].kind {
+        ExprKind::Addr(place) => matches!(*program.types.kind(func.exprs[place.index()].ty), TyKind::Record(_)),
+        _ => false,
+    };
+    let mut values = func.blocks.iter().filter_map(|block| match block.term {
+        ir::Term::Return(value) => Some(value),
+        _ => None,
+    });
+    let first = values.next();
+    first.is_some() && first.into_iter().chain(values).all(|value| value.is_some_and(part))
 }

@@ -149,6 +149,8 @@ pub struct Body {
     pub is_inline: bool,
     /// Returns a pointer.
     pub ret_ptr: bool,
+    /// Returns the address of a place that holds a record, as it is written: `&card->core`, and not an array's, or one that is cast.
+    pub ret_part: bool,
     /// Returns nothing.
     pub ret_void: bool,
     pub complete: bool,

@@ -210,8 +210,9 @@ impl Run<'_, '_> {
 
     /// Shows an event to the observer.
     pub(super) fn show(&mut self, state: &State, event: Event<'_>) {
+        let narrow = self.narrow();
         let Some(observer) = self.observer.as_deref_mut() else { return };
-        let path = Path { world: self.world, func: self.func, body: self.body, values: self.values, state, trail: self.trail };
+        let path = Path { world: self.world, func: self.func, body: self.body, values: self.values, state, narrow, trail: self.trail };
         observer.event(&path, &event);
     }
 }

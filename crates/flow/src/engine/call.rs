@@ -614,6 +614,11 @@ impl Run<'_, '_> {
         {
             value = v;
         }
+        if let Some(place) = &summary.ret.part
+            && let Some(place) = self.absolute(place, values, result, &state)
+        {
+            value = self.values.addr(place);
+        }
         if let Some(place) = &summary.ret.inside
             && let Some(place) = self.absolute(place, values, result, &state)
         {

@@ -286,6 +286,9 @@ impl Run<'_, '_> {
                 summary.ret.arg = Some(p as u8);
             }
         }
+        if self.body.ret_part && !self.unfollowed {
+            summary.ret.part = self.part_of(&exits);
+        }
         if !self.body.ret_ptr
             && !self.unfollowed
             && summary.ret.arg.is_none()
@@ -448,6 +451,19 @@ impl Run<'_, '_> {
         }
         let place = self.place_of(first)?;
         (matches!(place.root, RelRoot::Param(_)) && !place.path.is_empty()).then(|| Box::new(place))
+    }
+
+    /// The part of what a parameter points to of which every way out returns the address. What is loaded on the way may be another at the next call;
+    /// and a lock is known by the name of what gives it, whichever of several it is.
+    fn part_of(&self, exits: &[Exit]) -> Option<Box<RelPlace>> {
+        if self.body.name.as_str().contains("lock") {
+            return None;
+        }
+        let first = exits.first()?.value?;
+        let Value::Addr(place) = self.values.get(first) else { return None };
+        let part = self.relative(place, None).filter(|_| exits.iter().all(|e| e.value == Some(first)))?;
+        let inside = part.path.iter().all(|step| matches!(step, RelStep::Field(..)));
+        (matches!(part.root, RelRoot::Param(_)) && !part.path.is_empty() && inside).then(|| Box::new(part))
     }
 
     /// What a pointer points to, in terms of parameters and globals.

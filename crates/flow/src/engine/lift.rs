@@ -33,7 +33,11 @@ impl Run<'_, '_> {
     }
 
     /// Records an effect for callers. `own`: what remains of a callee's conditions.
-    pub(super) fn record(&mut self, op: OpId, new: Effect, state: &State) {
+    pub(super) fn record(&mut self, op: OpId, mut new: Effect, state: &State) {
+        // Of paths that were merged for want of room, the conditions on which it happens are not known.
+        if self.narrow() {
+            new.modes = new.modes.max(2);
+        }
         let same = |m: &Made| match (&m.effect.kind, &new.kind) {
             // What was given back before tells them apart: callers know the condition of each.
             (EffectKind::Sleep(a), EffectKind::Sleep(b)) => {

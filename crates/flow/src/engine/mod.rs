@@ -114,6 +114,7 @@ pub(crate) struct Run<'r, 'a> {
     entry_ctx: Ctx,
     visits: u32,
     budget: u32,
+    room: Room,
     truncated: bool,
     /// Some paths were not followed to their end.
     unfollowed: bool,
@@ -209,7 +210,8 @@ impl Engine {
             observer,
             entry_ctx: start.ctx,
             visits: 0,
-            budget: 300 + 10 * blocks as u32,
+            budget: (300 + 10 * blocks as u32) * if start.closely { CLOSELY } else { 1 },
+            room: Room::of(blocks, start.closely),
             truncated: false,
             unfollowed: false,
             made: Vec::new(),
@@ -234,6 +236,42 @@ impl Engine {
     }
 }
 
+/// How many states a block may hold.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Of any kind.
+    any: usize,
+    /// While they hold other references.
+    references: usize,
+    /// While they differ in property.
+    most: usize,
+}
+
+impl Room {
+    /// What a function gets that its budget does not suffice for: paths are told apart by property alone.
+    const NARROW: Room = Room { any: 1, references: 2, most: 12 };
+
+    fn of(blocks: usize, closely: bool) -> Room {
+        let cap = match blocks {
+            0..=40 => 12,
+            41..=120 => 8,
+            121..=400 => 4,
+            _ => 2,
+        };
+        let cap = if closely { 4 * cap } else { cap };
+        Room { any: cap, references: 2 * cap, most: 3 * cap }
+    }
+}
+
+/// How many times the budget a function gets that is looked at closely.
+const CLOSELY: u32 = 6;
+
+/// Into how many one state may fall apart in one block.
+const SPLIT_MAX: usize = 24;
+
+/// How many times its budget a function may use, states being few once it is used up.
+const NARROW: u32 = 3;
+
 /// Context and locks at entry.
 #[derive(Clone, Debug, Default)]
 pub struct StartState {
@@ -243,16 +281,12 @@ pub struct StartState {
     pub contract: bool,
     /// What the arguments are in this context.
     pub when: Vec<When>,
+    /// Paths are told apart for longer before they are merged.
+    pub closely: bool,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
     fn go(&mut self) {
-        let cap = match self.body.blocks.len() {
-            0..=40 => 12,
-            41..=120 => 8,
-            121..=400 => 4,
-            _ => 2,
-        };
         // The lowest position in reverse post-order that has states waiting.
         let order = &self.control.order;
         let mut at = 0;
@@ -264,11 +298,16 @@ impl<'r, 'a> Run<'r, 'a> {
                 at += 1;
                 continue;
             }
-            self.prune(&mut states, block, cap);
+            let narrow = self.narrow();
+            if narrow {
+                // Many levels below where the function began are nonsense that rounds add up.
+                states.iter_mut().for_each(|s| s.ctx = s.ctx.most(Ctx::DEEPEST));
+            }
+            self.prune(&mut states, block, if narrow { Room::NARROW } else { self.room });
             let mut lowest = at + 1;
             for state in states.drain(..) {
                 self.visits += 1;
-                if self.visits > self.budget {
+                if self.visits > NARROW * self.budget {
                     (self.truncated, self.unfollowed) = (true, true);
                     return;
                 }
@@ -280,8 +319,13 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
+    /// Whether the budget is used up, and paths are told apart by property alone.
+    fn narrow(&self) -> bool {
+        self.visits > self.budget
+    }
+
     /// Drops what no later code reads, equal states, and, above the cap, distinctions that are not locks or context.
-    fn prune(&mut self, states: &mut Vec<Boxed>, block: BlockId, cap: usize) {
+    fn prune(&mut self, states: &mut Vec<Boxed>, block: BlockId, room: Room) {
         if states.len() < 2 {
             return;
         }
@@ -305,13 +349,13 @@ impl<'r, 'a> Run<'r, 'a> {
                 s.objects.retain(|object| matches!(values.get(object), Value::Entry(_)) || held.has(object));
             }
         }
-        let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(3 * cap));
+        let mut kept: Vec<Boxed> = Vec::with_capacity(states.len().min(room.most));
         for s in states.drain(..) {
             if let Some(same) = kept.iter_mut().find(|k| k.same(&s)) {
                 same.locks.join(&s.locks);
                 continue;
             }
-            if kept.len() < cap {
+            if kept.len() < room.any {
                 kept.push(s);
                 continue;
             }
@@ -320,7 +364,7 @@ impl<'r, 'a> Run<'r, 'a> {
             let mut least = usize::MAX;
             // With one that holds the same references; one that holds others than all may stay a little longer.
             for exact in [true, false] {
-                if !exact && kept.len() < 2 * cap && !s.objects.references.nothing() {
+                if !exact && kept.len() < room.references && !s.objects.references.nothing() {
                     break;
                 }
                 let fits = |k: &Boxed| k.same_property(&s) && (!exact || k.objects.same_references(&s.objects));
@@ -335,7 +379,7 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             match nearest {
                 Some(i) => kept[i].join(&s, self.values, block),
-                None if kept.len() < 3 * cap => kept.push(s),
+                None if kept.len() < room.most => kept.push(s),
                 None => (self.truncated, self.unfollowed) = (true, true),
             }
         }
@@ -356,9 +400,9 @@ impl<'r, 'a> Run<'r, 'a> {
             if states.is_empty() {
                 return usize::MAX;
             }
-            if states.len() > 8 {
+            if states.len() > SPLIT_MAX {
                 (self.truncated, self.unfollowed) = (true, true);
-                states.truncate(8);
+                states.truncate(SPLIT_MAX);
             }
         }
         let mut lowest = usize::MAX;

@@ -78,6 +78,8 @@ pub struct Path<'p, 'a> {
     pub body: &'p Body,
     pub values: &'p Values,
     pub state: &'p State,
+    /// The function has no room left to tell its paths apart by more than locks, context and objects.
+    pub narrow: bool,
     pub(super) trail: &'p [Decision],
 }
 

@@ -13,7 +13,6 @@ use crate::program::World;
 use crate::summary::{FuncId, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
-use cuthere_cfront::resolve::{Ordinary, ordinary};
 use cuthere_kernel::Assert;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -32,9 +31,8 @@ pub type Member = (Record, Symbol);
 
 /// A variable of file level, as one that a function names; `None`: nothing at file level is known to declare it.
 pub fn file_level(world: &World<'_>, func: FuncId, name: Symbol) -> Option<Member> {
-    let Some(Ordinary::Variable { item, .. }) = ordinary(world.program, world.func(func).file, name) else { return None };
-    let file = world.program.item(item).is_static.then(|| world.program.source.path(item.file));
-    Some((Record::file_level(file), name))
+    let private = world.variable(world.func(func).file, name)?;
+    Some((Record::file_level(private.map(|file| world.program.source.path(file))), name))
 }
 
 /// A member of a variable of file level, as one of a kind: `state.list` is there once, whatever other objects have such a member.

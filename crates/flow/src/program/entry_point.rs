@@ -38,5 +38,5 @@ pub fn start_state(entry_point: &EntryPoint) -> StartState {
     ctx.rcu = ctx.rcu.max(i8::from(context.rcu));
     // Where a lock is what forbids it, giving that back allows it.
     let contract = entry_point.contract && !context.atomic();
-    StartState { ctx, locks: context.locks.clone(), contract, when: entry_point.when.clone() }
+    StartState { ctx, locks: context.locks.clone(), contract, when: entry_point.when.clone(), closely: false }
 }

@@ -25,8 +25,8 @@ use crate::body::{Body, OpId, Record};
 use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
 use cuthere_base::{FileId, Symbol};
-use cuthere_cfront::outline::ItemKind;
-use cuthere_cfront::program::{NameSpace, Program};
+use cuthere_cfront::program::Program;
+use cuthere_cfront::resolve::{Ordinary, ordinary};
 use cuthere_kernel::{Entry, Model};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
@@ -111,19 +111,19 @@ impl<'a> World<'a> {
 
     /// Whether a name means one variable in the files of two functions: it is not private to the first one's.
     pub fn shares(&self, a: FuncId, b: FuncId, name: Symbol) -> bool {
-        let (file, program) = (self.func(a).file, self.program);
-        file == self.func(b).file
-            || program.lookup(file, NameSpace::Ordinary, name).is_some_and(|item| {
-                let found = program.item(item);
-                found.kind == ItemKind::Variable && !(found.is_static && item.file == file)
-            })
+        let file = self.func(a).file;
+        file == self.func(b).file || self.variable(file, name).is_some_and(|private| private != Some(file))
     }
 
     /// The file that a variable is private to, as seen from a file.
     pub fn private_to(&self, from: FileId, name: Symbol) -> Option<FileId> {
-        let item = self.program.lookup(from, NameSpace::Ordinary, name)?;
-        let found = self.program.item(item);
-        (found.kind == ItemKind::Variable && found.is_static).then_some(item.file)
+        self.variable(from, name).flatten()
+    }
+
+    /// A variable of file level, also one that a macro declares, as seen from a file: the file that it is private to, if it is. `None`: nothing is known to declare it.
+    pub fn variable(&self, from: FileId, name: Symbol) -> Option<Option<FileId>> {
+        let Some(Ordinary::Variable { item, .. }) = ordinary(self.program, from, name) else { return None };
+        Some(self.program.item(item).is_static.then_some(item.file))
     }
 
     /// The path of a function's file.

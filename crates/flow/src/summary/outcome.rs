@@ -34,6 +34,9 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// Two locks of its caller are the most that a function gives back which is not followed path by path.
+    pub const DEEPEST: Ctx = Ctx { preempt: -2, bh: -2, irq: -2, rcu: -2, pagefault: -2 };
+
     /// What beginning (1) or ending (-1) a part of the context adds.
     pub fn step(part: CtxPart, by: i8) -> Ctx {
         let none = Ctx::default();
@@ -196,6 +199,8 @@ pub struct Ret {
     pub arg: Option<u8>,
     /// On every path it is this.
     pub computed: Option<Computed>,
+    /// On every path it is the address of this part of what an argument points to: two calls give one object.
+    pub part: Option<Box<RelPlace>>,
     /// The function does nothing but ask for the execution context, and this is the answer.
     pub asks: bool,
     pub found: Option<FoundResult>,
