@@ -193,11 +193,6 @@ impl Runner<'_, '_> {
         {
             claims = closely;
         }
-        for c in claims.iter_mut().filter(|c| c.narrow) {
-            c.confidence = Confidence::Low;
-            c.always = None;
-            c.assumes.push(format!("of the paths of `{}`, which were too many to be told apart, one does all of this", world.func(f).name));
-        }
         for c in claims.iter_mut().filter(|c| c.merged) {
             if let Some(belief) = &mut c.belief {
                 belief.tested_here = recorder.results.iter().any(|u| Some(u.call) == c.cause && u.tested);
@@ -210,6 +205,11 @@ impl Runner<'_, '_> {
                 let entered = ENGINE.with_borrow_mut(|engine| engine.run(world, f, &start_state(entry), Some(&mut checkers)));
                 claims.extend(checkers.end(world, f, &entered));
             }
+        }
+        for c in claims.iter_mut().filter(|c| c.narrow) {
+            c.confidence = Confidence::Low;
+            c.always = None;
+            c.assumes.push(format!("of the paths of `{}`, which were too many to be told apart, one does all of this", world.func(f).name));
         }
         let mut out: Vec<Report> = claims.into_iter().map(|c| Report::Claim(Box::new(c))).collect();
         out.extend(recorder.facts().map(Report::Fact));

@@ -170,7 +170,9 @@ fn named(args: &CheckArgs, inputs: &Inputs) -> String {
 /// Headers that are included and not there, but for those that a build makes.
 fn missing(headers: &[(String, u64)]) -> Option<String> {
     const MOST: usize = 3;
-    let made = |header: &str| header.starts_with("generated/") || header.contains("/generated/") || header.starts_with("asm/") || header == "linux/version.h";
+    let made = |header: &str| {
+        header.starts_with("generated/") || header.contains("/generated/") || header.starts_with("asm/") || header == "linux/version.h"
+    };
     let mut headers: Vec<&(String, u64)> = headers.iter().filter(|(header, _)| !made(header)).collect();
     headers.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
     let named = |(header, files): &&(String, u64)| if *files > 1 { format!("{header} ({files} files)") } else { header.clone() };
