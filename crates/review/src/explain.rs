@@ -309,8 +309,8 @@ pub fn explain(splats: &[Splat], tree: &Tree, analyser: &dyn Analyser, options: 
 /// The frames that were called for certain, innermost first. A data race has a stack for each access; the one in the function that the
 /// report is about leads.
 pub(crate) fn frames(splat: &Splat) -> impl Iterator<Item = &Frame> {
-    let leading = accesses(splat).find(|frames| frames.first().map(|f| f.function.as_str()) == splat.function.as_deref());
-    let frames = if splat.frames.is_empty() { leading.unwrap_or(&splat.frames) } else { &splat.frames };
+    let leading = leading(splat).filter(|_| splat.frames.is_empty());
+    let frames = leading.and_then(|own| accesses(splat).nth(own)).unwrap_or(&splat.frames);
     frames.iter().filter(|f| !f.unreliable).take(MAX_FRAMES)
 }
 
@@ -319,12 +319,15 @@ fn accesses(splat: &Splat) -> impl Iterator<Item = &Vec<Frame>> {
     splat.other_stacks.iter().filter(|s| s.kind == StackKind::OtherAccess).map(|s| &s.frames)
 }
 
+/// Which access of a data race is in the function that the report is about; the first of them, where both are.
+fn leading(splat: &Splat) -> Option<usize> {
+    accesses(splat).position(|frames| frames.first().map(|f| f.function.as_str()) == splat.function.as_deref())
+}
+
 /// The stack of the access that a data race is with.
 fn other_access(splat: &Splat) -> &[Frame] {
-    let leads = |frames: &&Vec<Frame>| frames.first().map(|f| f.function.as_str()) == splat.function.as_deref();
-    // Both may be in one function.
-    let first = accesses(splat).position(|frames| leads(&frames));
-    accesses(splat).enumerate().find(|(n, _)| Some(*n) != first && first.is_some()).map_or(&[], |(_, frames)| frames)
+    let other = leading(splat).and_then(|own| accesses(splat).enumerate().find(|(n, _)| *n != own));
+    other.map_or(&[], |(_, frames)| frames)
 }
 
 /// The findings of the folders that the reports' own functions are in, and the files that were read for them.

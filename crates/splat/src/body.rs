@@ -6,7 +6,7 @@ use crate::frame::{self, Pointer};
 use crate::guilty::in_group;
 use crate::header;
 use crate::locks::parse_lock;
-use crate::segment::Segment;
+use crate::segment::{LOCK_OWNER, Segment};
 use crate::types::{Context, Frame, HeldLock, Stack, StackKind, Task};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -531,7 +531,7 @@ fn starts_stack(t: &str) -> Option<StackKind> {
     if t.starts_with("INFO: Freed in ") && t.contains(" age=") {
         return Some(StackKind::Free);
     }
-    if t.contains("likely owned by task ") {
+    if t.contains(LOCK_OWNER) {
         return Some(StackKind::OtherCpu);
     }
     if t.ends_with("work creation:") || t.starts_with("Last call_rcu") || t.ends_with("call_rcu():") {

@@ -99,11 +99,10 @@ pub fn parse(text: &str) -> Option<Frame> {
             return None;
         }
         let mut frame = new(name);
-        let rest = c.get(5).map_or("", |m| m.as_str());
         frame.unreliable = c.get(1).is_some();
         frame.offset = hex(&c[3]);
         frame.size = hex(&c[4]);
-        tail(&mut frame, rest);
+        tail(&mut frame, c.get(5).map_or("", |m| m.as_str()));
         return Some(frame);
     }
     if let Some(frame) = decoded(text) {

@@ -13,6 +13,8 @@ use crate::{body, dump, frame};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// What stands before the task that holds the lock that a hung one waits for.
+pub const LOCK_OWNER: &str = "likely owned by task ";
 /// Longest report, in lines.
 pub const MAX_LINES: usize = 6000;
 /// Most reports open at once.
@@ -437,7 +439,7 @@ impl<'a> Segment<'a> {
             }
             Kind::RcuStall => self.kind == Kind::RcuStall && early,
             // The task that holds what the first one waits for is shown below it.
-            Kind::HungTask => self.kind == Kind::HungTask && text.contains("likely owned by task "),
+            Kind::HungTask => self.kind == Kind::HungTask && text.contains(LOCK_OWNER),
             Kind::OopsNull | Kind::OopsPaging => early && self.kind == Kind::OopsPaging && self.lines.len() <= self.header + 3,
             // Two CPUs fault at once, and print in turn.
             Kind::DoubleFault => (self.kind == Kind::StackOverflow || faults && self.speaker.is_empty()) && early,
