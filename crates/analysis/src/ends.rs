@@ -74,7 +74,7 @@ pub(crate) fn at_end(tree: &Tree<'_>, f: FuncId, depth: u32) -> bool {
 
 /// Whether somebody calls a function through a pointer.
 fn entered(tree: &Tree<'_>, f: FuncId) -> bool {
-    tree.world.bound.binary_search_by(|b| b.func.cmp(&f)).is_ok() || tree.world.entry_points.contains_key(&f)
+    !tree.world.bindings(f).is_empty() || tree.world.entry_points.contains_key(&f)
 }
 
 /// Whether each round of a loop makes an operation, or calls the function that does it to its argument.

@@ -100,7 +100,7 @@ impl<'t> Scales<'t> {
     }
 
     fn by_arguments(&self, claim: &mut Claim) {
-        if claim.handed.is_some_and(|param| self.tree.arguments.all_hand_objects(claim.at.0, param)) {
+        if claim.handed.is_some_and(|param| self.tree.arguments.all_hand_objects(self.tree.world, claim.at.0, param)) {
             lower(claim, format!("every caller of {}() hands an object", self.tree.world.func(claim.at.0).name));
         }
     }
@@ -133,8 +133,7 @@ impl<'t> Scales<'t> {
         let world = self.tree.world;
         let (name, file) = (world.func(f).name, world.func(f).file);
         let means = |from| from == file || !world.func(f).is_static;
-        world.bound.iter().any(|b| b.func == f)
-            || world.funcs.iter().any(|body| means(body.file) && body.exprs.contains(&Expr::Function(name)))
+        !world.bindings(f).is_empty() || world.funcs.iter().any(|body| means(body.file) && body.exprs.contains(&Expr::Function(name)))
     }
 
     /// Whether somebody frees such objects, or takes them away.

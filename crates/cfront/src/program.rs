@@ -416,11 +416,11 @@ impl<'s> Program<'s> {
                     && domain_of(p) == domain
                     && self.arch_fits(arch, p)
                     && (!item.is_static || !p.ends_with(".c"))
+                    && (apart || !linked_apart(p))
             })
             .min_by_key(|r| {
                 let p = self.source.path(r.file);
-                let other_program = !apart && linked_apart(p);
-                (!self.item(**r).active, other_program, !p.ends_with(".c"), std::cmp::Reverse(common_dirs(p, path)), **r)
+                (!self.item(**r).active, !p.ends_with(".c"), std::cmp::Reverse(common_dirs(p, path)), **r)
             })
             .copied()
             // In another part of the tree only one that exists is meant; user-space programs share many names.

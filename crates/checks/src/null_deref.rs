@@ -29,7 +29,7 @@
 //! ## Confidence
 //!
 //! * **high**: an allocation, also one that a function of the tree hands on, if others who call it test it; a look-up whose key came from outside; a
-//!   look-up that nearly all other callers test; a dereference right after a test of that pointer alone found NULL, where it lies in memory or a call gave it that may fail.
+//!   dereference right after a test of that pointer alone found NULL, where it lies in memory or a call gave it that may fail.
 //! * **medium**: a look-up that most other callers test, or that only few others use; a function that returns NULL for want of memory and by its own code too, if
 //!   others test for it; a test of that pointer alone, an argument or what no call can leave NULL, since such tests are made for safety's sake too, or one earlier on the path, with the
 //!   dereference in the same function and only arguments decided in between; NULL by assignment on a path that the arguments alone decide, or that one condition leaves so, if the variable is tested behind the use; one part
@@ -45,7 +45,10 @@
 //!   set through another name. Operations that tables reached through pointers leave out. What cannot fail here (room in a buffer made here, or in
 //!   one that is filled further before the use; bytes that were pulled; a look-up that was made before; a reference to what the caller holds; elements that a
 //!   loop takes as long as there are some). What a callee does only sometimes with a pointer that was found NULL. What the call told of otherwise too (a variable that it left its answer in was tested). Tests, and programs in user space.
-//! * One level less: boot code, look-ups in the firmware of one kind of machine (`arch/`), and look-ups by constants alone.
+//! * Boot code, look-ups in the firmware of one kind of machine (`arch/`), and look-ups by constants alone: one level less for a key from outside, else low.
+//!
+//! An argument of an operation counts as there if all who call the operation have looked into the object before, as `ep->ops->flush(ep)` does. `__free()` looks for
+//! a pointer first.
 //!
 //! ## What it assumes and misses
 //!

@@ -35,12 +35,12 @@
 //! * a delayed work item that arms itself, cancelled without waiting and then merely flushed;
 //! * memory freed before what uses it is unregistered, or before the timer or work item that uses it is stopped;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
-//! * a timer or work item that is a variable of a module, armed in its file and not stopped by the function that unloads it;
+//! * a timer or work item that is a variable of a module (its file states a licence), armed in its file and not stopped by the function that unloads it;
 //! * a timer or work item in the data of a driver, armed in its folder and not waited for by the function that takes the driver off its device;
 //! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it;
 //! * a count that reaches zero before the object is taken off its list, where others find it under the list's lock and take a reference that does not ask.
 //!
-//! Not reported: objects that their own callback frees, references taken by who arms or held by what the object lies in, work that whoever arms it waits for, error paths before anything was armed, objects that go with the owner of the pointer.
+//! Not reported: objects that their own callback frees, references taken by who arms or held by what the object lies in, work that whoever arms it waits for, what is asked for a flag of the teardown's under a lock before it is armed, what whoever frees it stops once more, error paths before anything was armed, objects that go with the owner of the pointer.
 //!
 //! ## Confidence
 //!

@@ -127,7 +127,9 @@ fn hub_text(Hub(record, field): Hub) -> String {
 pub(super) fn through(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId) -> Vec<Through> {
     let mut out: Vec<Through> = Vec::new();
     for (hub, calls) in contexts.hubs(f) {
-        let bound = bound(world, f)
+        let bound = world
+            .bindings(f)
+            .iter()
             .filter(|b| Hub(b.record, b.field) == hub)
             .map(|b| origin(world, String::new(), Some((b.at.0, b.at.1.line))))
             .collect();
@@ -135,11 +137,6 @@ pub(super) fn through(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId) -> 
     }
     out.sort_by(|a, b| a.pointer.cmp(&b.pointer));
     out
-}
-
-fn bound<'w>(world: &'w World<'_>, f: FuncId) -> impl Iterator<Item = &'w cuthere_flow::program::link::BoundFunction> {
-    let from = world.bound.partition_point(|b| b.func < f);
-    world.bound[from..].iter().take_while(move |b| b.func == f)
 }
 
 pub(super) fn address_taken(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId) -> Vec<Step> {
@@ -209,7 +206,7 @@ fn steps(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId, sought: Sought, 
                 out.push(step);
             }
             Hop::Assumed(g) => {
-                let how = match bound(world, g).next() {
+                let how = match world.bindings(g).iter().next() {
                     _ if !contexts.entered(g).assumed => "is a system call".to_owned(),
                     Some(b) => format!("is bound to {}, through which no call is seen", hub_text(Hub(b.record, b.field))),
                     None => "is called by nobody that is seen".to_owned(),
@@ -228,7 +225,7 @@ fn steps(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId, sought: Sought, 
             }
             Hop::Through(hub) => {
                 let mut step = at(world, next, world.func(next).loc, format!("is what {} calls", hub_text(hub)));
-                if let Some(b) = bound(world, next).find(|b| Hub(b.record, b.field) == hub) {
+                if let Some(b) = world.bindings(next).iter().find(|b| Hub(b.record, b.field) == hub) {
                     step.file = world.program.source.path(b.at.0).to_owned();
                     (step.line, step.column) = (b.at.1.line, u32::from(b.at.1.col));
                 }

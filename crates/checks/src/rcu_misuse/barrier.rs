@@ -178,7 +178,7 @@ fn stopped(tree: &Tree<'_>, f: FuncId, before: OpId) -> Vec<FuncId> {
 fn module_exit(tree: &Tree<'_>, callbacks: &Callbacks, modules: &Modules, f: FuncId) -> Option<Claim> {
     let world = tree.world;
     let reach = Reach::from(tree, callbacks, f, None);
-    if reach.barrier || words::is_test_code(world.path(f)) {
+    if reach.barrier || words::is_test_code(world.path(f)) || !words::may_be_module(world, f) {
         return None;
     }
     let (armer, arms, callback) = reach.arms.or_else(|| modules.arms(tree, f).filter(|a| reach.files.contains(&world.func(a.0).file)))?;

@@ -5,6 +5,7 @@ use cuthere_base::Symbol;
 use cuthere_flow::body::{OpId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
+use cuthere_kernel::FreeHow;
 
 impl Teardown<'_> {
     /// The records whose memory is given back by a deed, and the release callback that does it.
@@ -13,7 +14,10 @@ impl Teardown<'_> {
         match done.life.deed {
             Deed::Free | Deed::FreeLater if !done.life.object.is_unknown() => out.push((done.life.object, None)),
             Deed::Put => {
+                // A count beside it (`percpu_ref_put()`) has a release of its own.
+                let devices = self.world.model.entry(done.life.kind).is_some_and(|e| e.frees.iter().any(|f| f.how == FreeHow::Put));
                 if let Spot::Member { owner, through: false, .. } = done.life.spot
+                    && devices
                     && let Some(by) = self.release_of(owner)
                 {
                     out.push((owner, Some(by)));

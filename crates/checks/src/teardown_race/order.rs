@@ -4,11 +4,13 @@ use super::armed::runs_by_itself;
 use super::parts::{Key, Teardown, Uses, takes_off};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Expr, OpId, OpKind, Record, Target};
+use cuthere_flow::body::{Expr, Op, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::Custom;
 
+/// Functions on the way to one that arms.
+const WAY_MAX: usize = 8;
 /// Callers that are looked at for what they end after the call.
 const UP_MAX: u32 = 2;
 
@@ -77,6 +79,11 @@ fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Do
         if inside.iter().any(|d| stops(d) && (same(d) && lives.leads(f, d.at, cancel.at) || mine(d) && lives.leads(f, later.at, d.at))) {
             continue;
         }
+        // Attributes of a device end where its driver says so; what another file does with a device is about another one.
+        let elsewhere = all.world.func(later.by.0).file != all.world.func(f).file;
+        if elsewhere && later.life.kind.as_str() == "device" {
+            continue;
+        }
         let sources = sources(all, f, later, key);
         // What stops it on the way out: the operations' own clean-up.
         let cleans = |g: &FuncId| lives.inside(*g).iter().any(|d| mine(d) && matches!(d.life.deed, Deed::CancelSync { .. }));
@@ -86,15 +93,39 @@ fn armed_again(all: &Teardown<'_>, key: Key, uses: &Uses, f: FuncId, cancel: &Do
         for g in sources {
             let below = lives.inside(g);
             let Some(arm) = below.iter().find(|d| mine(d) && d.life.deed == Deed::Arm) else { continue };
-            let told = |h: FuncId, op: OpId| told_to_stop(all, h, op, &[g, arm.by.0]);
+            let told = |h: FuncId, op: OpId| told_to_stop(all, h, op, (g, arm));
             if uses.callbacks().any(|c| c == g) || told(f, cancel.at) || told(cancel.by.0, cancel.by.1) {
                 continue;
             }
             let end = freed_later(all, f, key.owner, later.at)?;
+            if end.is_some_and(|(h, end)| stopped_at_last(all, key, h, &end)) {
+                return None;
+            }
             return Some(claim(all, key, (f, cancel), later, (g, arm), end));
         }
     }
     None
+}
+
+/// The functions from one that does something by a callee down to that.
+fn way_down(all: &Teardown<'_>, from: FuncId, done: &Done) -> Vec<FuncId> {
+    let mut way = vec![from];
+    let (mut f, mut at) = (from, done.at);
+    while f != done.by.0 && way.len() < WAY_MAX {
+        let callees = all.world.callees(f, at).map_or(&[][..], |c| c.list());
+        let below = callees.iter().find_map(|&g| all.lives.inside(g).iter().find(|d| d.by == done.by).map(|d| (g, d.at)));
+        let Some((g, next)) = below else { break };
+        (f, at) = (g, next);
+        way.push(f);
+    }
+    way.push(done.by.0);
+    way
+}
+
+/// Whether what frees the object, or what was called just before, stops it and waits: it was the last word.
+fn stopped_at_last(all: &Teardown<'_>, key: Key, h: FuncId, end: &Done) -> bool {
+    let stops = |d: &Done| matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Flush) && Key::of(d.life.spot) == Some(key);
+    all.lives.inside(h).iter().any(|d| stops(d) && d.at == end.at)
 }
 
 /// Where the object is freed after the function, or by it: the function and operation, if it is seen.
@@ -115,33 +146,16 @@ pub fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) ->
     (all.is_managed(owner) && (unbinds(f) || all.lives.callers(f).any(|(g, ..)| unbinds(g)))).then_some(None)
 }
 
-/// Whether the function sets a flag before it stops something, and those who might arm it again read that.
-pub fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[FuncId]) -> bool {
-    let body = all.world.func(f);
-    let member = |e| match body.expr(e) {
-        Expr::Field { record, name, .. } => Some((record, name)),
-        _ => None,
-    };
-    let mut set: Vec<(Record, Symbol)> = Vec::new();
-    for (id, op) in body.all_ops() {
-        if id >= before && !all.lives.leads(f, id, before) {
-            continue;
-        }
-        match op.kind {
-            OpKind::Store { place, .. } => set.extend(member(place)),
-            OpKind::Call { target: Target::Name(name), args, .. } if all.world.model.is_custom(Custom::SetsFlag, name) => {
-                let places = body.call_args(args).iter().filter_map(|&a| match body.expr(a) {
-                    Expr::Addr(place) | Expr::Load(place, _) => member(place),
-                    _ => None,
-                });
-                set.extend(places);
-            }
-            _ => {}
-        }
-    }
-    let reads = |g: &FuncId| {
+/// Whether the function sets a flag before it stops something, and the one that might arm it again, or who is entered for that, reads it. On the way from the one to the other
+/// that counts only where both sides hold a lock: what was asked for there may be long ago.
+pub fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, (g, arm): (FuncId, &Done)) -> bool {
+    let set = flags_set(all, f, before);
+    let reads = |g: &FuncId, locked: bool| {
         let of = all.world.func(*g);
-        of.exprs.iter().any(|e| matches!(*e, Expr::Field { record, name, .. } if set.contains(&(record, name))))
+        let flag = |&(record, name, under): &(Record, Symbol, bool)| {
+            (under || !locked) && of.exprs.iter().any(|e| matches!(*e, Expr::Field { record: r, name: n, .. } if (r, n) == (record, name)))
+        };
+        set.iter().any(flag) && (!locked || of.all_ops().any(|(_, op)| locks(all, op) == Some(true)))
     };
     let asks = |g: &FuncId| {
         all.world.func(*g).ops.iter().any(|op| match op.kind {
@@ -149,7 +163,48 @@ pub fn told_to_stop(all: &Teardown<'_>, f: FuncId, before: OpId, readers: &[Func
             _ => false,
         })
     };
-    !set.is_empty() && readers.iter().any(reads) || readers.iter().any(asks)
+    let ends = [g, arm.by.0];
+    ends.iter().any(|h| reads(h, false) || asks(h)) || way_down(all, g, arm).iter().any(|h| reads(h, true))
+}
+
+/// The members that a function stores to before an operation, or sets bits of, and whether it holds a lock then.
+fn flags_set(all: &Teardown<'_>, f: FuncId, before: OpId) -> Vec<(Record, Symbol, bool)> {
+    let body = all.world.func(f);
+    let member = |e| match body.expr(e) {
+        Expr::Field { record, name, .. } => Some((record, name)),
+        _ => None,
+    };
+    let mut set = Vec::new();
+    let mut locked = false;
+    for (id, op) in body.all_ops() {
+        locked = locks(all, op).unwrap_or(locked);
+        if id >= before && !all.lives.leads(f, id, before) {
+            continue;
+        }
+        match op.kind {
+            OpKind::Store { place, .. } => set.extend(member(place).map(|(record, name)| (record, name, locked))),
+            OpKind::Call { target: Target::Name(name), args, .. } if all.world.model.is_custom(Custom::SetsFlag, name) => {
+                let places = body.call_args(args).iter().filter_map(|&a| match body.expr(a) {
+                    Expr::Addr(place) | Expr::Load(place, _) => member(place),
+                    _ => None,
+                });
+                set.extend(places.map(|(record, name)| (record, name, locked)));
+            }
+            _ => {}
+        }
+    }
+    set
+}
+
+/// Whether an operation takes a lock or gives one back, by the model's word; `None`: neither.
+fn locks(all: &Teardown<'_>, op: &Op) -> Option<bool> {
+    let OpKind::Call { target: Target::Name(name), .. } = op.kind else { return None };
+    let entry = all.world.model.entry(name)?;
+    match (entry.acquires.is_empty(), entry.releases.is_empty()) {
+        (false, _) => Some(true),
+        (true, false) => Some(false),
+        _ => None,
+    }
 }
 
 fn claim(

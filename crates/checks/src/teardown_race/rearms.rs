@@ -40,7 +40,7 @@ fn waited_in_vain(
     let once = |d: &Done| body.dominates(cancel.op, body.block_of(d.at)) && !all.lives.leads(f, d.at, cancel.op);
     let wait = inside.iter().find(|d| d.life.deed == Deed::Flush && queue(d) && all.lives.leads(f, cancel.op, d.at) && once(d))?;
     let ends = inside.iter().any(|d| mine(d) && (matches!(d.life.deed, Deed::CancelSync { .. }) || d.life.deed == Deed::Arm));
-    if ends || uses.callbacks().any(|c| c == f) || told_to_stop(all, f, cancel.op, &[g, arm.by.0]) {
+    if ends || uses.callbacks().any(|c| c == f) || told_to_stop(all, f, cancel.op, (g, &arm)) {
         return None;
     }
     let (name, by, waits) = (key.text(), all.name(g), all.called(wait.by.0, wait.by.1));

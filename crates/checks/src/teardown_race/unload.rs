@@ -2,7 +2,7 @@
 
 use super::armed::runs_by_itself;
 use super::parts::{Teardown, is_queue};
-use cuthere_analysis::{Claim, Claims};
+use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, FileId, Symbol};
 use cuthere_flow::index::{Deed, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
@@ -25,6 +25,7 @@ pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
         let waits = |u: &(FuncId, LifeUse)| matches!(u.1.deed, Deed::CancelSync { .. } | Deed::Flush);
         let Some((armer, arm)) = arm.filter(|_| !uses.iter().any(waits)) else { continue };
         if let Some(exit) = unloads(all, file)
+            && words::may_be_module(all.world, exit)
             && !flushes(all, exit)
         {
             claims.add(claim(all, exit, Symbol::intern(name), (*armer, arm), &uses));
@@ -41,7 +42,10 @@ fn unloads(all: &Teardown<'_>, file: FileId) -> Option<FuncId> {
         let words = ["exit", "cleanup", "unload"];
         b.params == 0 && b.is_static && (said || b.ret_void && b.name.as_str().split('_').any(|w| words.contains(&w)))
     };
-    own.filter(|(_, b)| ends(b)).map(|(n, _)| FuncId((start + n) as u32)).find(|f| all.lives.callers(*f).next().is_none())
+    // What another configuration leaves empty is called nowhere either.
+    own.filter(|(_, b)| ends(b) && !b.ops.is_empty())
+        .map(|(n, _)| FuncId((start + n) as u32))
+        .find(|f| all.lives.callers(*f).next().is_none())
 }
 
 /// Whether work queues are waited for as a whole.

@@ -54,7 +54,16 @@ impl Run<'_, '_> {
         let callees = chosen.as_ref().or_else(|| world.callees(self.func, index));
         let (name, entry) = match target {
             Target::Name(name) => {
-                let name = if cleanup { self.freeing(name) } else { name };
+                let freeing = if cleanup { self.freeing(name) } else { None };
+                // What `__free()` is written with looks for a pointer first.
+                if freeing.is_some()
+                    && let Some(&v) = values.first()
+                    && (state.known(self.values, v).is_zero() || !self.refine(&mut state, v, Interval::NON_ZERO))
+                {
+                    out.push(state);
+                    return;
+                }
+                let name = freeing.unwrap_or(name);
                 (name, world.entry(name, callees.is_some()))
             }
             Target::Pointer(e) => (self.body.ops_field(e).map_or(Symbol::EMPTY, |f| f.1), None),
@@ -352,9 +361,9 @@ impl Run<'_, '_> {
         self.world.model.is_custom(Custom::Fixed, name).then(|| self.body.all_ops().find(|(_, op)| asks(op)).map(|(id, _)| id))?
     }
 
-    /// What a clean-up at the end of a scope calls.
-    pub(super) fn freeing(&self, name: Symbol) -> Symbol {
-        name.as_str().strip_prefix("__free_").and_then(Symbol::find).and_then(|n| self.world.model.free_class(n)).map_or(name, |c| c.calls)
+    /// What the clean-up of a variable declared with `__free()` calls.
+    pub(super) fn freeing(&self, name: Symbol) -> Option<Symbol> {
+        name.as_str().strip_prefix("__free_").and_then(Symbol::find).and_then(|n| self.world.model.free_class(n)).map(|c| c.calls)
     }
 
     pub(super) fn assign(&mut self, index: OpId, dst: Option<LocalId>, value: ValueId, state: &mut State) {

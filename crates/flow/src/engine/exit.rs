@@ -497,11 +497,7 @@ impl Run<'_, '_> {
         };
         let only_refs = !exits.iter().zip(&frees).any(changes);
         if only_refs && refs.windows(2).all(|pair| pair[0] == pair[1]) {
-            let mut outcomes = if self.body.ret_void || self.truncated {
-                Vec::new()
-            } else {
-                answers(exits, self.body.ret_ptr, self.out_parameters(exits))
-            };
+            let mut outcomes = self.told_by_results(exits);
             if let Some(refs) = refs.into_iter().next()
                 && !refs.is_empty()
             {
@@ -581,11 +577,7 @@ impl Run<'_, '_> {
             merge(&mut outcomes, &may, |a, b| a.ctx == b.ctx && a.locks == b.locks);
         }
         if only_refs && outcomes.iter().all(|o| o.refs.is_empty()) {
-            return if self.body.ret_void || self.truncated {
-                Vec::new()
-            } else {
-                answers(exits, self.body.ret_ptr, self.out_parameters(exits))
-            };
+            return self.told_by_results(exits);
         }
         if !told_apart(&outcomes) {
             let locks = in_common(&outcomes);
@@ -601,7 +593,24 @@ impl Run<'_, '_> {
                 outcomes.push(Outcome { locks, ctx, doubtful, frees, ..Outcome::plain(Interval::TOP) });
             }
         }
+        // What holds on every way holds for each answer.
+        if let [all] = outcomes.as_slice() {
+            let answers = self.told_by_results(exits);
+            let each = |o: Outcome| {
+                let mut guard = all.guard.clone();
+                guard.extend(o.guard.into_iter().filter(|test| !all.guard.contains(test)));
+                Outcome { ret: o.ret, guard, written: o.written, ..all.clone() }
+            };
+            if !answers.is_empty() {
+                return answers.into_iter().map(each).collect();
+            }
+        }
         outcomes
+    }
+
+    /// What the results say of the arguments, if every way was followed.
+    fn told_by_results(&self, exits: &[Exit]) -> Vec<Outcome> {
+        if self.body.ret_void || self.unfollowed { Vec::new() } else { answers(exits, self.body.ret_ptr, self.out_parameters(exits)) }
     }
 }
 

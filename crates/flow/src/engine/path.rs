@@ -312,7 +312,8 @@ impl<'p> Path<'p, '_> {
 
     /// The parameter of a static function that a value is: all its callers may hand a pointer.
     pub fn handed_by_callers(&self, value: ValueId) -> Option<u32> {
-        let asks_callers = self.body.is_static && !self.world.entry_points.contains_key(&self.func);
+        let bound = || !self.world.bindings(self.func).is_empty();
+        let asks_callers = self.body.is_static && (!self.world.entry_points.contains_key(&self.func) || bound());
         self.values.param(value, self.body.params).filter(|_| asks_callers)
     }
 

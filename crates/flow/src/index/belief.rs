@@ -51,8 +51,7 @@ impl Belief {
                     Confidence::Low
                 }
             }
-            // Who looks for a part of the machine by a key from its firmware often knows that it is there: of several who do not ask, none may be wrong.
-            _ if most(97, 20) && !(self.lookup && untested > 1) => Confidence::High,
+            // Who looks something up by a key of its own often knows that it is there: those who break with the habit are right more often than not.
             _ if most(93, 15) => Confidence::Medium,
             // Too few uses to speak of a habit: the model's word stands.
             NullWhy::Model if !self.learned && (all < 6 || all < 12 && most(80, 4)) => Confidence::Medium,
@@ -60,7 +59,8 @@ impl Belief {
         };
         let confidence = if self.learned { confidence.min(Confidence::Medium) } else { confidence };
         let confidence = match (self.weak, confidence) {
-            (true, Confidence::High) => Confidence::Medium,
+            // What runs once, before there are users, hardly ever lacks memory; a key from outside can be wrong there too.
+            (true, Confidence::High) if self.outside => Confidence::Medium,
             (true, _) => Confidence::Low,
             (false, sure) => sure,
         };

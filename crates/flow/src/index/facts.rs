@@ -62,10 +62,17 @@ pub enum Handed {
     MayBeNull,
 }
 
+/// Who is called: a function, or whatever a member of an operations table holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Called {
+    Function(FuncId),
+    Member(Record, Symbol),
+}
+
 /// One argument of the calls that one function makes to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ArgumentUse {
-    pub callee: FuncId,
+    pub callee: Called,
     pub param: u8,
     pub handed: Handed,
 }
@@ -84,6 +91,9 @@ pub enum Fact {
     Counted(CountedUse),
     Held(HeldUse),
 }
+
+/// Arguments of calls through members that are noted: nearly all tests of others are of what may well be missing.
+const MEMBER_PARAMS: u32 = 2;
 
 /// Notes the facts of one function.
 #[derive(Default)]
@@ -133,14 +143,16 @@ impl Recorder {
         &mut self.members[at]
     }
 
-    /// What a call hands to a static function for the parameters that it tests.
+    /// What a call hands to a static function for the parameters that it tests, or to those that a member of a table holds.
     fn arguments(&mut self, path: &Path<'_, '_>, call: &CallEvent<'_>) {
-        let &[callee] = call.callees else { return };
         let world = path.world;
-        if !world.func(callee).is_static || world.entry_points.contains_key(&callee) {
-            return;
-        }
-        let Some(tests) = world.summary(callee).map(|s| s.tests).filter(|t| *t != 0) else { return };
+        let (callee, tests) = match (call.table, call.callees) {
+            (Some((record, member)), _) if !record.is_unknown() => (Called::Member(record, member), (1u64 << MEMBER_PARAMS) - 1),
+            (None, &[callee]) if world.func(callee).is_static && !world.entry_points.contains_key(&callee) => {
+                (Called::Function(callee), world.summary(callee).map_or(0, |s| s.tests))
+            }
+            _ => return,
+        };
         for (param, &value) in call.args.iter().enumerate().take(64).filter(|(i, _)| tests >> i & 1 == 1) {
             let known = path.known(value);
             let handed = if !known.may_be_zero() {

@@ -21,7 +21,7 @@ pub use entry_point::{EntryPoint, start_state, strictest};
 pub use releases::Release;
 pub use ways::{Hub, Taken};
 
-use crate::body::{Body, OpId, Record};
+use crate::body::{Body, OpId, OpKind, Record, Target};
 use crate::domain::Preemption;
 use crate::summary::{FuncId, Summary};
 use cuthere_base::{FileId, Symbol};
@@ -93,6 +93,19 @@ impl<'a> World<'a> {
     /// The calls that reach a function, sorted by caller and operation.
     pub fn callers(&self, func: FuncId) -> &[Caller] {
         self.upwards.get_or_init(|| Callers::new(&self.callees)).of(func)
+    }
+
+    /// The members that a function is bound to.
+    pub fn bindings(&self, func: FuncId) -> &[link::BoundFunction] {
+        let from = self.bound.partition_point(|b| b.func < func);
+        let rest = &self.bound[from..];
+        &rest[..rest.partition_point(|b| b.func == func)]
+    }
+
+    /// Whether a call goes through a pointer.
+    pub fn calls_through(&self, caller: &Caller) -> bool {
+        let call = self.func(caller.func).op(caller.op).map(|op| op.kind);
+        matches!(call, Some(OpKind::Call { target: Target::Pointer(_), .. }))
     }
 
     /// The model's entry for a call by name, unless a body in the tree is to be believed instead.
