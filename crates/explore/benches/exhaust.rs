@@ -1,11 +1,12 @@
 //! Time to exhaust the interleavings of small programs, side by side with two model checkers for Rust programs on the same ones: loom, which
 //! reduces, and shuttle's depth-first scheduler, which does not. Times are those of the processor, so that what else a machine does matters little,
-//! and memory comes from the allocator that the command has. Measures and judges nothing.
+//! and memory comes from the allocator that the command has. The others' programs are compiled before; so are the C functions read before, and beside it
+//! stands what it takes with reading them. Measures and judges nothing.
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cuthere_cfront::program::{Config, Program};
-use cuthere_explore::{Options, OutcomeKind, WithScenario, explore, shapes_for};
+use cuthere_explore::{Explorer, Options, OutcomeKind, WithScenario, explore, shapes_for};
 use cuthere_kernel::Model;
 use std::time::{Duration, Instant};
 
@@ -169,10 +170,14 @@ fn exhaust(c: &mut Criterion<Processor>) {
         let source = WithScenario::new(None, "bench.c", &c_program(globals, threads));
         let scenario = source.scenario();
         let program = Program::build_partial(&source, Config::default(), shapes_for(&model, scenario.plain), &[scenario.file]);
-        let executions = explore(&program, &model, &scenario, &options).executions;
+        let explorer = Explorer::new(&program, &model, &scenario);
+        let executions = explorer.explore(&options).executions;
         measure(name, "cuthere", Some(executions), &|| {
-            let outcome = explore(&program, &model, &scenario, &options);
+            let outcome = explorer.explore(&options);
             assert_eq!(outcome.kind, OutcomeKind::None, "{:?}", outcome.unsupported);
+        });
+        measure(name, "cuthere from its text", Some(executions), &|| {
+            explore(&program, &model, &scenario, &options);
         });
         measure(name, "loom", None, &|| ::loom::model(*loom));
     }

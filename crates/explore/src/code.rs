@@ -22,16 +22,17 @@ impl IntTy {
     pub const ULONG: IntTy = IntTy { size: 8, signed: false };
 
     /// The value as this type holds it.
+    #[inline]
     pub fn fit(self, v: i64) -> i64 {
-        match (self.size, self.signed) {
-            (1, true) => i64::from(v as i8),
-            (1, false) => i64::from(v as u8),
-            (2, true) => i64::from(v as i16),
-            (2, false) => i64::from(v as u16),
-            (4, true) => i64::from(v as i32),
-            (4, false) => i64::from(v as u32),
-            _ => v,
-        }
+        /// By size, how many bits lie above.
+        const ABOVE: [u8; 16] = [0, 56, 48, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let above = ABOVE[usize::from(self.size & 15)];
+        if self.signed { v << above >> above } else { ((v as u64) << above >> above) as i64 }
+    }
+
+    /// Whether all values that this type holds are the same in another one.
+    pub fn within(self, other: IntTy) -> bool {
+        other.size == 8 || self == other || self.size < other.size && (!self.signed || other.signed)
     }
 }
 

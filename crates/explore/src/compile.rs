@@ -56,6 +56,10 @@ struct Compiler<'a, 'l, 'p> {
     locals: Vec<Home>,
     /// Locals whose address is taken.
     taken: Vec<bool>,
+    /// As what the registers of locals hold their values; none: as whoever calls gives them.
+    held: Vec<Option<IntTy>>,
+    /// Where the operation begins that is being compiled.
+    begun: usize,
     next: Reg,
     at: Loc,
     origin: Symbol,
@@ -69,12 +73,26 @@ enum Home {
 
 /// Compiles one function.
 pub fn compile(link: &mut Linker<'_>, f: &Func) -> Code {
-    let mut c =
-        Compiler { link, f, code: Code::default(), locals: Vec::new(), taken: Vec::new(), next: 0, at: f.loc, origin: Symbol::EMPTY };
+    let mut c = Compiler {
+        link,
+        f,
+        code: Code::default(),
+        locals: Vec::new(),
+        taken: Vec::new(),
+        held: Vec::new(),
+        begun: 0,
+        next: 0,
+        at: f.loc,
+        origin: Symbol::EMPTY,
+    };
     c.code.name = f.name;
     c.code.file = f.file;
     c.code.loc = f.loc;
     c.code.header = c.link.program.source.path(f.file).ends_with(".h");
+    let room = f.exprs.len() + f.blocks.len();
+    c.code.ins.reserve(room);
+    c.code.locs.reserve(room);
+    c.code.origins.reserve(room);
     c.place_locals();
     c.name_variables();
     let fixed = c.next;
@@ -111,6 +129,9 @@ impl Compiler<'_, '_, '_> {
                 *t = true;
             }
         }
+        // What a call gives may be open, and is then of the called function's type.
+        let given: Vec<LocalId> =
+            self.f.ops.iter().filter_map(|op| if let OpKind::Call { dst, .. } = op.kind { dst } else { None }).collect();
         for (n, local) in self.f.locals.iter().enumerate() {
             let shape = self.shape(local.ty);
             let is_param = (n as u32) < self.f.params;
@@ -126,6 +147,7 @@ impl Compiler<'_, '_, '_> {
                 Home::Slot((self.code.slots.len() as u16).wrapping_sub(1))
             } else {
                 self.next += 1;
+                self.held.push(if is_param || given.contains(&LocalId(n as u32)) { None } else { Some(self.int(local.ty)) });
                 Home::Reg(self.next - 1)
             };
             if is_param {
@@ -145,10 +167,10 @@ impl Compiler<'_, '_, '_> {
         let given = self.code.params.iter().filter_map(|p| if let Param::Reg(r) = p { Some(*r) } else { None });
         let open = if self.link.plain { open_locals(&self.code, fixed, given) } else { Vec::new() };
         for ins in &mut self.code.ins {
-            if let Ins::Open { d, .. } = *ins
+            if let Ins::Open { d, ty } = *ins
                 && !open.contains(&d)
             {
-                *ins = Ins::Const { d, v: UNASSIGNED };
+                *ins = Ins::Const { d, v: ty.fit(UNASSIGNED) };
             }
         }
     }
@@ -160,12 +182,12 @@ impl Compiler<'_, '_, '_> {
         for block in &f.blocks {
             starts.push(self.code.ins.len() as u32);
             for op in f.block_ops(block) {
-                self.next = fixed;
+                (self.next, self.begun) = (fixed, self.code.ins.len());
                 (self.at, self.origin) = (op.loc, op.origin);
                 self.op(op);
                 self.code.regs = self.code.regs.max(self.next);
             }
-            self.next = fixed;
+            (self.next, self.begun) = (fixed, self.code.ins.len());
             (self.at, self.origin) = (block.loc, block.origin);
             self.term(&block.term);
             self.code.regs = self.code.regs.max(self.next);

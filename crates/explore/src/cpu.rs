@@ -140,8 +140,11 @@ impl Machine<'_> {
 
     /// Whether the rules of its CPU let a thread go on.
     pub fn cpu_allows(&self, t: usize) -> bool {
+        if self.link.plain {
+            return true;
+        }
         let me = &self.threads[t];
-        if !self.cpu_shared(me.cpu) || self.link.plain || me.drains.is_some() {
+        if !self.cpu_shared(me.cpu) || me.drains.is_some() {
             return true;
         }
         let rt = self.rt();
@@ -200,8 +203,8 @@ impl Machine<'_> {
             return 0;
         }
         let mut mask: ThreadSet = 0;
-        for t in 0..self.threads.len() {
-            if self.threads[t].alive() && (t > 0 || self.link.plain) && self.ready(t) && self.cpu_allows(t) {
+        for (t, thread) in self.threads.iter().enumerate() {
+            if thread.alive() && (t > 0 || self.link.plain) && self.ready(t) && self.cpu_allows(t) {
                 if self.world.atomic_section.is_some_and(|owner| !self.is_part_of(t, owner)) {
                     continue;
                 }

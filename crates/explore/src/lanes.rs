@@ -5,6 +5,7 @@
 //! with random priorities. The two take turns, counted in operations, whether they have a core each
 //! or share one: so the result is the same for any number of cores, as long as it is not the time that ends them.
 
+use crate::bodies::Bodies;
 use crate::link::Linker;
 use crate::machine::{Machine, MachineOptions, MemoryModel, Preemption};
 use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
@@ -47,14 +48,49 @@ const DEEPENED: [&str; 2] = ["threads", "unroll"];
 
 /// Explores a scenario.
 pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+    Explorer::new(program, model, scenario).explore(options)
+}
+
+/// A scenario, whose functions are read where an exploration comes to them first and kept for all of its searches, and for later ones.
+pub struct Explorer<'p> {
+    program: &'p Program<'p>,
+    model: &'p Model,
+    scenario: &'p ScenarioSource,
+    bodies: Bodies,
+}
+
+impl<'p> Explorer<'p> {
+    /// Reads nothing yet.
+    pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: &'p ScenarioSource) -> Explorer<'p> {
+        Explorer { program, model, scenario, bodies: Bodies::default() }
+    }
+
+    /// Explores it.
+    pub fn explore(&self, options: &Options) -> Outcome {
+        let model = self.model.clone().for_preempt(options.preemption == Preemption::Rt);
+        within_rounds(&Subject { program: self.program, model: &model, scenario: self.scenario, bodies: &self.bodies }, options)
+    }
+}
+
+/// What is explored.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    program: &'a Program<'a>,
+    model: &'a Model,
+    scenario: &'a ScenarioSource,
+    bodies: &'a Bodies,
+}
+
+/// Explores with few rounds of loops first.
+fn within_rounds(subject: &Subject<'_>, options: &Options) -> Outcome {
     let started = Instant::now();
-    let model = model.clone().for_preempt(options.preemption == Preemption::Rt);
+    let &Subject { program, scenario, .. } = subject;
     let wrong = if scenario.plain { Vec::new() } else { misplaced(program, scenario) };
     if !wrong.is_empty() {
         return Outcome { unsupported: wrong, ..Outcome::default() };
     }
     if scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor {
-        return program_within(program, &model, scenario, options);
+        return program_within(subject, options);
     }
     let deepens = !scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor;
     let shallow = SHALLOW.iter().copied().filter(|n| deepens && *n < options.unroll);
@@ -67,7 +103,7 @@ pub fn explore(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, 
         }
         let left = options.time.saturating_sub(started.elapsed());
         let round = Options { unroll, time: left, ..options.clone() };
-        let mut outcome = once(program, &model, scenario, &round, None);
+        let mut outcome = once(subject, &round, None);
         outcome.unroll = unroll;
         let goes_on = outcome.bounds.contains("unroll") && outcome.kind != OutcomeKind::Fault && !outcome.bounds.contains("time");
         // What was found out with fewer rounds holds, if the time was not enough for more.
@@ -112,9 +148,9 @@ fn misplaced(program: &Program<'_>, scenario: &ScenarioSource) -> Vec<String> {
 }
 
 /// A program: without bounds first. Where threads or rounds have no end, most of the time goes to bounds that are deepened step by step.
-fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Outcome {
+fn program_within(subject: &Subject<'_>, options: &Options) -> Outcome {
     let started = Instant::now();
-    let mut outcome = once(program, model, scenario, options, Some(Half::of(started, options.time)));
+    let mut outcome = once(subject, options, Some(Half::of(started, options.time)));
     outcome.unroll = options.unroll;
     if options.alike < u32::MAX {
         outcome.alike = options.alike;
@@ -128,8 +164,7 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
         }
         let left = options.time.saturating_sub(started.elapsed());
         let round = Options { unroll, time: left, ..options.clone() };
-        let mut found =
-            once(program, model, scenario, &round, Some(Half { rounds: started + options.time / 2, threads: started + options.time / 2 }));
+        let mut found = once(subject, &round, Some(Half { rounds: started + options.time / 2, threads: started + options.time / 2 }));
         (found.unroll, found.alike) = (unroll, outcome.alike);
         if found.bounds.contains("time") && found.faults.is_empty() && found.kind != OutcomeKind::None {
             break;
@@ -146,8 +181,7 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
             if left.is_zero() || alike > options.alike || unroll > options.unroll {
                 break;
             }
-            let by_states =
-                if threads { by_states(program, model, scenario, &Options { alike, time: left / 4, ..options.clone() }) } else { None };
+            let by_states = if threads { by_states(subject, &Options { alike, time: left / 4, ..options.clone() }) } else { None };
             if let Some(mut found) = by_states {
                 (found.unroll, found.alike) = (options.unroll, alike);
                 let ends = found.kind == OutcomeKind::Fault;
@@ -159,7 +193,7 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
             }
             let left = (started + options.time).saturating_duration_since(Instant::now());
             let round = Options { alike, unroll, time: left, ..options.clone() };
-            let mut found = once(program, model, scenario, &round, None);
+            let mut found = once(subject, &round, None);
             (found.unroll, found.alike) = (unroll, if threads { alike } else { 0 });
             let late = found.bounds.contains("time");
             if found.kind != OutcomeKind::Unknown || !found.faults.is_empty() {
@@ -175,13 +209,13 @@ fn program_within(program: &Program<'_>, model: &Model, scenario: &ScenarioSourc
 }
 
 /// What the states of so many threads say, if these are few, however often they go round. `None`: nothing.
-fn by_states(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options) -> Option<Outcome> {
+fn by_states(subject: &Subject<'_>, options: &Options) -> Option<Outcome> {
     let options = Options { strategy: StrategyKind::States, unroll: u32::MAX, ..options.clone() };
     if options.memory != MemoryModel::Sc {
         return None;
     }
     let deadline = Instant::now() + options.time;
-    let mut lane = Lane::new(program, model, scenario, &options, Kind::States).ok()?;
+    let mut lane = Lane::new(subject, &options, Kind::States).ok()?;
     lane.turn(&options, TURNS_OF_STATES * options.turn, deadline);
     Some(lane.finish(&options, deadline)).filter(|outcome| outcome.kind != OutcomeKind::Unknown)
 }
@@ -201,9 +235,9 @@ impl Half {
     }
 }
 
-fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options: &Options, half: Option<Half>) -> Outcome {
+fn once(subject: &Subject<'_>, options: &Options, half: Option<Half>) -> Outcome {
     let started = Instant::now();
-    let lane = |kind| Lane::new(program, model, scenario, options, kind);
+    let lane = |kind| Lane::new(subject, options, kind);
     let alone = if options.strategy == StrategyKind::States { Kind::States } else { Kind::All };
     match lane(alone) {
         Err(outcome) => *outcome,
@@ -218,7 +252,7 @@ fn once(program: &Program<'_>, model: &Model, scenario: &ScenarioSource, options
             }
             None if options.strategy == StrategyKind::Dpor => {
                 // What stores wait for tells more states apart than there is room for.
-                let knows = scenario.plain && options.memory == MemoryModel::Sc && !options.anew;
+                let knows = subject.scenario.plain && options.memory == MemoryModel::Sc && !options.anew;
                 let states = || knows.then(|| lane(Kind::States).ok()).flatten();
                 both(first, states, || lane(Kind::Bounded).ok(), options, started, half)
             }
@@ -444,14 +478,9 @@ struct Lane<'p> {
 
 impl<'p> Lane<'p> {
     /// `Err`: there is nothing to run.
-    fn new(
-        program: &'p Program<'_>,
-        model: &'p Model,
-        scenario: &ScenarioSource,
-        options: &Options,
-        kind: Kind,
-    ) -> Result<Lane<'p>, Box<Outcome>> {
-        let mut link = Linker::new(program, model, scenario.file, scenario.plain);
+    fn new(subject: &Subject<'p>, options: &Options, kind: Kind) -> Result<Lane<'p>, Box<Outcome>> {
+        let &Subject { program, model, scenario, bodies } = subject;
+        let mut link = Linker::new(program, model, bodies, scenario.file, scenario.plain);
         let entry = if scenario.plain { "main" } else { "scenario" };
         let start: Vec<_> = link.own_function(entry).into_iter().map(|id| (id, arguments(&mut link, scenario.plain))).collect();
         let mut outcome = Outcome::default();

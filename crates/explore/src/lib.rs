@@ -4,6 +4,7 @@
 //! [`explore`] reads a scenario (see `docs/scenarios.md`), executes it again and again along different schedules and gives an
 //! [`Outcome`]; [`witness`] draws it. Nothing here reads files or knows a subsystem.
 
+mod bodies;
 mod classes;
 mod clocks;
 mod code;
@@ -39,7 +40,7 @@ pub mod witness;
 mod written_out;
 
 pub use fault::FaultKind;
-pub use lanes::explore;
+pub use lanes::{Explorer, explore};
 pub use machine::{MemoryModel, Preemption};
 pub use run::{FoundFault, Options, Outcome, OutcomeKind, Replay, StrategyKind};
 pub use scenario::{HEADER, ScenarioSource, WithScenario, included, included_from_folders, is_plain, may_be_plain, shapes_for};

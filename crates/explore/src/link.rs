@@ -4,6 +4,7 @@
 //! scenario may replace one of the tree), a primitive of the engine, one that the kernel model describes, the tree's own body, or nothing
 //! known. In a plain C program its own functions come before everything else, and the kernel's names mean nothing.
 
+use crate::bodies::Bodies;
 use crate::code::{Code, FnId, IntTy, Num};
 use crate::compile::compile;
 use crate::guess::Guesses;
@@ -27,7 +28,7 @@ use cuthere_kernel::Model;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Variables of the kernel's own start, and the enumerators that they hold when it is over.
 const RUNNING: [(&str, &str); 1] = [("system_state", "SYSTEM_RUNNING")];
@@ -56,6 +57,7 @@ pub struct FnInfo {
 pub struct Linker<'p> {
     pub program: &'p Program<'p>,
     pub model: &'p Model,
+    bodies: &'p Bodies,
     pub mem: Memory,
     pub guesses: Guesses,
     pub scenario: FileId,
@@ -89,7 +91,7 @@ pub struct Linker<'p> {
 /// Whether a program uses the names by which verification suites state errors and assumptions.
 fn of_a_suite(program: &Program<'_>, file: FileId) -> bool {
     let Ok(text) = program.text(file) else { return false };
-    [&b"reach_error"[..], b"__VERIFIER_"].iter().any(|word| text.bytes.windows(word.len()).any(|at| at == *word))
+    [&b"reach_error"[..], b"__VERIFIER_"].iter().any(|word| memchr::memmem::find(&text.bytes, word).is_some())
 }
 
 /// The sources that a file includes, directly or through each other, nearest first.
@@ -127,11 +129,12 @@ fn tables(plain: bool) -> &'static LowerTables {
 }
 
 impl<'p> Linker<'p> {
-    pub fn new(program: &'p Program<'p>, model: &'p Model, scenario: FileId, plain: bool) -> Linker<'p> {
+    pub fn new(program: &'p Program<'p>, model: &'p Model, bodies: &'p Bodies, scenario: FileId, plain: bool) -> Linker<'p> {
         let scope = included_sources(program, scenario);
         Linker {
             program,
             model,
+            bodies,
             mem: Memory::default(),
             guesses: Guesses::default(),
             scenario,
@@ -307,7 +310,8 @@ impl<'p> Linker<'p> {
             return Some(code.clone());
         }
         let FnKind::Body(item) = info.kind else { return None };
-        let func = self.read(item, info.name)?;
+        let (bodies, name) = (self.bodies, info.name);
+        let func = bodies.function(item, name, || self.read(item, name))?;
         let code = Rc::new(compile(self, &func));
         self.functions[id.0 as usize].code = Some(code.clone());
         Some(code)
@@ -446,7 +450,7 @@ impl<'p> Linker<'p> {
     }
 
     /// The variable's definition with its initialiser, else a declaration of it.
-    fn definition(&mut self, from: FileId, name: Symbol) -> Option<GlobalInit> {
+    fn definition(&mut self, from: FileId, name: Symbol) -> Option<Arc<GlobalInit>> {
         let (mut declared, mut tentative) = (None, None);
         let seen = self.program.lookup(from, NameSpace::Ordinary, name).filter(|r| self.program.item(*r).kind == ItemKind::Variable);
         let mut tries: Vec<ItemRef> = seen.into_iter().collect();
@@ -455,11 +459,11 @@ impl<'p> Linker<'p> {
             tries.extend(self.variables(file, name));
         }
         for item in tries {
-            if let Some(init) = self.read_global(item, name) {
+            if let Some(init) = self.variable(item, name) {
                 // `int x; … int x = 1;` is one variable, whatever its first definition says.
                 match (init.is_extern, init.initialised) {
                     (_, true) => return Some(init),
-                    (false, false) => tentative = tentative.filter(|t: &GlobalInit| self.larger(t, &init)).or(Some(init)),
+                    (false, false) => tentative = tentative.filter(|t: &Arc<GlobalInit>| self.larger(t, &init)).or(Some(init)),
                     (true, false) => drop(declared.get_or_insert(init)),
                 }
             }
@@ -470,7 +474,7 @@ impl<'p> Linker<'p> {
         if declared.is_some() {
             for n in 0..self.program.files.len() as u32 {
                 for item in self.variables(FileId(n), name) {
-                    if let Some(init) = self.read_global(item, name).filter(|i| !i.is_extern) {
+                    if let Some(init) = self.variable(item, name).filter(|i| !i.is_extern) {
                         return Some(init);
                     }
                 }
@@ -500,6 +504,11 @@ impl<'p> Linker<'p> {
         let Ok(text) = self.program.text(file) else { return false };
         let bytes = text.bytes.get(lo as usize..hi as usize).unwrap_or(&[]);
         bytes.windows(name.as_str().len().max(1)).any(|w| w == name.as_str().as_bytes())
+    }
+
+    fn variable(&mut self, item: ItemRef, name: Symbol) -> Option<Arc<GlobalInit>> {
+        let bodies = self.bodies;
+        bodies.variable(item, name, || self.read_global(item, name))
     }
 
     fn read_global(&mut self, item: ItemRef, name: Symbol) -> Option<GlobalInit> {

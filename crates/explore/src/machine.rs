@@ -513,18 +513,18 @@ impl<'p> Machine<'p> {
     /// Does a thread's pending operation and runs on to its next one.
     pub fn step(&mut self, t: usize, choice: u16) {
         self.events += 1;
-        self.threads[t].steps += 1;
-        self.event.thread = t;
-        self.event.spawned = 0;
-        self.event.killed = 0;
-        self.event.joined = 0;
-        self.event.follows = None;
-        self.event.footprint.clear();
-        self.event.footprint.extend_from_slice(&self.threads[t].footprint);
-        self.event.choices = std::mem::replace(&mut self.threads[t].choices, 1);
-        self.event.choice = choice;
+        let thread = &mut self.threads[t];
+        thread.steps += 1;
+        thread.waits = true;
+        let (event, pending) = (&mut self.event, thread.pending);
+        (event.thread, event.spawned, event.killed, event.joined, event.follows) = (t, 0, 0, 0, None);
+        event.footprint.clear();
+        event.footprint.extend_from_slice(&thread.footprint);
+        (event.choices, event.choice) = (std::mem::replace(&mut thread.choices, 1), choice);
+        self.choosing = pending == Pending::Decide;
+        thread.looped &= self.choosing;
         self.choice = choice;
-        if self.threads[t].pending == Pending::Call
+        if pending == Pending::Call
             && let Some(at) = self.tries_in_vain(t)
         {
             self.event.footprint.iter_mut().filter(|a| a.at == at && a.mode == Mode::Write).for_each(|a| a.mode = Mode::Failed);
@@ -538,14 +538,12 @@ impl<'p> Machine<'p> {
             }
         }
         self.switch_to(t);
-        self.choosing = self.threads[t].pending == Pending::Decide;
-        self.threads[t].looped &= self.choosing;
         if self.events > self.options.events {
             self.bounds.insert("events");
             self.cut(t);
             return;
         }
-        match self.threads[t].pending {
+        match pending {
             Pending::Start => {
                 self.threads[t].ops += 1;
                 self.start_callback(t);
@@ -602,7 +600,7 @@ impl<'p> Machine<'p> {
                     self.save(t, pc);
                     return;
                 }
-                let Some(&ins) = code.ins.get(pc) else {
+                let Some(&(mut ins)) = code.ins.get(pc) else {
                     self.cut(t);
                     return;
                 };
@@ -637,13 +635,19 @@ impl<'p> Machine<'p> {
                     self.depend(t, ins, regs);
                 }
                 // As many as there are before the clock is looked at again, where nothing is followed from one to the next.
-                let more = if quick { ((budget + LOOK - 1) % LOOK).min(budget) } else { 0 };
+                let most = if quick { 1 + ((budget + LOOK - 1) % LOOK).min(budget) } else { 1 };
                 let thread = &mut self.threads[t];
                 let coverage = self.link.plain.then_some((&mut self.coverage, id));
-                let (to, done) = swift::compute(&code, pc, &mut thread.regs[regs..], &thread.slots[slots..], 1 + more, coverage);
+                let (to, done) = swift::compute(&code, pc, &mut thread.regs[regs..], &thread.slots[slots..], most, coverage);
                 if done > 0 {
                     (pc, budget) = (to, budget + 1 - done);
-                    continue;
+                    // What it left does more than compute, if it was not the clock that ended it.
+                    match code.ins.get(pc) {
+                        Some(&next) if quick && done < most && budget > 0 && !(budget - 1).is_multiple_of(LOOK) => {
+                            (ins, budget) = (next, budget - 1);
+                        }
+                        _ => continue,
+                    }
                 }
                 match ins {
                     Ins::Const { .. }

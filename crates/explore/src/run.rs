@@ -437,9 +437,6 @@ impl<'p> Run<'p> {
             if wanted {
                 m.end_unused();
             }
-            if shared.is_some() {
-                self.prefixes.remember(m, self.steps.len(), strategy.distance());
-            }
             let allowed = if m.world.shared_cpus == 0 { ThreadSet::MAX } else { m.allowed() };
             if wanted
                 && m.adjacent
@@ -454,7 +451,8 @@ impl<'p> Run<'p> {
             }
             let state = if wanted { m.state() } else { None };
             let doubles = if alike && !m.distinct { m.doubles(enabled) } else { 0 };
-            let enabled = m.decides_alone(enabled).filter(|_| wanted).map_or(enabled, |t| 1 << t);
+            let alone = if wanted { m.decides_alone(enabled) } else { None };
+            let enabled = alone.map_or(enabled, |t| 1 << t);
             let view = View { enabled, allowed, threads: &m.threads, doubles, state };
             let Some((t, choice)) = strategy.pick(&view) else {
                 if wanted {
@@ -464,6 +462,10 @@ impl<'p> Run<'p> {
                 }
                 return false;
             };
+            if shared.is_some() {
+                let distance = strategy.distance(&m.threads[t]);
+                self.prefixes.remember(m, self.steps.len(), distance);
+            }
             self.step(t, choice);
             if self.machine.event.joined != 0 {
                 self.machine.check_joins(t);

@@ -115,6 +115,8 @@ pub struct Thread {
     pub footprint: Footprint,
     /// Whether its pending call writes depends on what is there when it is done.
     pub conditional: bool,
+    /// Whether its pending call may have to wait. A call of which nobody has looked may.
+    pub waits: bool,
     pub context: Context,
     pub held: Vec<Held>,
     /// Sections of the context it is in, and where they began.
@@ -218,7 +220,7 @@ copied! {
 
 copied! {
     Thread: frames regs guesses slots footprint held sections saved_irq srcu carried_open reads own dependencies lazies;
-    status level cpu pending conditional context sleeping ops choices entry entry2 callback waits_for phase task should_stop
+    status level cpu pending conditional waits context sleeping ops choices entry entry2 callback waits_for phase task should_stop
     assumed creator children name result daemon drains draining copied carried carried_guess steps effects reads_since awaits
     own_from twin eldest born joined asked ending looped
 }
@@ -236,6 +238,7 @@ impl Thread {
             pending: Pending::Start,
             footprint: Footprint::new(),
             conditional: false,
+            waits: true,
             context: Context::default(),
             held: Vec::new(),
             sections: Vec::new(),

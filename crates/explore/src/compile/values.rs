@@ -301,12 +301,28 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn fit(&mut self, s: Reg, ty: IntTy) -> Reg {
-        if ty.size == 8 {
+        if ty.size == 8 || self.fits(s, ty) {
             return s;
         }
         let d = self.reg();
         self.emit(Ins::Fit { d, s, ty });
         d
+    }
+
+    /// Whether what a register holds is already as a type would hold it.
+    fn fits(&self, s: Reg, ty: IntTy) -> bool {
+        if let Some(held) = self.held.get(usize::from(s)) {
+            return held.is_some_and(|held| held.within(ty));
+        }
+        // What is no local's is written once in an operation.
+        match self.code.ins[self.begun..].iter().rev().find(|ins| ins.target() == Some(s)) {
+            Some(&Ins::Const { v, .. }) => ty.fit(v) == v,
+            Some(Ins::Truth { .. } | Ins::Cmp { .. }) => true,
+            Some(Ins::Fit { ty: held, .. } | Ins::Neg { ty: held, .. } | Ins::BitNot { ty: held, .. } | Ins::Bin { ty: held, .. }) => {
+                held.within(ty)
+            }
+            _ => false,
+        }
     }
 
     fn cast(&mut self, x: ExprId, ty: Ty) -> Reg {

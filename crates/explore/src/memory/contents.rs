@@ -39,8 +39,14 @@ impl Memory {
         self.overwrite(at, u64::from(ty.size));
         let start = self.object(at).start as usize + at.off as usize;
         let bytes = v.to_le_bytes();
-        let size = usize::from(ty.size.min(8));
-        self.bytes[start..start + size].copy_from_slice(&bytes[..size]);
+        match &mut self.bytes[start..start + usize::from(ty.size.min(8))] {
+            [a] => *a = bytes[0],
+            to => match to.len() {
+                4 => to.copy_from_slice(&bytes[..4]),
+                8 => to.copy_from_slice(&bytes),
+                size => to.copy_from_slice(&bytes[..size]),
+            },
+        }
     }
 
     /// The eight bytes at an aligned address, if they can be read; where one is open, what tells it from other contents.
@@ -51,9 +57,9 @@ impl Memory {
             return None;
         }
         let start = object.start as usize + usize::try_from(addr.wrapping_sub(object.addr)).ok()?;
-        let bytes = self.bytes.get(start..start.checked_add(8)?)?;
+        let bytes = self.bytes.get(start..start.checked_add(8)?)?.first_chunk()?;
         let mark = if self.has_open() { self.open_mark(addr) } else { 0 };
-        Some(bytes.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b)) ^ mark)
+        Some(u64::from_le_bytes(*bytes) ^ mark)
     }
 
     /// Whether a number read here comes from memory that nobody has written, as far as its bytes tell: those of a word around it.

@@ -18,9 +18,56 @@ pub struct Learned {
 /// each operation as many accesses as there are words.
 const TOLD_APART: usize = 4096;
 
+/// A set of granules of one object, by number: a bit for each of the first, which are most there are.
+#[derive(Default)]
+struct Granules {
+    first: Vec<u64>,
+    others: FxHashSet<u32>,
+    len: usize,
+}
+
+/// How many granules have a bit of their own.
+const BITS: u32 = 1 << 15;
+
+impl Granules {
+    #[inline]
+    fn contains(&self, granule: u32) -> bool {
+        match self.first.get(granule as usize / 64) {
+            Some(word) => word >> (granule % 64) & 1 != 0,
+            None => !self.others.is_empty() && self.others.contains(&granule),
+        }
+    }
+
+    /// Whether it is new.
+    fn insert(&mut self, granule: u32) -> bool {
+        let new = !self.contains(granule);
+        self.len += usize::from(new);
+        if granule >= BITS {
+            self.others.insert(granule);
+            return new;
+        }
+        let word = granule as usize / 64;
+        if self.first.len() <= word {
+            self.first.resize(word + 1, 0);
+        }
+        self.first[word] |= 1 << (granule % 64);
+        new
+    }
+
+    /// Those of a range, in order.
+    fn within(&self, lo: u32, hi: u32) -> Vec<u32> {
+        let end = hi.min(self.first.len() as u32 * 64);
+        let mut out: Vec<u32> = (lo..=end).filter(|granule| *granule < BITS && self.contains(*granule)).collect();
+        let behind = out.len();
+        out.extend(self.others.iter().filter(|granule| (lo..=hi).contains(*granule)));
+        out[behind..].sort_unstable();
+        out
+    }
+}
+
 #[derive(Default)]
 struct LearnedObject {
-    granules: FxHashSet<u32>,
+    granules: Granules,
     /// All of it, at one location.
     whole: bool,
     /// Freed while other threads use it: each access is an event.
@@ -105,8 +152,11 @@ impl Memory {
         if known.whole {
             return Visibility { shared: true, freed: known.freed };
         }
-        let shared =
-            if hi - lo < 8 { (lo..=hi).any(|g| known.granules.contains(&g)) } else { known.granules.iter().any(|g| (lo..=hi).contains(g)) };
+        let shared = if hi - lo < 8 {
+            (lo..=hi).any(|g| known.granules.contains(g))
+        } else {
+            known.granules.len > 0 && !known.granules.within(lo, hi).is_empty()
+        };
         Visibility { shared, freed: known.freed }
     }
 
@@ -116,7 +166,7 @@ impl Memory {
         let object = self.object(at);
         let known = self.learned.objects.get(object.learned as usize).filter(|known| !known.whole && !known.freed)?;
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
-        (lo == hi && known.granules.contains(&lo)).then(|| object.addr + u64::from(lo) * 8)
+        (lo == hi && known.granules.contains(lo)).then(|| object.addr + u64::from(lo) * 8)
     }
 
     /// The shared granules of a range, as addresses; or whether the object is shared as a whole.
@@ -127,13 +177,7 @@ impl Memory {
             return true;
         }
         let (lo, hi) = (at.off / 8, (at.off + size.max(1) - 1) / 8);
-        let first = out.len();
-        if hi - lo < 64 {
-            out.extend((lo..=hi).filter(|g| known.granules.contains(g)).map(|g| object.addr + u64::from(g) * 8));
-        } else {
-            out.extend(known.granules.iter().filter(|g| (lo..=hi).contains(*g)).map(|g| object.addr + u64::from(*g) * 8));
-            out[first..].sort_unstable();
-        }
+        out.extend(known.granules.within(lo, hi).into_iter().map(|g| object.addr + u64::from(g) * 8));
         false
     }
 
@@ -192,9 +236,9 @@ impl Memory {
         let known = &mut self.learned.objects[id as usize];
         if !known.whole && known.granules.insert(granule) {
             self.learned.grown = true;
-            if known.granules.len() > TOLD_APART {
+            if known.granules.len > TOLD_APART {
                 known.whole = true;
-                known.granules = FxHashSet::default();
+                known.granules = Granules::default();
             }
         }
     }
@@ -236,6 +280,19 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_of_granules_are_in_order() {
+        let mut set = Granules::default();
+        for granule in [BITS + 9, 70, 3, BITS - 1, BITS, 70] {
+            let new = !set.contains(granule);
+            assert_eq!(set.insert(granule), new);
+        }
+        assert_eq!((set.len, set.contains(3), set.contains(4), set.contains(BITS + 8)), (5, true, false, false));
+        assert_eq!(set.within(0, u32::MAX), [3, 70, BITS - 1, BITS, BITS + 9]);
+        assert_eq!(set.within(4, BITS), [70, BITS - 1, BITS]);
+        assert!(set.within(71, 200).is_empty());
+    }
 
     #[test]
     fn what_two_threads_touch_is_learned() {

@@ -2,6 +2,18 @@
 
 use super::*;
 
+impl Prim {
+    /// Whether there are states in which it cannot be done, which [`Machine::ready_call`] looks at.
+    pub(super) fn may_wait(self) -> bool {
+        match self {
+            Prim::Lock(_) | Prim::Schedule { .. } | Prim::WaitCompletion { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier => true,
+            Prim::Cancel { .. } | Prim::Flush(_) | Prim::FlushAll | Prim::FreeIrq(_) | Prim::DisableIrq(_) | Prim::SyncIrq => true,
+            Prim::KthreadStop | Prim::PthreadJoin | Prim::CondWait { .. } | Prim::AtomicSection(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Machine<'_> {
     /// What the scheduler must know of a call before it is done. Empty: nothing.
     pub(super) fn footprint(&mut self, t: usize, prim: Prim, site: &CallSite) -> Result<(), Wrong> {
@@ -101,6 +113,7 @@ impl Machine<'_> {
     /// Whether a call can be done now.
     pub(crate) fn ready_call(&self, t: usize, prim: Prim, site: &CallSite) -> bool {
         match prim {
+            _ if !prim.may_wait() => true,
             Prim::Lock(op) => self.lock_ready(t, op, site),
             Prim::Schedule { timeout } => self.schedule_ready(t, timeout, site),
             Prim::WaitCompletion { timed } => timed || self.world.completions.get(&(self.arg(t, site, 0) as u64)).is_some_and(|&n| n > 0),

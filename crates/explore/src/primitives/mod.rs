@@ -416,8 +416,8 @@ impl Machine<'_> {
                     None => visible,
                 };
                 if stop {
-                    self.threads[t].pending = Pending::Call;
-                    self.threads[t].conditional = prim.is_conditional();
+                    let thread = &mut self.threads[t];
+                    (thread.pending, thread.conditional, thread.waits) = (Pending::Call, prim.is_conditional(), prim.may_wait());
                     return Flow::Stop;
                 }
                 if let Some(Wrong::Access(bad, addr, write)) = wrong {
@@ -512,6 +512,7 @@ impl Machine<'_> {
                 let bh = thread.level != Level::Softirq || !self.rt() || !self.options.bh_lock || self.bh_free(t);
                 bh && thread.waits_for == 0 && self.start_ready(t)
             }
+            Pending::Call if !thread.waits && self.world.buffers.is_empty() => true,
             Pending::Call => {
                 let Some(frame) = thread.frames.last() else { return false };
                 let Some(crate::code::Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return true };

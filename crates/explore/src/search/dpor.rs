@@ -10,9 +10,13 @@
 use super::{Strategy, View};
 use crate::clocks::{Clocks, join};
 use crate::event::{Event, Footprint, Location, Mode, ThreadSet, dependent};
-use rustc_hash::FxHashMap;
+use crate::thread::Thread;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::time::Instant;
 
+/// Decisions between two states that are remembered where nobody is known to have competed, and where somebody has.
+const FAR: usize = 20;
+const NEAR: usize = 4;
 /// Events that are looked at between two looks at the clock.
 const LOOK: u64 = 1 << 20;
 
@@ -33,6 +37,8 @@ struct Node {
     previous: u8,
     /// Threads that came into being by it.
     spawned: ThreadSet,
+    /// All threads that have done something or came into being, up to it.
+    known: ThreadSet,
 }
 
 /// See the module.
@@ -47,6 +53,8 @@ pub struct Dpor {
     /// Those of threads.
     threads: Clocks,
     locations: FxHashMap<Location, u32>,
+    /// Where two have competed in some execution: to operations there executions come back.
+    contended: FxHashSet<Location>,
     history: Vec<Vec<(u32, Mode, u8)>>,
     /// The locations of all uses, in the order of their events.
     used: Vec<u32>,
@@ -65,8 +73,8 @@ pub struct Dpor {
     first: Vec<u32>,
     joined: Vec<u32>,
     cover: Vec<u32>,
-    /// Where the last operation's accesses are, by number.
-    places: Vec<usize>,
+    /// Where the last operation's accesses are, by number, and whether something lies there before it that its thread has not seen.
+    places: Vec<(usize, bool)>,
 }
 
 impl Dpor {
@@ -80,6 +88,7 @@ impl Dpor {
             clocks: Clocks::new(),
             threads: Clocks::new(),
             locations: FxHashMap::default(),
+            contended: FxHashSet::default(),
             history: Vec::new(),
             used: Vec::new(),
             born: Vec::new(),
@@ -130,22 +139,33 @@ impl Dpor {
     fn races(&mut self, thread: usize, footprint: &[crate::event::Access], position: usize, search: bool) {
         let mut places = std::mem::take(&mut self.places);
         places.clear();
-        places.extend(footprint.iter().map(|access| self.location(access.at)));
+        places.extend(footprint.iter().map(|access| (self.location(access.at), false)));
         let mut joined = std::mem::take(&mut self.joined);
-        let mut cover = std::mem::take(&mut self.cover);
-        joined.clear();
-        joined.extend_from_slice(self.threads.row(thread));
-        for (access, &id) in footprint.iter().zip(&places) {
-            for &(event, mode, bytes) in self.history[id].iter().rev() {
+        let mut any = false;
+        for (access, (id, open)) in footprint.iter().zip(&mut places) {
+            for &(event, mode, bytes) in self.history[*id].iter().rev() {
                 if access.conflicts(mode, bytes) {
-                    join(&mut joined, self.clocks.row(event as usize));
+                    // What the thread has seen already, it has seen with all that lies before it.
+                    if self.threads.row(thread)[usize::from(self.nodes[event as usize].thread)] <= event {
+                        *open = true;
+                        if !std::mem::replace(&mut any, true) {
+                            joined.clear();
+                            joined.extend_from_slice(self.threads.row(thread));
+                        }
+                        join(&mut joined, self.clocks.row(event as usize));
+                    }
                     if mode.covers() && bytes & access.bytes == access.bytes {
                         break;
                     }
                 }
             }
         }
-        for (access, &id) in footprint.iter().zip(&places).filter(|_| search) {
+        if !any {
+            (self.joined, self.places) = (joined, places);
+            return;
+        }
+        let mut cover = std::mem::take(&mut self.cover);
+        for (access, &(id, _)) in footprint.iter().zip(&places).filter(|(_, place)| search && place.1) {
             cover.clear();
             cover.extend_from_slice(self.threads.row(thread));
             // What waits until somebody gives (a semaphore's count, a completion) may have had to wait before the last one gave, although its
@@ -163,6 +183,7 @@ impl Dpor {
                         break;
                     }
                 } else if (mode.reversible(access.mode) || is_grace(access.at)) && (!is_cpu(access.at) || self.may_run(event, thread)) {
+                    self.contended.insert(access.at);
                     if !self.race(event as usize, thread, position, &joined) || waits {
                         continue;
                     }
@@ -311,6 +332,7 @@ impl Strategy for Dpor {
             preemptions,
             previous,
             spawned: 0,
+            known: 0,
         };
         let candidates = view.enabled & !node.sleep & !node.doubles;
         if candidates == 0 {
@@ -338,32 +360,35 @@ impl Strategy for Dpor {
             join(row, clock);
         }
         self.races(t, &event.footprint, position, search);
-        let mut clock = std::mem::take(&mut self.joined);
         let mut joined = event.joined;
         while joined != 0 {
-            join(&mut clock, self.threads.row(joined.trailing_zeros() as usize));
+            let other = joined.trailing_zeros() as usize;
             joined &= joined - 1;
+            self.joined.clear();
+            self.joined.extend_from_slice(self.threads.row(other));
+            join(self.threads.row_mut(t), &self.joined);
         }
+        let clock = self.threads.row_mut(t);
         clock[t] = position as u32 + 1;
-        self.threads.row_mut(t).copy_from_slice(&clock);
-        self.clocks.push(&clock);
+        self.clocks.push(clock);
         let mut spawned = event.spawned;
         while spawned != 0 {
             let child = spawned.trailing_zeros() as usize;
             spawned &= spawned - 1;
-            join(self.threads.row_mut(child), &clock);
+            join(self.threads.row_mut(child), self.clocks.row(position));
             if self.born.len() <= child {
                 self.born.resize(child + 1, 0);
             }
             self.born[child] = position as u32 + 1;
         }
-        self.joined = clock;
-        for (access, &id) in event.footprint.iter().zip(&self.places) {
+        for (access, &(id, _)) in event.footprint.iter().zip(&self.places) {
             self.used.push(id as u32);
             self.history[id].push((position as u32, access.mode, access.bytes));
         }
         let last = position + 1 == self.nodes.len();
+        let before = position.checked_sub(1).map_or(0, |before| self.nodes[before].known);
         let node = &mut self.nodes[position];
+        node.known = before | 1 << t | event.spawned;
         node.choices = event.choices;
         node.spawned = event.spawned;
         node.backtrack |= event.killed & node.enabled;
@@ -430,6 +455,10 @@ impl Strategy for Dpor {
         false
     }
 
+    fn distance(&self, thread: &Thread) -> usize {
+        if thread.footprint.iter().any(|access| self.contended.contains(&access.at)) { NEAR } else { FAR }
+    }
+
     fn begins_alike(&self) -> bool {
         true
     }
@@ -460,13 +489,20 @@ impl Strategy for Dpor {
             self.used.pop();
         }
         self.threads.restart(self.threads.width());
-        for (k, node) in self.nodes.iter().take(decisions).enumerate() {
-            let clock = self.clocks.row(k);
-            self.threads.row_mut(usize::from(node.thread)).copy_from_slice(clock);
-            let mut spawned = node.spawned;
-            while spawned != 0 {
-                join(self.threads.row_mut(spawned.trailing_zeros() as usize), clock);
-                spawned &= spawned - 1;
+        // What a thread knows is what its last operation knew, or if it has done nothing, what made it.
+        let mut rest = decisions.checked_sub(1).map_or(0, |last| self.nodes[last].known);
+        for (k, node) in self.nodes.iter().enumerate().take(decisions).rev() {
+            if rest & 1 << node.thread != 0 {
+                self.threads.row_mut(usize::from(node.thread)).copy_from_slice(self.clocks.row(k));
+            }
+            let mut made = node.spawned & rest;
+            rest &= !(node.spawned | 1 << node.thread);
+            while made != 0 {
+                self.threads.row_mut(made.trailing_zeros() as usize).copy_from_slice(self.clocks.row(k));
+                made &= made - 1;
+            }
+            if rest == 0 {
+                break;
             }
         }
     }

@@ -13,6 +13,7 @@ pub use random::Random;
 pub use states::States;
 
 use crate::event::{Event, Footprint, ThreadSet};
+use crate::thread::Thread;
 use crate::threads::Threads;
 use std::time::Instant;
 
@@ -41,8 +42,8 @@ pub trait Strategy {
     fn shared(&self) -> Option<usize> {
         None
     }
-    /// Decisions between two states that are remembered for executions to begin from.
-    fn distance(&self) -> usize {
+    /// How many decisions lie between a state that is remembered for executions to begin from and one before it, at least, if `thread` goes on now.
+    fn distance(&self, _thread: &Thread) -> usize {
         10
     }
     /// An execution begins, after so many decisions that it shares with the last one.

@@ -6,6 +6,7 @@
 use super::every::Every;
 use super::{Strategy, View};
 use crate::event::{Event, Footprint};
+use crate::thread::Thread;
 use rustc_hash::FxHashSet;
 
 /// States that are remembered at most.
@@ -55,7 +56,7 @@ impl Strategy for States {
     }
 
     // Nearly every execution is one step from a state that was seen.
-    fn distance(&self) -> usize {
+    fn distance(&self, _thread: &Thread) -> usize {
         1
     }
 

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use cuthere_cfront::program::{Config, Program};
-use cuthere_explore::{Options, Outcome, WithScenario, explore, shapes_for};
+use cuthere_explore::{Explorer, Options, Outcome, WithScenario, shapes_for};
 use cuthere_kernel::Model;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,10 +17,11 @@ fn model() -> &'static Model {
 fn with_source<R>(source: &WithScenario<'_>, then: impl FnOnce(&dyn Fn(&Options) -> Outcome) -> R) -> R {
     let scenario = source.scenario();
     let program = Program::build_partial(source, Config::default(), shapes_for(model(), scenario.plain), &[scenario.file]);
+    let explorer = Explorer::new(&program, model(), &scenario);
     then(&|options| {
         // Counts must not depend on the machine's speed.
         let options = Options { time: Duration::from_secs(24 * 3600), ..options.clone() };
-        explore(&program, model(), &scenario, &options)
+        explorer.explore(&options)
     })
 }
 
