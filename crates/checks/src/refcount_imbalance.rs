@@ -54,7 +54,7 @@ mod too_many;
 use self::kept::{Get, Kept, fails, stored};
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
 use cuthere_base::Confidence;
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{Expr, ExprId, LocalId, OpId, OpKind, Target};
 use cuthere_flow::domain::{Source, Taken};
 use cuthere_flow::engine::event::EventKind;
 use cuthere_flow::engine::{Event, Path};
@@ -204,7 +204,7 @@ impl RefcountImbalance {
         }
         // What an object held that was freed as mere memory, nobody can give back any more; unless that was done in a way that is not followed.
         let other_put = references.dropped().iter().any(|d| d.op > taken.op);
-        let lost = taken.lost.filter(|_| !other_put);
+        let lost = taken.lost.filter(|&freed| !other_put && !given_up_after(path, taken, freed));
         get.handed |= taken.shared && lost.is_none();
         if taken.doubtful || taken.lost.is_some() && lost.is_none() || get.kept.len() >= KEPT_MAX {
             return;
@@ -231,6 +231,31 @@ impl RefcountImbalance {
             claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
         });
     }
+}
+
+/// Whether a variable that holds the object is handed, behind an operation, to what is named for giving up: it need not be followed there.
+fn given_up_after(path: &Path<'_, '_>, taken: &Taken, after: OpId) -> bool {
+    let (body, values) = (path.body, path.values);
+    let holds = |e: ExprId| {
+        let local = match body.expr(e) {
+            Expr::Addr(place) => match body.expr(place) {
+                Expr::Local(l) => Some(l),
+                _ => None,
+            },
+            _ => body.loaded_local(e),
+        };
+        let leads = |l: LocalId| {
+            let now = path.state.env.iter().find(|e| values.get(e.0) == Value::PLocal(l)).map(|e| values.pointer_root(e.1));
+            now.map_or_else(|| values.param(taken.object, body.params) == Some(l.number()), |v| v == taken.object)
+        };
+        local.is_some_and(leads)
+    };
+    body.all_ops().any(|(op, o)| match o.kind {
+        OpKind::Call { target: Target::Name(name), args, .. } => {
+            op > after && too_many::gives_up(name) && body.call_args(args).iter().any(|&e| holds(e))
+        }
+        _ => false,
+    })
 }
 
 /// Adds the step that took a reference.

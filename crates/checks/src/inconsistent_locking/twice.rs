@@ -5,7 +5,7 @@
 use super::View;
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::OpId;
+use cuthere_flow::body::{Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target};
 use cuthere_flow::index::{ListLies, ListUse};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::ListOp;
@@ -41,6 +41,11 @@ impl View<'_, '_> {
             })
             .collect();
         let [(op, look)] = &looks[..] else { return None };
+        // What takes off what it finds is a pool; and who asks for nothing given looks for no double.
+        let changes = uses.iter().any(|(g, u)| *g == look.0 && u.op != ListOp::Walk);
+        if changes || !compares_given(world.func(look.0)) || registers_between(body, *op, add.at) {
+            return None;
+        }
         let walks_here = uses.iter().any(|(g, u)| *g == f && u.op == ListOp::Walk);
         let lock = look.1.locks.iter().copied().find(|l| !l.is_empty() && add.locks.contains(l))?;
         if walks_here
@@ -79,4 +84,36 @@ impl View<'_, '_> {
         let facts = self.tree.lock_graph().facts(f)?;
         facts.uses.iter().filter(|u| !u.callback && u.class == lock && u.op < before).map(|u| u.op).max()
     }
+}
+
+/// Whether a function compares what it was given with members of others, by itself or by a callee's answer.
+fn compares_given(body: &Body) -> bool {
+    let given = |e: ExprId| (0..body.params).any(|p| body.mentions_local(e, LocalId::new(p)));
+    let reads = |e: ExprId| {
+        let mut found = false;
+        body.walk(e, &mut |e| found |= matches!(e, Expr::Field { .. }));
+        found
+    };
+    // The end of a loop compares addresses.
+    let value = |e: ExprId| !matches!(body.expr(e), Expr::Addr(_));
+    let compared =
+        |e: &Expr| body.compared(*e).is_some_and(|(a, b)| value(a) && value(b) && (given(a) && reads(b) || given(b) && reads(a)));
+    let asked = |op: &Op| match op.kind {
+        OpKind::Call { dst: Some(_), args, .. } => {
+            let args = body.call_args(args);
+            args.iter().any(|&e| given(e)) && args.iter().any(|&e| reads(e))
+        }
+        _ => false,
+    };
+    body.exprs.iter().any(compared) || body.ops.iter().any(asked)
+}
+
+/// Whether something is registered between two operations that fails for a second one of its name.
+fn registers_between(body: &Body, from: OpId, to: OpId) -> bool {
+    body.all_ops().any(|(id, op)| match op.kind {
+        OpKind::Call { target: Target::Name(name), dst: Some(_), .. } => {
+            from < id && id < to && name.as_str().split('_').any(|w| matches!(w, "register" | "insert" | "add"))
+        }
+        _ => false,
+    })
 }

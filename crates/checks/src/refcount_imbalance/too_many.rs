@@ -2,7 +2,7 @@
 
 use super::{doubtful, took};
 use cuthere_analysis::{Claim, Claims, ways};
-use cuthere_base::Confidence;
+use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Op, OpId, OpKind, Target};
 use cuthere_flow::domain::{Dropped, Source, Taken};
 use cuthere_flow::engine::{Event, Path};
@@ -29,7 +29,7 @@ pub(super) fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> 
     let loc = path.body.op(dropped.op)?.loc;
     let (name, put) = (path.describe(dropped.object)?, path.called(dropped.op)?);
     // What undoes a registration is meant for it.
-    if !put.as_str().split('_').any(|word| matches!(word, "put" | "unref" | "release" | "drop")) {
+    if !gives_up(put) {
         return None;
     }
     let message = format!("`{put}()` gives up the reference that `{name}` holds, when `{}` fails", path.body.name);
@@ -92,4 +92,9 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId
     let claim =
         ways::decided(path, claim).step(path.func, event.loc, format!("gives it back again by {put}()")).down(path.world, event.way);
     Some((failing, claim.identity(format!("twice {name} {put}"))))
+}
+
+/// Whether a name speaks of giving up a reference.
+pub(super) fn gives_up(name: Symbol) -> bool {
+    name.as_str().split('_').any(|word| matches!(word, "put" | "unref" | "release" | "drop" | "dec"))
 }

@@ -2,6 +2,7 @@
 
 use super::{Body, Expr, ExprId, LocalId};
 use cuthere_base::Symbol;
+use cuthere_ir::BinOp;
 
 /// Deeper nesting is not looked into.
 const DEPTH_MAX: u32 = 64;
@@ -51,6 +52,14 @@ impl Body {
                 f(name);
             }
         });
+    }
+
+    /// The two sides of a comparison for equality.
+    pub fn compared(&self, e: Expr) -> Option<(ExprId, ExprId)> {
+        match e {
+            Expr::Bin(BinOp::Eq | BinOp::Ne, a, b) => Some((a, b)),
+            _ => None,
+        }
     }
 
     /// Whether an expression reads a local.

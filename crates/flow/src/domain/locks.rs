@@ -118,6 +118,11 @@ impl Locks {
         }
     }
 
+    /// Whether giving a lock back on some ways is the other half of taking it on some: both stand under one condition.
+    pub fn is_half(&self, values: &Values, lock: &Held) -> bool {
+        self.find_perhaps(values, lock).is_some_and(|(i, _)| !self.perhaps[i].sure)
+    }
+
     /// A callee has given a lock back on some of its ways; whether it is one that is held here, or perhaps.
     pub fn release_perhaps(&mut self, values: &Values, lock: &Held) -> bool {
         let Some((i, _)) = self.find(values, lock) else {

@@ -717,8 +717,10 @@ impl Run<'_, '_> {
                 }
             }
             self.free_sole(call, callee, summary, &sole, &mut s);
+            let mut half = false;
             for delta in &outcome.locks {
                 let lock = self.left_lock(call, delta, values, result, &s);
+                half |= !delta.taken && !delta.sure && s.locks.is_half(self.values, &lock);
                 match (delta.taken, delta.sure) {
                     // The event was shown with the callee's effect.
                     (true, true) => self.truncated |= !s.locks.acquire(lock),
@@ -727,7 +729,8 @@ impl Run<'_, '_> {
                     (false, false) => self.release_perhaps(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s),
                 }
             }
-            self.shift(outcome.ctx, call.index, &mut s);
+            // Neither half has changed the context where the other one stands.
+            self.shift(if half { outcome.ctx.most(Ctx::default()) } else { outcome.ctx }, call.index, &mut s);
             self.release_by_word(call, callee, outcome.locks.iter().filter(|l| !l.taken && l.sure).count(), &state, &mut s);
             self.assign(call.index, call.dst, value, &mut s);
             out.push(s);

@@ -456,7 +456,7 @@ impl Run<'_, '_> {
     /// The part of what a parameter points to of which every way out returns the address. What is loaded on the way may be another at the next call;
     /// and a lock is known by the name of what gives it, whichever of several it is.
     fn part_of(&self, exits: &[Exit]) -> Option<Box<RelPlace>> {
-        if self.body.name.as_str().contains("lock") {
+        if crate::program::naming::gives_lock(self.body.name) {
             return None;
         }
         let first = exits.first()?.value?;

@@ -24,6 +24,8 @@ pub(super) struct Change {
     pub(super) count: u8,
     pub(super) source: Source,
     pub(super) way: Way,
+    /// The pointer lies in memory that is no variable of this function: the caller's, as a rule.
+    callers: bool,
 }
 
 impl Run<'_, '_> {
@@ -68,6 +70,18 @@ impl Run<'_, '_> {
         state.read(self.values, place)
     }
 
+    /// Whether an address is that of a variable of this function, or of a part of one.
+    fn is_own(&self, pointer: ValueId) -> bool {
+        let mut at = match self.values.get(pointer) {
+            Value::Addr(place) => place,
+            _ => return false,
+        };
+        while let Value::PField(base, ..) | Value::PIndex(base, _) = self.values.get(at) {
+            at = base;
+        }
+        matches!(self.values.get(at), Value::PLocal(_))
+    }
+
     /// What an argument is by now: `p = next(p)` gives another value of the same name.
     fn handed(&self, pointer: ValueId) -> ValueId {
         match self.former {
@@ -82,7 +96,9 @@ impl Run<'_, '_> {
             _ if effect.member.is_empty() => Source::Added,
             _ => Source::Result,
         };
-        let change = Change { counter: effect.counter, ..Change::new(pointer, effect.op, source, Way::Model(call.name)) };
+        // What is filled in for a caller is the caller's.
+        let callers = !effect.member.is_empty() && call.values.get(effect.argument as usize).is_some_and(|&v| !self.is_own(v));
+        let change = Change { counter: effect.counter, callers, ..Change::new(pointer, effect.op, source, Way::Model(call.name)) };
         if effect.op != RefOp::Put {
             self.take(call, change, state);
             return;
@@ -122,7 +138,7 @@ impl Run<'_, '_> {
 
     /// A reference is taken.
     pub(super) fn take(&mut self, call: &Call<'_>, change: Change, state: &mut State) {
-        let Change { pointer, counter, op, count, source, way } = change;
+        let Change { pointer, counter, op, count, source, way, callers } = change;
         let object = self.values.pointer_root(pointer);
         if matches!(self.values.get(object), Value::Int(_) | Value::Addr(_)) || state.known(self.values, object).is_zero() {
             return;
@@ -132,7 +148,7 @@ impl Run<'_, '_> {
             state.objects.references.forget(object);
         }
         // Memory that holds the pointer already may be what the reference is for.
-        let shared = source == Source::Added && state.env.iter().any(|e| e.1 == object && self.values.local_of(e.0).is_none());
+        let shared = callers || source == Source::Added && state.env.iter().any(|e| e.1 == object && self.values.local_of(e.0).is_none());
         let taken = Taken {
             pointer,
             object,
@@ -493,7 +509,7 @@ pub(crate) fn is_count(world: &World<'_>, func: FuncId, values: &Values, pointer
 
 impl Change {
     pub(super) fn new(pointer: ValueId, op: RefOp, source: Source, way: Way) -> Change {
-        Change { pointer, counter: Symbol::EMPTY, op, count: 1, source, way }
+        Change { pointer, counter: Symbol::EMPTY, op, count: 1, source, way, callers: false }
     }
 }
 

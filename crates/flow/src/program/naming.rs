@@ -9,6 +9,14 @@ pub fn names_lock(name: Symbol) -> bool {
     name.as_str().split('_').any(|word| matches!(word, "lock" | "locks" | "unlock" | "trylock" | "relock"))
 }
 
+/// Whether a name speaks of a lock that is given out, or of taking one (`pte_lockptr`, `bucket_lock`, `node_mutex`).
+pub fn gives_lock(name: Symbol) -> bool {
+    let word = |w: &str| {
+        w.starts_with("lock") || w.starts_with("spinlock") || w.ends_with("lock") && !w.ends_with("block") && !w.ends_with("clock")
+    };
+    name.as_str().split('_').any(|w| word(w) || w == "mutex" || w == "rwsem" || w == "sem")
+}
+
 /// Whether a name speaks of making an object one's own: by a reference, a mark, or by taking it from where others find it.
 pub fn names_claim(name: Symbol) -> bool {
     let word = |w: &str| {
