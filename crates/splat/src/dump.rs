@@ -23,6 +23,8 @@ fn is_preamble(t: &str) -> bool {
         || t.starts_with("Hardware name: ")
         || t.starts_with("Modules linked in:")
         || t.starts_with("Tainted: ")
+        // ARC.
+        || t.starts_with("Path: ")
         || t.starts_with("Workqueue: ")
         || t.starts_with("Process ") && t.contains("(pid: ")
         || t.contains("cpuset=") && t.contains("mems_allowed=") && !t.contains(": ")

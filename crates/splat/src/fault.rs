@@ -10,7 +10,7 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:address:?|dereference(?: at|, address:)?|dereference on (?:read|write) at|access on (?:read|write) at|request at|non-canonical address|memory at)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok()
+    Regex::new(r"(?:address:?|dereference(?: at|, address:)?|dereference on (?:read|write) at|access on (?:read|write) at|request at|non-canonical address|memory at|fault at|fault: .{1,60} at|kernel access at|at addr|\(Addr=|BadVA)[ :]*(?:virtual address )?(0x[0-9a-fA-F]+|[0-9a-fA-F]{8,16})").ok()
 });
 
 /// The smallest page.
@@ -43,6 +43,10 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         Kind::InvalidOpcode => Verdict::new(Kind::InvalidOpcode, "invalid opcode in %", plain()),
         Kind::Int3 => Verdict::new(Kind::Int3, "int3 in %", plain()),
         Kind::UnhandledFault => Verdict::new(Kind::UnhandledFault, "Unhandled fault in %", plain()),
+        Kind::AlignmentTrap if opening.contains("unaligned access") => {
+            // The trap is taken from the code that accesses, also where that is what handles faults.
+            Verdict::new(Kind::AlignmentTrap, "unaligned access in %", plain().or_else(|| pick(body.faulting(), &[])))
+        }
         Kind::AlignmentTrap => Verdict::new(Kind::AlignmentTrap, "Alignment trap in %", plain()),
         Kind::Usercopy => Verdict::new(Kind::Usercopy, "BUG: bad usercopy in %", pick(body.faulting(), &["usercopy"])),
         Kind::ListCorruption => Verdict::new(Kind::ListCorruption, "BUG: corrupted list in %", plain()),
@@ -61,6 +65,25 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         verdict.form = "BUG: unable to handle kernel NULL pointer dereference in %".to_owned();
     }
     verdict
+}
+
+/// ARC's oops, which says among the facts of its task what it is: `Invalid Read @ 0x00000018 by insn @ f+0x1/0x2`.
+pub fn by_instruction(segment: &Segment<'_>, body: &Body) -> Option<Verdict> {
+    let said = |t: &str| {
+        let rest = t.trim_start().strip_prefix("Invalid ")?;
+        let (how, rest) = rest.split_once(" @ ")?;
+        let (address, _) = rest.split_once(" by insn @ ")?;
+        Some((how == "Write", address.to_owned()))
+    };
+    let (write, address) = segment.lines.iter().find_map(|(_, t)| said(t))?;
+    let null_offset = frame::hex(&address).filter(|address| *address < MAX_LOW);
+    let (kind, what) = if null_offset.is_some_and(|o| o < PAGE) {
+        (Kind::OopsNull, "NULL pointer dereference")
+    } else {
+        (Kind::OopsPaging, "paging request")
+    };
+    let verdict = Verdict::new(kind, format!("BUG: unable to handle kernel {what} in %"), pick(body.faulting(), &["fault"]));
+    Some(Verdict { access: Some(Access { write: Some(write), address: Some(address), null_offset, ..Access::default() }), ..verdict })
 }
 
 /// A stack that overflowed repeats one cycle of calls; the dispatching end of it is the more telling.
@@ -98,11 +121,21 @@ fn poison(address: u64) -> Option<&'static str> {
 }
 
 fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
-    if !matches!(kind, Kind::OopsNull | Kind::OopsPaging | Kind::OopsUserAccess | Kind::GeneralProtectionFault | Kind::UnhandledFault) {
+    if !matches!(
+        kind,
+        Kind::OopsNull
+            | Kind::OopsPaging
+            | Kind::OopsUserAccess
+            | Kind::GeneralProtectionFault
+            | Kind::UnhandledFault
+            | Kind::AlignmentTrap
+    ) {
         return None;
     }
     let mut found = Access::default();
-    for (_, text) in segment.lines.iter().skip(segment.header).take(12) {
+    // MIPS prints the address of a bad alignment among its registers only.
+    let lines = if kind == Kind::AlignmentTrap { 24 } else { 12 };
+    for (_, text) in segment.lines.iter().skip(segment.header).take(lines) {
         // KASAN translates the address of its shadow memory back.
         if let Some((_, range)) = text.split_once("KASAN: ").and_then(|(_, r)| r.split_once("in range [")) {
             found.address = range.split(['-', ']']).next().map(str::to_owned);

@@ -29,6 +29,8 @@ pattern!(DECODED_PLACE, r"([^()\s]+):(\d+)(?:\s+\(discriminator \d+\))?");
 // A module's name behind a decoded place, with or without brackets.
 pattern!(DECODED_TAIL, r"^\s*(?:\[?([A-Za-z][\w-]*)(?:\s+[0-9a-f]{8,40})?\]?)?\s*(?:\((?:unreliable|[A-Z]{1,4})\))?\s*$");
 pattern!(INLINE_HEAD, r"^\s*(?:\[<[0-9a-fA-F]*>\]\s*)?\[<?\s*inline\s*>?\]\s+([A-Za-z_][\w.]*)(?:\s+([^\s:]+):(\d+))?");
+// `[<     inlined    >] outer+0x1/0x2 func file.c:12`: what was inlined into the frame below it.
+pattern!(INLINED_INTO, r"^\s*\[<\s*inlined\s*>\]\s+[A-Za-z_][\w.]*\+0x[0-9a-fA-F]+/0x[0-9a-fA-F]+\s+([A-Za-z_]\w*)\s+([^\s:]+):(\d+)");
 // 32-bit arm: `[<addr>] (func) from [<addr>] (func+0x1/0x2)` and ` func from caller+0x1/0x2`.
 pattern!(
     ARM,
@@ -61,6 +63,10 @@ pub fn parse(text: &str) -> Option<Frame> {
     if !text.contains("0x") && !text.contains(':') && !text.contains("inline") && !text.contains("[<") {
         return None;
     }
+    if text.contains("ptrval") && text.contains("[<(") {
+        // What stands for an address as long as none may be shown.
+        return parse(&text.replace("(____ptrval____)", "0").replace("(ptrval)", "0"));
+    }
     // Older kernels put the mark of the interrupt stack before its first frame.
     let text = ["<IRQ>", "<EOI>", "<NMI>", "<TASK>", "<SOFTIRQ>", "<EOE>", "<#DF>", "<#DB>", "<#MC>", "<UNK>", "<<EOE>>"]
         .iter()
@@ -70,6 +76,15 @@ pub fn parse(text: &str) -> Option<Frame> {
         let mut frame = new(&c[1]);
         frame.file = c.get(2).map(|m| m.as_str().to_owned());
         frame.line = c.get(3).and_then(|m| m.as_str().parse().ok());
+        frame.inlined = true;
+        return Some(frame);
+    }
+    if text.contains(" inlined ")
+        && let Some(c) = INLINED_INTO.as_ref()?.captures(text)
+    {
+        let mut frame = new(&c[1]);
+        frame.file = Some(c[2].to_owned());
+        frame.line = c[3].parse().ok();
         frame.inlined = true;
         return Some(frame);
     }
@@ -228,7 +243,7 @@ pub fn return_address(text: &str) -> Option<Frame> {
 pub fn resembles(text: &str) -> bool {
     pattern!(
         LIKELY,
-        r"^\s*(?:\(?\[<[0-9a-fA-F]+>\]|0x[0-9a-f]{8,16}(?:\s+\[[^\]]*\])?\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
+        r"^\s*(?:\(?\[<(?:[0-9a-fA-F]+|\(_*ptrval_*\)|\s*inlined\s*)>\]|0x[0-9a-f]{8,16}(?:\s+\[[^\]]*\])?\s*$|(?:\? )?[A-Za-z_][\w.]*\+0x[0-9a-f]+|(?:\? )?[A-Za-z_][\w.]* \([^()]*:\d+)"
     );
     LIKELY.as_ref().is_some_and(|re| re.is_match(text))
 }

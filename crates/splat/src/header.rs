@@ -91,6 +91,11 @@ const OPENINGS: &[Opening] = &[
     opening("Unable to handle kernel NULL pointer dereference", "", Kind::OopsNull),
     opening("Unable to handle kernel access to user memory", "", Kind::OopsUserAccess),
     opening("Unable to handle kernel pointer dereference", "", Kind::OopsPaging),
+    opening("Unable to handle kernel access at virtual address", "", Kind::OopsPaging),
+    // parisc: what the code says is no page for the rest of them.
+    opening("Kernel Fault: Code=", "TLB miss fault", Kind::OopsPaging),
+    opening("Kernel Fault: Code=", "access rights", Kind::OopsPaging),
+    opening("Kernel Fault: Code=", "", Kind::UnhandledFault),
     opening("CPU ", "Unable to handle kernel paging request", Kind::OopsPaging),
     opening("general protection fault", "", Kind::GeneralProtectionFault),
     opening("stack segment: ", "", Kind::StackSegmentFault),
@@ -107,6 +112,8 @@ const OPENINGS: &[Opening] = &[
     opening("rust_kernel: panicked", "", Kind::RustPanic),
     opening("Internal error: ", "", Kind::InternalError),
     opening("Unhandled fault: ", "", Kind::UnhandledFault),
+    opening("Unhandled fault at 0x", "", Kind::UnhandledFault),
+    opening("Unhandled kernel unaligned access", "[#", Kind::AlignmentTrap),
     opening("Alignment trap: ", "", Kind::AlignmentTrap),
     opening("Oops: ", "[#", Kind::InternalError),
     opening("Kernel panic - not syncing: corrupted stack end", "", Kind::StackOverflow),
@@ -121,7 +128,7 @@ const OPENINGS: &[Opening] = &[
 
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"BUG|WARNING:|INFO:| blocked for more than |Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault: |Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic",
+        r"BUG|WARNING:|INFO:| blocked for more than |Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault|Unhandled kernel unaligned|Kernel Fault: Code=|Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic",
     )
     .ok()
 });

@@ -44,7 +44,7 @@ fn access(segment: &Segment<'_>) -> Option<Access> {
 /// `BUG: KASAN: class in function`.
 pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
     let opening = segment.opening();
-    let access = access(segment);
+    let mut access = access(segment);
     let word = access.as_ref().and_then(|a| a.write).map(|w| if w { " Write" } else { " Read" });
     let rest = opening.split_once("BUG: KASAN:").or_else(|| opening.split_once("BUG: KASan:")).map_or("", |(_, r)| r).trim();
     let mut verdict = if rest.starts_with("double-free") || rest.starts_with("invalid-free") {
@@ -59,7 +59,11 @@ pub fn kasan(segment: &Segment<'_>, body: &Body) -> Verdict {
         };
         let function = cut_off(segment).filter(|_| word.is_none()).or_else(|| named_or(segment, body, &["fault"]));
         Verdict::new(Kind::Kasan, form, function)
-    } else if let Some((class, _)) = rest.split_once(" on address") {
+    } else if let Some((class, address)) = rest.split_once(" on address") {
+        let address = address.split_whitespace().next().filter(|a| frame::hex(a).is_some());
+        if let (Some(address), Some(access)) = (address, access.as_mut()) {
+            access.address.get_or_insert_with(|| address.to_owned());
+        }
         // Early KASAN named no function.
         Verdict::new(Kind::Kasan, format!("KASAN: {class}{}", word.unwrap_or("")), pick(body.main(), &["fault"]))
     } else {

@@ -443,6 +443,7 @@ impl<'a> Segment<'a> {
             Kind::OopsNull | Kind::OopsPaging => early && self.kind == Kind::OopsPaging && self.lines.len() <= self.header + 3,
             // Two CPUs fault at once, and print in turn.
             Kind::DoubleFault => (self.kind == Kind::StackOverflow || faults && self.speaker.is_empty()) && early,
+            Kind::AlignmentTrap => faults && early && self.lines.len() <= self.header + 2,
             // A notice that the kernel repeats every few seconds, in whatever is going on.
             Kind::Other => !self.done && text.contains("unregister_netdevice"),
             // The panic of Rust code ends in a `BUG()`.

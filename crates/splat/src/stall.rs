@@ -20,15 +20,27 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
         Kind::WorkqueueLockup => Verdict::bare(Kind::WorkqueueLockup, "BUG: workqueue lockup", None),
         Kind::RcuStall => Verdict::new(Kind::RcuStall, "INFO: rcu detected stall in %", stalled(body)),
         Kind::SoftLockup => {
-            let frames = body.faulting();
+            let frames = interrupted(body);
             Verdict::new(Kind::SoftLockup, "BUG: soft lockup in %", pick_stalled(frames.iter().copied(), &[]))
         }
         _ => {
-            let frames = body.faulting();
+            let frames = interrupted(body);
             let function = pick_stalled(frames.iter().copied(), &[]).or_else(|| pick(frames, &[]));
             Verdict::new(Kind::HardLockup, "BUG: hard lockup in %", function)
         }
     }
+}
+
+/// The instruction pointer and its stack, without the timer's interrupt that noticed and shows them.
+fn interrupted(body: &Body) -> Vec<&Frame> {
+    let mut frames = body.faulting();
+    if let Some(timer) = frames.iter().position(|f| in_group("timer-handler", &f.function))
+        && let Some(entry) = frames.iter().skip(timer).position(|f| is_timer_interrupt(f))
+    {
+        let pointer = usize::from(body.instructions.first().is_some_and(|i| i.frame.is_some()));
+        frames.drain(pointer.min(timer)..=timer + entry);
+    }
+    frames
 }
 
 /// What an RCU stall interrupted: the part of the stack outside the timer interrupt that noticed the stall, else any stack shown.
@@ -57,7 +69,9 @@ fn stalled(body: &Body) -> Option<String> {
         }
     }
     // An interrupt's handler that does not end, on a stack that leads nowhere else.
-    let handles = |s: &&RawStack| s.frames.iter().any(|f| in_group("hardirq-entry", &f.function) && !is_timer_interrupt(f));
+    // The timer's own only noticed the stall.
+    let any = |s: &RawStack, group: &str| s.frames.iter().any(|f| in_group(group, &f.function));
+    let handles = |s: &&RawStack| any(s, "hardirq-entry") && !any(s, "timer-handler");
     stacks().find(handles).and_then(|stack| pick(&stack.frames, groups))
 }
 

@@ -153,6 +153,9 @@ fn other(segment: &Segment<'_>, body: &Body) -> Verdict {
     let function =
         body.handlers.first().map(|f| canonical(&f.function)).or_else(|| function.filter(|_| !opening.contains(": nobody cared")));
     if segment.guessed {
+        if let Some(fault) = crate::fault::by_instruction(segment, body) {
+            return fault;
+        }
         let title: String = segment.header_text().chars().take(160).collect();
         let title = if title.is_empty() { "stack dump in %".to_owned() } else { title.replace('%', "") };
         return Verdict::bare(Kind::Other, title, function);

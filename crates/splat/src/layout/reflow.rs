@@ -241,6 +241,8 @@ fn apart<'a>(row: Row<'a>, by_stamps: bool, out: &mut Vec<Row<'a>>) {
         out.push(row);
         return;
     }
+    // m68k, and x86 before 2.6.20, print the first frame behind the heading.
+    let as_printed = cuts.len() == 1 && text.trim_start().starts_with("Call Trace:");
     cuts.push(text.len());
     let mut from = 0;
     let last = cuts.len() - 1;
@@ -253,7 +255,7 @@ fn apart<'a>(row: Row<'a>, by_stamps: bool, out: &mut Vec<Row<'a>>) {
         // Only the last of them ends where the line did.
         let width = if n == last { row.width } else { 0 };
         let mut mended = row.mended;
-        mended.cut = true;
+        mended.cut |= !as_printed;
         let new =
             Row { number: row.number, end: row.end, quotes: row.quotes, width, text: Cow::Owned(piece.trim_end().to_owned()), mended };
         // A piece may itself be a row of frames.
