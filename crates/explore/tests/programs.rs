@@ -31,6 +31,25 @@ fn operators_on_atomic_objects_are_one_step() {
 }
 
 #[test]
+fn bits_are_counted_as_the_compiler_does() {
+    let body = "volatile int one = 1, low = 1 << 31; volatile long high = 1L << 40;\n\
+                assert(__builtin_clz(one) == 31 && __builtin_clz(low) == 0 && __builtin_clzl(one) == 63 && __builtin_clzll(high) == 23);\n\
+                assert(__builtin_ffs(low) == 32 && __builtin_ffsl(high) == 41 && __builtin_ffsll(high - high) == 0);\n\
+                assert(__builtin_ctz(low) == 31 && __builtin_popcount(low) == 1);";
+    let outcome = run(&format!("int main(void)\n{{\n{body}\nreturn 0;\n}}\n"));
+    assert_eq!((outcome.kind, outcome.unknown_calls.len()), (OutcomeKind::None, 0), "{:?} {:?}", outcome.faults, outcome.unsupported);
+}
+
+#[test]
+fn memory_that_there_is_no_room_for_is_a_bound() {
+    let outcome = run(
+        "#include <stdlib.h>\nint main(void)\n{\n\tchar *a = malloc(1UL << 40), *b = malloc(1UL << 40);\n\tassert(a != b);\n\treturn 0;\n}\n",
+    );
+    assert_eq!((outcome.kind, outcome.faults.len()), (OutcomeKind::Unknown, 0));
+    assert!(outcome.bounds.contains("memory"));
+}
+
+#[test]
 fn builtins_need_no_header() {
     for body in ["__sync_add_and_fetch(&x, 1);", "__sync_fetch_and_add(&x, 1);", "__atomic_add_fetch(&x, 1, __ATOMIC_SEQ_CST);"] {
         let outcome = twice("int x;", body, "x == 2");

@@ -68,8 +68,10 @@ impl Machine<'_> {
                 Flow::Next(addr as i64)
             }
             None => {
+                // There is no room for it here, which is no failure of the program's: those do not happen.
                 self.bounds.insert("memory");
-                Flow::Next(0)
+                self.cut(t);
+                Flow::Dead
             }
         }
     }

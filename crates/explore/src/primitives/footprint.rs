@@ -5,12 +5,24 @@ use super::*;
 impl Prim {
     /// Whether there are states in which it cannot be done, which [`Machine::ready_call`] looks at.
     pub(super) fn may_wait(self) -> bool {
-        match self {
-            Prim::Lock(_) | Prim::Schedule { .. } | Prim::WaitCompletion { .. } | Prim::Synchronize { .. } | Prim::RcuBarrier => true,
-            Prim::Cancel { .. } | Prim::Flush(_) | Prim::FlushAll | Prim::FreeIrq(_) | Prim::DisableIrq(_) | Prim::SyncIrq => true,
-            Prim::KthreadStop | Prim::PthreadJoin | Prim::CondWait { .. } | Prim::AtomicSection(_) => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Prim::Lock(_)
+                | Prim::Schedule { .. }
+                | Prim::WaitCompletion { .. }
+                | Prim::Synchronize { .. }
+                | Prim::RcuBarrier
+                | Prim::Cancel { .. }
+                | Prim::Flush(_)
+                | Prim::FlushAll
+                | Prim::FreeIrq(_)
+                | Prim::DisableIrq(_)
+                | Prim::SyncIrq
+                | Prim::KthreadStop
+                | Prim::PthreadJoin
+                | Prim::CondWait { .. }
+                | Prim::AtomicSection(_)
+        )
     }
 }
 

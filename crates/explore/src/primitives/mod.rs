@@ -298,11 +298,13 @@ pub enum Scan {
     /// Position of the lowest set bit.
     Lowest,
     /// The same counted from 1; 0: none.
-    First,
+    First(u8),
     LowestZero,
     Highest,
     /// The same counted from 1; 0: none.
     Last(u8),
+    /// Bits of nought above the highest set one.
+    Leading(u8),
     Count(u8),
 }
 

@@ -40,7 +40,10 @@ static SHARED: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "__builtin_sub_overflow", Prim::Overflow('-'));
     add(&mut t, "__builtin_mul_overflow", Prim::Overflow('*'));
     add(&mut t, "__builtin_ctzl __builtin_ctzll __builtin_ctz", Prim::Scan(Scan::Lowest));
-    add(&mut t, "__builtin_ffs", Prim::Scan(Scan::First));
+    add(&mut t, "__builtin_ffs", Prim::Scan(Scan::First(4)));
+    add(&mut t, "__builtin_ffsl __builtin_ffsll", Prim::Scan(Scan::First(8)));
+    add(&mut t, "__builtin_clz", Prim::Scan(Scan::Leading(4)));
+    add(&mut t, "__builtin_clzl __builtin_clzll", Prim::Scan(Scan::Leading(8)));
     add(&mut t, "__builtin_popcount", Prim::Scan(Scan::Count(4)));
     add(&mut t, "__builtin_popcountl __builtin_popcountll", Prim::Scan(Scan::Count(8)));
     add(&mut t, "__builtin_types_compatible_p", Prim::Give(0));
@@ -163,7 +166,7 @@ static KERNEL: LazyLock<Table> = LazyLock::new(|| {
     add(&mut t, "this_cpu_inc __this_cpu_inc raw_cpu_inc", Prim::PerCpuChange('i'));
     add(&mut t, "this_cpu_dec __this_cpu_dec raw_cpu_dec", Prim::PerCpuChange('d'));
     add(&mut t, "__ffs variable__ffs", Prim::Scan(Scan::Lowest));
-    add(&mut t, "ffs variable_ffs", Prim::Scan(Scan::First));
+    add(&mut t, "ffs variable_ffs", Prim::Scan(Scan::First(4)));
     add(&mut t, "ffz variable_ffz", Prim::Scan(Scan::LowestZero));
     add(&mut t, "__fls", Prim::Scan(Scan::Highest));
     add(&mut t, "fls", Prim::Scan(Scan::Last(4)));

@@ -139,15 +139,11 @@ impl Machine<'_> {
                 let narrow = |v: u64, size: u8| if size == 4 { v & 0xffff_ffff } else { v };
                 Flow::Next(match scan {
                     Scan::Lowest => i64::from(v.trailing_zeros() & 63),
-                    Scan::First => {
-                        if v as u32 == 0 {
-                            0
-                        } else {
-                            i64::from(v.trailing_zeros()) + 1
-                        }
-                    }
+                    Scan::First(size) if narrow(v, size) == 0 => 0,
+                    Scan::First(_) => i64::from(v.trailing_zeros()) + 1,
                     Scan::LowestZero => i64::from((!v).trailing_zeros() & 63),
                     Scan::Highest => i64::from(63 - (v | 1).leading_zeros()),
+                    Scan::Leading(size) => i64::from(narrow(v, size).leading_zeros()) - (64 - 8 * i64::from(size)),
                     Scan::Last(size) => i64::from(64 - narrow(v, size).leading_zeros()),
                     Scan::Count(size) => i64::from(narrow(v, size).count_ones()),
                 })
