@@ -64,9 +64,11 @@ pub(crate) fn tests(definition: &Definition, variable: &str, from: u32, to: u32)
     let lines = text.lines().enumerate().map(|(n, l)| (first + n as u32, l)).filter(|(n, _)| *n >= from && *n <= to);
     for (_, line) in lines {
         let packed: String = line.chars().filter(|c| !c.is_whitespace()).collect();
-        let forms = [format!("!{variable}"), format!("if({variable})"), format!("({variable}&&"), format!("IS_ERR_OR_NULL({variable})")];
+        // Who is asked for an error pointer says failures so, and gives no NULL.
+        let errors = [format!("IS_ERR({variable})"), format!("IS_ERR_OR_NULL({variable})")];
+        let forms = [format!("!{variable}"), format!("if({variable})"), format!("({variable}&&")];
         let compared = [format!("{variable}==NULL"), format!("{variable}!=NULL"), format!("{variable}?")];
-        if forms.iter().chain(&compared).any(|form| packed.contains(form.as_str())) {
+        if forms.iter().chain(&errors).chain(&compared).any(|form| packed.contains(form.as_str())) {
             return true;
         }
     }

@@ -157,10 +157,10 @@ impl Callees {
         out
     }
 
-    /// How many calls lead from one function to another, by way of functions that left no frame; `None`: too many, or none do.
-    fn distance(&self, from: &str, name: &str, found: &Found<'_>) -> Option<usize> {
+    /// How many calls lead from one function to another, by way of functions that left no frame, but for `most`; `None`: too many, or none do.
+    fn distance(&self, from: &str, name: &str, found: &Found<'_>, most: usize) -> Option<usize> {
         let stored = found.members.get(name);
-        // With each function how many before it should have left a frame; one may be missing, as stacks go.
+        // With each function how many before it should have left a frame.
         let mut level = vec![(from.to_owned(), 0usize)];
         let mut seen: BTreeSet<(String, usize)> = level.iter().cloned().collect();
         for steps in 1..=DEPTH {
@@ -173,11 +173,11 @@ impl Callees {
                 });
                 let Some(calls) = self.0.get(&function).or(of_frame.as_ref()) else { continue };
                 let after = |vanishes: bool| kept + usize::from(!vanishes);
-                if calls.has(name, stored).is_some_and(|vanishes| after(vanishes) <= MAX_KEPT) {
+                if calls.has(name, stored).is_some_and(|vanishes| after(vanishes) <= most) {
                     return Some(steps);
                 }
                 let further = calls.direct.iter().map(|(callee, vanishes)| (callee.clone(), after(*vanishes)));
-                next.extend(further.filter(|(_, kept)| *kept <= MAX_KEPT).filter(|step| seen.insert(step.clone())));
+                next.extend(further.filter(|(_, kept)| *kept <= most).filter(|step| seen.insert(step.clone())));
             }
             level = next;
         }
@@ -201,9 +201,11 @@ pub(crate) fn edge(outer: &Frame, inner: &Frame, found: &Found<'_>, callees: &Ca
     if let Some(site) = nearest(definition, outer, through) {
         return Edge { borne: Borne::Pointer, site: Some(site) };
     }
-    // The shortest way is the likeliest to have left no frame.
-    let ways: Vec<(usize, &Site)> =
-        all.iter().filter(|c| !c.through).filter_map(|c| Some((callees.distance(&c.callee, name, found)?, c))).collect();
+    // A way on which every frame would be missing for a reason comes first, as stacks go; of these, the shortest.
+    let ways = |most: usize| -> Vec<(usize, &Site)> {
+        all.iter().filter(|c| !c.through).filter_map(|c| Some((callees.distance(&c.callee, name, found, most)?, c))).collect()
+    };
+    let ways = (0..=MAX_KEPT).map(ways).find(|ways| !ways.is_empty()).unwrap_or_default();
     let shortest = ways.iter().map(|(steps, _)| *steps).min();
     if let Some(site) = nearest(definition, outer, ways.iter().filter(|(steps, _)| Some(*steps) == shortest).map(|(_, c)| *c).collect()) {
         return Edge { borne: Borne::Through, site: Some(site) };

@@ -120,7 +120,8 @@ fn text(review: &Review, patch: &PatchReview, scenarios: &[ScenarioResult], opti
         remark(&mut out, other);
     }
     if let Some(claim) = &patch.claim {
-        claim_text(&mut out, claim, options.verbose);
+        let mends = remarks.iter().any(|r| r.change == Change::Fixed);
+        claim_text(&mut out, claim, options.verbose, mends);
     }
     if remarks.is_empty() && siblings.is_empty() {
         if !out.is_empty() && !out.ends_with("\n\n") {
@@ -227,12 +228,15 @@ fn steps(out: &mut String, steps: &[Step], own: &str) {
     }
 }
 
-fn claim_text(out: &mut String, claim: &Claim, verbose: bool) {
+/// What became of the claim; `mends`: something is said to be mended, which may be the cause of what the claim names.
+fn claim_text(out: &mut String, claim: &Claim, verbose: bool, mends: bool) {
     let words = match claim.verdict {
         Verdict::Fixed if verbose => Some("The defect that this patch claims to fix is gone."),
         Verdict::StillThere => Some("The patch claims a fix, but the finding above is there with it as without it."),
         Verdict::Moved => Some("The patch claims a fix, but the finding above only moved."),
-        Verdict::NotSeen if verbose => Some("What this patch claims to fix shows neither before nor after it in what was analysed."),
+        Verdict::NotSeen if verbose && !mends => {
+            Some("What this patch claims to fix shows neither before nor after it in what was analysed.")
+        }
         Verdict::Fixed | Verdict::NotSeen => None,
     };
     if let Some(words) = words {

@@ -499,7 +499,8 @@ impl Worker<'_> {
                     let from = &kept.before;
                     remark.moved_from = Some(Place { file: from.file.clone(), line: from.line, function: from.function.clone() });
                 }
-                let own_touched = moved || changes.touches(&finding.file, &finding.function);
+                // What lies elsewhere in the function is another of its sort.
+                let own_touched = moved || changes.touches(&finding.file, &finding.function) && changes.is_beside(&kept.before);
                 remark.claimed = own_touched && said.is_some_and(|s| !s.kinds.is_empty() && s.is_about(&finding.check));
                 out.push(remark);
             } else if changes.files.contains_key(&finding.file) {

@@ -159,6 +159,35 @@ int lamp_store(struct device *dev)
 
 	return mast->height;
 }
+
+int lamp_bind(struct device *dev)
+{
+	struct bulb *bulb = bind_bulb(dev);
+
+	if (IS_ERR(bulb))
+		return 1;
+	return bulb->lit;
+}
+
+void lamp_free(struct lamp *lamp)
+{
+	lamp->gone = 1;
+}
+
+static void lamp_unlink(struct lamp *lamp)
+{
+	int level = lamp->level;
+
+	lamp_free(lamp);
+	lamp->level = level;
+}
+
+void lamp_trim(struct lamp *lamp)
+{
+	gate_tell(lamp);
+	lamp_unlink(lamp);
+	gate_tell(lamp);
+}
 ";
 
 const GATE: &str = "\
@@ -184,7 +213,8 @@ fn tree() -> Folder {
         ("include/linux/gate.h", GATE),
         (
             "kernel/gate.c",
-            "void __gate_block(struct gate *g)\n{\n\tg->shut = 1;\n}\n\nvoid gate_pass(struct gate *g)\n{\n\t__gate_block(g);\n}\n",
+            "void __gate_block(struct gate *g)\n{\n\tg->shut = 1;\n}\n\nvoid gate_pass(struct gate *g)\n{\n\t__gate_block(g);\n}\n\n\
+             void gate_tell(struct lamp *l)\n{\n\tlamp_free(l);\n\tl->told = 1;\n}\n",
         ),
         ("tools/testing/fake.c", "void gadget_account(struct gadget *g)\n{\n}\n"),
         ("arch/mips/gadget.c", "void core_start_xmit(void)\n{\n}\n"),
@@ -416,6 +446,23 @@ fn a_call_through_macros_and_jumps_leads_to_the_frame() {
         links.first().map(String::as_str),
         Some("drivers/lamp/lamp.c:28 `lamp_close` calls `gate_wait`, which leads to `__gate_block`")
     );
+}
+
+#[test]
+fn a_way_without_a_lost_frame_comes_first() {
+    // A function of another file is not put into its caller, and would stand in the stack.
+    let log = "kernel BUG at drivers/lamp/lamp.c:3!\nRIP: 0010:lamp_free+0x1/0x20\nCall Trace:\n lamp_trim+0x1/0x40\n";
+    let links = chain(&explained(log, &Silent));
+    let first = links.first().expect("a link");
+    assert!(first.ends_with("`lamp_trim` calls `lamp_unlink`, which leads to `lamp_free`"), "{first}");
+}
+
+#[test]
+fn what_was_asked_for_an_error_pointer_is_not_blamed() {
+    let log = "BUG: kernel NULL pointer dereference, address: 0000000000000014\nRIP: 0010:lamp_bind+0x10/0x40\nCall Trace:\n \
+               lamp_probe+0x30/0x60\n";
+    let explanation = explained(log, &Silent);
+    assert_eq!(explanation.call.as_ref().and_then(|c| c.callee.as_deref()), None, "{:?}", explanation.call);
 }
 
 #[test]

@@ -99,6 +99,21 @@ fn a_claimed_fix_that_changes_nothing_is_said_to_be_none() {
     assert!(review.remaining.first().is_some_and(|r| r.claimed));
 }
 
+/// Another mistake of the sort, elsewhere in the function, is not what the patch says that it mends.
+#[test]
+fn a_claim_is_not_held_to_what_stands_elsewhere_in_the_function() {
+    let old = bad().replace(
+        "\tspin_unlock(&g->lock);\n}\n\nvoid gadget_reset",
+        &format!("{}\tspin_unlock(&g->lock);\n}}\n\nvoid gadget_reset", "\tg->idle++;\n".repeat(9)),
+    );
+    let at = old.rfind("\tg->idle++;\n").expect("there");
+    let new = format!("{}\tg->idle += 2;\n{}", &old[..at], &old[at + "\tg->idle++;\n".len()..]);
+    let review = run(&old, &[mail("[PATCH] gadget: fix sleep in atomic context", "", &diff(FILE, &old, &new))]);
+    assert_eq!((review.introduced.len(), review.fixed.len(), review.remaining.len()), (0, 0, 1));
+    assert_eq!(review.patches.first().and_then(|p| p.claim.as_ref()).map(|c| c.verdict), Some(Verdict::NotSeen));
+    assert!(review.remaining.iter().all(|r| !r.claimed));
+}
+
 #[test]
 fn what_was_there_before_is_told_apart_by_where_it_is() {
     let old = twice(&bad());
