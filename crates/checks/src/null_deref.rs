@@ -138,6 +138,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
     let OpKind::Call { target: Target::Name(callee), dst, args, .. } = op.kind else { return None };
     let result = dst.map(|l| path.body.local_name(l)).filter(|n| !n.is_empty());
     let name = path.pointer_name(access, result, callee);
+    let taker = dst.and_then(|l| kept::taker(path.body, call, l));
     let assumed = match giver {
         Giver::Function(f) if let Some(null) = world.summary(f).and_then(|s| s.ret.null.as_ref()) => {
             let what = match null.from {
@@ -172,7 +173,7 @@ fn unchecked(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>, call: 
         _ => format!("`{name}` may be NULL (from `{callee}()`) and is dereferenced"),
     };
     let claim = Claim::here(path, event, Confidence::Medium, message)
-        .step(path.func, op.loc, format!("`{name}` = {callee}(), which may be NULL"))
+        .step(path.func, op.loc, format!("`{}` = {callee}(), which may be NULL", taker.as_ref().unwrap_or(&name)))
         .access(path, event, access, &name)
         .assume(assumed)
         .assume_all(place.map(str::to_owned));

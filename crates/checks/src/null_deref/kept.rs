@@ -28,13 +28,8 @@ pub(super) fn kept(world: &World<'_>, func: FuncId) -> impl Iterator<Item = Clai
 
 /// Where the result of a call is stored: at once, or from a variable that is used for nothing else.
 fn stored(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
-    let store = |kind: OpKind| match kind {
-        OpKind::Store { place, value } if body.loaded_local(value) == Some(result) => Some(place),
-        _ => None,
-    };
     if body.local_name(result).is_empty() {
-        let next = body.ops[call.index() + 1..].iter().find(|o| !matches!(o.kind, OpKind::Access { .. }))?;
-        return store(next.kind);
+        return stored_at_once(body, call, result);
     }
     let own = |e: ExprId| body.loaded_local(e) == Some(result);
     // What is dereferenced here is judged for that; what is handed to a call may be looked at there.
@@ -54,7 +49,27 @@ fn stored(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
     if body.blocks().any(|(_, block)| asked(&block.term)) {
         return None;
     }
-    body.ops[call.index() + 1..].iter().find_map(|o| store(o.kind))
+    body.ops[call.index() + 1..].iter().find_map(|o| stores(body, o.kind, result))
+}
+
+/// Where a store puts a variable's value, if it does.
+fn stores(body: &Body, kind: OpKind, variable: LocalId) -> Option<ExprId> {
+    match kind {
+        OpKind::Store { place, value } if body.loaded_local(value) == Some(variable) => Some(place),
+        _ => None,
+    }
+}
+
+/// Where a result without a name of its own goes.
+fn stored_at_once(body: &Body, call: OpId, result: LocalId) -> Option<ExprId> {
+    let next = body.ops[call.index() + 1..].iter().find(|o| !matches!(o.kind, OpKind::Access { .. }))?;
+    stores(body, next.kind, result)
+}
+
+/// What takes the result of a call, as written.
+pub(super) fn taker(body: &Body, call: OpId, result: LocalId) -> Option<String> {
+    let name = body.local_name(result);
+    if name.is_empty() { stored_at_once(body, call, result).map(|place| body.text(place)) } else { Some(name.as_str().to_owned()) }
 }
 
 /// Whether a place is no member, or a member of this name and record is loaded anywhere in the function.

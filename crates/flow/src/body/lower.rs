@@ -38,7 +38,10 @@ impl BodyLowering {
         self.ops.clear();
         self.blocks.clear();
         for (index, expr) in func.exprs.iter().enumerate() {
-            let id = self.convert(index as u32, expr.kind, expr.ty, program);
+            let id = match never_equal(func, expr.kind, program) {
+                Some(differs) => self.intern(Expr::Int(i64::from(differs))),
+                None => self.convert(index as u32, expr.kind, expr.ty, program),
+            };
             self.of.push(id);
             // Of places that get their value on another way than by a load, casts may have taken the annotation away.
             if matches!(self.exprs[id.index()], Expr::Field { .. } | Expr::Global(_) | Expr::Deref(_) | Expr::Index { .. })
@@ -186,7 +189,8 @@ impl BodyLowering {
                 self.accesses(value, depth + 1);
                 self.pending.push((value, member));
             }
-            Expr::Field { base, name, .. } => self.place_access(base, if member.is_empty() { name } else { member }, depth + 1),
+            // Of `p->a.b`, the member of what `p` points to.
+            Expr::Field { base, name, .. } => self.place_access(base, if name.is_empty() { member } else { name }, depth + 1),
             Expr::Index { base, index } => {
                 self.accesses(index, depth + 1);
                 self.place_access(base, member, depth + 1);
@@ -368,4 +372,26 @@ fn returns_part(func: &ir::Func, program: &Program<'_>) -> bool {
     });
     let first = values.next();
     first.is_some() && first.into_iter().chain(values).all(|value| value.is_some_and(part))
+}
+
+/// What a comparison gives that its types decide: a byte or a short without sign holds no negative constant (`u16 n = read(); if (n == -EINVAL)`).
+fn never_equal(func: &Func, kind: ExprKind, program: &Program<'_>) -> Option<bool> {
+    let ExprKind::Binary(op @ (BinOp::Eq | BinOp::Ne), a, b) = kind else { return None };
+    let value = |e: ir::ExprId| match func.exprs[e.index()].kind {
+        ExprKind::Int(value) => Some(value),
+        _ => None,
+    };
+    let (constant, other) = value(b).map(|v| (v, a)).or_else(|| value(a).map(|v| (v, b)))?;
+    let narrow = |e: ir::ExprId| match *program.types.kind(func.exprs[e.index()].ty) {
+        TyKind::Int { size, signed: false, .. } if size < 4 => Some(1i64 << (8 * u32::from(size))),
+        _ => None,
+    };
+    // What the comparison widens to an `int` is as it was.
+    let limit = narrow(other).or_else(|| match func.exprs[other.index()].kind {
+        ExprKind::Cast(inner) if matches!(*program.types.kind(func.exprs[other.index()].ty), TyKind::Int { size: 4.., .. }) => {
+            narrow(inner)
+        }
+        _ => None,
+    })?;
+    (!(0..limit).contains(&constant)).then_some(op == BinOp::Ne)
 }
