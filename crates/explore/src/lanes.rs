@@ -85,9 +85,9 @@ struct Subject<'a> {
 fn within_rounds(subject: &Subject<'_>, options: &Options) -> Outcome {
     let started = Instant::now();
     let &Subject { program, scenario, .. } = subject;
-    let wrong = if scenario.plain { Vec::new() } else { misplaced(program, scenario) };
+    let wrong = if scenario.plain { crate::refused::refusals(program, scenario) } else { misplaced(program, scenario) };
     if !wrong.is_empty() {
-        return Outcome { unsupported: wrong, ..Outcome::default() };
+        return Outcome { unsupported: wrong, plain: scenario.plain, ..Outcome::default() };
     }
     if scenario.plain && options.replay.is_none() && options.strategy == StrategyKind::Dpor {
         return program_within(subject, options);

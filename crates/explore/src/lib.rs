@@ -28,6 +28,7 @@ mod patience;
 mod prefix;
 mod primitives;
 mod races;
+mod refused;
 mod run;
 mod scenario;
 mod schedule;

@@ -50,6 +50,24 @@ fn memory_that_there_is_no_room_for_is_a_bound() {
 }
 
 #[test]
+fn a_program_that_refuses_to_be_compiled_is_not_explored() {
+    let text = |before: &str| {
+        format!(
+            "{before}\nint main(void)\n{{\n#ifdef BIG\n\tassert(0);\n#elif defined(LITTLE)\n\tassert(1);\n#else\n#error which order\n#endif\n\treturn 0;\n}}\n"
+        )
+    };
+    let refused = run(&text(""));
+    assert_eq!((refused.kind, refused.executions), (OutcomeKind::Unknown, 0));
+    assert!(
+        refused.unsupported.iter().any(|told| told.ends_with("program.c:11: the program refuses to be compiled: #error which order")),
+        "{:?}",
+        refused.unsupported
+    );
+    assert_eq!(run(&text("#define BIG")).kind, OutcomeKind::Fault);
+    assert_eq!(run(&text("#define LITTLE\n/*\n#error none\n*/")).kind, OutcomeKind::None);
+}
+
+#[test]
 fn builtins_need_no_header() {
     for body in ["__sync_add_and_fetch(&x, 1);", "__sync_fetch_and_add(&x, 1);", "__atomic_add_fetch(&x, 1, __ATOMIC_SEQ_CST);"] {
         let outcome = twice("int x;", body, "x == 2");
