@@ -34,7 +34,7 @@ pub fn read(segment: &Segment<'_>, body: &Body) -> Verdict {
 /// The instruction pointer and its stack, without the timer's interrupt that noticed and shows them.
 fn interrupted(body: &Body) -> Vec<&Frame> {
     let mut frames = body.faulting();
-    if let Some(timer) = frames.iter().position(|f| in_group("timer-handler", &f.function))
+    if let Some(timer) = frames.iter().position(|f| in_group("lockup-watch", &f.function))
         && let Some(entry) = frames.iter().skip(timer).position(|f| is_timer_interrupt(f))
     {
         let pointer = usize::from(body.instructions.first().is_some_and(|i| i.frame.is_some()));
