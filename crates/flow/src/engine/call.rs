@@ -729,8 +729,10 @@ impl Run<'_, '_> {
                     (false, false) => self.release_perhaps(call, Way::Callee(callee, EffectId::OUTCOME), lock, &mut s),
                 }
             }
-            // Neither half has changed the context where the other one stands.
-            self.shift(if half { outcome.ctx.most(Ctx::default()) } else { outcome.ctx }, call.index, &mut s);
+            // What one half did not begin for certain, the other does not end: nothing of the caller's is given back by it.
+            let own = s.ctx.minus(self.entry_ctx);
+            let kept = || own.plus(outcome.ctx).most(own.least(Ctx::default())).minus(own);
+            self.shift(if half { kept() } else { outcome.ctx }, call.index, &mut s);
             self.release_by_word(call, callee, outcome.locks.iter().filter(|l| !l.taken && l.sure).count(), &state, &mut s);
             self.assign(call.index, call.dst, value, &mut s);
             out.push(s);
