@@ -8,7 +8,7 @@
 use crate::bodies::Bodies;
 use crate::link::Linker;
 use crate::machine::{Machine, MachineOptions, MemoryModel, Preemption};
-use crate::run::{Options, Outcome, OutcomeKind, Run, StrategyKind, Turn};
+use crate::run::{Options, Outcome, OutcomeKind, Replay, Run, StrategyKind, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
 use crate::search::{Dpor, Every, Pct, Random, States, Strategy};
@@ -242,13 +242,25 @@ fn once(subject: &Subject<'_>, options: &Options, half: Option<Half>) -> Outcome
     match lane(alone) {
         Err(outcome) => *outcome,
         Ok(mut first) => match &options.replay {
+            Some(schedule) if options.memory == MemoryModel::Sc => first.follow(schedule, options),
             Some(schedule) => {
-                if options.memory != MemoryModel::Sc {
-                    // Which stores are buffered, and count, only a search finds out.
-                    first.turn(options, u64::MAX, started + options.time);
-                    first.forget();
+                // Which stores are buffered, and count, only a search finds out: the one that found the schedule, which may be either.
+                let two = options.strategy == StrategyKind::Dpor;
+                let part = if !two {
+                    1
+                } else if first.run.is_plain() {
+                    2
+                } else {
+                    5
+                };
+                let outcome = first.follow_knowing(schedule, options, started + options.time / part);
+                let shows = |outcome: &Outcome| outcome.replay == Some(Replay::Same) && !outcome.faults.is_empty();
+                if !two || shows(&outcome) {
+                    return outcome;
                 }
-                first.follow(schedule, options)
+                let Ok(second) = lane(Kind::Bounded) else { return outcome };
+                let other = second.follow_knowing(schedule, options, started + options.time);
+                if shows(&other) { other } else { outcome }
             }
             None if options.strategy == StrategyKind::Dpor => {
                 // What stores wait for tells more states apart than there is room for.
@@ -613,6 +625,13 @@ impl<'p> Lane<'p> {
         self.run.show(&mut self.outcome, schedule);
         self.run.conclude(&mut self.outcome, options);
         self.outcome
+    }
+
+    /// The same, once the search has found out until then which operations count.
+    fn follow_knowing(mut self, schedule: &Schedule, options: &Options, until: Instant) -> Outcome {
+        self.turn(options, u64::MAX, until);
+        self.forget();
+        self.follow(schedule, options)
     }
 
     /// Shows the gravest fault by the shortest schedule found, and says what the search amounts to.

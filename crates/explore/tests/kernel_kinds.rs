@@ -3,7 +3,7 @@
 mod common;
 
 use common::explore_tree;
-use cuthere_explore::{Options, Outcome, OutcomeKind, Preemption};
+use cuthere_explore::{MemoryModel, Options, Outcome, OutcomeKind, Preemption};
 
 /// Declarations as the kernel's headers have them, where the engine does the work.
 const HEADER: &str = "#ifndef _ALL_H\n#define _ALL_H\n#define NULL ((void *)0)\n#define GFP_KERNEL 0x400\n#define container_of(p, type, member) ((type *)((char *)(p) - __builtin_offsetof(type, member)))\n\
@@ -398,4 +398,29 @@ fn what_lies_behind_a_loop_longer_than_the_bound_is_not_left_out() {
     assert_eq!((outcome.kind, &outcome.unfinished), (OutcomeKind::Unknown, &vec!["drop".to_owned()]));
     let outcome = with(&Options { deepens: true, ..Options::default() }, text);
     assert_eq!(fault(&outcome), Some("use-after-free"));
+}
+
+#[test]
+fn a_downgraded_lock_is_held_for_reading() {
+    let text = |other: &str| {
+        format!(
+            "struct rw_semaphore {{ long a; }};\nstatic struct rw_semaphore rs;\nstatic int x, y;\nstatic void lowers(void *u)\n{{\n\tdown_write(&rs);\n\tx = 3;\n\tx = 2;\n\tdowngrade_write(&rs);\n\t\
+             y = x;\n\tup_read(&rs);\n}}\nstatic void other(void *u)\n{{\n\t{other}\n}}\nstatic void check(void *u)\n{{\n\tcuthere_assert(y == 2);\n}}\n\
+             void scenario(void)\n{{\n\tcuthere_task(0, lowers, NULL);\n\tcuthere_task(1, other, NULL);\n\tcuthere_finally(check, NULL);\n}}\n"
+        )
+    };
+    for memory in [MemoryModel::Sc, MemoryModel::Tso, MemoryModel::Lkmm] {
+        let explore = |other: &str| with(&Options { memory, ..Options::default() }, &text(other));
+        none(&explore("down_read(&rs);\n\tcuthere_assert(x != 3);\n\tup_read(&rs);"));
+        none(&explore("down_write(&rs);\n\tx = 5;\n\tx = 2;\n\tup_write(&rs);"));
+        none(&explore("if (down_write_trylock(&rs)) {\n\t\tx = 5;\n\t\tup_write(&rs);\n\t}"));
+        // It reads beside others that read, and they see what it wrote before.
+        assert_eq!(
+            fault(&explore("down_read(&rs);\n\tcuthere_assert(x != 2 || y == 2);\n\tup_read(&rs);")),
+            Some("assertion"),
+            "{memory:?}"
+        );
+        // Whoever does not have it for writing cannot lower it.
+        assert_eq!(fault(&explore("down_read(&rs);\n\tdowngrade_write(&rs);\n\tup_read(&rs);")), Some("lock-misuse"), "{memory:?}");
+    }
 }

@@ -329,3 +329,20 @@ fn stores_of_a_task_that_shares_its_cpu_are_buffered_together() {
         }
     }
 }
+
+#[test]
+fn schedules_are_followed_by_what_the_search_that_found_them_knew() {
+    // With few executions only the search within a bound comes to where the store to `y` is one that others see.
+    let text = "#include <all.h>\nstatic int flag, x, y, z;\nstatic void first(void *u)\n{\n\tif (READ_ONCE(flag))\n\t\ty = 1;\n}\n\
+                static void second(void *u)\n{\n\tWRITE_ONCE(flag, 1);\n\tx = 1;\n\tz = x;\n\tx = 2;\n\tz = x;\n}\n\
+                static void third(void *u)\n{\n\tx = 3;\n\tz = x;\n\tx = 4;\n\tz = x;\n\tcuthere_assert(y != 1);\n}\n\
+                void scenario(void)\n{\n\tcuthere_task(0, first, (void *)0);\n\tcuthere_task(1, second, (void *)0);\n\tcuthere_task(2, third, (void *)0);\n}\n";
+    for memory in [MemoryModel::Tso, MemoryModel::Lkmm] {
+        let options = Options { memory, executions: 200, ..Options::default() };
+        let found = explore_tree(&[("include/all.h", "")], text, &options);
+        let schedule = found.faults.first().map(|f| f.schedule.clone());
+        assert!(schedule.is_some(), "{memory:?} {:?} {:?}", found.bounds, found.unsupported);
+        let again = explore_tree(&[("include/all.h", "")], text, &Options { replay: schedule, ..options });
+        assert_eq!((again.replay, again.faults.len()), (Some(Replay::Same), 1), "{memory:?}");
+    }
+}

@@ -49,7 +49,9 @@ impl Prim {
         }
         let sleeps = matches!(entry.sleeps, Sleeps::Always);
         let waits = entry.acquires.first().is_some_and(|a| a.success == Success::Always || a.success == Success::Zero && sleeps);
-        Some(Prim::Lock(LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps, waits }))
+        let op = LockOp { take: entry.acquires.first().copied(), give: entry.releases.first().copied(), context, sleeps, waits };
+        // Nobody comes between what it gives and what it takes.
+        Some(Prim::Lock(LockOp { waits: waits && !op.keeps(), ..op }))
     }
 }
 
@@ -57,6 +59,11 @@ impl LockOp {
     /// Whether it only keeps a sequence count, which readers look at.
     pub fn is_sequence(self) -> bool {
         self.take.or(self.give).is_some_and(|lock| lock.kind == LockKind::Seqlock)
+    }
+
+    /// Whether it goes on holding the lock that it gives, in another mode.
+    fn keeps(self) -> bool {
+        self.take.zip(self.give).is_some_and(|(take, give)| take.lock == give.lock)
     }
 
     /// A plain operation on the first argument, for tables that are not the kernel's.
@@ -89,7 +96,7 @@ impl Machine<'_> {
     pub(super) fn lock_footprint(&mut self, t: usize, op: LockOp, site: &CallSite) -> Result<(), Wrong> {
         let changes = op.context.iter().flatten().any(|c| !matches!(c.part, CtxPart::Rcu | CtxPart::PagefaultOff));
         let mut result = Ok(());
-        if let Some(take) = op.take {
+        if let Some(take) = op.take.filter(|_| !op.keeps()) {
             let (key, memory) = self.lock_key(t, take.lock, site);
             let mode = match (op.waits, take.mode) {
                 // Another than the last to give one may be what lets this one through: the order is open.
@@ -107,7 +114,7 @@ impl Machine<'_> {
         {
             let (key, memory) = self.lock_key(t, give.lock, site);
             let mode = match give.mode {
-                _ if give.kind == LockKind::Semaphore => Some(Mode::Write),
+                _ if give.kind == LockKind::Semaphore || op.keeps() => Some(Mode::Write),
                 LockMode::Shared if self.reads(t, key) => Some(Mode::ReleaseShared),
                 // It gives back what another has taken, who will miss it.
                 LockMode::Shared => Some(Mode::Write),
@@ -195,7 +202,7 @@ impl Machine<'_> {
         let Some(&Ins::Call { site }) = frame.code.ins.get(frame.pc as usize) else { return None };
         let site = frame.code.sites.get(site as usize)?;
         let Some(Prim::Lock(op)) = self.prim_of(t, site) else { return None };
-        let take = op.take.filter(|_| !op.waits)?;
+        let take = op.take.filter(|_| !op.waits && !op.keeps())?;
         let (key, memory) = self.lock_key(t, take.lock, site);
         (!self.lock_free(key, take)).then(|| Machine::location(key, memory))
     }
@@ -238,6 +245,9 @@ impl Machine<'_> {
     pub(super) fn lock_perform(&mut self, t: usize, op: LockOp, site: &CallSite) -> Flow {
         let mut done = true;
         let mut result = 0;
+        if op.keeps() && self.give_back(t, op, site, &mut result).is_none() {
+            return Flow::Dead;
+        }
         if let Some(take) = op.take {
             let (key, memory) = self.lock_key(t, take.lock, site);
             if memory && let Err(bad) = self.link.mem.check(key, 1) {
@@ -289,16 +299,8 @@ impl Machine<'_> {
                 Success::Zero | Success::Always | Success::Perhaps => 1,
             };
         }
-        if let Some(give) = op.give {
-            let (key, memory) = self.lock_key(t, give.lock, site);
-            if memory && let Err(bad) = self.link.mem.check(key, 1) {
-                self.bad(t, bad, key, true);
-                return Flow::Dead;
-            }
-            match self.give_lock(t, key, give, site) {
-                Some(failed) => result = i64::from(failed),
-                None => return Flow::Dead,
-            }
+        if !op.keeps() && self.give_back(t, op, site, &mut result).is_none() {
+            return Flow::Dead;
         }
         if done {
             for effect in op.context.iter().flatten() {
@@ -307,6 +309,18 @@ impl Machine<'_> {
         }
         self.quiesce(t);
         Flow::Next(result)
+    }
+
+    /// Gives what an operation gives. `None`: a fault.
+    fn give_back(&mut self, t: usize, op: LockOp, site: &CallSite, result: &mut i64) -> Option<()> {
+        let Some(give) = op.give else { return Some(()) };
+        let (key, memory) = self.lock_key(t, give.lock, site);
+        if memory && let Err(bad) = self.link.mem.check(key, 1) {
+            self.bad(t, bad, key, true);
+            return None;
+        }
+        *result = i64::from(self.give_lock(t, key, give, site)?);
+        Some(())
     }
 
     /// Whether a program takes a lock that it has destroyed, which is a fault.

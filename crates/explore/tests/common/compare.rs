@@ -47,7 +47,8 @@ pub fn compare(name: &str, seed: u64, text: &str, usual: &Options, run: &dyn Fn(
         let same = again.faults.iter().any(|f| f.fault.kind == first.fault.kind && f.place == first.place);
         if !same {
             return Err(format!(
-                "{name} program of seed {seed}: the schedule of {:?} gives {:?}\n{text}",
+                "{name} program of seed {seed}: the schedule {} of {:?} gives {:?}\n{text}",
+                first.schedule.encode(),
                 faults(&reduced),
                 faults(&again)
             ));
