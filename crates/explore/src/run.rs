@@ -459,7 +459,6 @@ impl<'p> Run<'p> {
                     // In a state that was seen, what can go on may do so for ever.
                     let going = m.threads.iter().enumerate().filter(|(t, _)| enabled & 1 << t != 0);
                     self.stopped.extend(going.map(|(t, thread)| (thread.name, m.eldest(t) as u32)));
-                    self.circle_beside();
                 }
                 return false;
             };
@@ -594,24 +593,6 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The same while others go on, who may go round for ever: where loops are gone through again and again, threads that wait for each other's
-    /// locks are looked for in states that were seen.
-    fn circle_beside(&mut self) {
-        let m = &self.machine;
-        let waiting = |thread: &Thread| thread.status == Status::Ready && thread.pending == Pending::Call && thread.waits && !thread.daemon;
-        if m.options.awaits || !m.link.plain || !m.threads.iter().any(waiting) || m.faults.iter().any(|f| f.kind != FaultKind::DataRace) {
-            return;
-        }
-        let enabled = m.enabled();
-        let stuck: Vec<usize> =
-            m.threads.iter().enumerate().filter(|(t, thread)| waiting(thread) && enabled & 1 << t == 0).map(|(t, _)| t).collect();
-        // The end of main() ends them, too.
-        let kept = m.returned && m.world.locks.values().any(|lock| lock.owner == Some(0));
-        if !stuck.is_empty() && !kept && !m.exited {
-            self.circle(&stuck);
-        }
-    }
-
     /// A circle of threads each of which waits for a lock that the next one holds.
     fn circle(&mut self, stuck: &[usize]) {
         let m = &mut self.machine;
@@ -716,8 +697,6 @@ impl<'p> Run<'p> {
                 }
             }
             self.end(&blocked);
-        } else {
-            self.circle_beside();
         }
         result
     }

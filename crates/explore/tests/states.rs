@@ -246,24 +246,6 @@ fn programs_are_read_with_macros_and_folders_of_the_command_line() {
     assert_eq!(kind("3"), OutcomeKind::None);
     assert_eq!(kind("4"), OutcomeKind::Fault);
 }
-
-#[test]
-fn who_waits_for_itself_is_seen_beside_one_that_goes_round_for_ever() {
-    let text = |second: &str| {
-        format!(
-            "pthread_mutex_t m;\nint *p;\nvoid *a(void *u) {{ int v; p = &v; while (p == &v) ; return 0; }}\n\
-             void *b(void *u) {{ int v; p = &v; while (p == &v) ;\npthread_mutex_lock(&m);\n{second}(&m); return 0; }}\n{}",
-            starts(&["a", "b"])
-        )
-    };
-    for strategy in [StrategyKind::States, StrategyKind::Dpor] {
-        let run = |second: &str| run_with(&text(second), &Options { strategy, ..Options::default() });
-        let found = run("pthread_mutex_lock");
-        assert_eq!(found.faults.first().map(|f| (f.fault.kind.id(), f.waits.len())), Some(("deadlock", 1)), "{strategy:?}");
-        assert!(run("pthread_mutex_unlock").faults.is_empty(), "{strategy:?}");
-    }
-}
-
 #[test]
 fn states_differ_by_who_reads() {
     // One of the two gets the lock while the writer is away, whichever it is: the other one gives back what it has not.
