@@ -142,13 +142,15 @@ pub fn weak_place(world: &World<'_>, func: FuncId) -> Option<&'static str> {
     is_boot_code(world.func(func)).then_some("this runs once, at boot or when a module is loaded")
 }
 
-/// Whether a file can be the main file of a module: one that states no licence cannot be loaded, so its code is a part of the kernel and never goes away.
+/// Whether a function's file can be the main file of a module: one that states no licence cannot be loaded, so its code is a part of the kernel and never goes away.
 pub fn may_be_module(world: &World<'_>, func: FuncId) -> bool {
-    let says = |bytes: &[u8]| bytes.windows(LICENSE.len()).any(|w| w == LICENSE);
-    world.program.text(world.func(func).file).is_ok_and(|text| says(&text.bytes))
+    file_says(world, func, "MODULE_LICENSE")
 }
 
-const LICENSE: &[u8] = b"MODULE_LICENSE";
+/// Whether the text of a function's file holds these words anywhere.
+pub fn file_says(world: &World<'_>, func: FuncId, text: &str) -> bool {
+    world.program.text(world.func(func).file).is_ok_and(|file| file.bytes.windows(text.len()).any(|w| w == text.as_bytes()))
+}
 
 /// Whether a function belongs to one kind of machine, where what its firmware says is known.
 pub fn of_one_machine(path: &Path<'_, '_>) -> bool {

@@ -206,7 +206,7 @@ fn steps(world: &World<'_>, contexts: &Contexts<'_>, f: FuncId, sought: Sought, 
                 out.push(step);
             }
             Hop::Assumed(g) => {
-                let how = match world.bindings(g).iter().next() {
+                let how = match world.bindings(g).first() {
                     _ if !contexts.entered(g).assumed => "is a system call".to_owned(),
                     Some(b) => format!("is bound to {}, through which no call is seen", hub_text(Hub(b.record, b.field))),
                     None => "is called by nobody that is seen".to_owned(),

@@ -26,10 +26,7 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
 /// Whether a function is called when a module goes away.
 fn ends_module(tree: &Tree<'_>, f: FuncId) -> bool {
     let body = tree.world.func(f);
-    let said = || {
-        let text = format!("module_exit({})", body.name);
-        tree.world.program.text(body.file).is_ok_and(|t| t.bytes.windows(text.len()).any(|w| w == text.as_bytes()))
-    };
+    let said = || words::file_says(tree.world, f, &format!("module_exit({})", body.name));
     body.annotations.iter().any(|a| a.as_str() == "__exit") || body.params == 0 && body.ret_void && unlink::ends_use(body) && said()
 }
 

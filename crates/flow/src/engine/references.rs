@@ -72,14 +72,7 @@ impl Run<'_, '_> {
 
     /// Whether an address is that of a variable of this function, or of a part of one.
     fn is_own(&self, pointer: ValueId) -> bool {
-        let mut at = match self.values.get(pointer) {
-            Value::Addr(place) => place,
-            _ => return false,
-        };
-        while let Value::PField(base, ..) | Value::PIndex(base, _) = self.values.get(at) {
-            at = base;
-        }
-        matches!(self.values.get(at), Value::PLocal(_))
+        matches!(self.values.get(pointer), Value::Addr(place) if self.values.local_of(place).is_some())
     }
 
     /// What an argument is by now: `p = next(p)` gives another value of the same name.
