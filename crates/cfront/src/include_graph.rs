@@ -86,11 +86,11 @@ impl<'s> Resolver<'s> {
         let domain = domain_of(from_path);
         let key = (Symbol::intern(arch), domain, path);
         if let Some(found) = self.angle.read().get(&key) {
-            return found.or_else(|| self.nearest(from_path, text));
+            return found.or_else(|| self.nearest(from_path, text, quoted));
         }
         let found = self.standard(arch, domain, text);
         self.angle.write().insert(key, found);
-        found.or_else(|| self.nearest(from_path, text))
+        found.or_else(|| self.nearest(from_path, text, quoted))
     }
 
     /// The include folders of the kernel's own build.
@@ -120,13 +120,14 @@ impl<'s> Resolver<'s> {
     }
 
     /// A file whose path ends with the include's, the one nearest to the includer. For trees without the kernel's headers, and for `-I` folders.
-    fn nearest(&self, from: &str, text: &str) -> Option<FileId> {
+    fn nearest(&self, from: &str, text: &str, quoted: bool) -> Option<FileId> {
         let text = text.trim_start_matches("./");
         let stripped = text.trim_start_matches("../");
         let name = stripped.rsplit('/').next()?;
         let domain = domain_of(from);
         let arch = arch_of(from);
         let mut best: Option<(usize, std::cmp::Reverse<usize>, FileId)> = None;
+        let (mut far, mut others) = (None, 0);
         for &file in self.by_name.get(name)? {
             let path = self.source.path(file);
             let fits = path == stripped || (path.ends_with(stripped) && path.as_bytes()[path.len() - stripped.len() - 1] == b'/');
@@ -134,8 +135,11 @@ impl<'s> Resolver<'s> {
                 continue;
             }
             let common = common_dirs(path, from);
-            // Without a folder in the name, a far file of that name is more likely an unrelated one.
+            // Without a folder in the name, a far file of that name is more likely an unrelated one, unless quotes say that it is the
+            // project's own and there is no other: `-Ilib` for a program beside its library.
             if !stripped.contains('/') && common == 0 && path.contains('/') && from.contains('/') {
+                others += usize::from(far.is_some());
+                far = Some(file);
                 continue;
             }
             let key = (common, std::cmp::Reverse(path.len()), file);
@@ -143,7 +147,7 @@ impl<'s> Resolver<'s> {
                 best = Some(key);
             }
         }
-        best.map(|b| b.2)
+        best.map(|b| b.2).or(far.filter(|_| quoted && others == 0))
     }
 
     fn join(&self, dir: &str, text: &str) -> Option<FileId> {

@@ -281,3 +281,22 @@ fn definitions_that_need_themselves_end() {
         assert_eq!(ordinary(p, f, symbol("unknown_3_not")), None);
     });
 }
+
+#[test]
+fn headers_of_a_library_beside_the_program() {
+    let fatal = "__attribute__((noreturn)) void fatal(const char *text);\n";
+    let source = MemorySource::new([
+        ("lib/fatal.h", fatal),
+        ("lib/two.h", "int two;\n"),
+        ("tests/two.h", "int two;\n"),
+        ("programs/a.c", "#include \"fatal.h\"\n#include \"two.h\"\n#include <other.h>\n"),
+        ("lib/other.h", "int other;\n"),
+    ]);
+    let program = Program::build(&source, Config::default(), Shapes::default());
+    let file = source.find("programs/a.c").expect("it is there");
+    let found = |name: &str| ordinary(&program, file, symbol(name));
+    assert!(matches!(found("fatal"), Some(Ordinary::Function { noreturn: true, .. })));
+    // Which of two is meant the build knows, and what stands in angles is the system's.
+    let seen: Vec<&str> = program.includes(file).iter().map(|f| source.path(*f)).collect();
+    assert_eq!(seen, ["lib/fatal.h"]);
+}
