@@ -308,7 +308,11 @@ impl Reader<'_> {
                         .iter()
                         .filter_map(|i| i.frame.as_ref())
                         .any(|g| g.function == f.function && g.offset == f.offset);
-                    if !again
+                    let first = self.body.instructions.is_empty() && frame::is_exception(t);
+                    if first && let Some(stack) = self.current.and_then(|c| self.body.stacks.get_mut(c)) {
+                        stack.frames.clear();
+                        stack.frames.push(f.clone());
+                    } else if !again
                         && let Some(stack) = self
                             .current
                             .and_then(|c| self.body.stacks.get_mut(c))
@@ -380,7 +384,9 @@ impl Reader<'_> {
                 self.body.modules.push(module.to_owned());
             }
         }
-        if frame::resembles(t) {
+        // Behind the way back from a system call stands the program's own address.
+        let left = self.current.and_then(|c| self.body.stacks.get(c)?.frames.last()).is_some_and(|f| f.function.starts_with("ret_"));
+        if frame::resembles(t) && !(left && t.starts_with("0x")) {
             self.unread(index);
         }
         facts::read(self.body, t);
@@ -525,10 +531,12 @@ fn starts_stack(t: &str) -> Option<StackKind> {
             return Some(StackKind::Free);
         }
     }
-    if t.starts_with("INFO: Allocated in ") && t.contains(" age=") {
+    // The history of an object of the slab; newer kernels print it without `INFO:`.
+    let history = t.strip_prefix("INFO: ").unwrap_or(t);
+    if history.starts_with("Allocated in ") && t.contains(" age=") {
         return Some(StackKind::Alloc);
     }
-    if t.starts_with("INFO: Freed in ") && t.contains(" age=") {
+    if history.starts_with("Freed in ") && t.contains(" age=") {
         return Some(StackKind::Free);
     }
     if t.contains(LOCK_OWNER) {

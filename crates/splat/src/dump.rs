@@ -26,8 +26,14 @@ fn is_preamble(t: &str) -> bool {
         // ARC.
         || t.starts_with("Path: ")
         || t.starts_with("Workqueue: ")
+        || is_state(t)
         || t.starts_with("Process ") && t.contains("(pid: ")
         || t.contains("cpuset=") && t.contains("mems_allowed=") && !t.contains(": ")
+}
+
+/// The line above a task's stack in a list of tasks.
+pub fn is_state(t: &str) -> bool {
+    t.starts_with("task:") && t.contains(" state:") && t.contains("pid:")
 }
 
 /// Functions that print stacks: where one of them is, the kernel meant to show its stack.

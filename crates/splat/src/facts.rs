@@ -17,14 +17,14 @@ macro_rules! pattern {
 
 pattern!(
     CPU_LINE,
-    r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?)(?: Kdump: loaded)? (Not tainted|Tainted:(?: +[A-Z]{1,3}\b| +\[[A-Z]\]=\w+,?)+) +([\w.][^ ]*)(.*)$"
+    r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: (.{0,40}?)(?: Kdump: loaded)? (Not tainted|Tainted:(?: +[A-Z]{1,3}\b-*| +-+| +\[[A-Z]\]=\w+,?)+) +([\w.][^ ]*)(.*)$"
 );
-pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) *\(?([\w.]+[^ )]*)");
-pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+)");
+pattern!(PID_LINE, r"^\s*[Pp]id: (\d+), comm: +(\S+) (Not tainted|Tainted:(?: +[A-Z]{1,3}\b-*| +-+)+) *\(?([\w.]+[^ )]*)");
+pattern!(VERSION_LINE, r"^\s*(\d+\.\d+[\w.+-]*) #\d+ (Not tainted|Tainted:(?: +[A-Z]{1,3}\b-*| +-+)+)");
 // Hung tasks: ` Tainted: P           O     4.15.18 #1`, `Not tainted 4.15.18 #1`.
-pattern!(TAINT_LINE, r"^\s*(Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +(\d+\.\d+[\w.+~-]*)");
+pattern!(TAINT_LINE, r"^\s*(Not tainted|Tainted:(?: +[A-Z]{1,3}\b-*| +-+)+) +(\d+\.\d+[\w.+~-]*)");
 // powerpc's registers: `REGS: cf9cfe40 TRAP: 0300   Not tainted  (6.8.0)`, `TASK = cfa5d000[950] 'bash' THREAD: cf9ce000`.
-pattern!(TRAP, r"^\s*REGS: .* TRAP: [0-9a-f]+ +(Not tainted|Tainted:(?: +[A-Z]{1,3}\b)+) +\((\d+\.\d+[^ )]*)");
+pattern!(TRAP, r"^\s*REGS: .* TRAP: [0-9a-f]+ +(Not tainted|Tainted:(?: +[A-Z]{1,3}\b-*| +-+)+) +\((\d+\.\d+[^ )]*)");
 pattern!(POWERPC_TASK, r"^\s*TASK = ?[0-9a-fA-F]+\[(\d+)\] '(.{1,40}?)' THREAD: [0-9a-fA-F]+(?: +CPU: (\d+))?");
 pattern!(WARNED, r"WARNING: CPU: (\d+) PID: (\d+) at ");
 pattern!(
@@ -45,6 +45,8 @@ pattern!(BY_TASK, r" by task (.{1,40})/(\d+)\s*$");
 pattern!(PROCESS, r"^\s*Process (\S.{0,40}?) \(pid: (\d+)");
 pattern!(ALLOCATION, r"^\s*(\S.{0,40}?): page allocation failure");
 pattern!(TASK_STATE, r"^\s*task:(\S.{0,40}?)\s+state:\S.*?\bpid:\s*(\d+)");
+// What the crash utility puts above the stack of a task in a dump.
+pattern!(DUMPED, r#"^\s*PID: (\d+)\s+TASK: [0-9a-f]+\s+CPU: \d+\s+COMMAND: "([^"]{1,40})""#);
 pattern!(BARE_PID, r"^\s*[Pp]id: (\d+), comm: +(\S+)");
 pattern!(BY_NAME, r"pid: (\d+), name: (.+)$");
 // Lockdep's account of the context: in a hard interrupt, in a softirq.
@@ -158,8 +160,10 @@ fn named(b: &mut Body, t: &str) {
     if let Some(c) = find(&ALLOCATION, t) {
         task(b, Some(&c[1]), None);
     }
-    if let Some(c) = find(&BARE_PID, t) {
-        task(b, Some(&c[2]), c[1].parse().ok());
+    for re in [&BARE_PID, &DUMPED] {
+        if let Some(c) = find(re, t) {
+            task(b, Some(&c[2]), c[1].parse().ok());
+        }
     }
     if t.contains("in_atomic(): ")
         && let Some(c) = find(&BY_NAME, t)
@@ -245,7 +249,8 @@ pub fn context(b: &Body) -> Option<Context> {
 
 fn taint(text: &str) -> Option<String> {
     let letters = text.strip_prefix("Tainted:")?;
-    let words: Vec<&str> = letters.split_ascii_whitespace().filter(|w| w.len() <= 3).collect();
+    // Distributions fill the places of flags of their own with dashes.
+    let words: Vec<&str> = letters.split(|c: char| c.is_ascii_whitespace() || c == '-').filter(|w| (1..=3).contains(&w.len())).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -298,6 +303,7 @@ mod tests {
             &*PROCESS,
             &*ALLOCATION,
             &*TASK_STATE,
+            &*DUMPED,
             &*BY_NAME,
             &*BARE_PID,
             &*USAGE,

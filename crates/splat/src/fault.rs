@@ -161,6 +161,16 @@ fn fault_access(segment: &Segment<'_>, kind: Kind) -> Option<Access> {
             found.write = if error & 16 != 0 { None } else { Some(error & 2 != 0) };
         }
     }
+    // An abort that comes later than its access has no address of its own, whatever stands there.
+    let late = segment
+        .lines
+        .iter()
+        .skip(segment.header)
+        .take(3)
+        .any(|(_, t)| t.contains("external abort") && (t.contains("asynchronous") || t.contains("imprecise")));
+    if late {
+        found.address = None;
+    }
     let address = found.address.as_deref().and_then(frame::hex);
     found.null_offset = address.map(shadowed).filter(|address| *address < MAX_LOW);
     found.poison = address.and_then(poison).map(str::to_owned);

@@ -38,6 +38,10 @@ pattern!(
 );
 // powerpc: `[c000] [c000] .func+0x1/0x2 (unreliable)`.
 pattern!(POWERPC, r"^\s*\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)/(0x[0-9a-f]+)(.*)$");
+// The crash utility's: ` #7 [ffff888000000100] func at ffffffff81000000 [module]`, with `-s` `func+53`.
+pattern!(DUMPED, r"^\s*#\d+ \[[0-9a-f]{8,16}\] ([A-Za-z_][\w.]*)(?:\+(\d+))? at [0-9a-f]{8,16}(?: \[([\w-]+)\])?\s*$");
+// And where it says that an exception came: `[exception RIP: func+53]`, `PC: ffff800008000000  [func+104]`.
+pattern!(EXCEPTION, r"^\s*(?:\[exception (?:RIP|EIP|PC): |PC: [0-9a-f]{8,16} +\[)([A-Za-z_][\w.]*)\+(\d+)\]");
 // A bracketed address and a bare symbol: ` [<ffff>] func`.
 pattern!(BARE, r"^\s*\[<[0-9a-fA-F]{8,16}>\] (\? )?([A-Za-z_][\w.]*)\s*$");
 pattern!(TAIL_SOURCE, r"([A-Za-z0-9_./-]+\.(?:c|h|S|rs|cc)):(\d+)");
@@ -59,6 +63,14 @@ pattern!(RUST_SYMBOL, r"_R[A-Za-z0-9_]{6,}|_ZN[A-Za-z0-9_.$]{6,}");
 
 /// Reads a line of a stack; `None` when it is none.
 pub fn parse(text: &str) -> Option<Frame> {
+    if text.trim_start().starts_with('#')
+        && let Some(c) = DUMPED.as_ref()?.captures(text)
+    {
+        let mut frame = new(&c[1]);
+        frame.offset = c.get(2).and_then(|m| m.as_str().parse().ok());
+        frame.module = c.get(3).map(|m| m.as_str().to_owned());
+        return Some(frame);
+    }
     // Every form has one of these.
     if !text.contains("0x") && !text.contains(':') && !text.contains("inline") && !text.contains("[<") {
         return None;
@@ -197,9 +209,19 @@ pub enum Pointer {
     User,
 }
 
+/// Whether a line of the crash utility's says where an exception came: the frames above it only handle that.
+pub fn is_exception(text: &str) -> bool {
+    (text.contains("[exception ") || text.contains("PC: ") && text.contains('[')) && EXCEPTION.as_ref().is_some_and(|re| re.is_match(text))
+}
+
 /// Reads the line of the instruction pointer, of any architecture.
 pub fn pointer(text: &str) -> Option<Pointer> {
     let head = text.trim_start();
+    if let Some(c) = is_exception(text).then(|| EXCEPTION.as_ref()?.captures(text)).flatten() {
+        let mut frame = new(&c[1]);
+        frame.offset = c[2].parse().ok();
+        return Some(Pointer::At(frame));
+    }
     const REGISTERS: &[&str] = &[
         "RIP", "EIP", "NIP", "PC", "pc", "epc", "sepc", "era", "ERA", "IP", "Krnl PSW", "IAOQ[0]", "TPC: <", "[ECR", "RPC", "EPC", "ERET",
     ];

@@ -122,13 +122,14 @@ const OPENINGS: &[Opening] = &[
     opening("VFS: Busy inodes after unmount", "", Kind::Other),
     opening("VFS: Close: file count is 0", "", Kind::Other),
     opening("unregister_netdevice: waiting for", "to become free", Kind::Other),
+    opening("PID: ", "COMMAND: \"", Kind::Other),
     opening("trusty: panic", "", Kind::Panic),
     opening("BUG ", "): ", Kind::SlabCorruption),
 ];
 
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"BUG|WARNING:|INFO:| blocked for more than |Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault|Unhandled kernel unaligned|Kernel Fault: Code=|Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic",
+        r"BUG|WARNING:|INFO:| blocked for more than |Kernel panic|possible (?:circular|recursive|irq)|unsafe lock order|inconsistent lock|[Uu]nable to handle|general protection|LOCKUP|stack segment: |PANIC: |divide.error: |invalid opcode: |int3: |UBSAN:|rust_kernel: |Internal error: |Unhandled fault|Unhandled kernel unaligned|Kernel Fault: Code=|Alignment trap: |Oops: |VFS: |unregister_netdevice: |trusty: panic|COMMAND: \x22",
     )
     .ok()
 });
@@ -196,6 +197,8 @@ fn accept(kind: Kind, text: &str) -> bool {
         }
         Kind::SlabCorruption => text.starts_with("BUG ") && !text.contains("kasan: bad access detected") || text.contains("INFO: "),
         Kind::KernelBug if text.contains("Kernel BUG ") => text.contains(" at ") || text.contains("[verbose"),
+        // The crash utility's line above a task's stack.
+        Kind::Other if text.contains("COMMAND: ") => text.contains(" TASK: ") && text.contains(" CPU: "),
         Kind::Panic => text.contains("trusty: panic") || text.contains("Kernel panic - not syncing"),
         _ => true,
     }

@@ -114,7 +114,7 @@ fn splat(segment: &Segment<'_>, layout: &Layout<'_>) -> Splat {
         header: segment.header_text().chars().take(512).collect(),
         pc: body.instruction().cloned(),
         frames,
-        context: body.context,
+        context: Some(&body).filter(|_| segment.kind == Kind::SoftLockup).and_then(stall::context).or(body.context),
         in_atomic: body.in_atomic,
         irqs_disabled: body.irqs_disabled,
         preempt_count: body.preempt_count,

@@ -42,10 +42,10 @@ static CPU_MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static TORN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[\s*\d{1,12}\](\[\s*[TC]\d{1,8}\] )").ok());
 
 // Dates and clocks that loggers put before a kernel's line: `2024-01-02T03:04:05.678Z`, `[03:04:05]`, `Jan 02 03:04:05.678`, Android's
-// `01-02 03:04:05.678  0  0 W ` and `12.345:   <1> (01-02 03:04:05.678)`, a mainframe's number of the CPU.
+// `01-02 03:04:05.678  0  0 W ` and `12.345:   <1> (01-02 03:04:05.678)`, a mainframe's number of the CPU, the numbers of lines that a pager shows.
 static CLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?: *\d{1,9}\.\d{3,9}: +<\d+> \(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}\) |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?\]?[ :|]|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\[?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?: *root)? *\d+ +\d+ [VDIWEFS] [^:\[]{0,40}: |[VDIWEF]/[\w. -]{0,30}\( *\d+\): |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} (?:[a-z]+\.[a-z]+ )?(?:kernel: )|\d\d: (?:\[|\d\d:\d\d:\d\d )|(?:stdout|stderr) [FP] |[\w.-]{1,40} +\| \[)[ ]?",
+        r"^(?: *\d{1,9}\.\d{3,9}: +<\d+> \(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}\) |\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?\]?[ :|]|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\[?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ :|]|\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?: *root)? *\d+ +\d+ [VDIWEFS] [^:\[]{0,40}: |[VDIWEF]/[\w. -]{0,30}\( *\d+\): |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} (?:[a-z]+\.[a-z]+ )?(?:kernel: )|\d\d: (?:\[|\d\d:\d\d:\d\d )|(?:stdout|stderr) [FP] |[\w.-]{1,40} +\| \[| *\d{1,7} +│)[ ]?",
     )
     .ok()
 });
@@ -227,6 +227,7 @@ mod tests {
             ("[   12.3] BUG: y", "BUG: y", None),
             ("<4>[   12.34][   T43] BUG: y", "BUG: y", Some("T43")),
             ("2024-01-02T03:04:05.1234567Z [    5.50] BUG: y", "BUG: y", None),
+            ("  7331   │ 4,4992,12915300100,-; f+0x1/0x2", " f+0x1/0x2", None),
             ("linux [6.1] is where", "linux [6.1] is where", None),
             ("00: [   12.345678] BUG: y", "BUG: y", None),
             ("2024-01-02T03:04:05 host sshd[12]: BUG: y", "2024-01-02T03:04:05 host sshd[12]: BUG: y", None),

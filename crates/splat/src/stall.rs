@@ -4,7 +4,7 @@
 use crate::body::{Body, RawStack};
 use crate::guilty::{in_group, pick, pick_hung, pick_stalled};
 use crate::segment::Segment;
-use crate::types::{Frame, Kind, StackKind};
+use crate::types::{Context, Frame, Kind, StackKind};
 use crate::verdict::Verdict;
 
 /// Reads a report of this family.
@@ -41,6 +41,19 @@ fn interrupted(body: &Body) -> Vec<&Frame> {
         frames.drain(pointer.min(timer)..=timer + entry);
     }
     frames
+}
+
+/// The context of what a lockup interrupted, where the stack shows the timer's interrupt that noticed it.
+pub fn context(body: &Body) -> Option<Context> {
+    let frames = interrupted(body);
+    if frames.len() == body.faulting().len() {
+        return None;
+    }
+    let entry = |f: &&Frame| match f.function.as_str() {
+        name if in_group("softirq-entry", name) => Some(Context::Softirq),
+        name => in_group("hardirq-entry", name).then_some(Context::Hardirq),
+    };
+    Some(frames.iter().filter(|f| !f.unreliable).find_map(entry).unwrap_or(Context::Task))
 }
 
 /// What an RCU stall interrupted: the part of the stack outside the timer interrupt that noticed the stall, else any stack shown.

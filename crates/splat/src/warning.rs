@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::frame;
-use crate::guilty::{canonical, in_group, is_skipped, pick};
+use crate::guilty::{canonical, in_group, is_skipped, pick, pick_hung};
 use crate::segment::Segment;
 use crate::types::{Frame, Kind};
 use crate::verdict::Verdict;
@@ -156,9 +156,18 @@ fn other(segment: &Segment<'_>, body: &Body) -> Verdict {
         if let Some(fault) = crate::fault::by_instruction(segment, body) {
             return fault;
         }
+        // Where a task waits, what it waits in says less than who waits.
+        let waits = segment.lines.iter().any(|l| crate::dump::is_state(l.1.trim()));
+        let function = if waits { pick_hung(body.main()) } else { function };
         let title: String = segment.header_text().chars().take(160).collect();
         let title = if title.is_empty() { "stack dump in %".to_owned() } else { title.replace('%', "") };
         return Verdict::bare(Kind::Other, title, function);
+    }
+    if opening.contains(" COMMAND: ") {
+        return match body.instruction() {
+            Some(_) => Verdict::new(Kind::Other, "exception in %", function),
+            None => Verdict::new(Kind::Other, "stack dump in %", pick_hung(body.main())),
+        };
     }
     if opening.contains("unregister_netdevice: waiting for") {
         return Verdict::bare(Kind::Other, "unregister_netdevice: waiting for DEV to become free", None);

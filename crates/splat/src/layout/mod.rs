@@ -1,5 +1,6 @@
 //! The text of a log as the kernel wrote it, line by line, as far as what carried it can be undone: characters that terminals and relays
-//! left behind ([`clean`]), objects that a program wrote about them ([`json`]), lines that mail software joined or wrapped ([`reflow`]), lines printed twice or newest first ([`order`]).
+//! left behind ([`clean`]), objects that a program wrote about them ([`json`]), lines that mail software joined or wrapped ([`reflow`]), lines printed twice or newest first ([`order`]),
+//! messages shouted into terminals ([`wall`]).
 //! It decides which text stands in which line and says what it mended; it refuses to guess what was lost, and knows nothing of reports.
 //!
 //! Time and memory are linear in the text.
@@ -8,6 +9,7 @@ mod clean;
 mod json;
 mod order;
 mod reflow;
+mod wall;
 
 use crate::line;
 use crate::types::Lines;
@@ -74,7 +76,7 @@ pub fn read(text: &str) -> Layout<'_> {
             rows.push(Row { number, end: number, quotes, width: text.len(), text, mended: Mended::default() });
         });
     }
-    let rows = reflow::rows(rows);
+    let rows = wall::without(reflow::rows(rows));
     let (rows, reversed) = order::oldest_first(rows);
     Layout { rows: order::once(rows), reversed }
 }
