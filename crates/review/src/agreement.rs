@@ -181,6 +181,7 @@ impl<'s> Report<'s> {
             if let Some(class) = u.class.as_ref().filter(|c| stands_for(c).is_none())
                 && let Some(member) = last_name(class)
                 && !words::has_word(definition.text.get(definition.function.span.clone()).unwrap_or_default(), member)
+                && !callees.uses(definition, member)
             {
                 let own_name = !class.contains(['&', '.', '(']);
                 let what = if own_name { "a name that lockdep or a subsystem gives it; " } else { "" };
@@ -192,7 +193,8 @@ impl<'s> Report<'s> {
                 let (a, b) = (plain(&outer.function), plain(&inner.function));
                 match edge(outer, inner, found, callees).borne {
                     Borne::Absent => calls.push(format!("this tree does not show how `{a}` calls `{b}`")),
-                    Borne::Pointer | Borne::Unknown => calls.push(format!("`{a}` calls `{b}` through a pointer")),
+                    Borne::Pointer => calls.push(format!("`{a}` calls `{b}` through a pointer")),
+                    Borne::Unknown => calls.push(format!("`{a}` calls `{b}`, as the report says, perhaps through a pointer")),
                     _ => {}
                 }
             }

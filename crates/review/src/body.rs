@@ -38,7 +38,63 @@ pub(crate) fn calls(definition: &Definition) -> Vec<Call> {
         target: target(text.get(..at).unwrap_or_default()),
         through: text.get(..at).is_some_and(|before| before.trim_end().ends_with("->") || before.trim_end().ends_with('.')),
     };
-    words::called(&text).take(MAX_CALLS).map(call).collect()
+    let mut all: Vec<(usize, Call)> = words::called(&text).take(MAX_CALLS).map(|found| (found.0, call(found))).collect();
+    all.extend(pointed(&text).into_iter().map(|p| {
+        let (rest, before) = (text.get(p.open..).unwrap_or_default(), text.get(..p.start).unwrap_or_default());
+        let call = Call { callee: p.name, line: line(p.start), arguments: arguments(rest), target: target(before), through: p.member };
+        (p.start, call)
+    }));
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, call)| call).collect()
+}
+
+/// A call through what stands in parentheses or in an array: `(*ops->open)(x)`, `steps[i](x)`.
+struct Pointed {
+    start: usize,
+    /// Where its arguments begin.
+    open: usize,
+    /// The member or variable that holds the pointer.
+    name: String,
+    member: bool,
+}
+
+fn pointed(text: &str) -> Vec<Pointed> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    let mut opened: Vec<usize> = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'(' | b'[' => opened.push(at),
+            b')' | b']' => {
+                let Some(start) = opened.pop() else { continue };
+                let blanks = bytes.get(at + 1..).unwrap_or_default().iter().take_while(|b| b.is_ascii_whitespace()).count();
+                let open = at + 1 + blanks;
+                if bytes.get(open) != Some(&b'(') || out.len() >= MAX_CALLS {
+                    continue;
+                }
+                let inside = text.get(start + 1..at).unwrap_or_default().trim();
+                let path = if *byte == b']' {
+                    text.get(..start).map(|before| before.rsplit([' ', '\t', '\n', ';', '(', ',', '=', '!']).next().unwrap_or_default())
+                } else {
+                    // A star or a member tells it from a cast.
+                    let path = inside.strip_prefix('*').unwrap_or(inside);
+                    (path.len() < inside.len() || path.contains("->")).then_some(path)
+                };
+                let Some(path) = path.filter(|p| p.len() <= 256) else { continue };
+                if let Some((_, name)) = words::identifiers(path).last() {
+                    out.push(Pointed {
+                        start,
+                        open,
+                        name: name.to_owned(),
+                        member: *byte == b']' || path.contains("->") || path.contains('.'),
+                    });
+                }
+            }
+            b';' => opened.clear(),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// The names of the parameters in order.

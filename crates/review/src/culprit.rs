@@ -186,7 +186,7 @@ pub(crate) fn call(splat: &Splat, found: &Found<'_>, findings: &[Finding], calle
         why: vec![format!("the innermost function of the stack that is no part of the complaint is `{function}`")],
     };
     let Some(definition) = found.definition(&frame.function) else {
-        call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; it is not in this tree")));
+        call.why.extend(inner.map(|inner| format!("the stack says that it called `{inner}`; `{function}` is not in this tree")));
         return Some(call);
     };
     call.file = Some(definition.file.clone());

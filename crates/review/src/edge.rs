@@ -6,7 +6,7 @@
 
 use crate::body::{Call as Site, blanked, calls, parameters};
 use crate::explain::{Found, plain};
-use crate::locate::{Definition, Hint, locate_in};
+use crate::locate::{Definition, Hint, OWN_PARAMETER, locate_in};
 use crate::words;
 use cuthere_splat::Frame;
 use serde::Serialize;
@@ -58,6 +58,10 @@ const SERVICES: &[&str] = &["kernel/", "lib/", "mm/", "block/", "drivers/base/",
 struct Calls {
     direct: BTreeMap<String, bool>,
     through: BTreeMap<String, bool>,
+    /// Whether it calls what only running it tells, and leaves no frame where it does.
+    open: bool,
+    /// Members that it uses.
+    members: BTreeSet<String>,
 }
 
 impl Calls {
@@ -68,7 +72,17 @@ impl Calls {
         let body = packed.trim_end_matches(['}', ';']);
         let last = body.rfind([';', '{', '}']).map_or(0, |at| at + 1);
         let ends = body.get(last..).unwrap_or_default();
-        for call in calls(definition) {
+        let all = calls(definition);
+        let jumps = packed.contains("return(*") || ends.contains("->") || ends.starts_with("(*");
+        if inlined || jumps {
+            let variables = variables(definition);
+            self.open |= all.iter().any(|c| c.through || variables.contains(&c.callee));
+        }
+        self.members.extend(members(&packed).map(str::to_owned));
+        for name in handed(definition, &all) {
+            *self.direct.entry(name).or_default() |= inlined;
+        }
+        for call in all {
             let jump = || ends.starts_with(&format!("{}(", call.callee)) || packed.contains(&format!("return{}(", call.callee));
             let vanishes = inlined || jump();
             *(if call.through { &mut self.through } else { &mut self.direct }).entry(call.callee).or_default() |= vanishes;
@@ -128,6 +142,7 @@ impl Callees {
             for (name, called) in located.macros {
                 // Whether a macro calls by name or through a member of that name, the tree says where the function is stored.
                 let calls = callees.0.entry(name).or_default();
+                calls.open |= called.contains(OWN_PARAMETER);
                 calls.through.extend(called.iter().map(|callee| (callee.clone(), true)));
                 calls.direct.extend(called.into_iter().map(|callee| (callee, true)));
             }
@@ -155,6 +170,29 @@ impl Callees {
             level = next;
         }
         out
+    }
+
+    /// Whether a function, or what was put into it, has something: what is looked into leaves no frame.
+    fn any(&self, from: &str, has: impl Fn(&Calls) -> bool) -> bool {
+        let mut level = vec![from];
+        let mut seen: BTreeSet<&str> = level.iter().copied().collect();
+        for _ in 0..DEPTH {
+            let mut next = Vec::new();
+            for calls in level.iter().filter_map(|name| self.0.get(*name)) {
+                if has(calls) {
+                    return true;
+                }
+                let further = calls.direct.iter().filter(|(_, vanishes)| **vanishes).map(|(callee, _)| callee.as_str());
+                next.extend(further.filter(|callee| seen.insert(callee)));
+            }
+            level = next;
+        }
+        false
+    }
+
+    /// Whether a function uses a member, itself or in what was put into it.
+    pub fn uses(&self, definition: &Definition, member: &str) -> bool {
+        calls(definition).iter().any(|c| self.any(&c.callee, |calls| calls.members.contains(member)))
     }
 
     /// How many calls lead from one function to another, by way of functions that left no frame, but for `most`; `None`: too many, or none do.
@@ -197,6 +235,11 @@ pub(crate) fn edge(outer: &Frame, inner: &Frame, found: &Found<'_>, callees: &Ca
         return Edge { borne: Borne::Direct, site: Some(site) };
     }
     let stored = found.members.get(name);
+    // Handed to who calls it, as a release function to what drops a reference.
+    let given = all.iter().filter(|c| !c.through && c.arguments.iter().any(|a| lone_name(a) == Some(name))).collect();
+    if let Some(site) = nearest(definition, outer, given) {
+        return Edge { borne: Borne::Through, site: Some(site) };
+    }
     let through: Vec<&Site> = all.iter().filter(|c| c.through && stored.is_some_and(|members| members.contains(&c.callee))).collect();
     if let Some(site) = nearest(definition, outer, through) {
         return Edge { borne: Borne::Pointer, site: Some(site) };
@@ -210,10 +253,55 @@ pub(crate) fn edge(outer: &Frame, inner: &Frame, found: &Found<'_>, callees: &Ca
     if let Some(site) = nearest(definition, outer, ways.iter().filter(|(steps, _)| Some(*steps) == shortest).map(|(_, c)| *c).collect()) {
         return Edge { borne: Borne::Through, site: Some(site) };
     }
-    let handed = parameters(definition);
-    let open = all.iter().any(|c| c.through || handed.contains(&c.callee));
+    let variables = variables(definition);
+    let open = all.iter().any(|c| c.through || variables.contains(&c.callee) || callees.any(&c.callee, |calls| calls.open));
     let borne = if open { Borne::Unknown } else { Borne::Absent };
     Edge { borne, site: None }
+}
+
+/// Parameters and variables of a function that may hold what it calls.
+fn variables(definition: &Definition) -> BTreeSet<String> {
+    let text = blanked(definition);
+    let holds = |at: usize, word: &str| {
+        let after = text.get(at + word.len()..).unwrap_or_default().trim_start();
+        let before = text.get(..at).unwrap_or_default().trim_end();
+        let assigned = after.starts_with('=') && !after.starts_with("==");
+        !before.ends_with("->") && !before.ends_with('.') && (assigned || before.ends_with('*') && after.starts_with(')'))
+    };
+    let own = words::identifiers(&text).filter(|(at, word)| holds(*at, word)).map(|(_, word)| word.to_owned());
+    own.chain(parameters(definition)).collect()
+}
+
+/// The members that a body without blanks names.
+fn members(packed: &str) -> impl Iterator<Item = &str> {
+    words::identifiers(packed)
+        .filter(|(at, _)| packed.get(..*at).is_some_and(|before| before.ends_with("->") || before.ends_with('.')))
+        .map(|(_, word)| word)
+}
+
+/// The name that an argument consists of, its address or not.
+fn lone_name(argument: &str) -> Option<&str> {
+    let name = argument.trim().trim_start_matches('&').trim_start();
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(word)).then_some(name)
+}
+
+/// Names that a body hands to what it calls and neither declares nor uses otherwise, such as functions; constants are written in capitals.
+fn handed(definition: &Definition, all: &[Site]) -> BTreeSet<String> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in all.iter().flat_map(|c| &c.arguments).filter_map(|a| lone_name(a)) {
+        if name.contains(|c: char| c.is_ascii_lowercase()) {
+            *times.entry(name).or_default() += 1;
+        }
+    }
+    let own = parameters(definition);
+    let text = blanked(definition);
+    for (_, word) in words::identifiers(&text) {
+        if let Some(left) = times.get_mut(word) {
+            *left = left.wrapping_sub(1);
+        }
+    }
+    times.into_iter().filter(|(name, left)| *left == 0 && !own.iter().any(|p| p == name)).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The calls of a name; without underscores in front where it is not called as it is, since macros of the name add them.

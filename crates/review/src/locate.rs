@@ -47,6 +47,9 @@ pub(crate) struct Hint {
     pub file: Option<String>,
 }
 
+/// Stands for a parameter of a macro that it calls.
+pub(crate) const OWN_PARAMETER: &str = "*";
+
 /// What the tree says about names of functions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Located {
@@ -54,7 +57,7 @@ pub(crate) struct Located {
     pub definitions: BTreeMap<String, Vec<Definition>>,
     /// Members that a function is stored in, by initialisers and assignments: `.open = foo_open`, `x->open = foo_open`.
     pub members: BTreeMap<String, BTreeSet<String>>,
-    /// What macros of these names with parameters call.
+    /// What macros of these names with parameters call; [`OWN_PARAMETER`] where that is a parameter of theirs.
     pub macros: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -216,7 +219,9 @@ fn called_by_macro(text: &[u8], start: usize, end: usize) -> Option<BTreeSet<Str
     let ends = |at: &usize| rest.get(at.wrapping_sub(1)) != Some(&b'\\');
     let last = memchr::memchr_iter(b'\n', rest).find(ends).unwrap_or(rest.len());
     let body = String::from_utf8_lossy(rest.get(close..last.max(close))?).into_owned();
-    Some(words::called(&body).map(|(_, word)| word.to_owned()).collect())
+    let parameters = String::from_utf8_lossy(rest.get(..close)?);
+    let own = |word: &str| words::identifiers(&parameters).any(|(_, parameter)| parameter == word);
+    Some(words::called(&body).map(|(_, word)| if own(word) { OWN_PARAMETER.to_owned() } else { word.to_owned() }).collect())
 }
 
 /// The member that the function at these bytes is stored in: an identifier before `=` that `.` or `->` stands before.

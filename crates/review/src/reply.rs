@@ -193,7 +193,7 @@ fn remark(out: &mut String, remark: &Remark) {
             fill(out, "  ", "    ", &format!("{word}: {}", items.join("; ")));
         }
     };
-    if !finding.context.is_empty() {
+    if !finding.context.is_empty() && finding.context != NO_OTHER {
         fill(out, "  ", "    ", &format!("Context: {}", finding.context));
     }
     list(out, "Locks held", &finding.locks);
@@ -338,6 +338,9 @@ fn shell(word: &str) -> String {
     out
 }
 
+/// What a finding says of its context where no lock, section or entry says otherwise. Callers may know better, so a mail does not state it.
+const NO_OTHER: &str = "preemptible";
+
 /// A path as an argument: one that begins with `-` would be read as an option.
 fn path_word(path: &str) -> String {
     if path.starts_with('-') { shell(&format!("./{path}")) } else { shell(path) }
@@ -346,10 +349,11 @@ fn path_word(path: &str) -> String {
 fn bounds(out: &mut String, review: &Review, patch: &PatchReview, options: &ReplyOptions) {
     let scope = &review.scope;
     let tree = options.tree.as_ref().map(|t| format!(" of {t}")).unwrap_or_default();
-    let folders = match scope.folders.as_slice() {
+    let named: Vec<&str> = scope.folders.iter().map(|f| if f.is_empty() { "the top folder" } else { f.as_str() }).collect();
+    let folders = match named.as_slice() {
         [] => String::new(),
         some if some.len() <= 4 => format!(" in {}", some.join(", ")),
-        many => format!(" in {} and {} more", many.iter().take(3).cloned().collect::<Vec<_>>().join(", "), count(many.len() - 3, "folder")),
+        many => format!(" in {} and {} more", many.iter().take(3).copied().collect::<Vec<_>>().join(", "), count(many.len() - 3, "folder")),
     };
     let checks = match scope.checks.as_slice() {
         [] => String::new(),

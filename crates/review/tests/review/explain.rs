@@ -188,11 +188,62 @@ void lamp_trim(struct lamp *lamp)
 	lamp_unlink(lamp);
 	gate_tell(lamp);
 }
+
+static void lamp_end(struct kref *ref)
+{
+	struct lamp *lamp = container_of(ref, struct lamp, ref);
+
+	lamp_free(lamp);
+}
+
+static void lamp_put(struct lamp *lamp)
+{
+	kref_put(&lamp->ref, lamp_end);
+}
+
+void lamp_drop(struct lamp *lamp)
+{
+	lamp_put(lamp);
+}
+
+void lamp_run(struct lamp *lamp, int n)
+{
+	(*lamp->steps)(lamp);
+}
+
+static void lamp_each(struct lamp *lamp)
+{
+	void (*step)(struct lamp *) = lamp->step;
+
+	step(lamp);
+}
+
+void lamp_all(struct lamp *lamp)
+{
+	lamp_each(lamp);
+}
+
+void lamp_turn(struct lamp *lamp)
+{
+	CALL_ONE(lamp->step, lamp);
+}
+
+void lamp_list(struct lamp *lamp, int i)
+{
+	lamp_steps[i](lamp);
+}
+
+void lamp_lone(struct lamp *lamp)
+{
+	lamp_check((struct lamp *)lamp);
+}
 ";
 
 const GATE: &str = "\
 #define gate_wait(g) \\
 	do { gate_enter(g, 0); } while (0)
+
+#define CALL_ONE(f, ...) f(__VA_ARGS__)
 
 #define gate_ring(g) ((g)->ops->strike((g)->bell))
 
@@ -446,6 +497,29 @@ fn a_call_through_macros_and_jumps_leads_to_the_frame() {
         links.first().map(String::as_str),
         Some("drivers/lamp/lamp.c:28 `lamp_close` calls `gate_wait`, which leads to `__gate_block`")
     );
+}
+
+#[test]
+fn a_function_that_is_handed_on_is_called() {
+    let log = "kernel BUG at drivers/lamp/lamp.c:3!\nRIP: 0010:FUNCTION+0x1/0x20\nCall Trace:\n CALLER+0x1/0x40\n";
+    for (function, caller, by) in [("lamp_end", "lamp_put", "kref_put"), ("lamp_free", "lamp_drop", "lamp_put")] {
+        let links = chain(&explained(&log.replace("FUNCTION", function).replace("CALLER", caller), &Silent));
+        let first = links.first().expect("a link");
+        assert!(first.ends_with(&format!("`{caller}` calls `{by}`, which leads to `{function}`")), "{first}");
+    }
+}
+
+#[test]
+fn what_only_running_tells_is_not_called_absent() {
+    let log = "kernel BUG at drivers/lamp/lamp.c:3!\nRIP: 0010:lamp_dim+0x1/0x20\nCall Trace:\n CALLER+0x1/0x40\n";
+    // Through a member, a variable of what was inlined, a macro that calls what it is given, a table.
+    for caller in ["lamp_run", "lamp_all", "lamp_turn", "lamp_list"] {
+        let links = chain(&explained(&log.replace("CALLER", caller), &Silent));
+        let first = links.first().expect("a link");
+        assert!(first.ends_with("called `lamp_dim`, perhaps through a pointer"), "{first}");
+    }
+    let links = chain(&explained(&log.replace("CALLER", "lamp_lone"), &Silent));
+    assert!(links.first().is_some_and(|first| first.ends_with("this tree does not have that call")), "{links:?}");
 }
 
 #[test]

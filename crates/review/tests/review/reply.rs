@@ -45,6 +45,16 @@ fn the_reply_quotes_the_hunk_and_gives_the_evidence_below() {
 }
 
 #[test]
+fn the_top_folder_has_a_name_and_a_plain_context_is_not_stated() {
+    const TOP: &str = "gadget.c";
+    let folder = Folder::new(&[(TOP, CLEAN)]);
+    let thread = thread(&[mail("[PATCH] gadget: count ticks", "", &diff(TOP, CLEAN, &bad()))]);
+    let text = reply(&review(&thread, folder.tree(), &Fake, &Options::default()).expect("a tree"), &thread, &ReplyOptions::default());
+    let text = text.expect("a reply");
+    assert!(text.contains("Looked at: 1 file in the top folder (") && !text.contains("Context: preemptible"), "{text}");
+}
+
+#[test]
 fn nothing_to_say_is_no_mail() {
     let harmless = CLEAN.replace("\tg->count++;\n", "\tg->count += 1;\n");
     let mails = [mail("[PATCH] gadget: spell it out", "", &diff(FILE, CLEAN, &harmless))];
