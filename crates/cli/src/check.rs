@@ -185,7 +185,10 @@ fn missing(headers: &[(String, u64)]) -> Option<String> {
     } else {
         ("headers that are included are not there", "they declare")
     };
-    (!headers.is_empty()).then(|| format!("{what}: {}; what {them} is guessed from its use", shown.join(", ")))
+    // A module by itself: the kernel's own are elsewhere.
+    let bare = headers.iter().any(|(header, _)| ["linux/module.h", "linux/kernel.h", "linux/types.h"].contains(&header.as_str()));
+    let hint = if bare { " (`--tree DIR` names a kernel's source that has them)" } else { "" };
+    (!headers.is_empty()).then(|| format!("{what}: {}; what {them} is guessed from its use{hint}", shown.join(", ")))
 }
 
 /// A few of many notes.

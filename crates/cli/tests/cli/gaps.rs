@@ -242,6 +242,9 @@ fn headers_that_are_not_there_are_said() {
         out.contains("note: a header that is included is not there: nowhere.h (2 files); what it declares is guessed from its use\n"),
         "{out}"
     );
+    let module = ground(&[("m.c", "#include <linux/module.h>\nint m(void) { return 1; }\n")]);
+    let (out, _) = said(module.path(), &["check", "."], 0);
+    assert!(out.contains("guessed from its use (`--tree DIR` names a kernel's source that has them)\n"), "{out}");
     let (out, _) = said(folder.path(), &["check", "drivers", "--tree", ".", "--exclude", "drivers/b.c"], 0);
     assert!(out.contains("in 2 files, 1 function (1 read whole)"), "{out}");
 }
