@@ -140,12 +140,17 @@ impl Machine<'_> {
 
     /// Whether the rules of its CPU let a thread go on.
     pub fn cpu_allows(&self, t: usize) -> bool {
+        self.kept_off_by(t).is_none()
+    }
+
+    /// The thread that keeps another one from its CPU.
+    pub(crate) fn kept_off_by(&self, t: usize) -> Option<usize> {
         if self.link.plain {
-            return true;
+            return None;
         }
         let me = &self.threads[t];
         if !self.cpu_shared(me.cpu) || me.drains.is_some() {
-            return true;
+            return None;
         }
         let rt = self.rt();
         let level = |u: &Thread| if rt && u.level == Level::Softirq { Level::Task } else { u.level };
@@ -167,10 +172,10 @@ impl Machine<'_> {
                 },
             };
             if blocked {
-                return false;
+                return Some(n);
             }
         }
-        true
+        None
     }
 
     /// The thread runs now.

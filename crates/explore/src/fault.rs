@@ -61,10 +61,12 @@ pub struct Wait {
     pub interrupted: bool,
     /// It waits for those that wait for each other, and none of them for it.
     pub beside: bool,
+    /// It is a thread of the kernel's that waits for something to do, which is nothing wrong by itself.
+    pub idle: bool,
     /// Who holds what it waits for, and where that was taken.
     pub holder: Option<Site>,
-    /// The thread whose end it waits for.
-    pub joins: Option<usize>,
+    /// The thread that it waits for: it holds the lock, has to end, or has its CPU.
+    pub on: Option<usize>,
 }
 
 /// The other access of a data race.

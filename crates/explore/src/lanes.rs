@@ -8,7 +8,8 @@
 use crate::bodies::Bodies;
 use crate::link::Linker;
 use crate::machine::{Machine, MachineOptions, MemoryModel, Preemption};
-use crate::run::{Options, Outcome, OutcomeKind, Replay, Run, StrategyKind, Turn};
+use crate::outcome::{Options, Outcome, OutcomeKind, Replay, StrategyKind};
+use crate::run::{Run, Turn};
 use crate::scenario::ScenarioSource;
 use crate::schedule::Schedule;
 use crate::search::{Dpor, Every, Pct, Random, States, Strategy};

@@ -6,7 +6,8 @@
 //! promise that nothing is shorter.
 
 use crate::fault::{Fault, FaultKind};
-use crate::run::{FoundFault, Place, Run};
+use crate::outcome::{FoundFault, Place};
+use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::thread::Status;
 use std::collections::VecDeque;
@@ -248,6 +249,13 @@ impl Run<'_> {
                 if let Some(fault) = self.reached(goal) {
                     return Some(self.done(&fault));
                 }
+            }
+        }
+        // The others may go on for ever.
+        if self.machine.goes_round() && goal.kind == FaultKind::Deadlock {
+            self.circle_beside();
+            if let Some(fault) = self.reached(goal) {
+                return Some(self.done(&fault));
             }
         }
         // Behind its end: whoever ran goes on, then the others in order.

@@ -2,259 +2,25 @@
 
 use crate::event::{Footprint, Mode, ThreadSet};
 use crate::fault::{Fault, FaultKind};
-use crate::machine::{Machine, MemoryModel, Preemption};
+use crate::machine::{Machine, MemoryModel};
 use crate::memory::GuessId;
+use crate::outcome::{Options, Outcome, OutcomeKind, Place, Replay, StrategyKind};
 use crate::schedule::Schedule;
 use crate::search::{Strategy, View};
 use crate::thread::{Pending, Status, Thread};
 use cuthere_base::Symbol;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Instant;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum StrategyKind {
-    #[default]
-    Dpor,
-    /// Each state of a program once, alone.
-    States,
-    Pct,
-    Random,
-    /// All schedules without reduction: what the others are checked against.
-    Every,
-}
-
-/// Bounds and modes of an exploration.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub preemption: Preemption,
-    pub bh_lock: bool,
-    pub memory: MemoryModel,
-    /// The most preemptions of one execution, where the search without this bound does not come to its end.
-    pub preemptions: u32,
-    /// The bound on preemptions was asked for: a program that has no fault within it has none, as a scenario always does.
-    pub bound_counts: bool,
-    pub interrupts: u32,
-    pub unroll: u32,
-    /// More rounds than that are tried where there is time for them.
-    pub deepens: bool,
-    /// How many threads of a program that begin with the same function run; more are created, and wait for ever.
-    pub alike: u32,
-    pub time: Duration,
-    pub executions: u64,
-    pub races: bool,
-    pub strategy: StrategyKind,
-    pub seed: u64,
-    pub replay: Option<Schedule>,
-    /// Go on after the first fault, to list all.
-    pub all_faults: bool,
-    /// Executions begin anew each time, not where they part: what going back is checked against.
-    pub anew: bool,
-    /// Operations of a turn, where two searches take turns.
-    pub turn: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            preemption: Preemption::Full,
-            bh_lock: false,
-            memory: MemoryModel::Sc,
-            preemptions: 2,
-            bound_counts: false,
-            interrupts: 2,
-            unroll: 20,
-            deepens: false,
-            alike: u32::MAX,
-            time: Duration::from_secs(20),
-            executions: 10_000_000,
-            races: false,
-            strategy: StrategyKind::Dpor,
-            seed: 1,
-            replay: None,
-            all_faults: true,
-            anew: false,
-            turn: 100_000,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OutcomeKind {
-    Fault,
-    None,
-    #[default]
-    Unknown,
-}
-
-/// A distinct fault with a schedule that reaches it.
-#[derive(Clone, Debug)]
-pub struct FoundFault {
-    pub fault: Fault,
-    pub schedule: Schedule,
-    /// Which threads made the schedule's choices, in order.
-    pub choosers: Vec<u8>,
-    /// The fault in the words of places.
-    pub place: Place,
-    /// The calls it happened in, innermost first.
-    pub stack: Vec<Place>,
-    pub allocated: Option<(Place, String)>,
-    pub freed: Option<(Place, String)>,
-    /// The calls in which that was done, innermost first, as far as the shown execution tells.
-    pub allocated_in: Vec<Place>,
-    pub freed_in: Vec<Place>,
-    /// What the object is called that it is about.
-    pub object: Option<String>,
-    /// What the fault's line works with: `x == 2`.
-    pub operands: Vec<String>,
-    pub other: Option<Place>,
-    /// The other access of a race.
-    pub beside: Option<FoundAccess>,
-    /// Locks held, and where they were taken.
-    pub held: Vec<(String, Place)>,
-    pub thread: String,
-    /// Its number in the shown execution.
-    pub number: usize,
-    pub cpu: u32,
-    pub context: &'static str,
-    /// What the explorer had to guess, and the fault rests on.
-    pub guess: Option<String>,
-    /// In an ordinary program.
-    pub plain: bool,
-    /// Of a deadlock: who waits where, and for whom.
-    pub waits: Vec<FoundWait>,
-}
-
-/// The other access of a race.
-#[derive(Clone, Debug)]
-pub struct FoundAccess {
-    pub write: bool,
-    pub thread: String,
-    /// Its number in the shown execution.
-    pub number: usize,
-    pub cpu: u32,
-    pub context: &'static str,
-    /// The calls it was done in, innermost first.
-    pub stack: Vec<Place>,
-    /// Locks held, and where they were taken.
-    pub held: Vec<(String, Place)>,
-}
-
-/// A thread that waits for ever.
-#[derive(Clone, Debug)]
-pub struct FoundWait {
-    pub thread: String,
-    /// Its number in the shown execution.
-    pub number: usize,
-    pub call: String,
-    /// The lock that it waits for, or the thread.
-    pub lock: Option<String>,
-    /// It could go on, if another let it have its CPU.
-    pub interrupted: bool,
-    /// It waits for those that wait for each other, and none of them for it.
-    pub beside: bool,
-    /// The calls it is in, innermost first.
-    pub stack: Vec<Place>,
-    /// Who holds what it waits for: its number, its name, and where that was taken.
-    pub holder: Option<(usize, String, Place)>,
-    /// The holder has come to its end without giving it back.
-    pub holder_ended: bool,
-}
-
-/// A place in the source.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Place {
-    pub function: String,
-    pub file: String,
-    pub line: u32,
-}
-
-/// How a replay went.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Replay {
-    /// Every run of the schedule was done.
-    Same,
-    /// From this run on it could not be followed, and why.
-    Diverged(usize, String),
-}
-
-/// What an exploration gives.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    pub kind: OutcomeKind,
-    /// Gravest first.
-    pub faults: Vec<FoundFault>,
-    /// Inequivalent executions run to their end.
-    pub executions: u64,
-    /// Executions given up because an equivalent one had been run.
-    pub redundant: u64,
-    /// All interleavings were explored, not only those within the bound on preemptions.
-    pub complete: bool,
-    /// A program makes as many threads of one kind as a value says that is open.
-    pub crowded: bool,
-    /// Limits that were in the way, by name.
-    pub bounds: BTreeSet<String>,
-    /// Different states, where the search was one for states; 0: it was one for executions.
-    pub states: usize,
-    /// Operations done in all.
-    pub events: u64,
-    pub unknown_calls: Vec<String>,
-    pub unsupported: Vec<String>,
-    /// Guesses that decided a branch, or that faults rest on.
-    pub guesses: Vec<String>,
-    /// Threads that did not run to their end in any execution.
-    pub unfinished: Vec<String>,
-    /// Code of a program that the bounds kept from running.
-    pub unreached: Vec<Place>,
-    pub seconds: f64,
-    /// Rounds of loops up to which was looked.
-    pub unroll: u32,
-    /// Threads of one function up to which was looked; 0: any number.
-    pub alike: u32,
-    /// It is an ordinary program, whose threads have no CPUs.
-    pub plain: bool,
-    /// What to write to know more.
-    pub hints: Vec<String>,
-    pub replay: Option<Replay>,
-    /// The steps of the gravest fault's execution.
-    pub trace: Vec<TraceStep>,
-    /// The source around its steps, by file and line.
-    pub sources: BTreeMap<String, BTreeMap<u32, String>>,
-    pub threads: Vec<ThreadInfo>,
-}
-
-/// A thread of the shown execution.
-#[derive(Clone, Debug)]
-pub struct ThreadInfo {
-    pub name: String,
-    pub cpu: u32,
-    pub context: &'static str,
-}
-
-/// A step of the shown execution.
-#[derive(Clone, Debug)]
-pub struct TraceStep {
-    pub thread: usize,
-    pub place: Place,
-    pub depth: u16,
-    pub text: String,
-    /// What it read or wrote: `x = 3`.
-    pub value: Option<String>,
-    pub addr: u64,
-    pub write: bool,
-    pub visible: bool,
-    /// It gets hold of the object that the fault is about.
-    pub about: bool,
-    pub event: u32,
-    /// The thread has come to this and waits for ever: for what.
-    pub waits: Option<String>,
-}
+/// An event of an execution: its thread, its operations, and the choice it took.
+pub(crate) type Step = (u8, u32, Option<u16>);
 
 /// One search's machine, and what it does in an execution.
 pub(crate) struct Run<'p> {
     pub machine: Machine<'p>,
-    /// Thread, operations and choice of each event of the execution.
-    pub(crate) steps: Vec<(u8, u32, Option<u16>)>,
+    /// The events of the execution.
+    pub(crate) steps: Vec<Step>,
     /// Which threads have been seen, and whether one has run to its end.
     ended: FxHashMap<(Symbol, u32), bool>,
     /// Those that a bound of a program has stopped in some execution.
@@ -269,6 +35,8 @@ pub(crate) struct Run<'p> {
     deciders: BTreeSet<GuessId>,
     /// States that executions may begin from.
     prefixes: crate::prefix::Prefixes,
+    /// States in which threads wait for each other and others go on.
+    pub(crate) endless: crate::endless::Endless,
     /// How often something was learned that makes decisions different ones.
     pub learned: u32,
 }
@@ -313,6 +81,7 @@ impl<'p> Run<'p> {
             first_fault: None,
             deciders: BTreeSet::new(),
             prefixes: crate::prefix::Prefixes::default(),
+            endless: crate::endless::Endless::default(),
             learned: 0,
         }
     }
@@ -361,6 +130,7 @@ impl<'p> Run<'p> {
                 strategy.restart();
                 self.machine.forget();
                 self.prefixes.clear();
+                self.endless.clear();
                 self.machine.bounds.clear();
                 self.machine.coverage = crate::coverage::Coverage::default();
                 self.stopped.clear();
@@ -389,7 +159,7 @@ impl<'p> Run<'p> {
                 if strategy.diverged() {
                     outcome.unsupported.push("the engine did not repeat itself".to_owned());
                 }
-                return Turn::Complete;
+                return self.complete(outcome);
             }
             if self.first_fault.is_some_and(|at| outcome.events > 2 * at + MORE * options.turn) {
                 outcome.bounds.insert("faults".to_owned());
@@ -405,6 +175,27 @@ impl<'p> Run<'p> {
             }
         }
         Turn::Going
+    }
+
+    /// Nothing is left but what a search that goes round for ever cannot see in any one execution.
+    fn complete(&mut self, outcome: &mut Outcome) -> Turn {
+        for steps in self.endless.ways() {
+            self.go(&steps);
+            self.circle_beside();
+            let faults = std::mem::take(&mut self.machine.faults);
+            self.collect(outcome, faults, None);
+        }
+        if self.endless.knows_all() { Turn::Complete } else { Turn::Limited }
+    }
+
+    /// Does these steps from the beginning.
+    fn go(&mut self, steps: &[Step]) {
+        self.machine.reset();
+        self.steps.clear();
+        for &(t, _, choice) in steps {
+            self.step(usize::from(t), choice.unwrap_or(0));
+            self.machine.refresh();
+        }
     }
 
     /// One execution. `false`: given up as equivalent to an earlier one.
@@ -449,7 +240,11 @@ impl<'p> Run<'p> {
                 self.machine.faults.push(fault);
                 return false;
             }
-            let state = if wanted { m.state() } else { None };
+            let beside = if wanted && m.goes_round() { m.beside(enabled) } else { 0 };
+            let state = if wanted { m.state(beside == 0) } else { None };
+            if let Some(state) = state.filter(|_| beside != 0) {
+                self.endless.arrive(state, enabled, beside, &self.steps);
+            }
             let doubles = if alike && !m.distinct { m.doubles(enabled) } else { 0 };
             let alone = if wanted { m.decides_alone(enabled) } else { None };
             let enabled = alone.map_or(enabled, |t| 1 << t);
@@ -476,8 +271,10 @@ impl<'p> Run<'p> {
             strategy.executed(&m.event, &view);
             m.patience.spend(strategy.effort());
             m.refresh();
-            pointless =
-                m.threads[t].assumed && m.event.footprint.iter().all(|access| access.mode == Mode::Read) && strategy.ends_with_assumption();
+            pointless = m.threads[t].assumed
+                && m.event.footprint.iter().all(|access| access.mode == Mode::Read)
+                && strategy.ends_with_assumption()
+                && m.beside(m.enabled()) == 0;
             if pointless {
                 break;
             }
@@ -529,80 +326,6 @@ impl<'p> Run<'p> {
         let choices = self.machine.event.choices;
         let done = self.machine.threads[t].ops - before;
         self.steps.push((t as u8, done as u32, (choices > 1).then_some(choice)));
-    }
-
-    /// All threads have stopped: a deadlock, or the end and what must hold there.
-    pub(crate) fn end(&mut self, blocked: &[(usize, Footprint)]) {
-        let m = &mut self.machine;
-        let stuck: Vec<usize> =
-            blocked.iter().map(|b| b.0).filter(|&t| !m.threads[t].daemon && m.threads[t].status == Status::Ready).collect();
-        // A loop that waits for ever is no deadlock; in a program, nor is waiting for the thread that runs it.
-        let spins = |&t: &usize| m.threads[t].pending == Pending::Await;
-        let no_deadlock = if m.link.plain { stuck.iter().any(spins) } else { stuck.iter().all(spins) };
-        // The end of main() ends threads that wait for a lock of its, too.
-        let kept = m.returned && m.world.locks.values().any(|lock| lock.owner == Some(0));
-        let among = if kept || !m.link.plain { Vec::new() } else { stuck.clone() };
-        let stuck = if no_deadlock || kept { Vec::new() } else { stuck };
-        if m.faults.iter().any(|f| f.kind != FaultKind::DataRace) {
-            return;
-        }
-        // Nothing that the ones that go round do lets those on that wait for each other's locks.
-        if no_deadlock && !among.is_empty() {
-            self.circle(&among);
-            return;
-        }
-        // Those that a bound has stopped could go on, and let the others; not those that wait for each other.
-        if m.world.idlers > 0 || m.threads.iter().any(|t| t.status == Status::Cut) {
-            if !stuck.is_empty() && m.link.plain {
-                self.circle(&stuck);
-            }
-            return;
-        }
-        // Told of one that waits for a lock, rather than of one that waits for that thread.
-        let locked = stuck.iter().find(|&&t| m.waits(t).holder.is_some()).or(stuck.first());
-        if let Some(&t) = locked {
-            let waits: Vec<_> = stuck.iter().map(|&t| (t, m.waits(t))).collect();
-            let circle = circle_of(&waits);
-            let (mut within, mut others): (Vec<_>, Vec<_>) =
-                waits.into_iter().partition(|w| circle.as_ref().is_none_or(|circle| circle.contains(&w.0)));
-            let ended = |site: &crate::memory::Site| m.threads.get(usize::from(site.thread)).is_some_and(|t| t.status == Status::Finished);
-            let abandoned = m.waits(t).holder.is_some_and(|site| ended(&site));
-            let detail = match &circle {
-                Some(circle) => told_of(circle.len()),
-                None if abandoned => "waits for a lock whose holder has ended without giving it back".to_owned(),
-                None if within.len() == 1 => "waits for what nobody will do".to_owned(),
-                None => format!("{} threads wait for what nobody will do", within.len()),
-            };
-            others.iter_mut().for_each(|w| w.1.beside = true);
-            within.extend(others);
-            m.fault(circle.map_or(t, |circle| circle[0]), FaultKind::Deadlock, 0, detail);
-            if let Some(fault) = m.faults.last_mut() {
-                fault.waits = within.into_iter().map(|w| w.1).collect();
-            }
-            return;
-        }
-        if m.finally.is_empty() || m.exited {
-            return;
-        }
-        let finally = m.finally.clone();
-        m.link.mem.concurrent = false;
-        for (id, arg) in finally {
-            m.threads[0].status = Status::Ready;
-            m.push_frame(0, id, &[arg], None, 0);
-            m.advance(0, false);
-        }
-    }
-
-    /// A circle of threads each of which waits for a lock that the next one holds.
-    fn circle(&mut self, stuck: &[usize]) {
-        let m = &mut self.machine;
-        let waits: Vec<_> = stuck.iter().map(|&t| (t, m.waits(t))).collect();
-        let Some(circle) = circle_of(&waits) else { return };
-        let waits: Vec<_> = waits.into_iter().filter(|w| circle.contains(&w.0)).map(|w| w.1).collect();
-        m.fault(circle[0], FaultKind::Deadlock, 0, told_of(waits.len()));
-        if let Some(fault) = m.faults.last_mut() {
-            fault.waits = waits;
-        }
     }
 
     /// The threads that made the choices of the last execution up to an event, in order.
@@ -697,6 +420,8 @@ impl<'p> Run<'p> {
                 }
             }
             self.end(&blocked);
+        } else {
+            self.circle_beside();
         }
         result
     }
@@ -783,27 +508,5 @@ impl<'p> Run<'p> {
                 store.file, store.line, store.function
             ));
         }
-    }
-}
-
-/// Threads each of which waits for a lock that the next one holds, or for its end, and the last one for the first one. It begins with one that waits for a lock.
-fn circle_of(waits: &[(usize, crate::fault::Wait)]) -> Option<Vec<usize>> {
-    let next = |t: usize| {
-        let wait = &waits.iter().find(|w| w.0 == t)?.1;
-        wait.holder.map(|site| usize::from(site.thread)).or(wait.joins)
-    };
-    waits.iter().filter(|w| w.1.holder.is_some()).find_map(|&(start, _)| {
-        let mut circle = vec![start];
-        while let Some(after) = circle.last().and_then(|&t| next(t)).filter(|after| !circle.contains(after)) {
-            circle.push(after);
-        }
-        (circle.last().and_then(|&t| next(t)) == Some(start)).then_some(circle)
-    })
-}
-
-fn told_of(waiting: usize) -> String {
-    match waiting {
-        1 => "waits for a lock that it holds itself".to_owned(),
-        n => format!("{n} threads wait for each other"),
     }
 }

@@ -1,13 +1,14 @@
 //! What was found, in the words of the program: places for positions, names for addresses, and the steps of the shown execution.
 
 use crate::code::{CallSite, Ins, Target};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, Wait};
 use crate::link::FnKind;
 use crate::machine::{Machine, Recorded};
 use crate::memory::Site;
 use crate::naming::Names;
+use crate::outcome::{FoundAccess, FoundFault, FoundWait, Outcome, Place, ThreadInfo, TraceStep};
 use crate::primitives::Prim;
-use crate::run::{FoundAccess, FoundFault, FoundWait, Outcome, Place, Run, ThreadInfo, TraceStep};
+use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::thread::{Level, Status};
 use cuthere_base::FileId;
@@ -62,13 +63,20 @@ impl Run<'_> {
         let calls = |stack: Option<&Vec<Site>>| stack.map_or(Vec::new(), |stack| stack.iter().map(|&s| self.place(s)).collect());
         let born = m.lives.births.iter().rev().find(|l| Some(l.0) == object).map(|l| &l.1);
         let died = m.lives.deaths.iter().rev().find(|l| Some(l.0) == object).map(|l| &l.2);
-        let wait = |wait: &crate::fault::Wait| FoundWait {
+        // What is waited for, where it is not a lock.
+        let ends = |wait: &Wait| {
+            let of = wait.on.filter(|_| !wait.interrupted)?;
+            Some(if m.link.plain { format!("thread {of}") } else { format!("the end of {}()", self.thread_name(of)) })
+        };
+        let wait = |wait: &Wait| FoundWait {
             thread: wait.stack.first().map_or(String::new(), |s| self.thread_name(usize::from(s.thread))),
             number: wait.stack.first().map_or(0, |s| usize::from(s.thread)),
             call: wait.call.clone(),
-            lock: wait.lock.as_ref().map(|(key, written)| lock(*key, written)).or_else(|| wait.joins.map(|n| format!("thread {n}"))),
+            lock: wait.lock.as_ref().map(|(key, written)| lock(*key, written)).or_else(|| ends(wait)),
             interrupted: wait.interrupted,
+            by: wait.on.filter(|_| wait.interrupted).map(|n| self.thread_name(n)),
             beside: wait.beside,
+            idle: wait.idle,
             stack: wait.stack.iter().map(|&s| self.place(s)).collect(),
             holder: wait.holder.map(|s| (usize::from(s.thread), self.thread_name(usize::from(s.thread)), self.place(s))),
             holder_ended: wait.holder.is_some_and(|s| m.threads.get(usize::from(s.thread)).is_some_and(|t| t.status == Status::Finished)),
@@ -157,6 +165,7 @@ impl Run<'_> {
             outcome.trace.push(TraceStep {
                 thread: usize::from(r.site.thread),
                 place: self.place(site),
+                inner: self.place(r.site),
                 depth: r.depth,
                 text,
                 value,
@@ -234,6 +243,7 @@ impl Run<'_> {
             steps.push(TraceStep {
                 thread: found.number,
                 place: self.place(site),
+                inner: self.place(site),
                 depth: (found.fault.stack.len() - depth) as u16,
                 text,
                 value: (!values.is_empty()).then(|| values.join(", ")),
@@ -253,14 +263,15 @@ impl Run<'_> {
     fn waiting(&self, outcome: &Outcome, lines: &mut Lines) -> Vec<TraceStep> {
         let Some(found) = outcome.faults.first() else { return Vec::new() };
         let mut out = Vec::new();
-        for (wait, told) in found.fault.waits.iter().zip(&found.waits).filter(|(wait, _)| !wait.beside) {
+        for (wait, told) in found.fault.waits.iter().zip(&found.waits).filter(|(wait, _)| !wait.beside || wait.idle) {
             let Some(&inner) = wait.stack.first() else { continue };
             // Where the program's own function waits, not a header's.
             let own = wait.stack.iter().copied().find(|&s| self.machine.code_of(s).is_some_and(|code| !code.header));
             let site = own.unwrap_or(inner);
             let lock = match (&told.lock, told.interrupted) {
-                (_, true) => "interrupted".to_owned(),
+                (_, true) => told.by.as_ref().map_or("interrupted".to_owned(), |by| format!("interrupted by {by}()")),
                 (Some(lock), _) => format!("waits for {lock}"),
+                _ if told.idle => "sleeps".to_owned(),
                 _ => "waits".to_owned(),
             };
             let holder = told.holder.as_ref().map_or(String::new(), |(n, name, _)| match found.plain {
@@ -272,6 +283,7 @@ impl Run<'_> {
             out.push(TraceStep {
                 thread: usize::from(site.thread),
                 place: self.place(site),
+                inner: self.place(inner),
                 depth: wait.stack.len() as u16,
                 text: lines.text(&self.machine, site),
                 value: None,

@@ -14,7 +14,7 @@ pub use json::json;
 pub use text::{mail, text};
 
 use crate::machine::{MemoryModel, THREADS_MAX};
-use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Place};
+use crate::outcome::{FoundFault, Options, Outcome, OutcomeKind, Place};
 use std::fmt::Write;
 
 fn outcome_word(outcome: &Outcome) -> &'static str {

@@ -246,6 +246,54 @@ fn programs_are_read_with_macros_and_folders_of_the_command_line() {
     assert_eq!(kind("3"), OutcomeKind::None);
     assert_eq!(kind("4"), OutcomeKind::Fault);
 }
+
+#[test]
+fn who_waits_for_itself_is_seen_beside_one_that_goes_round_for_ever() {
+    let text = |second: &str| {
+        format!(
+            "int *p;\nvoid *a(void *u) {{ int v; p = &v; while (p == &v) ; return 0; }}\n\
+             void *b(void *u) {{ int v; p = &v; while (p == &v) ;\npthread_mutex_lock(&m);\n{second}(&m); return 0; }}\n{}",
+            starts(&["a", "b"])
+        )
+    };
+    for strategy in [StrategyKind::States, StrategyKind::Dpor] {
+        let run = |second: &str| run_with(&text(second), &Options { strategy, ..Options::default() });
+        let found = run("pthread_mutex_lock");
+        assert_eq!(found.faults.first().map(|f| (f.fault.kind.id(), f.waits.len())), Some(("deadlock", 1)), "{strategy:?}");
+        assert!(run("pthread_mutex_unlock").faults.is_empty(), "{strategy:?}");
+    }
+}
+
+#[test]
+fn who_waits_for_each_other_does_so_in_a_run_in_which_all_go_on_that_can() {
+    let found = |strategy, others: &[&str]| {
+        let both = "pthread_mutex_lock(&m); pthread_mutex_lock(&n); pthread_mutex_unlock(&n); pthread_mutex_unlock(&m);";
+        let turned = "pthread_mutex_lock(&n); pthread_mutex_lock(&m); pthread_mutex_unlock(&m); pthread_mutex_unlock(&n);";
+        let mut text = "pthread_mutex_t n = PTHREAD_MUTEX_INITIALIZER, l = PTHREAD_MUTEX_INITIALIZER;\natomic_int x;\n".to_owned();
+        let names = ["a", "b", "c", "d"];
+        let bodies: Vec<&str> = [both, turned].into_iter().chain(others.iter().copied()).collect();
+        for (name, body) in names.iter().zip(&bodies) {
+            text += &format!("void *{name}(void *u) {{ {body} return 0; }}\n");
+        }
+        // Nobody ends the program while they wait.
+        let main = starts(&names[..bodies.len()]).replace("return 0;", "pthread_join(i, 0);");
+        let outcome = run_with(&(text + &main), &Options { strategy, ..Options::default() });
+        outcome.faults.iter().map(|f| f.fault.kind.id()).collect::<Vec<_>>()
+    };
+    let spins = "while (!x) ;";
+    for strategy in [StrategyKind::States, StrategyKind::Dpor, StrategyKind::Every] {
+        assert_eq!(found(strategy, &[spins]), ["deadlock"], "{strategy:?}");
+        assert_eq!(found(strategy, &[spins, spins]), ["deadlock"], "{strategy:?}");
+        // This one fails first, or later, but in every one.
+        assert_eq!(found(strategy, &["assert(0);"]), ["assertion"], "{strategy:?}");
+        assert_eq!(found(strategy, &["assert(0);", spins]), ["assertion"], "{strategy:?}");
+    }
+    // It does not wait for ever for a lock that is given back each time; what goes round changes something each time.
+    let serves = "for (;;) { pthread_mutex_lock(&l); x = 1 - x; pthread_mutex_unlock(&l); }";
+    assert_eq!(found(StrategyKind::States, &[serves]), ["deadlock"]);
+    assert_eq!(found(StrategyKind::States, &[serves, "pthread_mutex_lock(&l); assert(0);"]), ["assertion"]);
+}
+
 #[test]
 fn states_differ_by_who_reads() {
     // One of the two gets the lock while the writer is away, whichever it is: the other one gives back what it has not.

@@ -197,3 +197,39 @@ fn members_of_anonymous_unions_are_named() {
     );
     assert!(told.contains("o.flags = 1"), "{told}");
 }
+
+#[test]
+fn a_deadlock_says_who_interrupts_whom_and_where_the_lock_was_taken() {
+    let header = "typedef struct { long a; } spinlock_t;\nstruct work_struct { long a; };\nstruct mutex { long a; };\nstatic spinlock_t port;\n\
+                  static inline void port_pause(void)\n{\n\tspin_lock(&port);\n}\n";
+    let told = |text: &str| {
+        let outcome = explore_tree(&[("include/all.h", header)], &format!("#include <all.h>\nstatic int n;\n{text}"), &Options::default());
+        (outcome.faults.first().map(|f| f.fault.kind.id()), witness::text(&outcome, &Options::default()))
+    };
+    let (kind, text) = told(
+        "static void byte(void *u)\n{\n\tspin_lock(&port);\n\tn++;\n\tspin_unlock(&port);\n}\nstatic void close(void *u)\n{\n\tport_pause();\n\tn = 0;\n\tspin_unlock(&port);\n}\n\
+         void scenario(void)\n{\n\tcuthere_task(0, close, 0);\n\tcuthere_hardirq(0, byte, 0);\n}\n",
+    );
+    assert_eq!(kind, Some("deadlock"), "{text}");
+    for part in ["2 threads wait for each other\n", "takes &port", "interrupted by byte()", "held by close()"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let (kind, text) = told(
+        "static struct mutex m;\nstatic struct work_struct w;\nstatic void work(struct work_struct *u)\n{\n\tmutex_lock(&m);\n\tn++;\n\tmutex_unlock(&m);\n}\n\
+         static void stop(void *u)\n{\n\tmutex_lock(&m);\n\tcancel_work_sync(&w);\n\tmutex_unlock(&m);\n}\n\
+         void scenario(void)\n{\n\tINIT_WORK(&w, work);\n\tschedule_work(&w);\n\tcuthere_task(0, stop, 0);\n}\n",
+    );
+    assert_eq!(kind, Some("deadlock"), "{text}");
+    for part in ["2 threads wait for each other\n", "waits for the end of work()"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    // The thread that should have done it was told before it slept.
+    let (kind, text) = told(
+        "struct completion { long a; };\nstruct task_struct { long a; };\nstruct task_struct *kthread_run(int (*f)(void *), void *data, const char *name);\n\
+         static struct completion c;\nstatic struct task_struct *t;\nstatic int serve(void *u)\n{\n\twhile (!kthread_should_stop()) {\n\t\tif (READ_ONCE(n)) {\n\t\t\tWRITE_ONCE(n, 0);\n\t\t\t\
+         complete(&c);\n\t\t}\n\t\tset_current_state(1);\n\t\tschedule();\n\t}\n\treturn 0;\n}\nstatic void ask(void *u)\n{\n\tWRITE_ONCE(n, 1);\n\twake_up_process(t);\n\t\
+         wait_for_completion(&c);\n}\nvoid scenario(void)\n{\n\tinit_completion(&c);\n\tt = kthread_run(serve, 0, \"serve\");\n\tcuthere_task(1, ask, 0);\n}\n",
+    );
+    assert_eq!(kind, Some("deadlock"), "{text}");
+    assert!(text.contains("<-- sleeps") && text.contains("serve() sleeps in schedule()"), "{text}");
+}

@@ -40,13 +40,13 @@ impl Mix {
 }
 
 impl Machine<'_> {
-    /// The number of the state that the machine is in; `None`: it has none.
-    pub(crate) fn state(&self) -> Option<u128> {
+    /// The number of the state that the machine is in; `None`: it has none. `alike`: it is that of all states that differ in names of threads only.
+    pub(crate) fn state(&self, alike: bool) -> Option<u128> {
         if self.adjacent && (self.unordered || self.world.sections_used) {
             return None;
         }
         let opened = Opened::default();
-        let order = self.order_of_threads();
+        let order = if alike { self.order_of_threads() } else { (0..self.threads.len()).collect() };
         let mut numbers: Vec<u8> = (0..self.threads.len() as u8).collect();
         for (to, from) in order.iter().enumerate() {
             numbers[*from] = to as u8;

@@ -6,6 +6,7 @@ use crate::code::{CallSite, Ins};
 use crate::event::{Access, Location, Mode};
 use crate::fault::{FaultKind, Wait};
 use crate::machine::{Flow, Machine};
+use crate::memory::Site;
 use crate::thread::{Held, Pending};
 use cuthere_base::Symbol;
 use cuthere_kernel::{CtxEffect, CtxPart, Entry, LockEffect, LockKind, LockMode, LockRef, Sleeps, Success};
@@ -160,24 +161,58 @@ impl Machine<'_> {
     pub(crate) fn waits(&self, t: usize) -> Wait {
         let stack = self.stack(t);
         let interrupted = self.ready(t) && !self.cpu_allows(t);
-        let frame = self.threads[t].frames.last().filter(|_| self.threads[t].pending == Pending::Call);
-        let site = frame.and_then(|frame| match frame.code.ins.get(frame.pc as usize) {
+        let on = self.waits_on(t);
+        let Some(site) = self.next_call(t) else {
+            return Wait { stack, call: String::new(), lock: None, interrupted, beside: false, idle: false, holder: None, on };
+        };
+        let lock = self.next_lock(t, site).map(|(key, take)| (key, lock_name(take.lock, site).as_str().to_owned()));
+        let holder = lock.as_ref().and_then(|lock| self.holder(lock.0));
+        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, beside: false, idle: false, holder, on }
+    }
+
+    /// The thread that another one waits for: it holds the lock, has to end, or has its CPU.
+    pub(crate) fn waits_on(&self, t: usize) -> Option<usize> {
+        if self.ready(t) {
+            return self.kept_off_by(t);
+        }
+        self.holder_for(t).or_else(|| self.next_join(t)).or_else(|| self.next_end(t))
+    }
+
+    /// The thread that holds the lock which a thread's next call takes.
+    pub(crate) fn holder_for(&self, t: usize) -> Option<usize> {
+        let (key, _) = self.next_lock(t, self.next_call(t)?)?;
+        self.holder(key).map(|site| usize::from(site.thread))
+    }
+
+    /// The callback whose end a thread's next call waits for.
+    fn next_end(&self, t: usize) -> Option<usize> {
+        let site = self.next_call(t)?;
+        let object = match self.prim_of(t, site)? {
+            Prim::Cancel { object, sync: true, .. } | Prim::Flush(object) => self.arg(t, site, object) as u64,
+            prim @ (Prim::FreeIrq(_) | Prim::DisableIrq(true) | Prim::SyncIrq) => self.irq_key(t, prim, site),
+            _ => return None,
+        };
+        self.world.callbacks.get(&object).and_then(|callback| callback.running)
+    }
+
+    fn next_call(&self, t: usize) -> Option<&CallSite> {
+        let frame = self.threads[t].frames.last().filter(|_| self.threads[t].pending == Pending::Call)?;
+        match frame.code.ins.get(frame.pc as usize) {
             Some(&Ins::Call { site }) => frame.code.sites.get(site as usize),
             _ => None,
-        });
-        let Some(site) = site else {
-            return Wait { stack, call: String::new(), lock: None, interrupted, beside: false, holder: None, joins: None };
-        };
-        let lock = match self.prim_of(t, site) {
-            Some(Prim::Lock(op)) => {
-                op.take.map(|take| (self.lock_key(t, take.lock, site).0, lock_name(take.lock, site).as_str().to_owned()))
-            }
+        }
+    }
+
+    fn next_lock(&self, t: usize, site: &CallSite) -> Option<(u64, LockEffect)> {
+        match self.prim_of(t, site) {
+            Some(Prim::Lock(op)) => op.take.map(|take| (self.lock_key(t, take.lock, site).0, take)),
             _ => None,
-        };
-        let held = |key: u64| self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site);
-        let holder = lock.as_ref().and_then(|lock| held(lock.0));
-        let joins = self.next_join(t).filter(|_| self.link.plain);
-        Wait { stack, call: site.name.as_str().to_owned(), lock, interrupted, beside: false, holder, joins }
+        }
+    }
+
+    /// Where a lock was taken by who holds it.
+    fn holder(&self, key: u64) -> Option<Site> {
+        self.threads.iter().flat_map(|u| &u.held).find(|held| held.key == key).map(|held| held.site)
     }
 
     /// A thread waits while there is no other that could let it go on.

@@ -1,7 +1,7 @@
 //! The steps in columns: one per CPU, or one per thread where all share a CPU or there are none.
 
 use super::steps::{Line, relevant};
-use crate::run::{Outcome, Place, TraceStep};
+use crate::outcome::{Outcome, Place, TraceStep};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

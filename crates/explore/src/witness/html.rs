@@ -3,7 +3,7 @@
 use super::diagram::{Row, RowKind, rows};
 use super::text::splat;
 use super::{bounds_text, headline, outcome_word};
-use crate::run::{Options, Outcome, Place};
+use crate::outcome::{Options, Outcome, Place};
 use std::fmt::Write;
 
 /// Lines of source before and behind a step's.

@@ -2,7 +2,7 @@
 
 use super::outcome_word;
 use super::steps::{Line, relevant};
-use crate::run::{FoundFault, Options, Outcome, Place, Replay};
+use crate::outcome::{FoundFault, Options, Outcome, Place, Replay};
 use serde_json::{Value, json};
 
 fn place_json(place: &Place) -> Value {

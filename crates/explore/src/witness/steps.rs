@@ -1,6 +1,6 @@
 //! Which steps are shown, and what is said at each.
 
-use crate::run::{Outcome, OutcomeKind, TraceStep};
+use crate::outcome::{Outcome, OutcomeKind, TraceStep};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most steps that are shown.
@@ -75,14 +75,14 @@ fn choose(outcome: &Outcome) -> Vec<Line<'_>> {
     let shared = |s: &TraceStep| users.get(&s.addr).is_some_and(|u| u.0.count_ones() > 1 && u.1);
     let freed = outcome.faults.first().and_then(|f| f.freed.as_ref()).map(|f| &f.0);
     let freed_in = outcome.faults.first().map_or(&[][..], |f| &f.freed_in);
-    let frees = |s: &TraceStep| freed == Some(&s.place) || freed_in.contains(&s.place);
+    let frees = |s: &TraceStep| freed == Some(&s.inner) || freed_in.contains(&s.place);
     // Where the locks that others wait for were taken.
     let waits = outcome.faults.first().map_or(&[][..], |f| &f.waits);
     // Of a race, those that either side holds.
     let found = outcome.faults.first();
     let sides = found.and_then(|f| f.beside.as_ref().map(|other| [(f.number, &f.held), (other.number, &other.held)]));
-    let guards = |s: &TraceStep| sides.iter().flatten().any(|(t, held)| *t == s.thread && held.iter().any(|lock| lock.1 == s.place));
-    let holds = |s: &TraceStep| waits.iter().filter_map(|w| w.holder.as_ref()).any(|h| h.0 == s.thread && h.2 == s.place) || guards(s);
+    let guards = |s: &TraceStep| sides.iter().flatten().any(|(t, held)| *t == s.thread && held.iter().any(|lock| lock.1 == s.inner));
+    let holds = |s: &TraceStep| waits.iter().filter_map(|w| w.holder.as_ref()).any(|h| h.0 == s.thread && h.2 == s.inner) || guards(s);
     // What the thread of the fault did last.
     let faulty = outcome.faults.first().map(|f| f.number);
     let last = outcome.trace.iter().rposition(|s| s.visible && (faulty.is_none() || Some(s.thread) == faulty));

@@ -3,7 +3,7 @@
 use super::diagram::diagram;
 use super::{at, bounds_text, headline};
 use crate::fault::FaultKind;
-use crate::run::{FoundFault, Options, Outcome, OutcomeKind, Replay};
+use crate::outcome::{FoundFault, Options, Outcome, OutcomeKind, Replay};
 use std::fmt::Write;
 
 const WIDTH: usize = 100;
@@ -99,7 +99,7 @@ fn label(plain: bool, number: usize, name: &str) -> String {
 }
 
 /// The locks that a thread holds; that there are none is said where it matters.
-fn held(locks: &[(String, crate::run::Place)], matters: bool, out: &mut String) {
+fn held(locks: &[(String, crate::outcome::Place)], matters: bool, out: &mut String) {
     match locks.len() {
         0 if matters => out.push_str("no locks held\n"),
         0 => {}
@@ -118,11 +118,17 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
     let _ = writeln!(out, "------------[ cut here ]------------");
     let _ = writeln!(out, "BUG: cuthere: {} in {}", found.fault.kind.id(), found.place.function);
     let object = found.object.as_ref().map_or(String::new(), |object| format!(" ({object})"));
-    match found.plain {
-        true => writeln!(out, "{}{object} by thread {}: {}()", found.fault.detail, found.number, found.thread),
-        false => writeln!(out, "{}{object} by {} {}() on CPU {}", found.fault.detail, found.context, found.thread, found.cpu),
-    }
-    .unwrap_or(());
+    let detail = &found.fault.detail;
+    let who = match found.plain {
+        true => format!("thread {}: {}()", found.number, found.thread),
+        false => format!("{} {}() on CPU {}", found.context, found.thread, found.cpu),
+    };
+    let _ = match found.fault.kind {
+        // Of several it says how many.
+        FaultKind::Deadlock if found.waits.iter().filter(|wait| !wait.beside).count() > 1 => writeln!(out, "{detail}"),
+        FaultKind::Deadlock => writeln!(out, "{who} {detail}"),
+        _ => writeln!(out, "{detail}{object} by {who}"),
+    };
     if !found.operands.is_empty() {
         let _ = writeln!(out, "with {}", found.operands.join(", "));
     }
@@ -161,9 +167,10 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
         let call = if wait.call.is_empty() || wait.interrupted { String::new() } else { format!(" in {}()", wait.call) };
         let lock = wait.lock.as_ref().map_or(String::new(), |lock| format!(" for {lock}"));
         let how = match (wait.interrupted, wait.beside) {
-            (true, _) => "is interrupted",
-            (_, true) => "waits too,",
-            _ => "waits",
+            (true, _) => wait.by.as_ref().map_or("is interrupted".to_owned(), |by| format!("is interrupted by {by}()")),
+            _ if wait.idle => "sleeps".to_owned(),
+            (_, true) => "waits too,".to_owned(),
+            _ => "waits".to_owned(),
         };
         let _ = writeln!(out, "{} {how}{call}{lock} in {place}", label(found.plain, wait.number, &wait.thread));
         for place in wait.stack.iter().skip(1) {
