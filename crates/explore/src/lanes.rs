@@ -86,6 +86,13 @@ struct Subject<'a> {
 fn within_rounds(subject: &Subject<'_>, options: &Options) -> Outcome {
     let started = Instant::now();
     let &Subject { program, scenario, .. } = subject;
+    if let Some(schedule) = &options.replay {
+        let limit = |n: Option<u32>| n.unwrap_or(u32::MAX);
+        let bounds = (limit(schedule.unroll), limit(schedule.alike));
+        if (options.unroll, options.alike) != bounds {
+            return within_rounds(subject, &Options { unroll: bounds.0, alike: bounds.1, ..options.clone() });
+        }
+    }
     let wrong = if scenario.plain { crate::refused::refusals(program, scenario) } else { misplaced(program, scenario) };
     if !wrong.is_empty() {
         return Outcome { unsupported: wrong, plain: scenario.plain, ..Outcome::default() };

@@ -341,7 +341,9 @@ impl<'p> Run<'p> {
                 *n += u64::from(step.1);
             }
         }
-        let mut schedule = Schedule::default();
+        let limit = |n: u32| (n < u32::MAX).then_some(n);
+        let options = &self.machine.options;
+        let mut schedule = Schedule { unroll: limit(options.unroll), alike: limit(options.alike), ..Schedule::default() };
         for (thread, later) in self.machine.threads.iter().zip(later) {
             schedule.arrivals.push(thread.ops.saturating_sub(later));
         }

@@ -1,14 +1,18 @@
 //! One interleaving as plain data, and as a short string that replays it.
 //!
 //! A schedule says which thread ran up to which of its operations, in order. Operations are counted whether or not they were scheduling
-//! points, so a schedule does not depend on what a search knew. The string is version, checksum and numbers of seven bits in base64's
-//! alphabet for URLs; anything altered or cut short is refused with its reason.
+//! points, so a schedule does not depend on what a search knew. It does on the bounds of the search, which say where a thread stops for good: they are
+//! part of it. The string is version, checksum and numbers of seven bits in base64's alphabet for URLs; anything altered or cut short is refused with
+//! its reason.
 
 use std::fmt;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Schedule {
+    /// Rounds of loops, and threads of one function, within which it was found; `None`: any number.
+    pub unroll: Option<u32>,
+    pub alike: Option<u32>,
     /// How many operations each thread does when it comes into being, before the first decision about it.
     pub arrivals: Vec<u64>,
     /// Thread, and how many operations it does in this run.
@@ -44,7 +48,7 @@ impl fmt::Display for ScheduleError {
 impl std::error::Error for ScheduleError {}
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Bits of a run's number that are its thread.
 const THREAD_BITS: u32 = 7;
 
@@ -82,6 +86,9 @@ impl Schedule {
     /// The string.
     pub fn encode(&self) -> String {
         let mut body = vec![VERSION];
+        for bound in [self.unroll, self.alike] {
+            put(&mut body, bound.map_or(0, |n| u64::from(n) + 1));
+        }
         put(&mut body, self.arrivals.len() as u64);
         self.arrivals.iter().for_each(|&n| put(&mut body, n));
         put(&mut body, self.runs.len() as u64);
@@ -128,7 +135,9 @@ impl Schedule {
             return Err(ScheduleError::Version);
         }
         let mut it = rest.iter();
-        let mut schedule = Schedule::default();
+        let bound = |n: u64| n.checked_sub(1).map(|n| n as u32);
+        let (unroll, alike) = (bound(take(&mut it)?), bound(take(&mut it)?));
+        let mut schedule = Schedule { unroll, alike, ..Schedule::default() };
         for _ in 0..take(&mut it)?.min(rest.len() as u64) {
             schedule.arrivals.push(take(&mut it)?);
         }
@@ -148,7 +157,7 @@ mod tests {
     use super::*;
 
     fn example() -> Schedule {
-        Schedule { arrivals: vec![0, 3, 200], runs: vec![(1, 5), (2, 70_000), (1, 1)], choices: vec![0, 2] }
+        Schedule { unroll: Some(2), alike: None, arrivals: vec![0, 3, 200], runs: vec![(1, 5), (2, 70_000), (1, 1)], choices: vec![0, 2] }
     }
 
     #[test]

@@ -346,3 +346,20 @@ fn schedules_are_followed_by_what_the_search_that_found_them_knew() {
         assert_eq!((again.replay, again.faults.len()), (Some(Replay::Same), 1), "{memory:?}");
     }
 }
+
+#[test]
+fn schedules_are_followed_within_the_rounds_in_which_they_were_found() {
+    // With two rounds nobody comes to where `y` is read, and its store is one that nobody sees.
+    let text = "#include <all.h>\nstatic int x, y, flag;\nstatic void first(void *u)\n{\n\ty = 5;\n\tWRITE_ONCE(x, 1);\n}\n\
+                static void look(void *u)\n{\n\tcuthere_assert(READ_ONCE(x) != 1);\n\tWRITE_ONCE(flag, 1);\n}\n\
+                static void third(void *u)\n{\n\tint n = 0;\n\tfor (int i = 0; i < 5; i++)\n\t\tn += READ_ONCE(flag);\n\tcuthere_assert(y != 7);\n}\n\
+                void scenario(void)\n{\n\tcuthere_task(0, first, (void *)0);\n\tcuthere_task(1, look, (void *)0);\n\tcuthere_task(2, third, (void *)0);\n}\n";
+    for memory in [MemoryModel::Tso, MemoryModel::Lkmm] {
+        let options = Options { memory, ..Options::default() };
+        let found = explore_tree(&[("include/all.h", "")], text, &options);
+        let schedule = found.faults.first().map(|f| f.schedule.clone());
+        assert_eq!((found.unroll, schedule.as_ref().and_then(|s| s.unroll)), (2, Some(2)), "{memory:?}");
+        let again = explore_tree(&[("include/all.h", "")], text, &Options { replay: schedule, ..options });
+        assert_eq!((again.unroll, again.replay, again.faults.len()), (2, Some(Replay::Same), 1), "{memory:?}");
+    }
+}
