@@ -179,7 +179,7 @@ fn program_within(subject: &Subject<'_>, options: &Options) -> Outcome {
         }
         outcome = found;
     }
-    let threads = endless("threads", &outcome) || outcome.crowded;
+    let threads = endless("threads", &outcome) || endless("sizes", &outcome) || outcome.crowded;
     // Whether rounds have no end either is not known where the threads alone took all the time.
     let rounds = threads || endless("unroll", &outcome);
     if outcome.kind == OutcomeKind::Unknown && (threads || rounds) && outcome.faults.is_empty() && !options.bound_counts {

@@ -25,7 +25,7 @@ mod weak;
 pub use buffer::{MemoryModel, StoreBuffer};
 use lazy::Lazily;
 pub(crate) use lazy::fitted;
-pub(crate) use lazy::is_lazy;
+pub(crate) use lazy::{ELEMENTS, is_lazy};
 pub(crate) use snapshot::Snapshot;
 pub use speculation::Dependencies;
 pub use symbols::Open;

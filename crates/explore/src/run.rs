@@ -42,9 +42,9 @@ pub(crate) struct Run<'p> {
 }
 
 /// Bounds of a scenario within which there is no fault, rather than that nothing is known.
-const DECLARED: [&str; 2] = ["interrupts", "unroll"];
+const DECLARED: &[&str] = &["interrupts", "unroll"];
 /// The same of a program, if all that they kept from running has run.
-const DECLARED_OF_PROGRAMS: [&str; 2] = ["threads", "unroll"];
+const DECLARED_OF_PROGRAMS: &[&str] = &["threads", "unroll", "sizes"];
 
 /// Turns that are done in any case after the first fault, for others.
 const MORE: u64 = 20;

@@ -13,7 +13,7 @@ pub use html::html;
 pub use json::json;
 pub use text::{mail, text};
 
-use crate::machine::{MemoryModel, THREADS_MAX};
+use crate::machine::{ELEMENTS, MemoryModel, THREADS_MAX};
 use crate::outcome::{FoundFault, Options, Outcome, OutcomeKind, Place};
 use std::fmt::Write;
 
@@ -49,6 +49,10 @@ fn bounds_text(outcome: &Outcome, options: &Options) -> String {
         let _ = write!(text, ", threads of one function {}", outcome.alike);
     } else if outcome.bounds.contains("threads") {
         let _ = write!(text, ", threads {THREADS_MAX}");
+    }
+    if outcome.bounds.contains("sizes") {
+        let elements = if outcome.alike > 0 { outcome.alike.min(ELEMENTS) } else { ELEMENTS };
+        let _ = write!(text, ", elements of open number {elements}");
     }
     text += match options.memory {
         MemoryModel::Sc => "",

@@ -587,3 +587,26 @@ fn types_that_nobody_defines_decide_nothing() {
     // As the compilers' own header does.
     assert_eq!(explore_text("types.c", &text("#include <stdatomic.h>\n"), &Options::default()).kind, OutcomeKind::None);
 }
+
+#[test]
+fn memory_of_an_open_size_has_a_few_elements() {
+    let program = |index: &str| {
+        run(&format!(
+            "{OPEN}extern void abort(void);\nint *p;\nvoid *t(void *arg)\n{{\n\tlong i = (long)arg;\n\tp[{index}] = 1;\n\treturn 0;\n}}\nint main(void)\n{{\n\tint n = \
+             __VERIFIER_nondet_int();\n\tif (n < 0) abort();\n\tpthread_t *id = malloc(n * sizeof(*id));\n\tp = calloc(n, sizeof(int));\n\tfor (long i = 0; i < n; i++)\n\t\t\
+             pthread_create(&id[i], 0, t, (void *)i);\n\tfor (int i = 0; i < n; i++)\n\t\tpthread_join(id[i], 0);\n\treturn 0;\n}}\n"
+        ))
+    };
+    let outcome = program("i");
+    assert_eq!(
+        (outcome.kind, outcome.bounds.iter().map(String::as_str).collect()),
+        (OutcomeKind::None, vec!["sizes"]),
+        "{:?}",
+        outcome.unreached
+    );
+    assert_eq!(program("i + 1").faults.first().map(|f| f.fault.kind.id()), Some("out-of-bounds"));
+    // What only more elements come to has not run.
+    let more = "int n = __VERIFIER_nondet_int(); char *p = malloc(n); if (n > 9) assert(p == 0);";
+    let outcome = run(&format!("{OPEN}int main(void)\n{{\n\t{more}\n\treturn 0;\n}}\n"));
+    assert_eq!(outcome.kind, OutcomeKind::Unknown);
+}

@@ -18,6 +18,8 @@ use crate::primitives::{Any, Prim};
 pub(super) const MARK: i64 = 0x6c61_7a79;
 /// Sets of up to this many values are gone through one by one.
 const FEW: i128 = 16;
+/// How many elements memory has at most whose size is open.
+pub(crate) const ELEMENTS: u32 = 3;
 
 /// Bits of a stand-in that number the values of one thread; the thread is above.
 pub(super) const NUMBER: u32 = 24;
@@ -184,6 +186,40 @@ impl Machine<'_> {
         Lazily::Again
     }
 
+    /// Chooses how much memory is made: as many elements as a few, from a large set. What is done with more is done with these.
+    fn settle_size(&mut self, t: usize, pc: usize, lazy: i64) -> Lazily {
+        let count = self.counted(lazy);
+        let values = self.values(count).within(&Values(vec![(0, i128::MAX)]));
+        let most = i128::from(ELEMENTS.min(self.options.alike));
+        let small: Vec<i128> = (0..=most).filter_map(|n| values.nth(n)).collect();
+        let few: Vec<i128> = small.into_iter().filter(|&v| self.possible(count, &Values(vec![(v, v)])) != Found::Nothing).collect();
+        if values.count() <= FEW || few.is_empty() {
+            return self.settle(t, pc, lazy);
+        }
+        let Some(choice) = self.ask(t, pc, few.len() as u16) else { return Lazily::Stop };
+        self.bounds.insert("sizes");
+        self.save(t, pc);
+        for frame in &self.threads[t].frames {
+            self.coverage.stop(frame.id, frame.pc);
+        }
+        let v = few.get(usize::from(choice)).copied().unwrap_or(0);
+        self.narrow(count, Values(vec![(v, v)]));
+        Lazily::Again
+    }
+
+    /// The number of elements in a size.
+    fn counted(&self, size: i64) -> i64 {
+        let mut count = size;
+        while let Some(open) = self.open_value(count) {
+            let mut operands = open.term.operands().filter(|v| is_lazy(*v));
+            match (operands.next(), operands.next()) {
+                (Some(operand), None) if self.open_value(operand).is_some_and(|open| open.values.count() > 1) => count = operand,
+                _ => break,
+            }
+        }
+        count
+    }
+
     /// Arithmetic on open values gives an open value.
     fn compute(&mut self, t: usize, pc: usize, (d, term, ty): (usize, Term, IntTy), operand: i64) -> Lazily {
         match self.computed(t, term, ty) {
@@ -305,6 +341,7 @@ impl Machine<'_> {
                             next => next,
                         },
                         Taken::Value => self.settle(t, pc, v),
+                        Taken::Size => self.settle_size(t, pc, v),
                     };
                     return next;
                 }
@@ -357,6 +394,7 @@ impl Machine<'_> {
                 Some(cell) => self.settle(t, pc, cell.value),
                 None => Lazily::Plain,
             },
+            Ins::DeclareSized { size, .. } => lazy(self, size).map_or(Lazily::Plain, |v| self.settle_size(t, pc, v)),
             _ => match ins.operands().into_iter().flatten().find_map(|x| lazy(self, x)) {
                 Some(v) => self.settle(t, pc, v),
                 None => Lazily::Plain,
@@ -467,6 +505,7 @@ impl Machine<'_> {
                 (Prim::Give(_), _) => Taken::Open,
                 (Prim::Assume | Prim::Assert, 0) => Taken::Truth,
                 (Prim::StoreTo, 1) => Taken::As(site.pointee),
+                (Prim::Allocate { .. }, _) => Taken::Size,
                 _ => Taken::Value,
             },
         }
@@ -508,6 +547,8 @@ enum Taken {
     /// Stored as a number of this type.
     As(IntTy),
     Value,
+    /// As so many bytes, or elements.
+    Size,
 }
 
 /// How far behind its beginning a string may have open bytes.

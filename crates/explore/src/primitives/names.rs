@@ -107,6 +107,8 @@ static PLAIN: LazyLock<Table> = LazyLock::new(|| {
         Prim::C11Compare,
     );
     add(&mut t, "__sync_val_compare_and_swap", Prim::CompareExchange);
+    add(&mut t, "ffs", Prim::Scan(Scan::First(4)));
+    add(&mut t, "ffsl ffsll", Prim::Scan(Scan::First(8)));
     add(&mut t, "malloc __builtin_malloc", Prim::Allocate { zero: false, size: Size::Argument(0) });
     add(&mut t, "calloc", Prim::Allocate { zero: true, size: Size::Product(0, 1) });
     add(&mut t, "alloca __builtin_alloca", Prim::Allocate { zero: false, size: Size::Argument(0) });
