@@ -121,23 +121,28 @@ impl Machine<'_> {
     /// What a value rests on that was read here, with an address that may be a guess itself. How a lock's own memory looks, the engine does not
     /// know: it keeps locks elsewhere.
     pub(crate) fn read_guess(&mut self, addr: u64, size: u64) -> GuessId {
+        self.read_bits_guess(addr, size, 0)
+    }
+
+    /// The same of a bit-field that begins with this bit.
+    pub(crate) fn read_bits_guess(&mut self, addr: u64, size: u64, bit: u8) -> GuessId {
         if !self.link.plain && self.world.locks.get(&addr).is_some_and(|lock| !lock.of_object) {
             return self.link.guesses.about("the inside of a lock");
         }
         match self.resting.operand {
             0 if self.link.mem.has_guessed() => {
                 let id = self.link.mem.guess_in(addr, size).unwrap_or(0);
-                if self.link.guesses.name(id) == Some(CURRENT) { self.member_of_current(addr).unwrap_or(id) } else { id }
+                if self.link.guesses.name(id) == Some(CURRENT) { self.member_of_current(addr, bit).unwrap_or(id) } else { id }
             }
             id => id,
         }
     }
 
     /// The guess about the one member of a task's structure that lies here, so that it is named what has to be set.
-    fn member_of_current(&mut self, addr: u64) -> Option<GuessId> {
+    fn member_of_current(&mut self, addr: u64, bit: u8) -> Option<GuessId> {
         let (size, ty) = self.link.record("task_struct")?;
         let off = self.threads.iter().filter(|t| t.task != 0).map(|t| addr.wrapping_sub(t.task)).find(|off| *off < size)?;
-        let (member, _) = crate::sizes::member_at(self.link.program, ty, off, None);
+        let (member, _) = crate::sizes::member_with_bit(self.link.program, ty, (off, u64::from(bit)), None);
         let member = format!("current->{}", member.trim_start_matches('.'));
         Some(self.link.guesses.about(&format!("`{member}`, which nothing has set: where the thread begins, write `{member} = …;`")))
     }

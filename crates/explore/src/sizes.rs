@@ -110,6 +110,11 @@ fn wraps(program: &Program<'_>, ty: Ty) -> bool {
 /// The member at a distance from the beginning of a type, as it is written behind an expression: `.list.next`, `[3].name`. Without a size, the outermost
 /// member that begins there; with one, the innermost that is no larger.
 pub fn member_at(program: &Program<'_>, ty: Ty, off: u64, size: Option<u64>) -> (String, Ty) {
+    member_with_bit(program, ty, (off, 0), size)
+}
+
+/// The same of the bit-field that has this bit behind the beginning of the byte.
+pub fn member_with_bit(program: &Program<'_>, ty: Ty, (off, bit): (u64, u64), size: Option<u64>) -> (String, Ty) {
     let mut out = String::new();
     let (mut ty, mut off) = (ty, off);
     for _ in 0..DEPTH_MAX {
@@ -125,16 +130,22 @@ pub fn member_at(program: &Program<'_>, ty: Ty, off: u64, size: Option<u64>) -> 
             TyKind::Record(record) => {
                 let fields = &resolve::record(program, record).fields;
                 let start = |n: usize| match layout::layout(program, record).and_then(|l| l.bits.get(n).copied()) {
-                    Some(bits) => bits / 8,
-                    None => rough_layout(program, record, Some(n as u32), 0).0 / 8,
+                    Some(bits) => bits,
+                    None => rough_layout(program, record, Some(n as u32), 0).0,
                 };
-                let inside = |n: &usize| start(*n) <= off && off < start(*n) + size_of(program, fields[*n].ty).max(1);
+                let inside = |n: &usize| match fields[*n].bits {
+                    Some(width) => (start(*n)..start(*n) + u64::from(width)).contains(&(off * 8 + bit)),
+                    None => (start(*n) / 8..start(*n) / 8 + size_of(program, fields[*n].ty).max(1)).contains(&off),
+                };
                 let Some(n) = (0..fields.len()).find(inside) else { break };
                 if !fields[n].name.is_empty() {
                     out.push('.');
                     out += fields[n].name.as_str();
                 }
-                (ty, off) = (fields[n].ty, off - start(n));
+                if fields[n].bits.is_some() {
+                    return (out, fields[n].ty);
+                }
+                (ty, off) = (fields[n].ty, off - start(n) / 8);
             }
             _ => break,
         }

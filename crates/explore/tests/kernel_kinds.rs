@@ -254,6 +254,11 @@ fn what_a_task_holds_is_not_known() {
     assert_eq!(outcome.kind, OutcomeKind::Unknown);
     assert!(outcome.guesses[0].contains("write `current->ns = "), "{:?}", outcome.guesses);
     none(&run(&text("get_current()->ns = &here;")));
+    // Bit-fields share their words, and unnamed ones with them.
+    let text = "struct task_struct { int a; unsigned first : 1; unsigned : 0; unsigned second : 1; unsigned third : 1; };\nstruct task_struct *get_current(void);\nstatic int n;\n\
+                static void task(void *u)\n{\n\tif (get_current()->third)\n\t\tn = 1;\n}\nvoid scenario(void)\n{\n\tcuthere_task(0, task, NULL);\n}\n";
+    let outcome = run(text);
+    assert!(outcome.guesses[0].contains("write `current->third = "), "{:?}", outcome.guesses);
 }
 
 /// A header that includes nothing uses what its includer has seen before.

@@ -378,7 +378,7 @@ impl Machine<'_> {
                     self.note_value(size, v);
                 }
                 if self.resting.any || self.link.mem.has_guessed() {
-                    let id = self.read_guess(addr, u64::from(size));
+                    let id = self.read_bits_guess(addr, u64::from(size), bit);
                     self.set_guess(t, regs + usize::from(d), id);
                 }
             }
@@ -402,7 +402,7 @@ impl Machine<'_> {
                     self.note_value(size, v as i64);
                 }
                 self.weak_forget(addr, u64::from(size));
-                let before = if self.resting.value != 0 { self.resting.value } else { self.read_guess(addr, u64::from(size)) };
+                let before = if self.resting.value != 0 { self.resting.value } else { self.read_bits_guess(addr, u64::from(size), bit) };
                 self.link.mem.write(at, ty, (word & !mask | (v << bit) & mask) as i64);
                 if before != 0 && self.resting.any {
                     self.link.mem.mark_guessed(addr, u64::from(size), before);
