@@ -30,7 +30,8 @@
 //! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
 //! function made itself, and gave to nobody else. What lies in the private part of an object (`netdev_priv()`) is gone with it, also where it is freed by a member that leads back to it. A
 //! pointer into a packet (`ip_hdr(skb)`, `skb->data`) is stale once a function of the model has made the packet writable, longer or of one piece, which may put its memory
-//! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list;
+//! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Memory that is freed from a header in front of what its user holds (`kfree(p - sizeof(size_t))`) is
+//! gone as a whole. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list;
 //! so is one that another function frees, where nobody in the tree takes one off that list. Elements of one array are no allocations: freeing one in a loop frees all, or nothing that was allocated.
 //!
 //! One finding for one free: the first use in the source.

@@ -211,6 +211,7 @@ impl Run<'_, '_> {
 
     /// An object is freed, by a primitive or by a callee.
     pub(super) fn free(&mut self, call: &Call<'_>, value: ValueId, freed: Freed, effect: Effect, state: &mut State) {
+        let value = self.behind_header(value);
         let object = self.values.pointer_root(value);
         let known = state.known(self.values, object);
         if known.is_zero() || known.is_err() == Some(true) || matches!(self.values.get(value), Value::Addr(_)) {
@@ -244,6 +245,19 @@ impl Run<'_, '_> {
         state.objects.free(object, freed);
         if let Some(part) = self.private_part(object) {
             state.objects.free(part, freed);
+        }
+    }
+
+    /// What is reached by a fixed step back from a pointer is a header in front of what others know by that pointer: it is one piece of memory.
+    fn behind_header(&self, value: ValueId) -> ValueId {
+        let constant = |by: ValueId| match self.values.get(by) {
+            Value::Int(by) => by,
+            _ => 0,
+        };
+        match self.values.get(value) {
+            Value::Bin(BinOp::Sub, pointer, by) if constant(by) > 0 => pointer,
+            Value::Bin(BinOp::Add, pointer, by) if constant(by) < 0 => pointer,
+            _ => value,
         }
     }
 
