@@ -37,7 +37,7 @@
 //!
 //! * **medium**: both frees are certain, on one path that was followed from its beginning.
 //! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that frees it in some states only; one of them in a later round of a loop; a path that was
-//!   merged with others; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
+//!   merged with others in between, or before if what is asked in between may go together with what they differed in; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
 //!
@@ -114,7 +114,8 @@ fn managed(path: &Path<'_, '_>, event: &Event<'_>, object: ValueId, freed: &Free
     }
     let name = name(path, object, freed);
     let message = format!("`{name}` is freed by `{}()`, and by the device core when the driver is unbound", freed.by);
-    let claim = Claim::here(path, event, confidence(path, freed), message)
+    let sure = if path.state.merged { Confidence::Low } else { confidence(path, freed) };
+    let claim = Claim::here(path, event, sure, message)
         .step_at(path, Some(op), format!("`{name}` = {by}(), which the device core frees"))
         .freed(path, freed);
     Some(claim.identity(format!("{by} {name} {}", freed.by)).cause(op))
@@ -131,7 +132,7 @@ fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
 
 fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
     // Looked up, these were wrong far more often than right.
-    let doubtful = before.by_state || path.state.merged || before.later_round || !path.state.rounds.is_empty();
+    let doubtful = before.by_state || path.merged_around(before) || before.later_round || !path.state.rounds.is_empty();
     if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High }
 }
 

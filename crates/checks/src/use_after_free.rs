@@ -42,7 +42,7 @@
 //!
 //! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning; used after the one reference was given up that a look-up of the kernel gave.
 //! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that frees it in some states only; free or use in a later round of a loop; a use in a callee
-//!   that happens on some of its paths only; a path that was merged with others; freed by a callee on some of its ways of returning, and nobody asks which
+//!   that happens on some of its paths only; a path that was merged with others since the free, or before it if what is asked in between may go together with what they differed in; freed by a callee on some of its ways of returning, and nobody asks which
 //!   it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!
 //! ## What it assumes and misses
@@ -175,5 +175,5 @@ fn ends(path: &Path<'_, '_>, access: &Access<'_>, way: Way) -> bool {
 
 /// Whether the free, or the path, is not certain enough: looked up, what rests on such was wrong far more often than right.
 fn doubtful(path: &Path<'_, '_>, freed: &Freed) -> bool {
-    freed.by_state || path.state.merged || freed.later_round || !path.state.rounds.is_empty()
+    freed.by_state || path.merged_around(freed) || freed.later_round || !path.state.rounds.is_empty()
 }

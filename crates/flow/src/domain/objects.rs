@@ -44,6 +44,10 @@ pub struct Freed {
     pub result: Option<ValueId>,
     /// In a later round of a loop.
     pub later_round: bool,
+    /// The last decision before it; index into the trail.
+    pub trail: u32,
+    /// Paths that differed were merged since.
+    pub merged: bool,
     /// A use was shown to observers: once said is enough.
     pub told: bool,
     /// The place in memory that led to it leads there no more; known when the function returns.
@@ -70,6 +74,8 @@ impl Freed {
             moved: false,
             result: None,
             later_round: false,
+            trail: 0,
+            merged: false,
             told: false,
             replaced: false,
         }
@@ -202,6 +208,7 @@ impl Objects {
     /// Takes in a path that knows the same objects to be gone: what only one of them has put on a list counts for neither.
     pub fn join(&mut self, other: &Objects) {
         self.disturbed |= other.disturbed;
+        self.freed.iter_mut().for_each(|f| f.1.merged = true);
         self.references.join(&other.references);
         self.linked.retain(|l| other.linked(l.0).is_some());
     }

@@ -221,7 +221,7 @@ impl Run<'_, '_> {
             return;
         }
         let before = state.objects.freed(object).copied();
-        let freed = Freed { later_round: !state.rounds.is_empty(), told: before.is_some(), ..freed };
+        let freed = Freed { later_round: !state.rounds.is_empty(), trail: state.trail, told: before.is_some(), ..freed };
         let linked = state.objects.linked(object);
         let kind = EventKind::Free { object, freed: &freed, before: before.as_ref(), linked };
         self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way: freed.way, kind });

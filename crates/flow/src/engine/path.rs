@@ -2,7 +2,7 @@
 
 use super::event::Access;
 use super::only_warns;
-use crate::body::{BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
+use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
 use crate::domain::{Freed, State};
 use crate::program::World;
 use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
@@ -421,6 +421,43 @@ impl<'p> Path<'p, '_> {
         let Some(result) = freed.result else { return false };
         let made = self.values.get(result);
         !self.decisions().any(|d| d.tested.is_some_and(|t| self.values.rests_on(t, &|v| v == made)))
+    }
+
+    /// Whether merged paths may make it impossible that what was freed is met again: they were merged since, or what was decided since may go together with what they
+    /// differed in before.
+    pub fn merged_around(&self, freed: &Freed) -> bool {
+        if !self.state.merged || freed.merged {
+            return self.state.merged;
+        }
+        let mut at = self.state.trail;
+        while at != 0 && at != freed.trail {
+            let Some(step) = self.trail.get(at as usize) else { return true };
+            if !step.tested.is_some_and(|tested| self.asked_anew(tested, freed)) {
+                return true;
+            }
+            at = step.parent;
+        }
+        false
+    }
+
+    /// Whether what was tested says nothing of what went before a free: the answer of a later call, an argument that is asked for nowhere else, or what was freed.
+    fn asked_anew(&self, tested: ValueId, freed: &Freed) -> bool {
+        let asked = match self.values.get(tested) {
+            Value::Bin(_, a, b) if matches!(self.values.get(b), Value::Int(_)) => a,
+            _ => tested,
+        };
+        let later = self.values.call(asked).is_some_and(|op| op > freed.op);
+        let once = || self.values.param(asked, self.body.params).is_some_and(|p| self.asked_once(LocalId::new(p)));
+        later || self.state.objects.freed(asked).is_some() || once()
+    }
+
+    /// Whether one branch of the function alone asks for a local.
+    fn asked_once(&self, local: LocalId) -> bool {
+        let asks = |block: &&Block| match block.term {
+            Term::Branch { cond, .. } | Term::Switch { value: cond, .. } => self.body.mentions_local(cond, local),
+            _ => false,
+        };
+        self.body.blocks.iter().filter(asks).count() == 1
     }
 
     /// What a callee frees, as its caller would write it.
