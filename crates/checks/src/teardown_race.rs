@@ -30,6 +30,7 @@
 //! record that is freed:
 //!
 //! * a timer or work item in it that somebody arms, and that nobody stops and waits for before the free, in the function, its callees or its callers;
+//! * one that the very function arms which goes on to free the object, at once or when readers are done;
 //! * one that is stopped, and that an interrupt, a timer, a work item or an operation can arm again which is stopped or unregistered only later;
 //! * one that is waited for only if it is pending, which it no longer is when its function has begun;
 //! * a delayed work item that arms itself, cancelled without waiting and then merely flushed;
@@ -57,6 +58,7 @@ mod armed;
 mod asked;
 mod chain;
 mod detach;
+mod doomed;
 mod early;
 mod ends;
 mod files;
@@ -90,6 +92,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let told = armed::judge(&all, claims);
     asked::judge(&all, claims);
     detach::judge(&all, &told, claims);
+    doomed::judge(&all, &told, claims);
     order::judge(&all, claims);
     rearms::judge(&all, claims);
     early::judge(&all, claims);
