@@ -34,6 +34,7 @@
 //! * A list is walked by the `_rcu` form with no section open and none of the locks held that it is changed under, on any way in; or by the plain form with nothing held at all.
 //! * What the kernel says has to be called in a section (`ieee80211_find_sta()`, `find_task_by_vpid()`) is called outside of any.
 //! * What was unlinked by `list_del_rcu()` and kin, or replaced by `rcu_assign_pointer()`, is freed at once in the same function, with no grace period in between. So is what leads to the pointer that was cleared, if it was handed over.
+//! * The callback that runs after a grace period takes its own object off a list that is walked under RCU, and frees it: whoever has found it since has had no grace period.
 //! * An object that the function has made is put on a list by the `_rcu` form, and only then are its lock, timer, work item and the like set up, or its members stored to.
 //! * A list head on the stack is put between the elements of a list by the `_rcu` form: readers take it for an element.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
@@ -46,7 +47,7 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
-//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; what is set up after readers can find it; a list head on the stack among the elements; mixed SRCU domains; missing `rcu_barrier()`; the element of a walk given up outside of the section.
+//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; an object that its own callback takes off a list and frees; what is set up after readers can find it; a list head on the stack among the elements; mixed SRCU domains; missing `rcu_barrier()`; the element of a walk given up outside of the section.
 //! * **low**: a plain load where the pointer is replaced, or a walk by the plain form in a section; a lock that sleeps, set up late; what each round of a loop frees; a caller may hold a lock that keeps updaters away; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
@@ -63,6 +64,7 @@ mod early;
 mod kept;
 mod lists;
 mod on_stack;
+mod too_late;
 mod tree;
 mod unlink;
 mod walks;

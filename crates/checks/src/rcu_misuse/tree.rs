@@ -1,6 +1,6 @@
 //! What only the whole tree shows of RCU: pointers asked for outside of any section on some way in.
 
-use super::{barrier, lists, unlink};
+use super::{barrier, lists, too_late, unlink};
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::OpId;
@@ -12,6 +12,7 @@ use cuthere_kernel::Level;
 pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     lists::judge(tree, claims);
     barrier::judge(tree, claims);
+    too_late::judge(tree, claims);
     for (f, fact) in &tree.rcu.all {
         if let RcuFact::Unprotected { at, by, strict } = *fact {
             claims.extend(outside(tree, *f, at, by, strict));
