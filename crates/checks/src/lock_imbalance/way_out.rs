@@ -30,7 +30,7 @@ impl LockImbalance {
             arguments: arguments.collect(),
         };
         for lock in locks.held.iter().filter(|l| l.guard == 0 && judged(l.kind)) {
-            exit.unclear |= locks.released.iter().any(|r| r.kind == lock.kind);
+            exit.unclear |= locks.mistaken(path.values, lock);
             // Whoever gets an object may get it locked.
             let object = value.map(|v| path.values.get(v));
             exit.tells |= object.is_some_and(|object| path.body.ret_ptr && path.values.rests_on(lock.place, &|v| v == object));
@@ -43,6 +43,8 @@ impl LockImbalance {
                     // Whoever gets the index gives the section back.
                     LockKind::Srcu if handed_out(path, op, value) => Confidence::Low,
                     LockKind::Srcu => Confidence::Medium,
+                    // Another one was given back instead: perhaps one that the caller took.
+                    _ if locks.released.iter().any(|r| r.kind == lock.kind) => Confidence::Medium,
                     _ => Confidence::High,
                 };
                 // Taken by a function of its own, it is given back by one. What the model says takes a lock is none.

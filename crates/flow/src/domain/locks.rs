@@ -183,6 +183,11 @@ impl Locks {
         }
     }
 
+    /// Whether a lock that was given back without being held may be one that is held, by another name. Two members are two locks.
+    pub fn mistaken(&self, values: &Values, lock: &Held) -> bool {
+        self.released.iter().any(|r| r.kind == lock.kind && !other_member(values, r.place, lock.place))
+    }
+
     /// Two paths go on as one: what only one of them holds perhaps is held perhaps, and doubts stay.
     pub fn join(&mut self, other: &Locks) {
         self.doubtful |= other.doubtful;
@@ -229,6 +234,9 @@ fn may_be_one(values: &Values, a: &Held, b: &Held) -> bool {
 /// Whether two locks are plainly not one: each lies directly in what another argument, or another variable of the whole program, names; or
 /// they are two members.
 fn distinct(values: &Values, a: ValueId, b: ValueId) -> bool {
+    if other_member(values, a, b) {
+        return true;
+    }
     match (values.get(a), values.get(b)) {
         (Value::PField(_, x, r), Value::PField(_, y, s)) if !r.is_unknown() && !s.is_unknown() && (x, r) != (y, s) => return true,
         // One member of two members.
@@ -246,6 +254,11 @@ fn distinct(values: &Values, a: ValueId, b: ValueId) -> bool {
         (Some(x), Some(y)) => x != y,
         _ => false,
     }
+}
+
+/// Whether two places are members of different names: so they are two, whatever records they are of.
+fn other_member(values: &Values, a: ValueId, b: ValueId) -> bool {
+    matches!((values.get(a), values.get(b)), (Value::PField(_, x, _), Value::PField(_, y, _)) if x != y)
 }
 
 /// The argument or global that a place lies in, without a load in between.
