@@ -29,8 +29,8 @@
 //! a way leads to a place that takes it on which nothing disables the context. Handlers that run in threads are tasks. Readers on both sides do not wait
 //! for each other. It is told at the surest of the places that do not disable, with the others beside.
 //!
-//! The other way round: `spin_unlock_irq()` enables interrupts, whatever they were. So a lock that is taken by `spin_lock_irq()` in what a handler calls, or a completion that may be
-//! called with interrupts off, by name and a few calls down, or in a function that has them disabled for another lock, is told as well.
+//! The other way round: `spin_unlock_irq()` enables interrupts, whatever they were. So a lock that is taken by `spin_lock_irq()`, or its guard, in what a handler calls, a completion that may be
+//! called with interrupts off, or an operation that a task always calls with them off, by name and a few calls down, or in a function that has them disabled for another lock, is told as well.
 //!
 //! ## Confidence
 //!

@@ -1,5 +1,5 @@
-//! Locks taken by the form that enables interrupts when it gives them back, whatever they were, where they are disabled: in what an interrupt handler calls, or in a
-//! section that has disabled them itself.
+//! Locks taken by the form that enables interrupts when it gives them back, whatever they were, where they are disabled: in what an interrupt handler calls, in an
+//! operation that is called with them off, or in a section that has disabled them itself.
 //!
 //! Followed are calls by name, down from functions that are entered with interrupts off, or perhaps off. What a function does only for some arguments, and
 //! functions that ask for their context, are left alone.
@@ -7,7 +7,7 @@
 use super::place::asks_context;
 use cuthere_analysis::{Claim, Claims, Tree, lock_steps, words};
 use cuthere_base::Confidence;
-use cuthere_flow::body::{OpId, OpKind, Target};
+use cuthere_flow::body::{Op, OpId, OpKind, Target};
 use cuthere_flow::index::LockUse;
 use cuthere_flow::program::contexts::Hop;
 use cuthere_flow::program::{Callees, EntryPoint};
@@ -67,12 +67,17 @@ fn enables(tree: &Tree<'_>, f: FuncId, u: &LockUse) -> bool {
     let Way::Model(by) = u.way else { return false };
     let plain = entry(by).is_some_and(|e| e.context.iter().any(|c| c.enter && c.part == CtxPart::Irq));
     let gives = |name| entry(name).is_some_and(|e| !e.releases.is_empty() && e.context.iter().any(|c| !c.enter && c.part == CtxPart::Irq));
+    let gives_back = |op: &Op| match op.kind {
+        OpKind::Call { target: Target::Name(name), .. } => gives(name),
+        OpKind::GuardExit { class, .. } => tree.world.model.guard(class).is_some_and(|guard| gives(guard.exit)),
+        _ => false,
+    };
     plain
         && u.kind.spins()
         && !u.callback
         && !u.private
         && u.released.is_empty()
-        && tree.world.func(f).all_ops().any(|(_, op)| matches!(op.kind, OpKind::Call { target: Target::Name(name), .. } if gives(name)))
+        && tree.world.func(f).all_ops().any(|(_, op)| gives_back(op))
 }
 
 /// The functions that are reached with interrupts off, or perhaps off, by the shortest way.
@@ -80,8 +85,13 @@ fn reached<'w>(tree: &Tree<'w>) -> FxHashMap<FuncId, Reached<'w>> {
     let world = tree.world;
     let off = |e: &&EntryPoint| {
         let context = &e.context;
-        let may = context.irq_off || context.irq_maybe_off;
-        may && !context.quiescent && e.when.is_empty() && matches!(context.level, Level::Hardirq | Level::Softirq)
+        let may = match context.level {
+            Level::Hardirq | Level::Softirq => context.irq_off || context.irq_maybe_off,
+            // An operation that tasks call with them off, in any case: under a lock of the core's.
+            Level::Task => context.irq_off && !context.irq_maybe_off && !context.sometimes,
+            _ => false,
+        };
+        may && !context.quiescent && e.when.is_empty()
     };
     let mut next: Vec<FuncId> = world.entry_points.keys().copied().collect();
     next.sort_unstable();
