@@ -95,7 +95,7 @@ struct RefcountImbalance {
     succeeds: bool,
 }
 
-/// Ways out that are remembered for one operation.
+/// Ways out that are remembered for one operation, of those that fail and of the others.
 const KEPT_MAX: usize = 12;
 
 impl Checker for RefcountImbalance {
@@ -206,7 +206,9 @@ impl RefcountImbalance {
         let other_put = references.dropped().iter().any(|d| d.op > taken.op);
         let lost = taken.lost.filter(|&freed| !other_put && !given_up_after(path, taken, freed));
         get.handed |= taken.shared && lost.is_none();
-        if taken.doubtful || taken.lost.is_some() && lost.is_none() || get.kept.len() >= KEPT_MAX {
+        // Many of one kind leave room for the other: what succeeds tells what a failure should not keep.
+        let full = get.kept.iter().filter(|kept| kept.fails == fails).count() >= KEPT_MAX;
+        if taken.doubtful || taken.lost.is_some() && lost.is_none() || full {
             return;
         }
         let name = path.describe(taken.object).unwrap_or_else(|| "the object".to_owned());
