@@ -689,6 +689,12 @@ impl Run<'_, '_> {
             if !holds {
                 continue;
             }
+            // Where an argument comes back with a reference, both names lead to it.
+            let back = summary.handed_back(outcome).filter(|_| call.dst.is_some()).and_then(|arg| values.get(arg as usize)).copied();
+            if back.is_some_and(|v| !self.refine(&mut s, v, outcome.ret)) {
+                continue;
+            }
+            let value = back.unwrap_or(value);
             any = true;
             s.locks.doubtful |= outcome.doubtful || doubtful;
             self.leave_written(call, &outcome.written, &mut s);

@@ -518,6 +518,7 @@ impl Run<'_, '_> {
                 let loc = held.op.and_then(|op| self.body.op(op)).map_or(self.body.loc, |o| o.loc);
                 locks.push(LockDelta { place, class: held.class, kind: held.kind, mode: held.mode, taken, sure, loc });
             }
+            let arg = e.value.and_then(|v| self.values.param(v, self.body.params.min(255))).map(|p| p as u8);
             let key = |o: &Outcome| {
                 o.ctx == e.ctx
                     && o.frees == frees
@@ -531,6 +532,7 @@ impl Run<'_, '_> {
             match outcomes.iter_mut().find(|o| key(o)) {
                 Some(o) => {
                     o.ret = o.ret.join(e.ret);
+                    o.arg = o.arg.filter(|_| o.arg == arg);
                     o.doubtful |= e.locks.doubtful;
                     weaken(&mut o.guard, &e.guard);
                 }
@@ -543,6 +545,7 @@ impl Run<'_, '_> {
                         doubtful: e.locks.doubtful,
                         frees,
                         refs,
+                        arg,
                         written: SmallVec::new(),
                     });
                 }
@@ -659,6 +662,7 @@ fn merge(outcomes: &mut Vec<Outcome>, may: &impl Fn(EffectId) -> bool, same: imp
         match merged.iter_mut().find(|m| same(m, &o)) {
             Some(m) => {
                 m.ret = m.ret.join(o.ret);
+                m.arg = m.arg.filter(|_| m.arg == o.arg);
                 m.doubtful |= o.doubtful;
                 weaken(&mut m.guard, &o.guard);
                 keep_common(&mut m.frees, &o.frees, may);

@@ -115,6 +115,16 @@ impl Summary {
         })
     }
 
+    /// The argument that a way of returning hands back, with a reference that it took to it or to what it leads to.
+    pub fn handed_back(&self, outcome: &Outcome) -> Option<u8> {
+        let root = RelRoot::Param(outcome.arg?);
+        let taken = |delta: &RefDelta| {
+            let kind = self.effect(delta.effect).map(|e| &e.kind);
+            delta.count > 0 && matches!(kind, Some(EffectKind::Reference { place, .. }) if place.root == root)
+        };
+        outcome.arg.filter(|_| outcome.refs.iter().any(taken))
+    }
+
     /// Effects with their ids.
     pub fn effects(&self) -> impl Iterator<Item = (EffectId, &Effect)> {
         self.effects.iter().enumerate().map(|(i, e)| (EffectId::new(i, e), e))

@@ -112,6 +112,8 @@ pub struct Outcome {
     pub frees: SmallVec<[FreedOnReturn; 2]>,
     /// The references that this way has taken and given up.
     pub refs: SmallVec<[RefDelta; 1]>,
+    /// What this way returns is this argument, as it came.
+    pub arg: Option<u8>,
     /// Arguments of which it is known what this way writes to where they point (`*out = 0`): `None`: nothing. Of others nothing is known.
     pub written: SmallVec<[(u8, Option<Interval>); 1]>,
 }
@@ -127,6 +129,7 @@ impl Outcome {
             doubtful: false,
             frees: SmallVec::new(),
             refs: SmallVec::new(),
+            arg: None,
             written: SmallVec::new(),
         }
     }
