@@ -2,9 +2,12 @@
 
 use super::{Member, View};
 use cuthere_base::Symbol;
-use cuthere_flow::body::{Body, LocalId, Record};
+use cuthere_flow::body::{Body, LocalId, OpId, Record};
 use cuthere_flow::index::{Deed, MemberAccess};
 use cuthere_flow::summary::FuncId;
+
+/// Callers of callers that are asked whether they make or end the object.
+const CALLERS_MAX: u32 = 3;
 
 impl View<'_, '_> {
     /// Whether a function is entered with a lock of this class on every way in, and on some.
@@ -27,7 +30,7 @@ impl View<'_, '_> {
                     && (self.tree.locked.holds(member, c.lock, f, access.op) || self.entered_with(f, c.lock).1)
             })
         });
-        cut || set_up || self.tree.locked.is_doubtful(f, access.op) || another || self.alone(f, member.0, 0)
+        cut || set_up || self.tree.locked.is_doubtful(f, access.op) || another || self.alone(f, member.0)
     }
 
     /// Whether a function itself makes or frees objects of a record.
@@ -44,17 +47,28 @@ impl View<'_, '_> {
         self.tree.world.model.names_alone(body.name) && !(body.params == 1 && other(LocalId::new(0)))
     }
 
-    /// Whether a function makes or ends the object, or is called only by such functions.
-    pub(super) fn alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
-        let own = self.lives.inside(f).iter().any(|d| match d.life.deed {
-            Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => d.life.object.may_be(record) && (d.by.0 == f || depth > 0),
+    /// Whether a function makes or ends the object, or is called only by such functions, on a way on which they do.
+    pub(super) fn alone(&self, f: FuncId, record: Record) -> bool {
+        self.ends(f, record) || self.named_alone(self.tree.world.func(f), Some(record)) || self.called_alone(f, record, 0)
+    }
+
+    /// Whether all callers make or end the object. What one does in another branch, as the one function behind many commands does, says nothing of this call.
+    fn called_alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
+        let callers: Vec<(FuncId, OpId)> = self.lives.callers(f).map(|c| (c.0, c.1)).collect();
+        let alone = |g: FuncId, op: OpId| {
+            let named = self.named_alone(self.tree.world.func(g), Some(record));
+            named || self.ends_around(g, op, record) || self.called_alone(g, record, depth + 1)
+        };
+        depth < CALLERS_MAX && !callers.is_empty() && callers.iter().all(|&(g, op)| g != f && alone(g, op))
+    }
+
+    /// Whether a function makes or ends objects of a record, itself or in callees, on a way to a call or from it.
+    fn ends_around(&self, g: FuncId, call: OpId, record: Record) -> bool {
+        self.lives.inside(g).iter().any(|d| match d.life.deed {
+            Deed::Allocate { .. } | Deed::Free | Deed::FreeLater => {
+                d.life.object.may_be(record) && (d.at == call || self.lives.leads(g, d.at, call) || self.lives.leads(g, call, d.at))
+            }
             _ => false,
-        });
-        let body = self.tree.world.func(f);
-        if own || self.named_alone(body, Some(record)) {
-            return true;
-        }
-        let callers: Vec<FuncId> = self.lives.callers(f).map(|c| c.0).collect();
-        depth < 3 && !callers.is_empty() && callers.iter().all(|&g| g != f && self.alone(g, record, depth + 1))
+        })
     }
 }

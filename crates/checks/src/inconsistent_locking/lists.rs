@@ -112,7 +112,7 @@ impl View<'_, '_> {
             || own
             || self.tree.locked.is_doubtful(f, access.op)
             || world.model.names_alone(body.name)
-            || self.alone(f, member.0, 0)
+            || self.alone(f, member.0)
         {
             return None;
         }

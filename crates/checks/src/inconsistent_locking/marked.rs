@@ -48,7 +48,7 @@ impl View<'_, '_> {
             .filter(|(f, u)| {
                 u.store
                     && !u.list
-                    && !self.alone(*f, member.0, 0)
+                    && !self.alone(*f, member.0)
                     && !words::is_boot_code(world.func(*f))
                     && !words::is_test_code(world.path(*f))
                     && self.contexts.entered(*f).certain.reached()

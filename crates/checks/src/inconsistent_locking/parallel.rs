@@ -41,7 +41,7 @@ impl View<'_, '_> {
             || words::is_boot_code(body)
             || words::is_test_code(world.path(f))
             || world.model.names_alone(body.name)
-            || record.is_some_and(|r| self.alone(f, r, 0))
+            || record.is_some_and(|r| self.alone(f, r))
     }
 }
 
