@@ -127,6 +127,7 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     }
     let message = match event.way {
         Way::Callee(f, _) => format!("`{}()` takes `{name}`, which is held here already", world.func(f).name),
+        Way::Model(called) if acquire.brief => format!("`{called}()` takes `{name}`, which is held here already"),
         _ => format!("`{name}` is taken, but is held here already"),
     };
     let claim = Claim::here(path, event, confidence, message);

@@ -133,6 +133,7 @@ impl Checker for LockImbalance {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, _: &mut Claims) {
         let locks = &path.state.locks;
         match &event.kind {
+            EventKind::Acquire(a) if a.brief => {}
             // The caller's lock was given back for a while.
             EventKind::Acquire(a) if locks.released.iter().any(|r| r.class == a.lock.class) => self.retaken.push(a.lock.class),
             EventKind::Acquire(a) if locks.held.iter().any(|h| h.op == Some(event.op) && h.place != a.lock.place) => {

@@ -36,6 +36,8 @@
 //! of any length count, unless one more lock is held at all of their orders, on every way in too. Who ends a registration under a lock waits for the operations of the tables in its file.
 //! Each circle is told once, at the order that fewest places share, with one thread for each order, of which the least has to be assumed and which do not run at
 //! set-up alone, and with other places that show the same orders.
+//! Locks of the kernel's own count where calls take and give them back (access to user memory takes `mmap_lock`, to fault the memory in), and where operations are
+//! called with them held (`mmap`, `fault`); with these, only circles of two are looked for.
 //!
 //! ## Confidence
 //!
@@ -44,7 +46,7 @@
 //! * **low**: longer circles, calls through pointers with several targets, conditions on arguments or on the state of objects, locks that are known by a pointer only,
 //!   readers on both sides, a lock that a function only speaks of, what members of one record, or of elements of an array, tell apart, callbacks that wait for each other, a semaphore
 //!   that a callee leaves taken, classes that are told apart by nested variants elsewhere, both orders in one function,
-//!   two drivers that have nothing to do with each other, a callback that nobody arms, code that runs at boot, tests.
+//!   two drivers that have nothing to do with each other, two folders and a lock that calls take for a while, a callback that nobody arms, code that runs at boot, tests.
 //!
 //! ## What it assumes and misses
 //!
@@ -59,7 +61,7 @@ use cuthere_flow::index::{Cycle, Example, LockClass, LockGraph, Since};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Way};
 use cuthere_kernel::LockKind;
-use meet::{Armed, seldom, strangers};
+use meet::{Armed, apart, seldom, strangers};
 
 pub(crate) const CHECK: Check = Check {
     info: CheckInfo {
@@ -178,6 +180,9 @@ fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>, armed: &Arme
         sure &= !words::is_boot_code(world.func(example.func)) && !words::is_test_code(world.path(example.func));
     }
     sure &= !assume(parts_differ(world, graph, cycle), "the parts of the object that are meant are the same");
+    // What everybody's calls take is taken with locks of many kinds, which two modules do not share.
+    let brief = cycle.orders.iter().any(|o| graph.end(o.2).is_some_and(|u| u.brief));
+    sure &= !assume(brief && apart(world, cycle), "the objects of one module are those of the other");
     // Whoever waits for another callback that waits for him was told to, or runs on one queue with it.
     let callbacks = cycle.orders.iter().all(|o| graph.classes.info(o.0).callback);
     sure &= !assume(callbacks && cycle.orders.len() > 1, "the callbacks run at the same time");

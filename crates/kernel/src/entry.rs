@@ -124,6 +124,16 @@ pub struct LockEffect {
     pub success: Success,
 }
 
+/// A lock of the kernel's own that nobody hands over: a variable, or a member of some object.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct KernelLock {
+    /// The record that it is a member of; empty: it is known by its name alone (`rtnl`).
+    pub record: Symbol,
+    pub name: Symbol,
+    pub kind: LockKind,
+    pub mode: LockMode,
+}
+
 /// A part of the context state that primitives switch.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub enum CtxPart {
@@ -449,6 +459,8 @@ pub struct Entry {
     pub name: Symbol,
     pub acquires: Vec<LockEffect>,
     pub releases: Vec<LockEffect>,
+    /// Locks that it takes and gives back before it returns; with `faults`, only if page faults are enabled.
+    pub takes: Vec<KernelLock>,
     /// The caller vouches for the order against locks of the same class (`mutex_lock_nested`).
     pub nested: bool,
     /// What changes in the context. With a conditional acquisition these changes happen only if it succeeds.

@@ -4,7 +4,7 @@
 //! one file and an argument index no function has. How files combine is decided in `model`.
 
 use crate::entry::{
-    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, Level, LockRef, LoopMacro, Older, OpsField, PlaceAccess,
+    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, KernelLock, Level, LockRef, LoopMacro, Older, OpsField, PlaceAccess,
     Returns, Sleeps,
 };
 use crate::error::ModelError;
@@ -22,6 +22,8 @@ pub(crate) struct Rows {
     pub entries: Vec<Entry>,
     pub ops: Vec<OpsField>,
     pub guards: Vec<GuardClass>,
+    /// What is held around operations: record, member and locks.
+    pub around: Vec<((Symbol, Symbol), Vec<KernelLock>)>,
     /// Record and member.
     pub releases: Vec<(Symbol, Symbol)>,
     pub counts: Vec<Symbol>,
@@ -79,6 +81,14 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
             no_context: list(row.no_context).collect(),
             no_operation,
         });
+    }
+    for row in parsed.around {
+        for record in &row.record.get_ref().0.0 {
+            for field in &row.field.get_ref().0.0 {
+                loader.once("around", *record, *field, &row.field.span())?;
+                loader.rows.around.push(((*record, *field), row.holds.iter().map(|word| word.0).collect()));
+            }
+        }
     }
     for row in parsed.release {
         for record in &row.record.get_ref().0.0 {
@@ -308,6 +318,7 @@ fn entry(row: EntryRow) -> Entry {
         name: Symbol::EMPTY,
         acquires,
         releases,
+        takes: row.takes.into_iter().map(|word| word.0).collect(),
         nested: row.nested,
         context: row.context.into_iter().map(|word| word.0).collect(),
         sleeps: row.sleeps.map_or(Sleeps::Unknown, |word| word.0),

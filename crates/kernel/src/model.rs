@@ -3,7 +3,7 @@
 //! Decides how files combine: the compiled-in tables must not contradict each other; a user's file replaces entries of the
 //! same name; what was learned never replaces what was written by hand. Immutable once made, and cheap to clone.
 
-use crate::entry::{ContainerMacro, Custom, Entry, FreeClass, GuardClass, LoopMacro, Older, OpsField, PlaceAccess, Sleeps};
+use crate::entry::{ContainerMacro, Custom, Entry, FreeClass, GuardClass, KernelLock, LoopMacro, Older, OpsField, PlaceAccess, Sleeps};
 use crate::error::ModelError;
 use crate::load::{Rows, load};
 use cuthere_base::Symbol;
@@ -18,7 +18,7 @@ macro_rules! tables {
     };
 }
 tables! {
-    "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "lists.toml", "ops.toml",
+    "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "lists.toml", "ops.toml", "around.toml",
     "lookups.toml", "readers.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "enumerators.toml", "types.toml",
     // Last: what was learned gives way to everything before it.
     "learned.toml",
@@ -40,6 +40,7 @@ struct Data {
     variants: FxHashMap<(Symbol, Option<bool>), u32>,
     /// By record, field and preemption model.
     ops: FxHashMap<(Symbol, Symbol, Option<bool>), OpsField>,
+    around: FxHashMap<(Symbol, Symbol), Vec<KernelLock>>,
     guards: FxHashMap<Symbol, GuardClass>,
     releases: rustc_hash::FxHashSet<(Symbol, Symbol)>,
     counts: rustc_hash::FxHashSet<Symbol>,
@@ -130,6 +131,11 @@ impl Model {
     pub fn ops_field(&self, record: Symbol, field: Symbol) -> Option<&OpsField> {
         let data = &*self.data;
         data.ops.get(&(record, field, Some(data.rt))).or_else(|| data.ops.get(&(record, field, None)))
+    }
+
+    /// The locks of its own that the kernel holds around calls of an operation, for the order of locks alone.
+    pub fn around(&self, record: Symbol, field: Symbol) -> &[KernelLock] {
+        self.data.around.get(&(record, field)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a member of a record holds the function that frees an object when the last reference is gone, or leads to it.
@@ -264,6 +270,7 @@ impl Data {
             self.ops.retain(|key, _| !fresh.contains(&(key.0, key.1)));
         }
         self.ops.extend(rows.ops.into_iter().map(|ops| ((ops.record, ops.field, ops.rt), ops)));
+        self.around.extend(rows.around);
         self.releases.extend(rows.releases);
         self.counts.extend(rows.counts);
         self.customs.extend(rows.customs);

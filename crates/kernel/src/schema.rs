@@ -3,7 +3,7 @@
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
 use crate::entry::{
-    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Setting,
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, KernelLock, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Setting,
     Sleeps, Test, When,
 };
 use crate::words::{Names, RefWord, Tag, W};
@@ -22,6 +22,8 @@ pub(crate) struct File {
     pub entry: Vec<EntryRow>,
     /// Fields of operations tables, and other function pointer fields that the kernel calls.
     pub ops: Vec<OpsRow>,
+    /// Locks that the kernel holds around operations.
+    pub around: Vec<AroundRow>,
     /// Classes of `guard()`, `scoped_guard()` and `CLASS()`.
     pub guard: Vec<GuardRow>,
     /// `__free(NAME)` = the function called.
@@ -60,6 +62,8 @@ pub(crate) struct EntryRow {
     pub acquires: Vec<W<LockEffect>>,
     #[serde(default)]
     pub releases: Vec<W<LockEffect>>,
+    #[serde(default)]
+    pub takes: Vec<W<KernelLock>>,
     #[serde(default)]
     pub nested: bool,
     #[serde(default)]
@@ -205,6 +209,15 @@ pub(crate) struct OpsRow {
     #[serde(default)]
     pub unless_near: Vec<W<Setting>>,
     pub rt: Option<bool>,
+}
+
+/// `[[around]]`: around calls of these operations the kernel holds these locks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AroundRow {
+    pub record: Spanned<W<Names>>,
+    pub field: Spanned<W<Names>>,
+    pub holds: Vec<W<KernelLock>>,
 }
 
 /// `[counts]`: members of these names count references, whatever their type.

@@ -107,6 +107,17 @@ fn lock_pairs_match() {
 }
 
 #[test]
+fn what_is_held_around_operations_is_taken_by_calls() {
+    let model = Model::builtin();
+    let held = model.around(sym("file_operations"), sym("mmap"));
+    assert_eq!(held.len(), 1);
+    let same = |a: &KernelLock, b: &KernelLock| (a.record, a.name, a.kind) == (b.record, b.name, b.kind);
+    assert!(entry(&model, "copy_to_user").takes.iter().any(|lock| same(lock, &held[0])));
+    assert!(model.around(sym("file_operations"), sym("open")).is_empty());
+    assert!(entry(&model, "copy_from_user_nofault").takes.is_empty());
+}
+
+#[test]
 fn preemption_models_differ_where_they_should() {
     let (plain, rt) = (Model::builtin(), Model::builtin().for_preempt(true));
     let save = CtxEffect { part: CtxPart::IrqSave, enter: true };

@@ -4,8 +4,8 @@
 //! deserialiser adds those.
 
 use crate::entry::{
-    ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, Level, LockEffect, LockKind, LockMode, LockRef,
-    MemoryEffect, MoveEffect, PerCpu, RefEffect, RefOp, Returns, Section, Setting, Sleeps, Success, Test, When,
+    ArgumentTest, Asks, Assert, Context, CtxEffect, CtxPart, FreeEffect, FreeHow, KernelLock, Level, LockEffect, LockKind, LockMode,
+    LockRef, MemoryEffect, MoveEffect, PerCpu, RefEffect, RefOp, Returns, Section, Setting, Sleeps, Success, Test, When,
 };
 use cuthere_base::Symbol;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -173,6 +173,26 @@ impl Word for LockEffect {
             }
         }
         Ok(effect)
+    }
+}
+
+impl Word for KernelLock {
+    const ALLOWED: &'static str = "KIND [RECORD.]NAME [shared], where KIND is one of those of `acquires`";
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let kind = kind(words.next().unwrap_or(""))?;
+        let lock = words.next().ok_or("which lock is missing: `NAME` or `RECORD.MEMBER`")?;
+        let (record, name) = match lock.split_once('.') {
+            Some((record, member)) => (identifier(record)?, identifier(member)?),
+            None => (Symbol::EMPTY, identifier(lock)?),
+        };
+        let mode = match words.next() {
+            None => LockMode::Exclusive,
+            Some("shared") => LockMode::Shared,
+            Some(word) => return Err(unknown(word)),
+        };
+        no_more(words)?;
+        Ok(KernelLock { record, name, kind, mode })
     }
 }
 
@@ -499,6 +519,17 @@ mod tests {
         for (word, kind) in KINDS {
             assert_eq!(LockEffect::read(&format!("{word} 1")).expect("valid").kind, kind);
             assert!(LockEffect::ALLOWED.contains(word), "{word} is not in the help");
+        }
+    }
+
+    #[test]
+    fn kernel_lock_words() {
+        let lock = KernelLock::read("rwsem mm_struct.mmap_lock shared").expect("valid");
+        assert_eq!((lock.record, lock.name, lock.mode), (Symbol::intern("mm_struct"), Symbol::intern("mmap_lock"), LockMode::Shared));
+        let lock = KernelLock::read("mutex rtnl").expect("valid");
+        assert_eq!((lock.record, lock.kind, lock.mode), (Symbol::EMPTY, LockKind::Mutex, LockMode::Exclusive));
+        for bad in ["", "mutex", "lock rtnl", "mutex a.b.c", "mutex rtnl twice", "mutex rtnl shared shared"] {
+            assert!(KernelLock::read(bad).is_err(), "{bad}");
         }
     }
 

@@ -86,6 +86,12 @@ pub(super) fn strangers(world: &World<'_>, graph: &LockGraph<'_>, cycle: &Cycle<
     !records.is_empty() && !records.iter().any(own) && folders.iter().enumerate().any(|(n, a)| folders[..n].iter().any(|b| apart(a, b)))
 }
 
+/// Whether the sides of a circle lie in folders of which none lies in the other.
+pub(super) fn apart(world: &World<'_>, cycle: &Cycle<'_>) -> bool {
+    let folders: Vec<&str> = cycle.orders.iter().map(|o| world.folder(o.2.func)).collect();
+    folders.iter().enumerate().any(|(n, a)| folders[..n].iter().any(|b| !related(a, b)))
+}
+
 /// Whether a folder holds drivers, which know the core but not each other.
 fn is_leaf(folder: &str) -> bool {
     folder.starts_with("drivers/") || folder.starts_with("sound/")

@@ -50,6 +50,12 @@ impl Run<'_, '_> {
                 state.locks.assert_held(place);
             }
         }
+        // Who has disabled page faults waits for none.
+        if !entry.faults || state.ctx.pagefault <= 0 {
+            for lock in &entry.takes {
+                self.take_for_a_while(call, lock, state);
+            }
+        }
         for c in &entry.callbacks {
             let kind = EventKind::Callback { object: c.object.and_then(arg), function: c.function.and_then(arg), op: c.op, kind: c.kind };
             self.show_call(call, kind, state);
@@ -62,6 +68,23 @@ impl Run<'_, '_> {
         }
         if let Some(value) = entry.publishes.and_then(arg) {
             self.show_call(call, EventKind::Publish { value }, state);
+        }
+    }
+
+    /// A primitive takes a lock of the kernel's own and gives it back before it returns.
+    fn take_for_a_while(&mut self, call: &Call<'_>, lock: &KernelLock, state: &State) {
+        let mut place = self.values.make(Value::PGlobal(lock.name));
+        if !lock.record.is_empty() {
+            place = self.values.field(place, lock.name, Record::new(lock.record, None));
+        }
+        let class = self.class_of(place, call.name);
+        let held = Held { place, class, kind: lock.kind, mode: lock.mode, op: Some(call.index), guard: 0, sure: true };
+        self.show_call(call, EventKind::Acquire(Acquire { lock: &held, nested: false, open: false, modes: 0, brief: true }), state);
+        // What lies in an object callers cannot name; the graph of locks finds it by the calls.
+        if lock.record.is_empty() {
+            let kind = EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class, kind: lock.kind, mode: lock.mode, nested: false };
+            let effect = self.primitive(call, kind);
+            self.record_lock(call.index, &held, false, effect, state);
         }
     }
 
@@ -223,7 +246,7 @@ impl Run<'_, '_> {
 
     /// A lock is taken. `nested`: the caller vouches for the order, or a failure would have been told.
     pub(super) fn acquire(&mut self, call: &Call<'_>, lock: Held, nested: bool, state: &mut State) {
-        self.show_call(call, EventKind::Acquire(Acquire { lock: &lock, nested, open: false, modes: 0 }), state);
+        self.show_call(call, EventKind::Acquire(Acquire { lock: &lock, nested, open: false, modes: 0, brief: false }), state);
         let unnamed =
             EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class: lock.class, kind: lock.kind, mode: lock.mode, nested };
         let effect = self.primitive(call, unnamed);

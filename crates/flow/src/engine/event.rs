@@ -113,6 +113,8 @@ pub struct Acquire<'e> {
     pub open: bool,
     /// See [`crate::summary::Effect::modes`].
     pub modes: u8,
+    /// A primitive takes it and gives it back before it returns.
+    pub brief: bool,
 }
 
 /// How sure it is which of the locks held is given back.

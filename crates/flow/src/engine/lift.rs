@@ -105,7 +105,7 @@ impl Run<'_, '_> {
             let way = Way::Callee(callee, id);
             let open = condition.iter().all(|g| !g.is_empty());
             let lifted = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-            let kind = EventKind::Acquire(Acquire { lock: &held, nested: *nested, open, modes: effect.modes });
+            let kind = EventKind::Acquire(Acquire { lock: &held, nested: *nested, open, modes: effect.modes, brief: false });
             self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
             self.record_lock(call.index, &held, *nested, lifted, state);
         }

@@ -49,8 +49,8 @@ use access::{Site, never_null};
 use cuthere_base::{Loc, Symbol};
 use cuthere_ir::{BinOp, UnOp};
 use cuthere_kernel::{
-    ArgumentTest, Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, ListOp, LockEffect, LockKind, LockMode, LockRef, MemoryEffect,
-    PlaceAccess, RefOp, Returns, Sleeps, Success, When,
+    ArgumentTest, Asks, Assert, CtxPart, Entry, FreeEffect, FreeHow, KernelLock, ListOp, LockEffect, LockKind, LockMode, LockRef,
+    MemoryEffect, PlaceAccess, RefOp, Returns, Sleeps, Success, When,
 };
 use event::{Access, Acquire, CallEvent, EventKind, NullCause, SleepWay};
 use given::is_mode;

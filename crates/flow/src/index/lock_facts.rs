@@ -51,6 +51,8 @@ pub struct LockUse {
     pub mode: LockMode,
     /// A trylock, or the code vouches for the order.
     pub nested: bool,
+    /// A primitive takes it and gives it back before it returns.
+    pub brief: bool,
     /// The code tells locks of the class apart (`mutex_lock_nested()`).
     pub subclass: bool,
     /// Callers are told of it by an effect.
@@ -151,6 +153,12 @@ impl LockRecorder {
     fn acquire(&mut self, path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) {
         let lock = acquire.lock;
         let Some(place) = LockPlace::of(path.values, path.body, lock.place) else { return };
+        let idle = path.state.locks.held.is_empty() && path.state.locks.asserted.is_empty();
+        let stands = |u: &LockUse| u.brief && !u.open && u.held.is_empty() && u.place == place && u.op != event.op;
+        // Of calls that are made with nothing held, one stands for all.
+        if acquire.brief && idle && self.uses.iter().any(stands) {
+            return;
+        }
         let entry = match event.way {
             Way::Model(name) => path.world.model.entry(name),
             _ => None,
@@ -160,6 +168,7 @@ impl LockRecorder {
             (entry, Some(lock.place)),
             LockUse {
                 nested: acquire.nested,
+                brief: acquire.brief,
                 subclass: entry.is_some_and(|e| e.nested),
                 open: acquire.open,
                 modes: acquire.modes,
@@ -329,6 +338,7 @@ impl LockUse {
             kind,
             mode,
             nested: false,
+            brief: false,
             subclass: false,
             told: false,
             open: false,

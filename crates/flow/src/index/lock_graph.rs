@@ -200,6 +200,11 @@ impl<'t> LockGraph<'t> {
         self.facts(example.end.0)?.uses.get(example.end.1 as usize)
     }
 
+    /// Whether an order is shown by calls alone that take the lock and give it back.
+    pub(super) fn brief(&self, examples: &[Example]) -> bool {
+        examples.iter().all(|e| self.end(e).is_some_and(|u| u.brief))
+    }
+
     /// Whether what an example takes is another part than what the next one in the circle holds: two members of one record, or elements that two members choose.
     pub fn parts_differ(&self, world: &World<'_>, taken: LockClass, example: &Example, next: &Example) -> bool {
         let held = match next.since {
@@ -353,6 +358,17 @@ impl<'t> LockGraph<'t> {
                 if let Some(class) = self.classes.of(world, f, place, false, *kind) {
                     let held = HeldThen { place, class: *name, kind: *kind, mode: LockMode::Exclusive, taken: None, always: true };
                     entered.push((f, held, class));
+                }
+            }
+        }
+        for b in &world.bound {
+            for lock in world.model.around(b.record.tag_symbol(), b.field) {
+                let (place, mode) = (LockPlace::of_kernel(lock), LockMode::Exclusive);
+                // What nobody takes closes no circle.
+                let Some(class) = self.classes.find(world, b.func, place, lock.kind) else { continue };
+                if entered.last().is_none_or(|e| (e.0, e.2) != (b.func, class)) {
+                    let name = Symbol::intern(&self.classes.info(class).name);
+                    entered.push((b.func, HeldThen { place, class: name, kind: lock.kind, mode, taken: None, always: true }, class));
                 }
             }
         }

@@ -13,6 +13,7 @@ use crate::program::World;
 use crate::summary::{FuncId, NullWhy};
 use crate::value::{Origin, Value, ValueId, Values};
 use cuthere_base::Symbol;
+use cuthere_kernel::KernelLock;
 use serde::{Deserialize, Serialize};
 
 /// A lock or a callback object, as far as objects are told apart.
@@ -72,6 +73,17 @@ impl LockPlace {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// A lock of the kernel's own, as the model names it.
+    pub(super) fn of_kernel(lock: &KernelLock) -> LockPlace {
+        match lock.record.is_empty() {
+            true => LockPlace::Global(lock.name),
+            false => {
+                let outer = (Record::UNKNOWN, Symbol::EMPTY);
+                LockPlace::Member { outer, record: Record::new(lock.record, None), member: lock.name }
+            }
         }
     }
 
