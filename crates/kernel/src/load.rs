@@ -4,8 +4,8 @@
 //! one file and an argument index no function has. How files combine is decided in `model`.
 
 use crate::entry::{
-    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, KernelLock, Level, LockRef, LoopMacro, Older, OpsField, PlaceAccess,
-    Returns, Sleeps,
+    CallbackEffect, ContainerMacro, Context, Custom, Entry, FreeClass, GuardClass, KernelLock, Level, LockRef, LoopMacro, Older, OpsField,
+    PlaceAccess, Returns, Sleeps,
 };
 use crate::error::ModelError;
 use crate::schema::{CallbackRow, EntryRow, File};

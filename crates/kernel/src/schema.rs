@@ -3,8 +3,8 @@
 //! Unknown keys and words are errors. What the values mean is decided in `load`.
 
 use crate::entry::{
-    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, KernelLock, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section, Setting,
-    Sleeps, Test, When,
+    Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, KernelLock, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section,
+    Setting, Sleeps, Test, When,
 };
 use crate::words::{Names, RefWord, Tag, W};
 use cuthere_base::Symbol;

@@ -68,7 +68,8 @@ fn freed(tree: &Tree<'_>, f: FuncId, free: &Done, record: Record, walks: &[(Func
         .thread(format!("CPU 0: {name} (after a grace period)"))
         .step(f, world.func(f).loc, "is called when those readers are done that were there when it was armed");
     if remover != f {
-        claim = claim.step(f, world.func(f).op(at)?.loc, format!("calls what takes the object off the list, {}()", world.func(remover).name));
+        claim =
+            claim.step(f, world.func(f).op(at)?.loc, format!("calls what takes the object off the list, {}()", world.func(remover).name));
     }
     claim = claim
         .thread(format!("CPU 1: {}", world.func(reader).name))

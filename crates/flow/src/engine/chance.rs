@@ -14,9 +14,7 @@ impl Run<'_, '_> {
             let block = self.body.block(step.block);
             if let Term::Branch { cond, .. } | Term::Switch { value: cond, .. } = block.term {
                 let usual = matches!(self.body.expr(cond), Expr::Load(..) | Expr::Un(UnOp::Not, _)) || self.only_sign(cond);
-                // What only happens behind a warning is not meant to happen.
-                let behind = block.is_warning() && step.taken != matches!(self.body.expr(cond), Expr::Un(UnOp::Not, _));
-                let chance = behind
+                let chance = behind_warning(self.world, self.body, step)
                     || self.counts_references(block)
                     || self.asks_flags(block, cond)
                     || is_mode(self.body, cond, 0)
@@ -53,6 +51,15 @@ impl Run<'_, '_> {
     fn only_sign(&self, cond: ExprId) -> bool {
         matches!(self.body.expr(cond), Expr::Bin(_, _, b) if self.body.expr(b) == Expr::Int(0))
     }
+}
+
+/// Whether a decision leads where the code warns: what lies behind it is not meant to happen.
+pub(super) fn behind_warning(world: &World<'_>, body: &Body, step: Decision) -> bool {
+    let block = body.block(step.block);
+    let Term::Branch { cond, then, els } = block.term else { return false };
+    let arm = body.block(if step.taken { then } else { els });
+    let expanded = block.is_warning() && step.taken != matches!(body.expr(cond), Expr::Un(UnOp::Not, _));
+    expanded || body.block_ops(arm).iter().any(|op| warns(world, op))
 }
 
 /// Whether a condition asks for a local that is no parameter, or for something that is not followed.

@@ -1,5 +1,6 @@
 //! One path at one moment, as observers see it.
 
+use super::chance::behind_warning;
 use super::event::Access;
 use super::only_warns;
 use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
@@ -98,6 +99,11 @@ impl<'p> Path<'p, '_> {
             at = step.parent;
             Some(step)
         })
+    }
+
+    /// Whether the path leads behind a warning: its author says that this does not happen.
+    pub fn warned(&self) -> bool {
+        self.decisions().any(|step| behind_warning(self.world, self.body, step))
     }
 
     /// The decision that found a pointer to be NULL, if one did.

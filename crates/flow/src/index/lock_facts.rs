@@ -303,7 +303,8 @@ impl LockRecorder {
                     self.callbacks.push(new);
                 }
             }
-            (CallbackOp::CancelSync | CallbackOp::Flush, _) => {
+            // What is only waited for when something is wrong already excludes nobody in what is right.
+            (CallbackOp::CancelSync | CallbackOp::Flush, _) if !path.warned() => {
                 let class = Symbol::intern(&place.text());
                 let new = LockUse { callback: true, ..LockUse::new(event, place, class, LockKind::SleepingOther, LockMode::Exclusive) };
                 self.add(path, (None, at), new);
