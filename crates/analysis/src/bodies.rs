@@ -8,7 +8,7 @@ use cuthere_flow::program::link::Binding;
 use cuthere_flow::program::tables::Table;
 use cuthere_incremental::{Bodies, Incomplete, Keep, Kept, hash_of, pack_bodies};
 use cuthere_ir::tables::{ContainerOf, LowerTables, PlaceMacro};
-use cuthere_ir::{BodyReader, ConstValue, GlobalInit, LowerCx, PathStep};
+use cuthere_ir::{BodyReader, ConstValue, GlobalInit, InitEntry, LowerCx, PathStep};
 use cuthere_kernel::{Model, Test};
 use rayon::prelude::*;
 
@@ -105,6 +105,10 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
                     let loc = func.gaps.first().map_or(item.loc, |g| g.loc);
                     out.incomplete.push(Incomplete { file, function: item.name, loc, reason });
                 }
+                // A table may be written inside of the function that hands it over.
+                if source && item.active {
+                    func.statics.iter().for_each(|init| bind(program, &init.entries, file, &mut out.bindings));
+                }
                 let mut body = lowering.lower(&func, program, model);
                 // The outline's word counts: the numbering of functions rests on it.
                 body.name = item.name;
@@ -117,7 +121,7 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
                 if source && item.active && (item.kind == ItemKind::MacroUse || item.hi - item.lo > 24) =>
             {
                 for global in reader.item(at).globals {
-                    bind(program, &global, file, &mut out.bindings);
+                    bind(program, &global.entries, file, &mut out.bindings);
                     out.tables.extend(table(program, &global, file));
                 }
             }
@@ -127,8 +131,8 @@ fn read_file(program: &Program<'_>, model: &Model, reader: &mut BodyReader<'_>, 
     out
 }
 
-fn bind(program: &Program<'_>, global: &GlobalInit, file: FileId, out: &mut Vec<Binding>) {
-    for entry in &global.entries {
+fn bind(program: &Program<'_>, entries: &[InitEntry], file: FileId, out: &mut Vec<Binding>) {
+    for entry in entries {
         if let ConstValue::Function(function) = entry.value
             && let Some((record, field)) = entry.slot()
         {

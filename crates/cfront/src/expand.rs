@@ -428,7 +428,11 @@ impl Expander<'_, '_> {
             Found::Listed(r) if r.file == self.file && self.own_macros => Found::No,
             other => other,
         };
-        let body = program.macro_body(found, None).map(Body::new);
+        let body = match found {
+            Found::No if program.names.macros.get(name).is_empty() => program.shapes.macros.get(&name).cloned(),
+            found => program.macro_body(found, None),
+        };
+        let body = body.map(Body::new);
         self.cache.found.insert(name, body.clone());
         body
     }

@@ -42,6 +42,13 @@ pub struct MacroBody {
 }
 
 impl MacroBody {
+    /// A definition by itself: what stands after the name in a `#define`.
+    pub fn of_text(name: Symbol, text: &str) -> MacroBody {
+        let function_like = text.starts_with('(');
+        let def = MacroDef { name, lo: 0, hi: text.len() as u32, function_like, active: true, loc: cuthere_base::Loc::NONE };
+        MacroBody::parse(text.as_bytes(), &def)
+    }
+
     /// Reads `lo..hi`: the bytes after the name up to the end of the definition.
     pub fn parse(text: &[u8], def: &MacroDef) -> MacroBody {
         let mut body = MacroBody { name: def.name, function_like: def.function_like, ..MacroBody::default() };

@@ -23,6 +23,9 @@ fn with(files: &[(&str, &str)], f: impl FnOnce(&Program<'_>, FileId)) {
     shapes.types.insert(symbol("model_t"), KnownType::Int { size: 2, signed: false });
     shapes.types.insert(symbol("model_struct"), KnownType::Struct);
     shapes.constants.insert(symbol("MODEL"), 7);
+    for (name, text) in [("WRAPPED", "(x) (MODEL + x)"), ("OWN", "(x) 0")] {
+        shapes.macros.insert(symbol(name), std::sync::Arc::new(crate::macros::MacroBody::of_text(symbol(name), text)));
+    }
     let program = Program::build(&source, Config::default(), shapes);
     let file = source.find("a.c").expect("a.c");
     f(&program, file);
@@ -48,6 +51,16 @@ fn evaluated(program: &Program<'_>, file: FileId, text: &str) -> Option<i64> {
     let expr = parse_expression(&names, &tokens, &mut ast).unwrap_or_else(|| panic!("{text}: {:?}", ast.gaps));
     let mut typer = Typer::new(program, file, &ast);
     consteval::eval(&mut typer, expr).map(|c| c.value)
+}
+
+#[test]
+fn macros_without_a_header() {
+    let text = "#define OWN(x) (x)\nstatic int a[WRAPPED(1)];\n";
+    with(&[("a.c", text)], |p, f| {
+        assert_eq!(evaluated(p, f, "WRAPPED(WRAPPED(2))"), Some(16));
+        assert_eq!(evaluated(p, f, "OWN(3)"), Some(3));
+        assert_eq!(described(p, f, "a"), "int[8]");
+    });
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //!
 //! The kernel model fills this table; the front end only learns from it how to parse a use.
 
+use crate::macros::MacroBody;
 use cuthere_base::Symbol;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// How a name that is not expanded is written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,6 +38,10 @@ pub struct Shapes {
     pub types: FxHashMap<Symbol, KnownType>,
     /// Integer constants known without a header (`GFP_KERNEL`, `EINVAL`). A definition in the tree wins.
     pub constants: FxHashMap<Symbol, i64>,
+    /// Macros that return from the function with what they are handed (`RETURN(x)`), where nothing defines them.
+    pub returns: FxHashSet<Symbol>,
+    /// Macros known without a header (`SET_RUNTIME_PM_OPS`). Where the tree defines one of the name, that alone counts.
+    pub macros: FxHashMap<Symbol, Arc<MacroBody>>,
 }
 
 /// What a type name stands for when no definition is found.

@@ -36,7 +36,7 @@
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: both frees are certain, on one path that was followed from its beginning.
-//! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that frees it in some states only; one of them in a later round of a loop; a path that was
+//! * **low**: what was wrong more often than right when it was looked up: both frees by giving up references, or the first by a callee that frees it in some states only; the first in a later round of a loop, or the second in one in which something was decided before; a path that was
 //!   merged with others in between, or before if what is asked in between may go together with what they differed in; a callee that frees on some of its ways of returning, and nobody asks which it was; test code.
 //!
 //! ## What it assumes and misses
@@ -132,7 +132,7 @@ fn allocation(path: &Path<'_, '_>, object: ValueId) -> Option<(OpId, Symbol)> {
 
 fn confidence(path: &Path<'_, '_>, before: &Freed) -> Confidence {
     // Looked up, these were wrong far more often than right.
-    let doubtful = before.by_state || path.merged_around(before) || before.later_round || !path.state.rounds.is_empty();
+    let doubtful = before.by_state || path.merged_around(before) || before.later_round || path.deep_in_round();
     if doubtful || words::is_test_code(path.world.path(path.func)) { Confidence::Low } else { Confidence::High }
 }
 

@@ -25,13 +25,16 @@
 //! arguments. Only the very lock counts: two objects of one type are two locks, also where nothing says that they differ. Held is also what the function says
 //! of its caller (`__must_hold()`, `lockdep_assert_held()`). Trylocks, nested variants (`mutex_lock_nested()`), readers that
 //! may nest (`read_lock()`, SRCU, RCU) and counting semaphores are left alone. It is reported at the call in the function that holds the lock.
+//! A lock that is a variable (`rtnl_lock()` among them) is also followed into operations that the kernel calls with it held, and into functions that are called back by who
+//! holds it, where every way in that is known holds it.
 //!
 //! ## Confidence
 //!
 //! The check is on trial: nothing is of high confidence (of what it would call so, 3 of 7 held on a tree that nobody tuned on; the others were locks that a
 //! further callee gives back, and flags).
 //!
-//! * **medium**: taken twice on one path by way of arguments and globals alone, with at most two direct calls and no condition on the state of objects in between.
+//! * **medium**: taken twice on one path by way of arguments and globals alone, with at most two direct calls and no condition on the state of objects in between; a variable that every
+//!   way into a function holds, and that it takes whatever it is given.
 //! * **low**: what was wrong more often than right when it was looked up: more than two calls lead to it; it is the same callee that left it held; a bit is asked for right before, which may stand for the lock; a loop takes it in some of its rounds; the function calls itself; a callee takes it
 //!   after it was taken here under a condition; the object is found
 //!   through memory that calls in between might have changed; the callee takes the lock only for some arguments, or in some states of its objects; paths were
@@ -39,8 +42,10 @@
 //!
 //! ## What it assumes and misses
 //!
-//! Memory keeps what it holds over calls that are not given its address. Locks that callers hold without saying so, and calls through pointers with
+//! Memory keeps what it holds over calls that are not given its address. Members that callers hold without saying so, and calls through pointers with
 //! several targets, are not followed.
+
+mod entered;
 
 use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Left, Maturity, words};
 use cuthere_base::{Confidence, Symbol};
@@ -62,7 +67,7 @@ pub(crate) const CHECK: Check = Check {
     },
     start: Some(|_, _| Box::new(DoubleLock)),
     entered: false,
-    tree: None,
+    tree: Some(entered::judge),
 };
 
 struct DoubleLock;
@@ -85,7 +90,7 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let held = locks.held.iter().find(|h| h.place == lock.place && h.kind == lock.kind);
     let spoken = locks.asserted.contains(&lock.place) || must_hold(path, &name);
     let shared = lock.mode == LockMode::Shared && held.is_none_or(|h| h.mode == LockMode::Shared);
-    if !excludes(lock, shared) || held.is_none() && (!spoken || given_back(path, lock)) {
+    if !excludes(lock.kind, shared) || held.is_none() && (!spoken || given_back(path, lock)) {
         return None;
     }
     let world = path.world;
@@ -168,8 +173,8 @@ fn asked_by_flag(path: &Path<'_, '_>, op: OpId) -> bool {
 }
 
 /// Whether the holder of such a lock cannot take it again.
-fn excludes(lock: &Held, shared: bool) -> bool {
-    match lock.kind {
+fn excludes(kind: LockKind, shared: bool) -> bool {
+    match kind {
         LockKind::Spin | LockKind::RawSpin | LockKind::Mutex | LockKind::RtMutex | LockKind::Local => true,
         LockKind::Seqlock | LockKind::RwSpin | LockKind::Percpurwsem => !shared,
         LockKind::RwSem => true,

@@ -28,23 +28,27 @@
 //!
 //! Variables of file level, and members of them, are there once: who uses them beside others needs the lock, but for start and end of a module.
 //!
-//! Nine kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
-//! them; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one. An element that
+//! Twelve kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
+//! them, or take them off at all while the walk may be asked for at any time; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one. An element that
 //! is taken off a list without the lock under which all others add to it. A list that is used by a function all of whose callers hold the lock but one.
-//! A function that is called with a lock held by all callers but one, if the lock lies in what the function gets, and of that caller a way in is known that anybody may go at any time. A member that is
-//! accessed under the lock of another object of its record, where others hold that of the object itself. An element that is looked for in one section, and added in another. A section
-//! of a lock under which nobody else accesses anything that it does, where several functions hold the lock of the object itself.
+//! A function that is called with a lock held by all callers but one, or one of four, if the lock lies in what the function gets, and of that caller a way in is known that anybody may go at any time. A member that is
+//! accessed under the lock of another object of its record, where others hold that of the object itself. An element that is looked for in one section, and added in another. A pointer whose old value
+//! is freed, and a new one stored, with no lock, by an operation that anybody may ask for at any time. A pointer that is loaded before the lock is taken under
+//! which others set it to NULL, and that is tested and followed under it. A list that is changed under the read side of a lock. A list in a record of
+//! the kernel that is walked or changed without the lock which the kernel model names for it.
 //!
 //! ## Confidence
 //!
 //! * **medium**: a list at file level that is walked or changed without the lock, while others change it, and a variable stored so that three or more functions use under it; a list that is
-//!   changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements; one
+//!   changed under locks of its own, none of which the others hold, or by an operation that only the kernel calls; one that is walked while others free its elements, or at any
+//!   time while others take them off; one
 //!   that elements are taken off under another lock than others add under; a caller without the lock that the other callers of a list's user hold; an
-//!   element that is asked for before the lock and then replaced, or taken off for good, without asking again; a second section that does not look again; a section of a lock that nobody else takes
-//!   for what is accessed in it.
+//!   element that is asked for before the lock and then replaced, or taken off for good, without asking again; a second section that does not look again; a call, without the lock that the other callers hold, of a function that walks a list which others change under it;
+//!   a pointer that is freed and replaced with no lock; one that is loaded before the lock under which others set it to NULL;
+//!   a list that is changed under the read side of a lock; a list of the kernel's that is used without its lock.
 //! * **low**: what statistics say, and plain stores where all others are marked: most of these are set-up. Of sixteen stores without the lock that four or more functions take, two were right: in most of the others nobody else could reach the object.
 //!   Of lists changed with no lock at all, one in five: a tasklet, a phase of the hardware or the caller's lock kept the sides apart. The lock of another object: none of eighteen was right, since the
-//!   two were one, or one was new. A call without the lock that others hold: three of nine. A list of which the elements are freed later: two of seven.
+//!   two were one, or one was new; so it is medium only where the function itself asks whether they are one. Any other call without the lock that others hold: three of nine. A list of which the elements are freed later: two of seven.
 //!
 //! ## What it assumes and misses
 //!
@@ -53,6 +57,7 @@
 
 mod another;
 mod asked;
+mod documented;
 mod exempt;
 mod forgets;
 mod globals;
@@ -61,10 +66,12 @@ mod lists;
 mod marked;
 mod parallel;
 mod removers;
+mod replaced;
 mod say;
+mod shared;
+mod stale;
 mod twice;
 mod walkers;
-mod wrong;
 
 use cuthere_analysis::{Check, CheckInfo, Claims, Maturity, Tree};
 use cuthere_base::{Confidence, Symbol};
@@ -146,7 +153,9 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let mut told = HashSet::new();
     view.walkers(&mut told, claims);
     view.removers(&mut told, claims);
-    view.wrong_sections(&mut told, claims);
+    view.replaced(&mut told, claims);
+    view.stale(&mut told, claims);
+    view.documented(&mut told, claims);
     let lists = view.global_lists();
     view.habits(claims);
     view.looked_once(claims);

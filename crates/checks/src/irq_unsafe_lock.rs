@@ -40,7 +40,7 @@
 //!   what only a task can hold, or its function disables the context itself for something else, without saving what it was; or interrupts are enabled where they are, or may be, off.
 //! * **low**: the interrupting side is shut off then: its interrupt is disabled, freed, not requested yet, or its request has failed, its timer or poll function stopped, or begun only
 //!   after the device was opened; the driver takes or gives up the device there, and the other side is an operation that disables the context itself; the operation that it comes
-//!   from is not called meanwhile (`ndo_start_xmit` in `ndo_open`); a long way leads to one of the places, the place's callers are not known, some paths of the function disable the context, both sides are one statement, some callers of a helper in a header disable it, the two ways are in different drivers, the function disables the interrupt itself or asks for its
+//!   from is not called meanwhile (`ndo_start_xmit` in `ndo_open`); a long way leads to one of the places, the place's callers are not known, some paths of the function disable the context, both sides are one statement (but of an operation that is known to be called by softirqs and by tasks), some callers of a helper in a header disable it, the two ways are in different drivers, the function disables the interrupt itself or asks for its
 //!   context, it runs at boot, or the lock's object has just been made.
 //!
 //! ## What it assumes and misses

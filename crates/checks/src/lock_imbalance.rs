@@ -30,6 +30,7 @@
 //! if somebody does the other half: a caller of it, or of one that hands it on, or a function that ends with the opposite and that nobody completes
 //! (`start` and `stop` of a table, a completion). Such a function has to do with it: it stands in the same file or in the folder whose own lock it is, is
 //! called by it or with it, or one file puts both into tables; and it does not take on other ways what it gives back. Locks that callees take or give back for their callers count, told apart by result and arguments.
+//! Interrupts' state that is saved where a lock that is held has saved it already is lost, and they stay off.
 //! A caller's lock that is given back for a while, and what happens under one condition, as it is written, are left alone.
 //! `__must_hold()`, `__acquires()`, `__releases()` and `__cond_acquires()` are taken at their word, and checked where they stand at a function that can
 //! be seen to keep them on other ways.
@@ -39,14 +40,15 @@
 //! * **high**: nobody does the other half, and a return that fails keeps a lock that every way to it takes and that others give back, or a lock is given back twice on one path.
 //! * **medium**: nobody does the other half, and a return that does not fail keeps it, or none gives it back; or it is given back untaken on a path that was followed from its beginning,
 //!   or to which no way leads that has taken it, with nothing decided in between. Ways that answer otherwise are compared too, if their callers were seen. A counting semaphore
-//!   that a failing return keeps, a section of RCU left open, and a lock given back by another form than it was taken by.
+//!   that a failing return keeps, or that is given back where waiting for it has failed, a section of RCU left open, a lock given back by another form than it was taken by, and saved flags that are overwritten.
 //! * **low**: something is written for the caller that may tell of the lock; the ways meet again behind the unlock without the way having done anything of its own; the index of an SRCU section goes to the caller; the lock lies in an object that the same way frees; a flag that is asked for was cleared with the first unlock; somebody does the other half, or callers were not read; interrupts and preemption left off, other than by a lock's form; annotations; a call on the way that may have given it back; tests.
 //!
 //! ## What it assumes and misses
 //!
-//! A function that takes a lock for one event and gives it back for another keeps it in between. A lock is known by its class, so that one partner of a class answers for all its locks. All locks of an array, taken in a loop, are left alone.
+//! A function that takes a lock for one event and gives it back for another keeps it in between, unless it fails on a way out that leaves the lock as it is for either of them. A lock is known by its class, so that one partner of a class answers for all its locks. All locks of an array, taken in a loop, are left alone.
 
 mod annotations;
+mod flags;
 mod judge;
 mod names;
 mod stray;
@@ -130,7 +132,7 @@ struct LockImbalance {
 }
 
 impl Checker for LockImbalance {
-    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, _: &mut Claims) {
+    fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
         let locks = &path.state.locks;
         match &event.kind {
             EventKind::Acquire(a) if a.brief => {}
@@ -151,7 +153,10 @@ impl Checker for LockImbalance {
             EventKind::Context { part, enter } => {
                 let Some(i) = part.counter() else { return };
                 match enter {
-                    true => self.resumed |= parts(path)[i] < 0,
+                    true => {
+                        self.resumed |= parts(path)[i] < 0;
+                        claims.extend(flags::overwritten(path, event));
+                    }
                     false if parts(path)[i] > 0 => self.pair(path.state.since[i], event.op, Match::Exact),
                     false => self.stray_part(path, event, i),
                 }
@@ -166,9 +171,12 @@ impl Checker for LockImbalance {
         for exit in &self.exits {
             for kept in &exit.kept {
                 let forgotten = self.forgotten(body, kept);
-                let judged = if forgotten { Some(Confidence::Medium) } else { self.judge(body, exit, kept) };
+                let stuck = !forgotten && self.stuck(body, exit, kept);
+                let judged = if forgotten || stuck { Some(Confidence::Medium) } else { self.judge(body, exit, kept) };
                 if let Some(confidence) = judged {
                     let mut claim = kept.2.clone().sure(confidence.min(kept.2.confidence)).cause(kept.0);
+                    // That the function gives it back itself, for another event, is what is told of.
+                    claim.left = claim.left.filter(|_| !stuck);
                     if let Some(left) = &mut claim.left {
                         left.falls = forgotten;
                         left.told = self.differs(body, exit, kept);

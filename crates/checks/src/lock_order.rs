@@ -37,7 +37,8 @@
 //! Each circle is told once, at the order that fewest places share, with one thread for each order, of which the least has to be assumed and which do not run at
 //! set-up alone, and with other places that show the same orders.
 //! Locks of the kernel's own count where calls take and give them back (access to user memory takes `mmap_lock`, to fault the memory in), and where operations are
-//! called with them held (`mmap`, `fault`); with these, only circles of two are looked for.
+//! called with them held (`mmap`, `fault`, `open` of a disk); with these, only circles of two are looked for. So does waiting for a device to resume (`runtime_pm`), by its
+//! first user on the path, and for a fence (`dma_fence_signalling`), which callbacks of the driver have to end.
 //!
 //! ## Confidence
 //!

@@ -23,7 +23,7 @@
 //! ## How it decides
 //!
 //! Which primitives sleep stands in the kernel model, for allocations by their GFP argument. That a function may sleep is learned from its body,
-//! with the conditions on its arguments under which it does: a call with other arguments is none. What a function does before it asks
+//! with the conditions on its arguments under which it does: a call with other arguments is none. Giving up a reference (`kref_put()`) may run the function that is handed for the last one. What a function does before it asks
 //! `in_atomic()` counts, what it does after asking does not, nor what a callee does where an argument says that it may and the caller hands in what it was told. A timer that is set up
 //! again before it is armed runs the function of the last set-up. A function that takes a GFP mask from its caller, never reads it and passes on one
 //! that allows sleeping is reported wherever it is called. Operations whose documentation forbids sleeping (`led_classdev.brightness_set`) are
@@ -37,7 +37,7 @@
 //! * **high**: the lock is taken in this function, or the function is always entered in that context, and the way to the sleeping
 //!   primitive has direct calls only and no open condition on arguments.
 //! * **medium**: one thing has to come true besides: a condition on arguments or on the state of objects, a look-up that finds nothing, on the CPU or task that this runs on, an operation that is asked for before it is called, since objects
-//!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake, or in a function that is known by the model alone, since its body was not read.
+//!   of other kinds leave it out, or a context that is only customary; or the code runs at boot alone, or the way is long, or it ends in resuming a device, which a reference held elsewhere keeps awake, or in a function that is known by the model alone, since its body was not read; or a callback after a grace period gives up what may be the last reference, and the function handed for that sleeps.
 //!   Whatever has to be so on the way, if sleeping is forbidden on every way into the function that sleeps: said once for each.
 //! * **low**: what was wrong more often than right when it was looked up. Two such things (three, if it ends in an allocation). A way through an operations table with several
 //!   implementations: the objects at hand have another one. A condition on bits of a word, be it an argument or in memory: such flags say how an object is meant to be used, and whether a request may sleep. A decision

@@ -36,8 +36,10 @@
 //! * a delayed work item that arms itself, cancelled without waiting and then merely flushed;
 //! * memory freed before what uses it is unregistered, or before the timer or work item that uses it is stopped;
 //! * waiters woken on the object's queue by who frees it then, without waiting for them to leave;
+//! * an object on the stack of a waiter, which whoever completes it goes on to use: the waiter may have returned by then;
 //! * a timer or work item that is a variable of a module (its file states a licence), armed in its file and not stopped by the function that unloads it;
 //! * a timer or work item in the data of a driver, armed in its folder and not waited for by the function that takes the driver off its device;
+//! * the data of a driver with a misc device, which go when the driver is taken off its device, while operations of open files find them by their file, and opening takes no reference;
 //! * a pointer to it in an object that lives on, cleared without waiting for those who have just loaded it;
 //! * a count that reaches zero before the object is taken off its list, where others find it under the list's lock and take a reference that does not ask.
 //!
@@ -63,6 +65,7 @@ mod early;
 mod ends;
 mod files;
 mod held;
+mod open_file;
 mod order;
 mod others;
 mod owner;
@@ -71,6 +74,7 @@ mod rearms;
 mod revived;
 mod unload;
 mod waiter;
+mod woken;
 
 use cuthere_analysis::{Check, CheckInfo, Claims, Maturity, Tree};
 
@@ -89,10 +93,12 @@ pub(crate) const CHECK: Check = Check {
 fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     let all = parts::Teardown::new(tree);
     waiter::judge(&all, claims);
+    woken::judge(&all, claims);
     let told = armed::judge(&all, claims);
     asked::judge(&all, claims);
     detach::judge(&all, &told, claims);
     doomed::judge(&all, &told, claims);
+    open_file::judge(&all, claims);
     order::judge(&all, claims);
     rearms::judge(&all, claims);
     early::judge(&all, claims);

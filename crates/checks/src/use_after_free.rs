@@ -24,15 +24,17 @@
 //! frees is known from the kernel model (also: only if it succeeds, as `krealloc`; only after a grace period, as `kfree_rcu`) and from the
 //! bodies of callees: what a callee has freed on *every* path of a way of returning that its caller can tell apart, by the result or by the arguments.
 //! A pointer in memory that a call may have replaced is another pointer afterwards, unless its body, and those below, write no member of that name; one kept in a variable is not. Loops over lists whose step reads the
-//! element at hand count as a use at the end of each round. Comparing, printing and measuring (`sizeof`) a freed pointer is no use.
+//! element at hand count as a use at the end of each round. A pointer that is overwritten with poison behind the free is followed like the freed one. Comparing, printing and measuring (`sizeof`) a freed pointer is no use.
 //!
 //! Giving up a reference (`put_device(&c->dev)`, `kref_put(&c->ref, release)`) frees what the release function frees on all its paths: it is found by what the call
 //! is handed, or by the counted member of the record that it computes around its argument. That it was the last reference is certain only of an object that the
 //! function made itself, and gave to nobody else. What lies in the private part of an object (`netdev_priv()`) is gone with it, also where it is freed by a member that leads back to it. A
 //! pointer into a packet (`ip_hdr(skb)`, `skb->data`) is stale once a function of the model has made the packet writable, longer or of one piece, which may put its memory
 //! elsewhere (`pskb_may_pull()`, `skb_cow_head()`), here or in a callee. Memory that is freed from a header in front of what its user holds (`kfree(p - sizeof(size_t))`) is
-//! gone as a whole. Returning what was certainly freed is a use. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list;
-//! so is one that another function frees, where nobody in the tree takes one off that list. Elements of one array are no allocations: freeing one in a loop frees all, or nothing that was allocated.
+//! gone as a whole. Returning what was certainly freed is a use. So is a member that is left leading to what was freed
+//! where the function fails, if it puts something new there where it succeeds, and neither frees the object nor stores anything else in it where it fails. An object that the function made and frees while it is on a list, on which this path put it, is used by whoever walks the list;
+//! so is one that another function frees, where nobody in the tree takes one off that list. So is one that a mapping of a file keeps a bare pointer to and its `close` uses, where a request of a user or a driver that is taken off its device
+//! frees it. Elements of one array are no allocations: freeing one in a loop frees all, or nothing that was allocated.
 //!
 //! One finding for one free: the first use in the source.
 //!
@@ -40,8 +42,9 @@
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: freed for certain, and used for certain, on one path that was followed from its beginning; used after the one reference was given up that a look-up of the kernel gave.
-//! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that frees it in some states only; free or use in a later round of a loop; a use in a callee
+//! * **medium**: freed for certain, and used for certain, in the same round of a loop or at the start of the next one, on one path that was followed from its beginning; freed while a mapping leads to it; used after the one reference was given up that a look-up of the kernel gave, or by
+//!   a work item or timer after it gave up the reference to its own object, once and for all.
+//! * **low**: what was wrong more often than right when it was looked up: freed with a reference that may not be the last one, or by a callee that frees it in some states only; free in a later round of a loop, or use in one in which something was decided before; a use in a callee
 //!   that happens on some of its paths only; a path that was merged with others since the free, or before it if what is asked in between may go together with what they differed in; freed by a callee on some of its ways of returning, and nobody asks which
 //!   it was; freed after a grace period and used outside of a read-side section that is seen here; test code.
 //!
@@ -50,16 +53,20 @@
 //! Frees that depend on the state of objects, and other threads: whoever looks the object up while it is
 //! being freed is another matter. Two pointers that are loaded from different places are taken for two objects.
 
+mod callback;
+mod dangling;
 mod element;
 mod listed;
+mod mapping;
 
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, words};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, words};
 use cuthere_base::Confidence;
 use cuthere_flow::body::OpId;
 use cuthere_flow::domain::Freed;
 use cuthere_flow::engine::event::{Access, EventKind};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::summary::{EffectKind, Way};
+use cuthere_flow::program::World;
+use cuthere_flow::summary::{EffectKind, FuncId, Summary, Way};
 use cuthere_flow::value::ValueId;
 use cuthere_kernel::RefOp;
 
@@ -70,17 +77,34 @@ pub(crate) const CHECK: Check = Check {
         source: include_str!("use_after_free.rs"),
         maturity: Maturity::Trial,
     },
-    start: Some(|_, _| Box::new(UseAfterFree)),
+    start: Some(|_, _| Box::<UseAfterFree>::default()),
     entered: false,
-    tree: Some(listed::judge),
+    tree: Some(judge),
 };
 
-struct UseAfterFree;
+fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    listed::judge(tree, claims);
+    mapping::judge(tree, claims);
+}
+
+#[derive(Default)]
+struct UseAfterFree {
+    callback: callback::Callback,
+    dangling: dangling::Dangling,
+}
 
 impl Checker for UseAfterFree {
     fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>, claims: &mut Claims) {
+        if let EventKind::Exit { value, .. } = &event.kind {
+            self.dangling.exit(path, event, *value);
+        }
         match &event.kind {
-            EventKind::Access(access) if let Some(freed) = access.freed => claims.add(used(path, event, access, freed)),
+            EventKind::Access(access) if let Some(freed) = access.freed => {
+                let claim = used(path, event, access, freed);
+                self.callback.used(path, event, access, freed, &claim);
+                claims.add(claim);
+            }
+            EventKind::Reference { object, .. } => self.callback.counted(event, *object),
             EventKind::Free { object, freed, linked: Some(linked), before: None } => {
                 claims.extend(on_list(path, event, *object, freed, *linked))
             }
@@ -88,6 +112,11 @@ impl Checker for UseAfterFree {
             EventKind::Exit { value: Some(value), .. } if path.body.ret_ptr => claims.extend(returned(path, event, *value)),
             _ => {}
         }
+    }
+
+    fn end(&mut self, _: &World<'_>, _: FuncId, _: &Summary, claims: &mut Claims) {
+        self.callback.judge(claims);
+        self.dangling.judge(claims);
     }
 }
 
@@ -175,5 +204,5 @@ fn ends(path: &Path<'_, '_>, access: &Access<'_>, way: Way) -> bool {
 
 /// Whether the free, or the path, is not certain enough: looked up, what rests on such was wrong far more often than right.
 fn doubtful(path: &Path<'_, '_>, freed: &Freed) -> bool {
-    freed.by_state || path.merged_around(freed) || freed.later_round || !path.state.rounds.is_empty()
+    freed.by_state || path.merged_around(freed) || freed.later_round || path.deep_in_round()
 }

@@ -39,6 +39,7 @@ fn facts(entry: &Entry) -> Vec<String> {
         Sleeps::IfTrue(n) => format!("sleeps if argument {} is not zero", n + 1),
         Sleeps::IfFalse(n) => format!("sleeps if argument {} is zero", n + 1),
         Sleeps::IfBit(n, bit) => format!("sleeps if argument {} has the bit {bit:#x}", n + 1),
+        Sleeps::UnlessBit(n, bit) => format!("sleeps unless argument {} has the bit {bit:#x}", n + 1),
         Sleeps::OnRt | Sleeps::OnBhLock => "sleeps on rt only".to_owned(),
     };
     out.extend(Some(sleeps).filter(|text| !text.is_empty()));

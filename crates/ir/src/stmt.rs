@@ -56,7 +56,11 @@ impl Lower<'_> {
         }
         match self.ast.stmts[id.index()].kind {
             S::Empty | S::Label { .. } | S::Case { .. } | S::Default { .. } => {}
-            S::Expr(e) => self.effect(e),
+            S::Expr(e) => {
+                if !self.leaves_by_macro(e, at) {
+                    self.effect(e);
+                }
+            }
             S::Block { body, end } => {
                 let scope = self.open_scope();
                 for &stmt in self.ids(body) {
@@ -96,6 +100,51 @@ impl Lower<'_> {
             S::NestedFunction => self.gap(at, "nested function definition"),
             S::Gap(index) => self.op(OpKind::Gap(index), at),
         }
+    }
+
+    /// A macro that nothing defines and that is written as those are which hide control flow: one that returns, or that is handed a label of this function to go to.
+    /// False: it is an expression like others.
+    fn leaves_by_macro(&mut self, e: ast::ExprId, at: At) -> bool {
+        let (callee, args) = match self.ast.exprs[e.index()].kind {
+            A::Call { callee, args } => (callee, self.ids(args)),
+            A::Ident(_) => (e, &[][..]),
+            _ => return false,
+        };
+        let A::Ident(name) = self.ast.exprs[callee.index()].kind else { return false };
+        let capitals = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_';
+        if !name.as_str().bytes().all(capitals) || self.lookup(name) != What::Unknown {
+            return false;
+        }
+        if self.cx.program.shapes.returns.contains(&name) {
+            self.return_stmt(args.first().map(|&arg| ast::ExprId(arg)), at);
+            return true;
+        }
+        let Some((place, label)) = args.iter().enumerate().find_map(|(i, &arg)| Some((i, self.label_named_by(ast::ExprId(arg))?))) else {
+            return false;
+        };
+        for (_, &arg) in args.iter().enumerate().filter(|(i, _)| *i != place) {
+            self.effect(ast::ExprId(arg));
+        }
+        if place == 0 {
+            self.goto_label(label, at);
+            return true;
+        }
+        // Behind what it asks for (`CHECK(p, out)`): which answer makes it go there is not known.
+        let (leaves, stays) = (self.new_block(), self.new_block());
+        let int = self.ty.int;
+        let unknown = self.opaque(int);
+        self.fork(unknown, leaves, stays, at);
+        self.start_wanted(leaves);
+        self.goto_label(label, at);
+        self.start_wanted(stays);
+        true
+    }
+
+    /// The label of this function that an expression names, if nothing else goes by that name.
+    fn label_named_by(&mut self, e: ast::ExprId) -> Option<Symbol> {
+        let A::Ident(name) = self.ast.exprs[e.index()].kind else { return None };
+        let names = |s: &ast::Stmt| matches!(s.kind, S::Label { name: label, .. } if label == name);
+        (self.lookup(name) == What::Unknown && self.ast.stmts.iter().any(names)).then_some(name)
     }
 
     /// Whether control may enter the statement other than at its start, or it declares names that later statements use.

@@ -190,6 +190,8 @@ pub enum Sleeps {
     IfFalse(u8),
     /// If the argument has this bit (`CRYPTO_TFM_REQ_MAY_SLEEP`).
     IfBit(u8, i64),
+    /// Unless the argument has this bit (`MAY_NOT_BLOCK`).
+    UnlessBit(u8, i64),
     /// Only on PREEMPT_RT.
     OnRt,
     /// Only on PREEMPT_RT, and only where disabled bh is a lock of its CPU (`--bh-lock`).
@@ -204,7 +206,8 @@ pub enum Returns {
     NonNull,
     /// NULL on failure; customary to check.
     MayNull,
-    /// NULL only if out of memory for allocations that practically do not fail, or similar: not worth reporting.
+    /// NULL only if out of memory for allocations that practically do not fail, or where the caller mostly knows better: not worth reporting where nobody asks. Memory
+    /// is taken not to be NULL, also where somebody asks.
     RarelyNull,
     ErrPtr,
     NullOrErrPtr,
@@ -417,6 +420,8 @@ pub struct Context {
     pub locks: Vec<(Symbol, LockKind)>,
     /// Not always so: some callers use another context (such entries never raise confidence above medium).
     pub sometimes: bool,
+    /// Tasks call it as well, with bottom halves and interrupts enabled, in the same read-side section.
+    pub tasks_too: bool,
     /// Tasks are frozen and one CPU runs, or the system goes down: nobody is there to wait for, and the kernel's own assertions are silent.
     pub quiescent: bool,
 }

@@ -11,9 +11,11 @@ use crate::error::ModelError;
 use crate::schema::{CallbackRow, EntryRow, File};
 use crate::words::{MAX_ARGUMENT, Names, W, Word};
 use cuthere_base::Symbol;
+use cuthere_cfront::macros::MacroBody;
 use cuthere_cfront::shapes::{KnownType, Shape};
 use rustc_hash::FxHashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use toml::Spanned;
 
 /// What one file says.
@@ -26,6 +28,8 @@ pub(crate) struct Rows {
     pub around: Vec<((Symbol, Symbol), Vec<KernelLock>)>,
     /// Record and member.
     pub releases: Vec<(Symbol, Symbol)>,
+    /// Record and member, with a lock that it is to be used under.
+    pub guarded: Vec<((Symbol, Symbol), Symbol)>,
     pub counts: Vec<Symbol>,
     pub customs: Vec<(Custom, Symbol)>,
     pub frees: Vec<FreeClass>,
@@ -35,7 +39,9 @@ pub(crate) struct Rows {
     pub conditions: Vec<(Symbol, u8)>,
     pub older: Vec<Older>,
     pub shapes: Vec<(Symbol, Shape)>,
+    pub returns: Vec<Symbol>,
     pub constants: Vec<(Symbol, i64)>,
+    pub macros: Vec<(Symbol, Arc<MacroBody>)>,
     pub types: Vec<(Symbol, KnownType)>,
 }
 
@@ -90,6 +96,14 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
             }
         }
     }
+    for row in parsed.member {
+        for record in &row.record.get_ref().0.0 {
+            for field in &row.field.get_ref().0.0 {
+                loader.once("member", *record, *field, &row.field.span())?;
+                loader.rows.guarded.extend(row.lock.iter().map(|W(lock)| ((*record, *field), lock.0)));
+            }
+        }
+    }
     for row in parsed.release {
         for record in &row.record.get_ref().0.0 {
             for field in &row.field.get_ref().0.0 {
@@ -123,9 +137,14 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
     for (shape, names) in lists {
         loader.rows.shapes.extend(list(names).map(|name| (name, shape)));
     }
+    loader.rows.returns.extend(list(shapes.returns));
     for (name, value) in parsed.constants {
         let name = Symbol::read(&name).map_err(|reason| loader.error(text.find(name.as_str()).unwrap_or(0), reason))?;
         loader.rows.constants.push((name, value));
+    }
+    for (name, body) in parsed.macros {
+        let name = Symbol::read(&name).map_err(|reason| loader.error(text.find(name.as_str()).unwrap_or(0), reason))?;
+        loader.rows.macros.push((name, Arc::new(MacroBody::of_text(name, &body))));
     }
     let types = parsed.types;
     let int = |size, signed| KnownType::Int { size, signed };

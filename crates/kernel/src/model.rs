@@ -19,7 +19,7 @@ macro_rules! tables {
 }
 tables! {
     "locks.toml", "rcu.toml", "context.toml", "sleeping.toml", "subsystems.toml", "memory.toml", "refs.toml", "callbacks.toml", "registrations.toml", "lists.toml", "ops.toml", "around.toml",
-    "lookups.toml", "readers.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "enumerators.toml", "types.toml",
+    "lookups.toml", "members.toml", "readers.toml", "asserts.toml", "guards.toml", "loops.toml", "shapes.toml", "constants.toml", "enumerators.toml", "macros.toml", "types.toml",
     // Last: what was learned gives way to everything before it.
     "learned.toml",
 }
@@ -43,6 +43,7 @@ struct Data {
     around: FxHashMap<(Symbol, Symbol), Vec<KernelLock>>,
     guards: FxHashMap<Symbol, GuardClass>,
     releases: rustc_hash::FxHashSet<(Symbol, Symbol)>,
+    guarded: FxHashMap<(Symbol, Symbol), Vec<Symbol>>,
     counts: rustc_hash::FxHashSet<Symbol>,
     customs: rustc_hash::FxHashSet<(Custom, Symbol)>,
     frees: FxHashMap<Symbol, FreeClass>,
@@ -131,6 +132,16 @@ impl Model {
     pub fn ops_field(&self, record: Symbol, field: Symbol) -> Option<&OpsField> {
         let data = &*self.data;
         data.ops.get(&(record, field, Some(data.rt))).or_else(|| data.ops.get(&(record, field, None)))
+    }
+
+    /// The locks, any of which a member of a record is to be used under; empty: nothing is known.
+    pub fn locks_of(&self, record: Symbol, field: Symbol) -> &[Symbol] {
+        self.data.guarded.get(&(record, field)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The members of which the model knows such locks, by record; in no order.
+    pub fn locked_members(&self) -> impl Iterator<Item = (Symbol, Symbol)> {
+        self.data.guarded.keys().copied()
     }
 
     /// The locks of its own that the kernel holds around calls of an operation, for the order of locks alone.
@@ -265,6 +276,11 @@ impl Data {
         names.extend(rows.conditions.iter().map(|(name, _)| (*name, Shape::Call)));
         self.shapes.types.extend(rows.types);
         self.shapes.constants.extend(rows.constants);
+        self.shapes.returns.extend(rows.returns);
+        self.shapes.macros.extend(rows.macros);
+        for (member, lock) in rows.guarded {
+            self.guarded.entry(member).or_default().push(lock);
+        }
         if replace {
             let fresh: rustc_hash::FxHashSet<(Symbol, Symbol)> = rows.ops.iter().map(|ops| (ops.record, ops.field)).collect();
             self.ops.retain(|key, _| !fresh.contains(&(key.0, key.1)));

@@ -6,7 +6,7 @@ use crate::entry::{
     Asks, Assert, CallbackOp, Context, CtxEffect, FreeEffect, KernelLock, LockEffect, MemoryEffect, MoveEffect, PerCpu, Returns, Section,
     Setting, Sleeps, Test, When,
 };
-use crate::words::{Names, RefWord, Tag, W};
+use crate::words::{LockClass, Names, RefWord, Tag, W};
 use cuthere_base::Symbol;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub free: BTreeMap<String, Spanned<W<Symbol>>>,
     /// Members that hold the function which frees an object, or lead to it.
     pub release: Vec<ReleaseRow>,
+    /// Members that are to be used under a lock.
+    pub member: Vec<MemberRow>,
     /// Plain integers that count references.
     pub counts: CountsRow,
     /// What names say by custom.
@@ -49,6 +51,8 @@ pub(crate) struct File {
     pub shapes: ShapesRow,
     /// Integer constants.
     pub constants: BTreeMap<String, i64>,
+    /// Macros of headers, as what stands after the name in their `#define`.
+    pub macros: BTreeMap<String, String>,
     /// Type names.
     pub types: TypesRow,
 }
@@ -268,6 +272,14 @@ pub(crate) struct OperationsRow {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct MemberRow {
+    pub record: Spanned<W<Names>>,
+    pub field: Spanned<W<Names>>,
+    pub lock: Vec<W<LockClass>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ReleaseRow {
     pub record: Spanned<W<Names>>,
     pub field: Spanned<W<Names>>,
@@ -335,6 +347,7 @@ pub(crate) struct ShapesRow {
     pub cleanup: Option<W<Names>>,
     pub ignored: Option<W<Names>>,
     pub annotation: Option<W<Names>>,
+    pub returns: Option<W<Names>>,
 }
 
 /// `[types]`: lists of type names by what they are.

@@ -220,8 +220,7 @@ impl Word for CtxEffect {
 }
 
 impl Word for Sleeps {
-    const ALLOWED: &'static str =
-        "unknown, never, always, sometimes, on-rt, on-bh-lock, `gfp INDEX`, `if-true INDEX`, `if-false INDEX` or `if-bit INDEX VALUE`";
+    const ALLOWED: &'static str = "unknown, never, always, sometimes, on-rt, on-bh-lock, `gfp INDEX`, `if-true INDEX`, `if-false INDEX`, `if-bit INDEX VALUE` or `unless-bit INDEX VALUE`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let sleeps = match words.next().unwrap_or("") {
@@ -237,6 +236,10 @@ impl Word for Sleeps {
             "if-bit" => {
                 let index = argument(words.next())?;
                 Sleeps::IfBit(index, mask(words.next())?)
+            }
+            "unless-bit" => {
+                let index = argument(words.next())?;
+                Sleeps::UnlessBit(index, mask(words.next())?)
             }
             word => return Err(unknown(word)),
         };
@@ -322,6 +325,20 @@ impl Word for MemoryEffect {
         };
         no_more(words)?;
         Ok(MemoryEffect { argument, named, store, marked })
+    }
+}
+
+/// A class of locks as findings name it: a member of a record, or a lock of the whole kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockClass(pub Symbol);
+
+impl Word for LockClass {
+    const ALLOWED: &'static str = "`RECORD.FIELD`, or one C identifier";
+    fn read(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('.').map_or((text, None), |(record, field)| (record, Some(field)));
+        identifier(parts.0)?;
+        parts.1.map_or(Ok(Symbol::EMPTY), identifier)?;
+        Ok(LockClass(Symbol::intern(text)))
     }
 }
 
@@ -462,7 +479,7 @@ impl Word for Test {
 }
 
 impl Word for Context {
-    const ALLOWED: &'static str = "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, irq-maybe-off, rcu, lock:NAME=KIND, sometimes, quiescent";
+    const ALLOWED: &'static str = "task, softirq, hardirq, nmi or inherit, then any of preempt-off, bh-off, irq-off, irq-maybe-off, rcu, lock:NAME=KIND, sometimes, tasks-too, quiescent";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let level = match words.next().unwrap_or("") {
@@ -482,6 +499,7 @@ impl Word for Context {
                 "irq-maybe-off" => context.irq_maybe_off = true,
                 "rcu" => context.rcu = true,
                 "sometimes" => context.sometimes = true,
+                "tasks-too" => context.tasks_too = true,
                 "quiescent" => context.quiescent = true,
                 _ => {
                     let lock = word.strip_prefix("lock:").and_then(|lock| lock.split_once('='));
@@ -548,6 +566,7 @@ mod tests {
     fn sleep_and_return_words() {
         assert_eq!(Sleeps::read("gfp 1"), Ok(Sleeps::Gfp(1)));
         assert_eq!(Sleeps::read("if-bit 0 0x200"), Ok(Sleeps::IfBit(0, 0x200)));
+        assert_eq!(Sleeps::read("unless-bit 2 0x80"), Ok(Sleeps::UnlessBit(2, 0x80)));
         assert_eq!(Returns::read("arg 0"), Ok(Returns::Arg(0)));
         assert!(Sleeps::read("gfp").is_err() && Sleeps::read("always 1").is_err() && Returns::read("null").is_err());
     }

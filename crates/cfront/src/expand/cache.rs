@@ -17,7 +17,7 @@ pub(super) enum Class {
     New,
     /// Stays as it is: no macro of this name anywhere, or one that the shapes keep.
     Plain,
-    /// Some file defines a macro of this name.
+    /// Some file, or the table of shapes, defines a macro of this name.
     Macro,
     /// `CONFIG_…`, `IS_ENABLED`, `__LINE__` and the like.
     Special,
@@ -66,7 +66,7 @@ impl Classes {
             Class::Plain
         } else if special {
             Class::Special
-        } else if !program.names.macros.get(name).is_empty() || program.may_be_bulk(text) {
+        } else if !program.names.macros.get(name).is_empty() || program.may_be_bulk(text) || program.shapes.macros.contains_key(&name) {
             Class::Macro
         } else {
             Class::Plain

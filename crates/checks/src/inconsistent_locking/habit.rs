@@ -1,19 +1,28 @@
 //! Functions that all callers but one call with a lock held.
 //!
 //! What a function does may need a lock although it changes no member that is seen: it talks to a device, or to a pool that lies behind a pointer. Then its callers tell. The lock has
-//! to lie in a record that the function gets a pointer to, or be a variable; and of the odd caller a whole way in is known, on which no lock is held.
+//! to lie in a record that the function gets a pointer to, or be a variable; and of the odd caller a whole way in is known, on which no lock is held. Callers of which that is not known, and who
+//! have the object for themselves, speak for nothing. It is surer where the function walks a list that others change under the lock.
 
 use super::View;
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{LocalId, OpId, Record};
+use cuthere_flow::index::ListUse;
 use cuthere_flow::program::contexts::Hop;
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::LockKind;
+use cuthere_kernel::{ListOp, LockKind};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Callers that hold the lock, at least.
 const WITH_MIN: usize = 3;
+
+/// Callers that hold the lock for each one that does not, at least.
+const WITH_EACH: usize = 3;
+
+/// The lists that functions walk, each with all its uses.
+type Walked<'l> = FxHashMap<FuncId, Vec<&'l [(FuncId, ListUse)]>>;
 
 /// A call, with the locks that are held then, and those that may be.
 struct Call {
@@ -25,12 +34,18 @@ struct Call {
 
 impl View<'_, '_> {
     pub(super) fn habits(&self, claims: &mut Claims) {
+        let lists = self.tree.rcu.lists();
+        let mut walked = Walked::default();
+        for uses in &lists {
+            let walkers: BTreeSet<FuncId> = uses.iter().filter(|(_, u)| u.op == ListOp::Walk).map(|u| u.0).collect();
+            walkers.into_iter().for_each(|f| walked.entry(f).or_default().push(uses));
+        }
         for n in 0..self.tree.world.funcs.len() as u32 {
-            claims.extend(self.habit(FuncId(n)));
+            claims.extend(self.habit(FuncId(n), &walked));
         }
     }
 
-    fn habit(&self, f: FuncId) -> Option<Claim> {
+    fn habit(&self, f: FuncId, walked: &Walked<'_>) -> Option<Claim> {
         let world = self.tree.world;
         if world.callers(f).len() <= WITH_MIN || world.func(f).is_init_or_exit() {
             return None;
@@ -44,16 +59,18 @@ impl View<'_, '_> {
         }
         let (lock, kind, with) = with.into_values().max_by_key(|w| w.2.len()).filter(|w| w.2.len() >= WITH_MIN)?;
         let record = self.guarded(f, lock)?;
-        let without: Vec<&Call> = calls.iter().filter(|c| !c.held.iter().any(|l| l.0 == lock)).collect();
+        let counts = |c: &&Call| self.contexts.entered(c.caller).is_known_whole() && !self.quiet(c.caller, record);
+        let without: Vec<&Call> = calls.iter().filter(|c| !c.held.iter().any(|l| l.0 == lock)).filter(counts).collect();
         let odd: BTreeSet<FuncId> = without.iter().map(|c| c.caller).collect();
-        let [call, ..] = &without[..] else { return None };
-        let free = call.held.is_empty() && call.perhaps.is_empty();
-        if odd.len() != 1 || with.contains(&call.caller) || !free {
+        if with.len() < odd.len() * WITH_EACH {
             return None;
         }
-        let hops = self.open_way(call.caller, record, (lock, kind))?;
+        let free = |c: &&&Call| c.held.is_empty() && c.perhaps.is_empty() && !with.contains(&c.caller);
+        let open = without.iter().filter(free).find_map(|c| Some((*c, self.open_way(c.caller, record, (lock, kind))?)));
+        let (call, hops) = open?;
         let other = calls.iter().find(|c| c.held.iter().any(|l| l.0 == lock))?;
-        Some(self.against_habit(f, lock, (call, &hops), (other, with.len())))
+        let sure = if self.walks_guarded(f, lock, walked) { Confidence::Medium } else { Confidence::Low };
+        Some(self.against_habit(f, lock, (call, &hops), (other, with.len())).sure(sure))
     }
 
     /// What is held at a call; `None`: it counts for nothing, or it is not known.
@@ -75,6 +92,17 @@ impl View<'_, '_> {
         let held = here().filter(|l| l.always).map(|l| (l.class, l.kind)).chain(entry().filter(|l| l.always).map(|l| (l.class, l.kind)));
         let perhaps = here().filter(|l| !l.always).map(|l| l.class).chain(entry().filter(|l| !l.always).map(|l| l.class));
         Some(Call { caller, op, held: held.collect(), perhaps: perhaps.collect() })
+    }
+
+    /// Whether a function walks a list that others change with a lock held.
+    fn walks_guarded(&self, f: FuncId, lock: Symbol, walked: &Walked<'_>) -> bool {
+        let holds = |g: FuncId, u: &ListUse| {
+            let (always, perhaps) = self.entry_locks(g);
+            u.locks.contains(&lock) || always.contains(&lock) || perhaps.contains(&lock)
+        };
+        let changed = |(g, u): &(FuncId, ListUse)| *g != f && u.op != ListOp::Walk && (u.op == ListOp::Add || !u.private) && holds(*g, u);
+        let plain = |uses: &&&[(FuncId, ListUse)]| !uses.iter().any(|(_, u)| u.rcu);
+        walked.get(&f).into_iter().flatten().filter(plain).any(|uses| uses.iter().any(changed))
     }
 
     /// Whether a lock lies with what a function gets: the record, or none if it is a variable.

@@ -25,6 +25,11 @@ impl Site {
     pub(super) fn may_hold(&self, lock: Symbol) -> bool {
         self.held.contains(&lock) || self.perhaps.contains(&lock)
     }
+
+    /// Whether some caller may hold a lock that is not held always.
+    pub(super) fn may_hold_more(&self) -> bool {
+        !self.perhaps.is_empty()
+    }
 }
 
 impl View<'_, '_> {
@@ -35,6 +40,7 @@ impl View<'_, '_> {
         }
         self.asked_before(member, &list, told, claims);
         self.forgets(member, &list, told, claims);
+        self.under_read_side(member, &list, told, claims);
         let sites: Vec<Site> = list.iter().filter(|u| self.is_head(u.0, u.1.op, member)).filter_map(|u| self.site(member, *u)).collect();
         // A lock protects what it is a member of; what others hold besides is another matter.
         let own = format!("{}.", member.0);

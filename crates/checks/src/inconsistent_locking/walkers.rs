@@ -1,16 +1,19 @@
-//! Lists that are walked without the lock under which others take elements off them and free these.
+//! Lists that are walked without the lock under which others take elements off them.
 //!
-//! A walk reads the links of elements, so one that goes on while an element is freed uses freed memory. Lists are told apart by the link of their elements, and
+//! A walk reads the links of elements, so one that goes on while an element is freed uses freed memory, and one that goes on from an element that is off the list ends nowhere: of the latter it is told where
+//! the walk may run at any time, with no lock at all. Lists are told apart by the link of their elements, and
 //! only links that serve for one list count: those of which every element that is put on a list goes to the same head. Nothing is said of walks in functions that make the list's
 //! owner or end it, of walkers that take elements off themselves, and where locks that some caller may hold are in common.
 
+use super::parallel::HOPS_MAX;
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Body, Expr, OpId, OpKind, Record};
 use cuthere_flow::index::{Deed, ListLies, ListUse};
+use cuthere_flow::program::contexts::Hop;
 use cuthere_flow::summary::FuncId;
-use cuthere_kernel::ListOp;
+use cuthere_kernel::{ListOp, LockKind};
 use rustc_hash::FxHashSet;
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,8 +25,9 @@ impl View<'_, '_> {
         for uses in self.tree.rcu.lists() {
             // Freed here, or elsewhere when it is off the list.
             let ends = |u: &ListUse| u.freed || !u.private && freed.contains(&u.record);
-            let freeing = |(f, u): &&Use| u.op == ListOp::Remove && ends(u) && u.locked && !u.rcu && self.parallel(*f, u);
-            let removals: Vec<Use> = uses.iter().filter(freeing).copied().collect();
+            let taking = |(f, u): &&Use| u.op == ListOp::Remove && (ends(u) || !u.private) && u.locked && !u.rcu && self.parallel(*f, u);
+            let mut removals: Vec<Use> = uses.iter().filter(taking).copied().collect();
+            removals.sort_by_key(|(f, u)| (!u.freed, !ends(u), *f, u.at));
             let adds = || uses.iter().filter(|(_, u)| u.op == ListOp::Add);
             let Some(head) = adds().map(|(_, u)| u.head).next().filter(|h| !h.is_empty()) else { continue };
             if removals.is_empty() || !adds().all(|(_, u)| u.head == head && u.lies != ListLies::Here) || uses.iter().any(|(_, u)| u.rcu) {
@@ -33,13 +37,34 @@ impl View<'_, '_> {
             for removal in &removals {
                 let open: Vec<&Use> = walks.iter().filter(|w| self.apart(w, removal, &uses)).copied().collect();
                 let Some(lock) = self.guard(removal, &uses, &open) else { continue };
-                for (f, u) in open {
-                    if told.insert((*f, u.at)) {
-                        claims.add(self.walked((*f, *u), *removal, lock));
+                for walk in open {
+                    let sure = match (removal.1.freed, ends(&removal.1)) {
+                        (true, _) => Some(Confidence::Medium),
+                        _ if self.walks_any_time(walk, removal, lock) => Some(Confidence::Medium),
+                        (_, freed) => freed.then_some(Confidence::Low),
+                    };
+                    if let Some(sure) = sure.filter(|_| told.insert((walk.0, walk.1.at))) {
+                        claims.add(self.walked(*walk, *removal, (lock, ends(&removal.1)), sure));
                     }
                 }
             }
         }
+    }
+
+    /// Whether a walk is entered, with no lock held, by what anybody may ask for at any time, and not by what leads to the removal as well.
+    fn walks_any_time(&self, walk: &Use, removal: &Use, lock: Symbol) -> bool {
+        let owner = owner_of(self.tree.world.func(walk.0), walk.1.at).map(|o| o.0);
+        let way = self.open_way(walk.0, owner, (lock, LockKind::SleepingOther));
+        let entry = way.and_then(|hops| match hops.first() {
+            Some(Hop::Entry(g, _)) => Some(*g),
+            _ => None,
+        });
+        entry.is_some_and(|entry| !self.leads_to(entry, removal.0, 0))
+    }
+
+    /// Whether a function calls another, by a few calls.
+    fn leads_to(&self, from: FuncId, f: FuncId, depth: usize) -> bool {
+        from == f || depth < HOPS_MAX && self.lives.callers(f).any(|(g, ..)| g != f && self.leads_to(from, g, depth + 1))
     }
 
     /// The records of which objects are freed anywhere.
@@ -87,7 +112,7 @@ impl View<'_, '_> {
         })
     }
 
-    fn walked(&self, (f, walk): Use, (g, removal): Use, lock: Symbol) -> Claim {
+    fn walked(&self, (f, walk): Use, (g, removal): Use, (lock, ends): (Symbol, bool), sure: Confidence) -> Claim {
         let world = self.tree.world;
         let (function, there) = (world.func(f).name, world.func(g).name);
         let link = format!("{}.{}", walk.record, walk.member);
@@ -95,8 +120,11 @@ impl View<'_, '_> {
             "`{function}()` walks a list (`{link}`) without `{lock}`, under which `{there}()` takes elements off it{}",
             if removal.freed { " and frees them" } else { "" }
         );
-        let then = if removal.freed { "and frees it then" } else { "and it is freed later" };
-        let sure = if removal.freed { Confidence::Medium } else { Confidence::Low };
+        let then = match (removal.freed, ends) {
+            (true, _) => "and frees it then",
+            (_, true) => "and it is freed later",
+            _ => "so that its links lead elsewhere",
+        };
         Claim::new(walk.at, (f, self.loc(f, walk.at)), sure, message)
             .thread(format!("CPU 0: {function}()"))
             .step(f, self.loc(f, walk.at), format!("reads the next element of the list `{}`", walk.head))

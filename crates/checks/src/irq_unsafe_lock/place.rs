@@ -6,8 +6,8 @@ use super::{Interrupt, quiet};
 use cuthere_analysis::{Tree, lock_steps, words};
 use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::index::{LockClass, LockUse};
-use cuthere_flow::program::Callees;
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
+use cuthere_flow::program::{Callees, World};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{CallbackOp, CtxPart, Level};
 use std::cmp::Reverse;
@@ -107,8 +107,8 @@ pub(super) fn unsafe_place<'u>(
     }
     sure &= !masks && !words::is_boot_code(body) && !words::is_test_code(world.path(f));
     sure &= !tree.lock_graph().classes.info(class).pointer;
-    // Looked up, none was right where both sides are one statement: what keeps the interrupt away is beside it. Where the function's own paths differ, a condition says so.
-    sure &= !disabled(interrupt.part, u).1 && (f, u.op) != (handler.func, handler.used.op);
+    // Where the function's own paths differ, a condition says so.
+    sure &= !disabled(interrupt.part, u).1;
     // A helper in a header leaves it to its callers to disable what they have to, each for his own object.
     sure &= !(mixed && world.path(f).ends_with(".h"));
     let mut place = Unsafe { func: f, used: u, handler, certain, says, hops: Vec::new(), comes: Vec::new(), sure, assumes };
@@ -131,6 +131,9 @@ impl<'u> Unsafe<'u> {
             self.assumes.push("what the code asks of its context does not decide".to_owned());
         }
         self.sure &= hops.len() <= HOPS_SURE && comes.len() <= HOPS_SURE;
+        // Looked up, none was right where both sides are one statement: what keeps the interrupt away is beside it. But an operation that is known for both does that itself.
+        let for_both = matches!(hops.first(), Some(Hop::Assumed(f)) if by_tasks_too(world, *f));
+        self.sure &= for_both || (self.func, self.used.op) != (self.handler.func, self.handler.used.op);
         if let Some(why) = quiet::kept_away(tree, &hops, &comes, (self.func, self.used.op)) {
             self.sure = false;
             self.assumes.push(why);
@@ -141,13 +144,18 @@ impl<'u> Unsafe<'u> {
             self.assumes.push("operations are called while the driver takes or gives up the device".to_owned());
         }
         // Nor were those of which it is not known how the function is entered.
-        self.sure &= self.used.slept || self.says || matches!(hops.first(), Some(Hop::Entry(..)));
+        self.sure &= self.used.slept || self.says || for_both || matches!(hops.first(), Some(Hop::Entry(..)));
         if !lock_steps::one_driver(world, (self.func, &hops), (self.handler.func, &comes)) {
             self.sure = false;
             self.assumes.push("the drivers that lead there share the object".to_owned());
         }
         (self.hops, self.comes) = (hops, comes);
     }
+}
+
+/// Whether a function is an operation that softirqs and tasks call.
+fn by_tasks_too(world: &World<'_>, f: FuncId) -> bool {
+    world.entry_points.get(&f).is_some_and(|all| all.iter().any(|entry| entry.context.tasks_too))
 }
 
 /// Whether a function disables the context for something else, without asking what it was: so it is entered with it enabled.

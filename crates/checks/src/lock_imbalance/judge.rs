@@ -43,6 +43,24 @@ impl LockImbalance {
         self.exits.iter().any(|e| e.lost.iter().any(|l| l.0 == name))
     }
 
+    /// Whether a function that takes a lock for one event, and gives it back for another, fails on a way out on which it leaves the lock as it is, whichever event it was:
+    /// who is told of the failure does not know what is held.
+    pub(super) fn stuck(&self, body: &Body, exit: &Exit, (taken, name, _): &(OpId, String, Claim)) -> bool {
+        let apart = |a: &Exit, b: &Exit| a.arguments.iter().any(|x| b.arguments.iter().any(|y| x.0 == y.0 && x.1.meet(y.1).is_none()));
+        let gives: Vec<&Exit> = self.exits.iter().filter(|e| e.lost.iter().any(|l| l.0 == *name)).collect();
+        let both = |e: &Exit| {
+            let nothing = e.lost.is_empty() && e.kept.is_empty();
+            nothing && e.block == exit.block && apart(e, exit) && self.fails(body, e) && gives.iter().all(|g| !apart(g, e))
+        };
+        !name.is_empty()
+            && !exit.tells
+            && self.given(*taken).is_empty()
+            && self.fails(body, exit)
+            && !gives.is_empty()
+            && gives.iter().all(|g| g.block != exit.block && apart(g, exit) && !self.fails(body, g))
+            && self.exits.iter().any(both)
+    }
+
     /// How sure it is that a way out keeps what it should not.
     pub(super) fn judge(&self, body: &Body, exit: &Exit, kept: &(OpId, String, Claim)) -> Option<Confidence> {
         let (taken, name, claim) = (kept.0, &kept.1, &kept.2);

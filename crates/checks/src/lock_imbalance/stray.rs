@@ -7,7 +7,7 @@ use super::{LockImbalance, judged};
 use cuthere_analysis::ways::{self, PARTS, certainty, decided};
 use cuthere_analysis::{Claim, Claims, Left};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Expr, Op, OpId, OpKind, Term};
+use cuthere_flow::body::{BlockId, Body, Expr, Op, OpId, OpKind, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::Match;
 use cuthere_flow::engine::{Event, Path};
@@ -15,7 +15,7 @@ use cuthere_flow::program::World;
 use cuthere_flow::program::naming::{names_lock, names_unlock};
 use cuthere_flow::summary::FuncId;
 use cuthere_flow::value::Value;
-use cuthere_kernel::LockKind;
+use cuthere_kernel::{LockKind, Sleeps};
 
 /// A lock given back that is not held, or a part of the context that is ended.
 pub(super) struct Stray {
@@ -28,6 +28,8 @@ pub(super) struct Stray {
     asked: Vec<OpId>,
     /// Of a part of the context: which.
     part: Option<usize>,
+    /// It is a counting semaphore, which others may give back.
+    counts: bool,
     claim: Claim,
 }
 
@@ -40,6 +42,9 @@ impl LockImbalance {
             pairs.sort_by_key(|p| p.2 == Match::Kind);
             // `WARN_ON(spin_trylock(…))` says that the lock is held.
             if pairs.iter().any(|p| ways::asserted(world, body, p.0) || !stray.before && ways::same_condition(body, p.0, p.1)) {
+                continue;
+            }
+            if stray.counts && !pairs.iter().any(|p| p.2 == Match::Exact && stray.asked.contains(&p.0) && waits(world, body, p.0)) {
                 continue;
             }
             // No way that has taken it leads to where this one parts from them, and none parts from it later.
@@ -79,13 +84,14 @@ impl LockImbalance {
             straight: straight(path, event),
             asked: Vec::new(),
             part: Some(part),
+            counts: false,
             claim,
         });
     }
 
     pub(super) fn stray(&mut self, path: &Path<'_, '_>, event: &Event<'_>, lock: &Held) {
         let locks = &path.state.locks;
-        if locks.asserted.contains(&lock.place) || !judged(lock.kind) || lock.kind == LockKind::Semaphore {
+        if locks.asserted.contains(&lock.place) || !judged(lock.kind) {
             return;
         }
         let Some(name) = ways::lock_name(path, lock) else { return };
@@ -94,8 +100,9 @@ impl LockImbalance {
             return;
         }
         let past = locks.past.iter().find(|p| p.place == lock.place);
-        // By the same call, or by another name: which lock was meant before is not sure.
-        if past.is_some_and(|p| p.given == event.op || !p.exact) {
+        let counts = lock.kind == LockKind::Semaphore;
+        // By the same call, or by another name: which lock was meant before is not sure. A semaphore may be given back once more.
+        if past.is_some_and(|p| p.given == event.op || !p.exact || counts) {
             return;
         }
         let message = format!("`{name}` is given back, but is not held here");
@@ -132,9 +139,16 @@ impl LockImbalance {
             straight: straight(path, event),
             asked: asked(path),
             part: None,
+            counts,
             claim,
         });
     }
+}
+
+/// Whether what takes a lock waits for it: one that only tries may be followed by giving it back in any case.
+fn waits(world: &World<'_>, body: &Body, taken: OpId) -> bool {
+    let entry = body.named_call(taken).and_then(|(name, _)| world.model.entry(name));
+    entry.is_some_and(|e| e.sleeps == Sleeps::Always)
 }
 
 /// The calls whose results decided on this path.

@@ -26,27 +26,44 @@ fn waits(entry: &Entry) -> bool {
 }
 
 fn reaches(world: &World<'_>, func: FuncId, op: OpId) -> bool {
-    let mut seen: Vec<FuncId> = Vec::new();
-    let targets = |f: FuncId, op: OpId| world.callees(f, op).map_or(&[][..], |c| c.list());
-    let mut open: Vec<(FuncId, u32)> = targets(func, op).iter().map(|f| (*f, 0)).collect();
-    while let Some((f, depth)) = open.pop() {
-        if seen.contains(&f) || depth >= DEPTH_MAX || seen.len() >= FUNCS_MAX {
-            continue;
-        }
-        seen.push(f);
-        for (op, o) in world.func(f).all_ops() {
-            let OpKind::Call { target, .. } = o.kind else { continue };
-            let below = targets(f, op);
-            if let Target::Name(name) = target
-                && let Some(entry) = world.entry(name, !below.is_empty())
-            {
-                if waits(entry) {
-                    return true;
-                }
-                continue;
-            }
-            open.extend(below.iter().map(|g| (*g, depth + 1)));
-        }
+    let mut seen = Vec::new();
+    targets(world, func, op).iter().any(|&f| waits_inside(world, f, 0, &mut seen))
+}
+
+fn targets<'w>(world: &'w World<'_>, func: FuncId, op: OpId) -> &'w [FuncId] {
+    world.callees(func, op).map_or(&[][..], |c| c.list())
+}
+
+/// A function that was looked at, after so many calls, and whether it waits.
+struct Seen {
+    func: FuncId,
+    depth: u32,
+    waits: bool,
+}
+
+/// Whether a function may wait, by itself or below. Of several functions that a call further down may run, one that does not wait is enough for readers to be left.
+fn waits_inside(world: &World<'_>, f: FuncId, depth: u32, seen: &mut Vec<Seen>) -> bool {
+    let known = seen.iter().position(|s| s.func == f);
+    if let Some(s) = known.map(|at| &seen[at]).filter(|s| s.waits || s.depth <= depth) {
+        return s.waits;
     }
-    false
+    if depth >= DEPTH_MAX || known.is_none() && seen.len() >= FUNCS_MAX {
+        return false;
+    }
+    let at = known.unwrap_or(seen.len());
+    let entry = Seen { func: f, depth, waits: false };
+    match known {
+        Some(at) => seen[at] = entry,
+        None => seen.push(entry),
+    }
+    let found = world.func(f).all_ops().any(|(op, o)| {
+        let OpKind::Call { target, .. } = o.kind else { return false };
+        let below = targets(world, f, op);
+        match target {
+            Target::Name(name) if let Some(entry) = world.entry(name, !below.is_empty()) => waits(entry),
+            _ => !below.is_empty() && below.iter().all(|&g| waits_inside(world, g, depth + 1, seen)),
+        }
+    });
+    seen[at].waits = found;
+    found
 }

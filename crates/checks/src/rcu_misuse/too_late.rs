@@ -54,9 +54,10 @@ fn of_argument(tree: &Tree<'_>, f: FuncId) -> Vec<Record> {
 
 fn freed(tree: &Tree<'_>, f: FuncId, free: &Done, record: Record, walks: &[(FuncId, ListUse)]) -> Option<Claim> {
     let world = tree.world;
-    let (at, remover, unlink) = removed(tree, f, free.at, record)?;
+    let read = |u: &ListUse| walks.iter().find(|(_, w)| (w.record, w.member) == (u.record, u.member));
+    let (at, remover, unlink) = removed(tree, f, free.at, |u| u.record == record && read(u).is_some())?;
     let link = (unlink.record, unlink.member);
-    let &(reader, walk) = walks.iter().find(|(_, u)| (u.record, u.member) == link)?;
+    let &(reader, walk) = read(&unlink)?;
     let (taken, read) = (world.func(remover).op(unlink.at)?, world.func(reader).op(walk.at)?);
     // In a cache of objects that stay of their type, readers look twice.
     let typed = free.life.kind.as_str() == "kmem_cache_free";
@@ -81,11 +82,11 @@ fn freed(tree: &Tree<'_>, f: FuncId, free: &Done, record: Record, walks: &[(Func
     Some(claim.identity(format!("too late {}.{}", link.0, link.1)))
 }
 
-/// Where an object of a record is taken off a list by the `_rcu` form before an operation: the operation of the function itself, and who does it how.
-fn removed(tree: &Tree<'_>, f: FuncId, before: OpId, record: Record) -> Option<(OpId, FuncId, ListUse)> {
+/// Where an object is taken off a list of some kind by the `_rcu` form before an operation: the operation of the function itself, and who does it how.
+fn removed(tree: &Tree<'_>, f: FuncId, before: OpId, of_kind: impl Fn(&ListUse) -> bool) -> Option<(OpId, FuncId, ListUse)> {
     let own = |g: FuncId| {
         tree.rcu.of(g).find_map(|fact| match fact {
-            RcuFact::List(u) if u.op == ListOp::Remove && u.rcu && !u.private && u.record == record => Some(*u),
+            RcuFact::List(u) if u.op == ListOp::Remove && u.rcu && !u.private && of_kind(u) => Some(*u),
             _ => None,
         })
     };

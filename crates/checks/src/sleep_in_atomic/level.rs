@@ -105,7 +105,10 @@ pub(super) fn judged(
     let sure = if callers_know || faults || test || primitive.as_str().contains('.') { Confidence::Low } else { Confidence::Medium };
     // What speaks against it whatever has to be so besides.
     let mut most = Confidence::High;
-    if way.unlikely {
+    if way.unlikely && of_the_dying(path.world, &chain, because) {
+        most = Confidence::Medium;
+        assumes.push("nobody else holds a reference when readers are done with what held this one".to_owned());
+    } else if way.unlikely {
         most = Confidence::Low;
         assumes.push("an assertion has failed, or nobody else holds a reference".to_owned());
     }
@@ -170,6 +173,14 @@ fn quiet(path: &Path<'_, '_>, event: OpId, chain: &Chain, sleeps: Option<&Entry>
         out.push((Confidence::Low, "what another function of the file takes for longer has been given back"));
     }
     out
+}
+
+/// Whether a callback after a grace period gives up the reference that its object held, and may so run the function that is handed for the last one: when the others are
+/// given up has nothing to do with readers.
+fn of_the_dying(world: &World<'_>, chain: &Chain, because: Because<'_>) -> bool {
+    let Because::Entered(entry) = because else { return false };
+    let handed = |f: &FuncId| world.releases.values().any(|all| all.iter().any(|r| r.record.is_unknown() && r.func == *f));
+    entry.how == "rcu callback" && chain.funcs.iter().any(handed)
 }
 
 /// Whether a function gives back a lock before it takes one: it may be its caller's.

@@ -4,11 +4,11 @@
 //! later finds neither. Who frees the data need not be seen for that. What [`super::armed`] tells of a free that is seen is not told twice.
 
 use super::armed::{kept_alive, runs_by_itself};
-use super::parts::{Key, Teardown, Uses, takes_off};
+use super::parts::{Key, Teardown, Uses, is_queue, takes_off};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{LocalId, Record};
-use cuthere_flow::index::{Deed, Done, LifeUse};
+use cuthere_flow::index::{Deed, Done, LifeUse, Spot, spot_of};
 use cuthere_flow::summary::FuncId;
 use std::collections::{BTreeMap, HashSet};
 
@@ -36,6 +36,7 @@ pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
             continue;
         }
         match found {
+            Some((f, ..)) if drained(all, f, uses) => {}
             Some((f, _, cancel)) if !waits(all, f) => claims.add(claim(all, (*key, uses), (f, cancel), (*armer, arm))),
             None if all.is_managed(key.owner) => claims.extend(nobody(all, (*key, uses), (*armer, arm))),
             _ => {}
@@ -52,6 +53,22 @@ fn cancels(all: &Teardown<'_>, f: FuncId, key: Key) -> Option<Done> {
 fn in_hand(all: &Teardown<'_>, f: FuncId, key: Key) -> bool {
     let body = all.world.func(f);
     (0..body.locals.len() as u32).any(|l| body.local_pointee(LocalId::new(l)) == Some(key.owner))
+}
+
+/// Whether the queue that a work item is always put on is destroyed by a function, or waited for: what is on it has run then. The timer of a delayed one is on no queue.
+fn drained(all: &Teardown<'_>, f: FuncId, uses: &Uses) -> bool {
+    let inside = all.lives.inside(f);
+    let member = |spot: Spot| match spot {
+        Spot::Member { record, member, .. } => Some((record, member)),
+        _ => None,
+    };
+    let ends = |d: &&Done| is_queue(d.life.kind) && matches!(d.life.deed, Deed::CancelSync { .. } | Deed::Flush);
+    let ended: Vec<(Record, Symbol)> = inside.iter().filter(ends).filter_map(|d| member(d.life.spot)).collect();
+    let on_one = |(g, arm): &(FuncId, LifeUse)| {
+        let args = all.world.func(*g).named_call(arm.op).map_or(&[][..], |(_, args)| args);
+        args.iter().any(|&e| member(spot_of(all.world.func(*g), e)).is_some_and(|m| ended.contains(&m)))
+    };
+    !ended.is_empty() && uses.arms().all(|a| a.1.kind.as_str() == "work" && on_one(a))
 }
 
 /// Whether a function waits for something that need not be the callback by name.

@@ -93,7 +93,8 @@ fn known_by(all: &Teardown<'_>, f: FuncId, op: OpId) -> Option<LocalId> {
     args.get(argument as usize).and_then(|&e| led_by(body, e))
 }
 
-fn led_by(body: &Body, e: ExprId) -> Option<LocalId> {
+/// The variable whose value a pointer is, or leads to the object that it points into.
+pub fn led_by(body: &Body, e: ExprId) -> Option<LocalId> {
     let Expr::Addr(place) = body.expr(e) else { return body.loaded_local(e) };
     let mut at = place;
     for _ in 0..12 {

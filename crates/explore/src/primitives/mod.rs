@@ -614,6 +614,7 @@ impl Machine<'_> {
             Sleeps::IfTrue(n) => a(n) != 0,
             Sleeps::IfFalse(n) => a(n) == 0,
             Sleeps::IfBit(n, bit) => a(n) & bit != 0,
+            Sleeps::UnlessBit(n, bit) => a(n) & bit == 0,
             Sleeps::OnRt => self.rt(),
             Sleeps::OnBhLock => self.rt() && self.options.bh_lock,
             Sleeps::Sometimes | Sleeps::Unknown | Sleeps::Never => false,

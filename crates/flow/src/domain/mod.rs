@@ -44,6 +44,8 @@ pub struct State {
     pub trail: u32,
     /// Loop heads whose later rounds this state stands for.
     pub rounds: SmallVec<[BlockId; 4]>,
+    /// The last decision before the last of these rounds began.
+    pub round_trail: u32,
 }
 
 /// Calls of functions that were not read which a path remembers.
@@ -67,6 +69,7 @@ impl Clone for State {
             merged: self.merged,
             trail: self.trail,
             rounds: SmallVec::from_slice(&self.rounds),
+            round_trail: self.round_trail,
         }
     }
 }
@@ -227,8 +230,10 @@ impl State {
                 Value::Int(by) if (-4095..=4095).contains(&by) => {
                     let x = self.known(values, a);
                     let by = if op == Add { by } else { -by };
-                    if x.lo > i64::MIN / 2 && x.hi < i64::MAX / 2 {
-                        return Interval::range(x.lo + by, x.hi + by);
+                    let (below, above) = (x.lo > i64::MIN / 2, x.hi < i64::MAX / 2);
+                    if below || above {
+                        let lo = if below { x.lo + by } else { i64::MIN };
+                        return Interval::range(lo, if above { x.hi + by } else { i64::MAX });
                     }
                     if x.not_zero && x.not_err && x.value().is_none() { Interval::NON_ZERO } else { Interval::TOP }
                 }

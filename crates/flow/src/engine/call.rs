@@ -442,8 +442,12 @@ impl Run<'_, '_> {
         }
         match entry.returns {
             Returns::Arg(i) => value = values.get(i as usize).copied().unwrap_or(result),
-            Returns::NonNull | Returns::RarelyNull => {
+            Returns::NonNull => {
                 state.learn(result, Interval::OBJECT);
+            }
+            // Memory that practically always comes; of the others, loops that empty a queue or walk a tree end with NULL.
+            Returns::RarelyNull => {
+                state.learn(result, if entry.allocates { Interval::OBJECT } else { Interval { not_err: true, ..Interval::TOP } });
             }
             Returns::ErrPtr => {
                 state.learn(result, Interval::NON_ZERO);

@@ -25,6 +25,12 @@ impl Run<'_, '_> {
     /// Memory, references, callbacks and waiting.
     pub(super) fn note_entry(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, state: &mut State) {
         let arg = |i: u8| call.values.get(i as usize).copied();
+        // Who has disabled page faults waits for none.
+        if (!entry.faults || state.ctx.pagefault <= 0) && !counts_already(entry, state) {
+            for lock in &entry.takes {
+                self.take_for_a_while(call, lock, state);
+            }
+        }
         if entry.allocates {
             self.show_call(call, EventKind::Allocate { object: result }, state);
         }
@@ -48,12 +54,6 @@ impl Run<'_, '_> {
             self.show_call(call, EventKind::Assert { claim, lock }, state);
             if let (Assert::Held(_), Some(place)) = (claim, lock) {
                 state.locks.assert_held(place);
-            }
-        }
-        // Who has disabled page faults waits for none.
-        if !entry.faults || state.ctx.pagefault <= 0 {
-            for lock in &entry.takes {
-                self.take_for_a_while(call, lock, state);
             }
         }
         for c in &entry.callbacks {
@@ -277,4 +277,10 @@ impl Run<'_, '_> {
             self.truncated |= !state.locks.release(self.values, Held { sure: false, ..lock });
         }
     }
+}
+
+/// Whether a path is already among those whose number a primitive raises: of the users of a device, all but the first find it awake.
+pub(super) fn counts_already(entry: &Entry, state: &State) -> bool {
+    let held = |counter: Symbol| state.objects.references.taken().iter().any(|t| t.counter == counter && t.count > 0);
+    entry.refs.iter().any(|r| !r.counter.is_empty() && !matches!(r.op, RefOp::Put | RefOp::Init) && held(r.counter))
 }

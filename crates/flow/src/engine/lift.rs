@@ -1,11 +1,15 @@
 //! What a callee does, in terms of its caller; and what the caller's own callers are told of it.
 
 use super::call::Call;
+use super::effects::counts_already;
 use super::releases::Gone;
 use super::*;
+use crate::summary::chain::chain;
 
 /// Frames that effects are told through.
 const DEPTH_MAX: u8 = 10;
+/// Bytes, or elements, that a header in front of what is handed out has less than.
+const HEADER_MAX: i64 = 4096;
 /// Frames that it is told through that memory may have been put elsewhere: whoever is farther away asks for it anew, as all do.
 const MOVES_MAX: u8 = 3;
 /// Effects other than sleeping and dereferences that a summary holds, of each kind.
@@ -94,7 +98,7 @@ impl Run<'_, '_> {
             if summary.outcomes.iter().any(|o| o.locks.iter().any(|l| !l.taken && l.class == *class)) {
                 continue;
             }
-            if effect.depth >= DEPTH_MAX {
+            if effect.depth >= DEPTH_MAX || self.awake_already(Way::Callee(callee, id), state) {
                 continue;
             }
             let Some(condition) = self.lift(effect, call.values, state) else { continue };
@@ -109,6 +113,13 @@ impl Run<'_, '_> {
             self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
             self.record_lock(call.index, &held, *nested, lifted, state);
         }
+    }
+
+    /// Whether what takes a lock below waits only where the path is not yet counted, and it is.
+    fn awake_already(&self, way: Way, state: &State) -> bool {
+        let counted = || state.objects.references.taken().iter().any(|t| !t.counter.is_empty() && t.count > 0);
+        counted()
+            && self.world.model.entry(chain(self.world, way).primitive).is_some_and(|e| !e.takes.is_empty() && counts_already(e, state))
     }
 
     /// Tells callers of a lock that is taken, if they can name it.
@@ -250,13 +261,11 @@ impl Run<'_, '_> {
 
     /// What is reached by a fixed step back from a pointer is a header in front of what others know by that pointer: it is one piece of memory.
     fn behind_header(&self, value: ValueId) -> ValueId {
-        let constant = |by: ValueId| match self.values.get(by) {
-            Value::Int(by) => by,
-            _ => 0,
-        };
+        // Farther off lies another piece.
+        let header = |by: ValueId, sign: i64| matches!(self.values.get(by), Value::Int(n) if (1..HEADER_MAX).contains(&(n * sign)));
         match self.values.get(value) {
-            Value::Bin(BinOp::Sub, pointer, by) if constant(by) > 0 => pointer,
-            Value::Bin(BinOp::Add, pointer, by) if constant(by) < 0 => pointer,
+            Value::Bin(BinOp::Sub, pointer, by) if header(by, 1) => pointer,
+            Value::Bin(BinOp::Add, pointer, by) if header(by, -1) => pointer,
             _ => value,
         }
     }

@@ -314,7 +314,10 @@ impl<'r, 'a> Run<'r, 'a> {
                 let back = self.block(block, state);
                 lowest = lowest.min(back);
             }
-            self.pending[block.index()] = states;
+            // A block that goes back to itself has states waiting again.
+            if self.pending[block.index()].is_empty() {
+                self.pending[block.index()] = states;
+            }
             at = lowest;
         }
     }
@@ -424,17 +427,26 @@ impl<'r, 'a> Run<'r, 'a> {
                 return usize::MAX;
             }
             state.rounds.push(to);
+            state.round_trail = state.trail;
             self.divide_references(to, &mut state);
             let control = self.control;
             for &place in control.written_in(to) {
                 let p = self.place(place, &state);
                 let before = state.read(self.values, p);
+                // What leads to something freed at the end of a round leads there at the start of the next one.
+                let gone = |f: &Freed| !f.put && !f.deferred && !f.moved && !f.handle;
+                if self.values.local_of(p).is_some() && state.objects.freed(self.values.pointer_root(before)).is_some_and(gone) {
+                    continue;
+                }
                 let value = self.values.fresh(Origin::LaterRound(to, p));
                 let known = state.known(self.values, before);
                 state.write(self.values, p, value);
-                // Whether it is zero stays known, for what goes with it: `locked` is set if and only if the lock is held.
+                // Whether it is zero stays known, for what goes with it: `locked` is set if and only if the lock is held. What rounds count, or a number that is neither
+                // a flag nor an error, comes to zero some day.
                 state.facts.retain(|f| f.0 != value);
-                match known.truth() {
+                let counted = matches!(self.body.expr(place), Expr::Local(l) if control.counter(to, l).is_some());
+                let number = matches!(self.values.get(before), Value::Int(number) if number > 1);
+                match known.truth().filter(|_| !counted && !number) {
                     Some(false) => state.learn(value, Interval::ZERO),
                     Some(true) => state.learn(value, Interval { not_err: known.not_err, ..Interval::NON_ZERO }),
                     None => true,

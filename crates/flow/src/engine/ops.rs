@@ -6,7 +6,20 @@ use super::*;
 use crate::body::ArgRange;
 use crate::domain::Source;
 
+/// Numbers up to this far from zero are NULL, flags in its place, and errors.
+const NO_POISON: i64 = 4096;
+
 impl Run<'_, '_> {
+    /// Whether a pointer to something freed is overwritten by a number that is no answer: whoever follows it has followed what was freed.
+    fn poisons(&mut self, place: ValueId, value: ValueId, state: &State) -> bool {
+        let Value::Int(number) = self.values.get(value) else { return false };
+        if state.objects.is_empty() || (-NO_POISON..=NO_POISON).contains(&number) {
+            return false;
+        }
+        let before = state.read(self.values, place);
+        state.objects.freed(self.values.pointer_root(before)).is_some_and(|f| !f.put && !f.moved && !f.handle)
+    }
+
     pub(super) fn op(&mut self, index: OpId, op: &Op, mut state: Boxed, out: &mut SmallVec<[Boxed; 4]>) {
         match op.kind {
             OpKind::Store { place, value } => {
@@ -15,6 +28,10 @@ impl Run<'_, '_> {
                 let p = self.place(place, &state);
                 if self.watches {
                     self.show_stored(index, op, place, p, &state);
+                }
+                if self.poisons(p, v, &state) {
+                    out.push(state);
+                    return;
                 }
                 // Whoever reads the pointer there may fill in what it points to.
                 if self.values.local_of(p).is_none() {

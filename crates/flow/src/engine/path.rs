@@ -446,6 +446,12 @@ impl<'p> Path<'p, '_> {
         false
     }
 
+    /// Whether a later round of a loop may be another than is known here: something was decided since it began, which may go together with what rounds change.
+    pub fn deep_in_round(&self) -> bool {
+        let state = self.state;
+        state.rounds.len() > 1 || !state.rounds.is_empty() && state.trail != state.round_trail
+    }
+
     /// Whether what was tested says nothing of what went before a free: the answer of a later call, an argument that is asked for nowhere else, or what was freed.
     fn asked_anew(&self, tested: ValueId, freed: &Freed) -> bool {
         let asked = match self.values.get(tested) {

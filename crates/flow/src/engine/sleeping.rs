@@ -35,6 +35,7 @@ impl Run<'_, '_> {
         if !state.asked && (state.ctx.pagefault <= 0 || entry.is_some_and(|e| !e.faults)) {
             if let Some(entry) = entry {
                 self.entry_sleep(call.index, entry, values, state, &mut found.ways);
+                self.release_sleep(call, entry, state, &mut found.ways);
                 // A body that sleeps whatever happens is not the one that the model speaks of.
                 if entry.sleeps == Sleeps::Never
                     && let Some(callees @ Callees::One(_)) = callees
@@ -145,6 +146,14 @@ impl Run<'_, '_> {
                 }
                 _ => false,
             },
+            Sleeps::UnlessBit(i, mask) => match arg(i).map(|v| self.bits(v, mask, state, 0)) {
+                Some(Bits::Clear) => true,
+                Some(Bits::Own(subject)) => {
+                    guard.push((subject, Test::NoBit(mask)));
+                    true
+                }
+                _ => false,
+            },
             Sleeps::IfTrue(i) | Sleeps::IfFalse(i) => {
                 let wanted = matches!(entry.sleeps, Sleeps::IfTrue(_));
                 match arg(i) {
@@ -184,6 +193,39 @@ impl Run<'_, '_> {
         }
         if sleeps {
             ways.push(way(guard, wait));
+        }
+    }
+
+    /// Ways to sleep in the function that a call is handed for the last reference.
+    fn release_sleep(&mut self, call: &Call<'_>, entry: &Entry, state: &State, ways: &mut SmallVec<[SleepWay; 2]>) {
+        let puts = |r: &&cuthere_kernel::RefEffect| r.op == RefOp::Put && r.member.is_empty() && r.counter.is_empty();
+        let Some(put) = entry.refs.iter().find(puts).filter(|_| entry.acquires.is_empty()) else { return };
+        let Some(&pointer) = call.values.get(put.argument as usize) else { return };
+        let handed = call.values.iter().any(|&v| matches!(self.values.get(v), Value::Function(_)));
+        let Some(release) = self.release_of(call, pointer).filter(|_| handed) else { return };
+        let Some(summary) = self.world.summary(release) else { return };
+        let last = self.held_besides(entry, call.values, state) || !self.unlinked(call.index, pointer, state);
+        let args = [pointer];
+        for (id, effect) in summary.sleeps() {
+            let EffectKind::Sleep(sleep) = &effect.kind else { continue };
+            if effect.depth >= 10 || sleep.wait != Wait::Sleep || sleep.around.is_some() {
+                continue;
+            }
+            let Some(condition) = self.lift(effect, &args, state) else { continue };
+            ways.push(SleepWay {
+                way: Way::Callee(release, id),
+                condition,
+                depth: effect.depth + 1,
+                indirect: effect.indirect,
+                modes: self.open_modes(effect, &args, state),
+                wait: sleep.wait,
+                defers: sleep.defers,
+                unlikely: last || sleep.unlikely,
+                share: (1, 1),
+            });
+            if ways.len() >= WAYS_MAX {
+                break;
+            }
         }
     }
 

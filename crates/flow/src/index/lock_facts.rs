@@ -10,6 +10,7 @@ use crate::body::{Body, Expr, OpId, OpKind, Target};
 use crate::engine::event::{Acquire, CallEvent, Event, EventKind};
 use crate::engine::{Observer, Path};
 use crate::program::World;
+use crate::summary::chain::chain;
 use crate::summary::{Ctx, EffectKind, FuncId, Summary, Way};
 use crate::value::{Value, ValueId};
 use cuthere_base::Symbol;
@@ -163,12 +164,15 @@ impl LockRecorder {
             Way::Model(name) => path.world.model.entry(name),
             _ => None,
         };
+        // Of what a callee does, the primitive at the end of the way tells.
+        let below = || path.world.model.entry(chain(path.world, event.way).primitive).is_some_and(|e| !e.takes.is_empty());
+        let brief = acquire.brief || matches!(place, LockPlace::Global(_)) && matches!(event.way, Way::Callee(..)) && below();
         self.add(
             path,
             (entry, Some(lock.place)),
             LockUse {
                 nested: acquire.nested,
-                brief: acquire.brief,
+                brief,
                 subclass: entry.is_some_and(|e| e.nested),
                 open: acquire.open,
                 modes: acquire.modes,

@@ -389,6 +389,10 @@ impl<'t> LockGraph<'t> {
             }
             for (taken, down) in ends {
                 let Some(u) = self.facts(down.end.0).and_then(|all| all.uses.get(down.end.1 as usize)) else { continue };
+                // What it was called with it may have given back before.
+                if u.released.contains(&h.class) {
+                    continue;
+                }
                 let doubts = Doubts { open: down.open, perhaps: down.perhaps, pointer: self.classes.info(taken).pointer };
                 let example = Example {
                     func: f,

@@ -31,7 +31,7 @@ pub enum Sought {
 pub enum Hop<'c> {
     /// It begins at an entry point of the function.
     Entry(FuncId, &'c EntryPoint),
-    /// It begins at a function of which no way in is known.
+    /// It begins at a function of which no way in is known, or which tasks call as well.
     Assumed(FuncId),
     /// It begins in a function, whatever that one was entered with, where the operation brings about what is sought; `None`: its absence.
     Begins(FuncId, Option<OpId>),
@@ -233,6 +233,9 @@ impl<'w> Contexts<'w> {
         }
         if let Some(entry) = self.entry_points(f).find(|e| holds(&self.described(f, e))) {
             return Some(Hop::Entry(f, entry));
+        }
+        if self.entry_points(f).any(|e| e.context.tasks_too && holds(&OnEntry::by_tasks(e))) {
+            return Some(Hop::Assumed(f));
         }
         if !certain && holds(&OnEntry::task()) && self.entry_points(f).any(|e| e.context.sometimes) {
             return Some(Hop::Assumed(f));

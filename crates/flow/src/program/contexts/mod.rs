@@ -103,6 +103,9 @@ impl<'w> Contexts<'w> {
             for entry in self.entry_points(f) {
                 let way = self.described(f, entry);
                 new |= self.entered[node.index()].certain.join(&way);
+                if entry.context.tasks_too {
+                    new |= self.entered[node.index()].certain.join(&OnEntry::by_tasks(entry));
+                }
                 if entry.context.sometimes {
                     new |= self.entered[node.index()].perhaps.join(&OnEntry::task());
                 }

@@ -179,6 +179,12 @@ impl OnEntry {
         OnEntry { reached: true, levels: level_bit(Level::Task), ..OnEntry::default() }
     }
 
+    /// The way in by tasks, of an operation that they call too: in the read-side section alone.
+    pub(super) fn by_tasks(entry: &EntryPoint) -> OnEntry {
+        let parts = if entry.context.rcu { Part::Rcu.bit() } else { 0 };
+        OnEntry { all: parts, some: parts, ..OnEntry::task() }
+    }
+
     /// Adds what holds between two other calls.
     pub(super) fn within(mut self, bracket: Option<&Bracket>) -> OnEntry {
         if let Some(bracket) = bracket {
