@@ -2,7 +2,7 @@
 //!
 //! What a function does may need a lock although it changes no member that is seen: it talks to a device, or to a pool that lies behind a pointer. Then its callers tell. The lock has
 //! to lie in a record that the function gets a pointer to, or be a variable; and of the odd caller a whole way in is known, on which no lock is held. Callers of which that is not known, and who
-//! have the object for themselves, speak for nothing. It is surer where the function walks a list that others change under the lock.
+//! have the object for themselves, speak for nothing. It is surer where the lock lies in what the function gets, and it walks a list that others change under it.
 
 use super::View;
 use cuthere_analysis::{Claim, Claims};
@@ -69,7 +69,7 @@ impl View<'_, '_> {
         let open = without.iter().filter(free).find_map(|c| Some((*c, self.open_way(c.caller, record, (lock, kind))?)));
         let (call, hops) = open?;
         let other = calls.iter().find(|c| c.held.iter().any(|l| l.0 == lock))?;
-        let sure = if self.walks_guarded(f, lock, walked) { Confidence::Medium } else { Confidence::Low };
+        let sure = if record.is_some() && self.walks_guarded(f, lock, walked) { Confidence::Medium } else { Confidence::Low };
         Some(self.against_habit(f, lock, (call, &hops), (other, with.len())).sure(sure))
     }
 

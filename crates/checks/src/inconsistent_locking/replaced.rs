@@ -19,6 +19,8 @@ struct Swap {
     member: Member,
     free: OpId,
     store: OpId,
+    /// What is freed was loaded before, into a variable: the new one may be stored first.
+    kept: bool,
 }
 
 impl View<'_, '_> {
@@ -29,7 +31,7 @@ impl View<'_, '_> {
         for (f, swap) in all {
             let Some(hops) = self.open_way(f, Some(swap.member.0), (Symbol::EMPTY, LockKind::SleepingOther)) else { continue };
             let asked = matches!(hops.first(), Some(Hop::Entry(_, entry)) if entry.how.contains('.'));
-            let ordered = self.lives.leads(f, swap.free, swap.store) || self.lives.leads(f, swap.store, swap.free);
+            let ordered = self.lives.leads(f, swap.free, swap.store) || swap.kept && self.lives.leads(f, swap.store, swap.free);
             if asked && ordered && !self.may_exclude(f, &swap) && told.insert((f, swap.free)) {
                 claims.add(self.swapped(f, &swap, &hops));
             }
@@ -81,14 +83,15 @@ fn swaps(model: &Model, body: &Body) -> Vec<Swap> {
         let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { continue };
         let Some(entry) = model.entry(name) else { continue };
         for effect in entry.frees.iter().filter(|e| e.how == FreeHow::Now) {
-            let Some(place) = body.call_args(args).get(effect.argument as usize).and_then(|&e| origin(body, e)) else { continue };
+            let Some(&freed) = body.call_args(args).get(effect.argument as usize) else { continue };
+            let Some(place) = origin(body, freed) else { continue };
             let Some(member) = shared_member(body, place) else { continue };
             let stored = body.all_ops().find(|(_, o)| match o.kind {
                 OpKind::Store { place: at, value } => at == place && body.expr(value) != Expr::Int(0),
                 _ => false,
             });
             if let Some((store, _)) = stored.filter(|_| !out.iter().any(|s| s.member == member)) {
-                out.push(Swap { member, free, store });
+                out.push(Swap { member, free, store, kept: body.loaded_local(freed).is_some() });
             }
         }
     }

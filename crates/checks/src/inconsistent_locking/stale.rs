@@ -58,12 +58,18 @@ impl View<'_, '_> {
         let (f, body) = (early.f, world.func(early.f));
         let facts = self.tree.lock_graph().facts(f)?;
         let inner = body.local_pointee(early.local);
+        let entered = self.entry_locks(f);
         for &(lock, g, store) in nulled.get(&early.member)?.iter().filter(|n| n.1 != f) {
             let own = inner.is_some_and(|r| lock.as_str().strip_prefix(r.tag()).is_some_and(|rest| rest.starts_with('.')));
             let again = self.tree.locked.under(early.member, lock).iter().any(|u| u.func == f && !u.store);
+            // Another lock, held here all the time, keeps that store away.
+            let kept = nulled
+                .get(&early.member)?
+                .iter()
+                .any(|n| (n.1, n.2) == (g, store) && (entered.0.contains(&n.0) || entered.1.contains(&n.0)));
             let takes = facts.uses.iter().filter(|u| !u.callback && u.class == lock && matches!(u.way, Way::Here | Way::Model(_)));
             let taken = takes.map(|u| u.op).find(|&op| early.load < op && body.dominates(early.load, body.block_of(op)));
-            let Some(taken) = taken.filter(|_| !own && !again) else { continue };
+            let Some(taken) = taken.filter(|_| !own && !again && !kept) else { continue };
             let follows = |(op, o): (OpId, &Op)| match o.kind {
                 OpKind::Access { ptr, .. } => body.loaded_local(ptr) == Some(early.local) && self.lives.leads(f, taken, op),
                 _ => false,
