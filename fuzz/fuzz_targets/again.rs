@@ -8,7 +8,10 @@ use cuthere_kernel::Model;
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+
+/// Read once: it costs more than most inputs.
+static MODEL: LazyLock<Model> = LazyLock::new(Model::builtin);
 
 /// What runs leave, in memory.
 #[derive(Default)]
@@ -45,7 +48,6 @@ fuzz_target!(|input: (&[u8], u8, u16, u16, &[u8])| {
     // Two files and their header, cut from one text; then some bytes of one of them become others.
     let third = text.len() / 3;
     let mut files = [text[..third].to_vec(), text[third..2 * third].to_vec(), text[2 * third..].to_vec()];
-    let model = Model::builtin();
     let mut kept = Kept::default();
     for change in [false, true] {
         if change {
@@ -58,8 +60,8 @@ fuzz_target!(|input: (&[u8], u8, u16, u16, &[u8])| {
         let first = [b"#include <linux/a.h>\n".as_slice(), &files[0]].concat();
         let source = MemorySource::new([("a/a.c", first.as_slice()), ("b/b.c", &files[1]), ("include/linux/a.h", &header)]);
         kept.contents = (0..source.len() as u32).map(|n| content(&source.read(FileId(n)).expect("in memory"))).collect();
-        let anew = run(&source, &model, &Options::default(), &Quiet).findings;
-        let again = run_keeping(&source, &model, &Options::default(), &Quiet, Some(&kept)).findings;
+        let anew = run(&source, &MODEL, &Options::default(), &Quiet).findings;
+        let again = run_keeping(&source, &MODEL, &Options::default(), &Quiet, Some(&kept)).findings;
         assert_eq!(anew, again);
     }
 });

@@ -8,10 +8,14 @@ use cuthere_ir::tables::LowerTables;
 use cuthere_ir::{BodyReader, LowerCx};
 use cuthere_kernel::Model;
 use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+/// Read once: it costs more than most inputs.
+static MODEL: LazyLock<Model> = LazyLock::new(Model::builtin);
 
 fuzz_target!(|bytes: &[u8]| {
     let source = MemorySource::new([("a.c", bytes)]);
-    let program = Program::build(&source, Config::default(), Model::builtin().shapes());
+    let program = Program::build(&source, Config::default(), MODEL.shapes());
     let tables = LowerTables::customary();
     let noreturn = |_| false;
     let mut reader = BodyReader::new(LowerCx { program: &program, tables: &tables, noreturn: &noreturn });

@@ -10,10 +10,14 @@ use cuthere_cfront::program::{Config, Program};
 use cuthere_cfront::resolve::FileNames;
 use cuthere_kernel::Model;
 use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+/// Read once: it costs more than most inputs.
+static MODEL: LazyLock<Model> = LazyLock::new(Model::builtin);
 
 fuzz_target!(|bytes: &[u8]| {
     let source = MemorySource::new([("a.c", bytes)]);
-    let program = Program::build(&source, Config::default(), Model::builtin().shapes());
+    let program = Program::build(&source, Config::default(), MODEL.shapes());
     let file = FileId(0);
     let text = program.text(file).expect("it is in memory");
     for (index, item) in program.outline(file).items.iter().enumerate() {

@@ -593,7 +593,7 @@ fn memory_of_an_open_size_has_a_few_elements() {
     let program = |index: &str| {
         run(&format!(
             "{OPEN}extern void abort(void);\nint *p;\nvoid *t(void *arg)\n{{\n\tlong i = (long)arg;\n\tp[{index}] = 1;\n\treturn 0;\n}}\nint main(void)\n{{\n\tint n = \
-             __VERIFIER_nondet_int();\n\tif (n < 0) abort();\n\tpthread_t *id = malloc(n * sizeof(*id));\n\tp = calloc(n, sizeof(int));\n\tfor (long i = 0; i < n; i++)\n\t\t\
+             __VERIFIER_nondet_int();\n\tif (n < 0) abort();\n\tpthread_t id[n + 1];\n\tp = calloc(n, sizeof(int));\n\tfor (long i = 0; i < n; i++)\n\t\t\
              pthread_create(&id[i], 0, t, (void *)i);\n\tfor (int i = 0; i < n; i++)\n\t\tpthread_join(id[i], 0);\n\treturn 0;\n}}\n"
         ))
     };

@@ -117,6 +117,14 @@ fn stands_for(class: &str) -> Option<&'static str> {
     MAPS.iter().find(|(prefix, _)| class.starts_with(prefix)).map(|(_, what)| *what)
 }
 
+impl<'s> Use<'s> {
+    /// Callers and callees from the function that takes the lock outwards.
+    fn calls(&self) -> impl Iterator<Item = (&'s Frame, &'s Frame)> + use<'s> {
+        let at = self.taker.and_then(|name| self.stack.iter().position(|f| plain(&f.function) == name)).unwrap_or(0);
+        pairs(self.stack.get(at..).unwrap_or_default())
+    }
+}
+
 impl<'s> Report<'s> {
     /// Functions that the report is about beside that of its own stack.
     pub fn takers(&self) -> impl Iterator<Item = &'s str> {
@@ -125,7 +133,7 @@ impl<'s> Report<'s> {
 
     /// Callers and callees of its further stacks, as they stand.
     pub fn pairs(&self) -> impl Iterator<Item = (&'s Frame, &'s Frame)> {
-        self.uses.iter().skip(1).flat_map(|u| pairs(&u.stack))
+        self.uses.iter().skip(1).flat_map(Use::calls)
     }
 
     /// Whether a finding agrees.
@@ -188,8 +196,7 @@ impl<'s> Report<'s> {
                 let place = format!("{}:{}", definition.file, definition.function.name_line);
                 unnamed.push(format!("`{class}`: {what}`{name}` ({place}) does not take it by this name"));
             }
-            let at = u.stack.iter().position(|f| plain(&f.function) == name).unwrap_or(0);
-            for (outer, inner) in pairs(u.stack.get(at..).unwrap_or_default()) {
+            for (outer, inner) in u.calls() {
                 let (a, b) = (plain(&outer.function), plain(&inner.function));
                 match edge(outer, inner, found, callees).borne {
                     Borne::Absent => calls.push(format!("this tree does not show how `{a}` calls `{b}`")),
@@ -240,7 +247,7 @@ fn own<'s>(stack: &[&'s Frame]) -> Option<&'s str> {
 }
 
 /// Callers and callees up to where the kernel dispatches: system calls, work, interrupts.
-fn pairs<'s>(stack: &[&'s Frame]) -> impl Iterator<Item = (&'s Frame, &'s Frame)> {
+fn pairs<'s>(stack: &[&'s Frame]) -> impl Iterator<Item = (&'s Frame, &'s Frame)> + use<'s> {
     let dispatched = |f: &&&Frame| cuthere_splat::is_skipped(&f.function, &["dispatch"]) && !is_service(&f.function);
     let upto = stack.iter().position(|f| dispatched(&f)).unwrap_or(stack.len());
     let two = |two: &[&'s Frame]| Some((*two.get(1)?, *two.first()?));

@@ -208,6 +208,9 @@ impl Machine<'_> {
                         if !self.threads[t].active() {
                             return;
                         }
+                        if self.link.plain {
+                            self.coverage.ran(id, pc);
+                        }
                     }
                     Ins::Open { d, ty } => r!(d) = self.anything(t, ty, crate::primitives::Any::Typed),
                     Ins::Jump { to } => {
