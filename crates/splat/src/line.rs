@@ -227,7 +227,7 @@ mod tests {
             ("[   12.3] BUG: y", "BUG: y", None),
             ("<4>[   12.34][   T43] BUG: y", "BUG: y", Some("T43")),
             ("2024-01-02T03:04:05.1234567Z [    5.50] BUG: y", "BUG: y", None),
-            ("  7331   │ 4,4992,12915300100,-; f+0x1/0x2", " f+0x1/0x2", None),
+            ("  7331   │ 4,4992,12915300100,-; f+0x1/0x2", "f+0x1/0x2", None),
             ("linux [6.1] is where", "linux [6.1] is where", None),
             ("00: [   12.345678] BUG: y", "BUG: y", None),
             ("2024-01-02T03:04:05 host sshd[12]: BUG: y", "2024-01-02T03:04:05 host sshd[12]: BUG: y", None),
