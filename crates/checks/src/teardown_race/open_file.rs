@@ -48,7 +48,7 @@ fn used_by_file(all: &Teardown<'_>, f: FuncId, gone: &Done, table: Symbol) -> Op
         return None;
     }
     let outlasts = |g: &FuncId| !all.bindings(*g).any(|b| matches!(b.field.as_str(), "open" | "release"));
-    let (user, at) = mine.iter().filter(|g| outlasts(*g)).find_map(|g| finds(all, *g, owner).map(|at| (*g, at)))?;
+    let (user, at) = mine.iter().filter(|g| outlasts(g)).find_map(|g| finds(all, *g, owner).map(|at| (*g, at)))?;
     let end = freed_later(all, f, owner, gone.at)?;
     // What is freed on some ways only goes on others with the last file.
     if end.is_some_and(|(g, end)| g == f && !all.lives.always_after(f, gone.at, end.at)) {

@@ -27,13 +27,11 @@ impl Dangling {
         let fails = fails(path, value);
         for (object, freed) in path.state.objects.all_freed() {
             let Some((place, owner)) = held_in(path, object).filter(|_| is_certain(freed)) else { continue };
-            match path.state.written(place) {
-                Some(now) if now != object => {
-                    if !fails && !self.replaced.contains(&(freed.op, place)) {
-                        self.replaced.push((freed.op, place));
-                    }
-                }
-                _ if fails && !self.left.iter().any(|l| (l.0, l.1) == (freed.op, place)) => {
+            let moved = path.state.written(place).is_some_and(|now| now != object);
+            let key = (freed.op, place);
+            match (moved, fails) {
+                (true, false) if !self.replaced.contains(&key) => self.replaced.push(key),
+                (false, true) if !self.left.iter().any(|l| (l.0, l.1) == key) => {
                     let claim = claim(path, event, (place, owner), freed);
                     self.left.extend(claim.map(|claim| (freed.op, place, claim)));
                 }
