@@ -32,6 +32,8 @@ pub enum Custom {
     Fixed,
     /// A function lowers a count unless that is the last one, or only then, and says so.
     AsksLast,
+    /// A record of devices that drivers are bound to: its embedded device is the one whose callbacks the driver has.
+    BusDevice,
     /// A function asks for a bit of a word.
     AsksBit,
     /// A function asks whether something is on a list.

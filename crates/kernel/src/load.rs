@@ -70,6 +70,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::WhoRuns, customs.who_runs),
         (Custom::Fixed, customs.fixed),
         (Custom::AsksLast, customs.asks_last),
+        (Custom::BusDevice, customs.bus_device),
         (Custom::AsksBit, customs.asks_bit),
         (Custom::AsksList, customs.asks_list),
         (Custom::AsksPending, customs.asks_pending),

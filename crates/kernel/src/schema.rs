@@ -248,6 +248,7 @@ pub(crate) struct CustomsRow {
     pub who_runs: Option<W<Names>>,
     pub fixed: Option<W<Names>>,
     pub asks_last: Option<W<Names>>,
+    pub bus_device: Option<W<Names>>,
     pub asks_bit: Option<W<Names>>,
     pub asks_list: Option<W<Names>>,
     pub asks_pending: Option<W<Names>>,

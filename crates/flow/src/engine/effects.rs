@@ -26,7 +26,7 @@ impl Run<'_, '_> {
     pub(super) fn note_entry(&mut self, call: &Call<'_>, entry: &Entry, result: ValueId, state: &mut State) {
         let arg = |i: u8| call.values.get(i as usize).copied();
         // Who has disabled page faults waits for none.
-        if (!entry.faults || state.ctx.pagefault <= 0) && !counts_already(entry, state) {
+        if (!entry.faults || state.ctx.pagefault <= 0) && !counts_already(entry, state) && !self.wakes_another(call, entry) {
             for lock in &entry.takes {
                 self.take_for_a_while(call, lock, state);
             }
@@ -69,6 +69,14 @@ impl Run<'_, '_> {
         if let Some(value) = entry.publishes.and_then(arg) {
             self.show_call(call, EventKind::Publish { value }, state);
         }
+    }
+
+    /// Whether a primitive counts users of a device that lies in a record which no driver is bound to (a host's, a port's): its callbacks are none of the driver's.
+    fn wakes_another(&self, call: &Call<'_>, entry: &Entry) -> bool {
+        let counted = entry.refs.iter().find(|r| !r.counter.is_empty()).and_then(|r| call.values.get(r.argument as usize));
+        let Some(Value::Addr(place)) = counted.map(|&device| self.values.get(device)) else { return false };
+        let bound = |record: Record| self.world.model.is_custom(cuthere_kernel::Custom::BusDevice, record.tag_symbol());
+        matches!(self.values.get(place), Value::PField(_, _, record) if !record.is_unknown() && !bound(record))
     }
 
     /// A primitive takes a lock of the kernel's own and gives it back before it returns.
