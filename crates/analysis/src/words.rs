@@ -142,6 +142,11 @@ pub fn weak_place(world: &World<'_>, func: FuncId) -> Option<&'static str> {
     is_boot_code(world.func(func)).then_some("this runs once, at boot or when a module is loaded")
 }
 
+/// Whether a member of a driver is what takes it off its device.
+pub fn takes_off(member: Symbol) -> bool {
+    matches!(member.as_str(), "remove" | "remove_new" | "disconnect")
+}
+
 /// Whether a function's file can be the main file of a module: one that states no licence cannot be loaded, so its code is a part of the kernel and never goes away.
 pub fn may_be_module(world: &World<'_>, func: FuncId) -> bool {
     file_says(world, func, "MODULE_LICENSE")

@@ -92,11 +92,10 @@ fn taken_again(
 
 /// Who holds the lock at the beginning of a way, and how it took it: the function that calls, or the one that calls back.
 fn holder<'t>(tree: &Tree<'t>, hops: &[Hop<'_>], class: Symbol, kind: LockKind) -> Option<(FuncId, &'t LockUse)> {
-    let locks = tree.locks;
     let taken = |f: FuncId, at: Option<OpId>| {
-        let n = locks.binary_search_by_key(&f, |e| e.0).ok()?;
+        let facts = tree.lock_graph().facts(f)?;
         let takes = |u: &&LockUse| u.class == class && u.kind == kind && !u.callback && at.is_none_or(|op| u.op == op);
-        locks[n].1.uses.iter().find(takes).map(|u| (f, u))
+        facts.uses.iter().find(takes).map(|u| (f, u))
     };
     match (*hops.first()?, *hops.get(1)?) {
         (Hop::Begins(h, Some(op)), _) => taken(h, Some(op)),

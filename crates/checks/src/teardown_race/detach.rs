@@ -4,8 +4,8 @@
 //! later finds neither. Who frees the data need not be seen for that. What [`super::armed`] tells of a free that is seen is not told twice.
 
 use super::armed::{kept_alive, runs_by_itself};
-use super::parts::{Key, Teardown, Uses, is_queue, takes_off};
-use cuthere_analysis::{Claim, Claims};
+use super::parts::{Key, Teardown, Uses, is_queue};
+use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{LocalId, Record};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot, spot_of};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 pub fn judge(all: &Teardown<'_>, told: &HashSet<Key>, claims: &mut Claims) {
     let mut ends: BTreeMap<&str, Vec<FuncId>> = BTreeMap::new();
     for b in all.world.bound.iter().filter(|b| b.record.tag().ends_with("driver")) {
-        if takes_off(b.field) {
+        if words::takes_off(b.field) {
             let list = ends.entry(all.world.folder(b.func)).or_default();
             if !list.contains(&b.func) {
                 list.push(b.func);

@@ -4,7 +4,7 @@
 //! needs a reference that opening has taken, or the driver has to wait until the last file is closed.
 
 use super::order::freed_later;
-use super::parts::{Key, Teardown, takes_off};
+use super::parts::{Key, Teardown};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, LocalId, Record};
@@ -16,7 +16,7 @@ const FILES: &str = "file_operations";
 
 pub fn judge(all: &Teardown<'_>, claims: &mut Claims) {
     let Some(table) = Symbol::find(FILES) else { return };
-    let driver = |f: FuncId| all.bindings(f).any(|b| b.record.tag().ends_with("driver") && takes_off(b.field));
+    let driver = |f: FuncId| all.bindings(f).any(|b| b.record.tag().ends_with("driver") && words::takes_off(b.field));
     for &f in all.functions.iter().filter(|f| driver(**f) && !stays_bound(all, **f)) {
         let inside = all.lives.inside(f);
         if inside.iter().any(|d| d.life.deed == Deed::Wait) {

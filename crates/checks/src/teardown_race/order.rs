@@ -1,8 +1,8 @@
 //! What was stopped is armed again by what is stopped later.
 
 use super::armed::runs_by_itself;
-use super::parts::{Key, Teardown, Uses, takes_off};
-use cuthere_analysis::{Claim, Claims};
+use super::parts::{Key, Teardown, Uses};
+use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, Op, OpId, OpKind, Record, Target};
 use cuthere_flow::index::{Deed, Done, LifeUse, Spot};
@@ -142,7 +142,7 @@ pub fn freed_later(all: &Teardown<'_>, f: FuncId, owner: Record, after: OpId) ->
         return Some(Some(end));
     }
     // Memory that the device core gives back when the driver is unbound.
-    let unbinds = |g: FuncId| all.bindings(g).any(|b| takes_off(b.field));
+    let unbinds = |g: FuncId| all.bindings(g).any(|b| words::takes_off(b.field));
     (all.is_managed(owner) && (unbinds(f) || all.lives.callers(f).any(|(g, ..)| unbinds(g)))).then_some(None)
 }
 

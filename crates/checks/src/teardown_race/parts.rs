@@ -255,11 +255,6 @@ fn is_shared(queue: Symbol) -> bool {
     queue.as_str().starts_with("system_")
 }
 
-/// Whether a member of a driver is what takes it off its device.
-pub fn takes_off(member: Symbol) -> bool {
-    matches!(member.as_str(), "remove" | "remove_new" | "disconnect")
-}
-
 /// Whether a kind is that of what runs works one after the other.
 pub fn is_queue(kind: Symbol) -> bool {
     matches!(kind.as_str(), "workqueue" | "kthread-worker")

@@ -34,11 +34,8 @@ fn object(all: &Teardown<'_>, f: FuncId, op: OpId) -> Option<ExprId> {
 /// Whether what a call waits for lies in a variable of the function.
 fn on_stack(all: &Teardown<'_>, f: FuncId, op: OpId) -> bool {
     let body = all.world.func(f);
-    let Some(Expr::Addr(mut at)) = object(all, f, op).map(|e| body.expr(e)) else { return false };
-    while let Expr::Field { base, .. } | Expr::Index { base, .. } = body.expr(at) {
-        at = base;
-    }
-    matches!(body.expr(at), Expr::Local(_))
+    let Some(Expr::Addr(place)) = object(all, f, op).map(|e| body.expr(e)) else { return false };
+    matches!(body.expr(body.whole_of(place)), Expr::Local(_))
 }
 
 /// Whether a function does nothing after it has waited that others could hold up: it takes no lock, wakes nobody, and waits for nobody else.

@@ -45,11 +45,8 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
 fn is_global(body: &Body, op: OpId) -> bool {
     let Some((_, args)) = body.named_call(op) else { return false };
     args.iter().any(|&e| {
-        let Expr::Addr(mut at) = body.expr(e) else { return false };
-        while let Expr::Field { base, .. } | Expr::Index { base, .. } = body.expr(at) {
-            at = base;
-        }
-        matches!(body.expr(at), Expr::Global(_))
+        let Expr::Addr(place) = body.expr(e) else { return false };
+        matches!(body.expr(body.whole_of(place)), Expr::Global(_))
     })
 }
 

@@ -99,7 +99,7 @@ fn entered_otherwise(tree: &Tree<'_>, f: FuncId, (close, mmap): (FuncId, FuncId)
         seen.push(g);
         let ends = tree.world.bindings(g).iter().any(|b| match b.record.tag() {
             "file_operations" => !matches!(b.field.as_str(), "release" | "mmap" | "open"),
-            tag => tag.ends_with("driver") && matches!(b.field.as_str(), "remove" | "remove_new" | "disconnect"),
+            tag => tag.ends_with("driver") && words::takes_off(b.field),
         });
         if ends {
             return Some(g);

@@ -362,6 +362,15 @@ impl Body {
         }
     }
 
+    /// The place that a member, or an element, lies in as a whole.
+    pub fn whole_of(&self, place: ExprId) -> ExprId {
+        let mut at = place;
+        while let Expr::Field { base, .. } | Expr::Index { base, .. } = self.expr(at) {
+            at = base;
+        }
+        at
+    }
+
     /// The record that an expression points to, by its type.
     pub fn pointee(&self, e: ExprId) -> Option<Record> {
         match self.expr(e) {

@@ -57,9 +57,8 @@ impl Run<'_, '_> {
 pub(super) fn behind_warning(world: &World<'_>, body: &Body, step: Decision) -> bool {
     let block = body.block(step.block);
     let Term::Branch { cond, then, els } = block.term else { return false };
-    let arm = body.block(if step.taken { then } else { els });
     let expanded = block.is_warning() && step.taken != matches!(body.expr(cond), Expr::Un(UnOp::Not, _));
-    expanded || body.block_ops(arm).iter().any(|op| warns(world, op))
+    expanded || reports_failure(world, body, if step.taken { then } else { els })
 }
 
 /// Whether a condition asks for a local that is no parameter, or for something that is not followed.

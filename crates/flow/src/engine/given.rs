@@ -45,7 +45,7 @@ impl Run<'_, '_> {
                 under.unlikely |= rare;
                 under.first |= none;
                 if let Term::Branch { then, els, .. } = block.term {
-                    under.unlikely |= self.reports_failure(if step.taken { then } else { els });
+                    under.unlikely |= reports_failure(self.world, self.body, if step.taken { then } else { els });
                 }
             }
             at = step.parent;
@@ -116,11 +116,6 @@ impl Run<'_, '_> {
             || is_mode(self.body, cond, 0)
             || self.asks_who_runs(cond)
             || self.body.asked_call(block, asked).is_some_and(|(name, _)| answers(name))
-    }
-
-    /// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).
-    fn reports_failure(&self, block: BlockId) -> bool {
-        self.body.block_ops(self.body.block(block)).iter().any(|op| warns(self.world, op))
     }
 
     /// Whether a condition that came out so is a failed assertion, or a reference that was the last one; and whether it says that there is none.

@@ -692,6 +692,11 @@ fn only_warns(world: &World<'_>, body: &Body, block: BlockId) -> bool {
     matches!(b.term, Term::Goto(_)) && ops.iter().any(warns) && ops.iter().all(|op| warns(op) || matches!(op.kind, OpKind::Access { .. }))
 }
 
+/// Whether a block reports a failed assertion (the arm of `if (WARN_ON(…))`).
+fn reports_failure(world: &World<'_>, body: &Body, block: BlockId) -> bool {
+    body.block_ops(body.block(block)).iter().any(|op| warns(world, op))
+}
+
 /// Whether an operation reports a failed assertion.
 fn warns(world: &World<'_>, op: &Op) -> bool {
     match op.kind {
