@@ -227,7 +227,7 @@ complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -s D -l define 
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l preemptions -d 'Preemptions of one execution [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l interrupts -d 'How often one interrupt source fires [default: 2]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l unroll -d 'Rounds of a loop [default: 20; of a C program: 200]' -r
-complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l time -d 'Seconds after which the search ends [default: 20]' -r
+complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l time -d 'Seconds for everything, reading included [default: 20]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l executions -d 'Executions after which the search ends [default: 10000000]' -r
 complete -c cuthere -n "__fish_cuthere_using_subcommand witness" -l memory -d 'When others see what a thread stores' -r -f -a "sc\t'At once: sequential consistency'
 tso\t'Through the store buffers of x86'

@@ -259,7 +259,7 @@ _arguments "${_arguments_options[@]}" : \
 '--preemptions=[Preemptions of one execution \[default\: 2\]]:N:_default' \
 '--interrupts=[How often one interrupt source fires \[default\: 2\]]:N:_default' \
 '--unroll=[Rounds of a loop \[default\: 20; of a C program\: 200\]]:N:_default' \
-'--time=[Seconds after which the search ends \[default\: 20\]]:SECONDS:_default' \
+'--time=[Seconds for everything, reading included \[default\: 20\]]:SECONDS:_default' \
 '--executions=[Executions after which the search ends \[default\: 10000000\]]:N:_default' \
 '--memory=[When others see what a thread stores]:MODEL:((sc\:"At once\: sequential consistency"
 tso\:"Through the store buffers of x86"

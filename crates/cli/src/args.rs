@@ -330,7 +330,7 @@ pub struct BoundArgs {
     /// Rounds of a loop [default: 20; of a C program: 200]
     #[arg(long, value_name = "N")]
     pub unroll: Option<u32>,
-    /// Seconds after which the search ends [default: 20]
+    /// Seconds for everything, reading included [default: 20]
     #[arg(long, value_name = "SECONDS")]
     pub time: Option<u64>,
     /// Executions after which the search ends [default: 10000000]

@@ -11,7 +11,10 @@ use cuthere_kernel::Model;
 use cuthere_review::ScenarioRun;
 use cuthere_tree::{Gathered, Included};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How much of the time for everything is held back for what comes behind the search: shortening what was found, naming what is missing, printing.
+const HELD_BACK: Duration = Duration::from_millis(300);
 
 /// A scenario file that was read.
 pub struct Scenario {
@@ -48,8 +51,8 @@ impl Scenario {
         cuthere_explore::is_plain(&self.text, &self.gathered.files)
     }
 
-    /// Explores it, joined to a tree if there is one.
-    pub fn explore(&self, base: Option<&dyn Source>, model: &Model, config: &Config, options: &Options) -> Outcome {
+    /// Explores it, joined to a tree if there is one. The time of the options is for all that is done since it was `begun`, reading included.
+    pub fn explore(&self, base: Option<&dyn Source>, model: &Model, config: &Config, options: &Options, begun: Instant) -> Outcome {
         let Gathered { program, files, folders } = &self.gathered;
         let source = WithScenario::beside(base, program, &self.text, files, &self.defines);
         let scenario = source.scenario();
@@ -60,12 +63,13 @@ impl Scenario {
             config.defines.extend(self.defines.iter().map(|(name, value)| (name.clone(), value.trim().parse().unwrap_or(1))));
         }
         let program = Program::build_partial(&source, config, shapes_for(model, scenario.plain), &[scenario.file]);
-        explore(&program, model, &scenario, options)
+        let options = Options { time: for_search(options.time, begun.elapsed()), ..options.clone() };
+        explore(&program, model, &scenario, &options)
     }
 
     /// The same, as a review keeps it.
     pub fn run(&self, base: &dyn Source, model: &Model, config: &Config, options: &Options) -> ScenarioRun {
-        let outcome = self.explore(Some(base), model, config, options);
+        let outcome = self.explore(Some(base), model, config, options, Instant::now());
         let first = outcome.faults.first();
         let mut bounds: Vec<String> = outcome.bounds.iter().cloned().collect();
         bounds.extend(outcome.unknown_calls.iter().map(|call| format!("unknown call {call}")));
@@ -144,4 +148,25 @@ pub fn options(tree: &TreeArgs, bounds: Option<&BoundArgs>) -> Result<Options> {
         options.replay = Some(Schedule::decode(text).context("the string of --replay is not one that a witness printed")?);
     }
     Ok(options)
+}
+
+/// What the search gets of a time for everything, if this much of it is spent: an eighth at least, and no more than is held back, so that a machine
+/// that reads slowly still tries something.
+fn for_search(all: Duration, spent: Duration) -> Duration {
+    let least = HELD_BACK.min(all / 8);
+    all.saturating_sub(spent + least).max(least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_and_showing_are_part_of_the_time() {
+        let millis = Duration::from_millis;
+        assert_eq!(for_search(millis(20_000), millis(700)), millis(19_000));
+        assert_eq!(for_search(millis(2000), millis(500)), millis(1250));
+        assert_eq!(for_search(millis(2000), millis(5000)), millis(250));
+        assert_eq!(for_search(millis(0), millis(1)), millis(0));
+    }
 }

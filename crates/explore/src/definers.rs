@@ -5,6 +5,7 @@
 
 use cuthere_base::FileId;
 use cuthere_cfront::program::Program;
+use std::time::Instant;
 
 /// Folders that hold what drivers call.
 const FOLDERS: [&str; 12] = [
@@ -25,8 +26,8 @@ const FOLDERS: [&str; 12] = [
 const FILES_MAX: usize = 8000;
 const NAMES_MAX: usize = 16;
 
-/// For each name, the line to write.
-pub(crate) fn hints<'n>(program: &Program<'_>, scenario: FileId, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+/// For each name, the line to write, as far as it is found until then.
+pub(crate) fn hints<'n>(program: &Program<'_>, scenario: FileId, names: impl Iterator<Item = &'n str>, until: Instant) -> Vec<String> {
     let mut wanted: Vec<&str> = Vec::new();
     for name in names {
         let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -34,9 +35,14 @@ pub(crate) fn hints<'n>(program: &Program<'_>, scenario: FileId, names: impl Ite
             wanted.push(name);
         }
     }
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     let mut found: Vec<Option<String>> = vec![None; wanted.len()];
+    let mut late = false;
     for file in candidates(program, scenario) {
-        if wanted.is_empty() || found.iter().all(Option::is_some) {
+        late = Instant::now() >= until;
+        if late || found.iter().all(Option::is_some) {
             break;
         }
         let Ok(bytes) = program.source.read(file) else { continue };
@@ -48,6 +54,9 @@ pub(crate) fn hints<'n>(program: &Program<'_>, scenario: FileId, names: impl Ite
     }
     let told = |(name, place): (&&str, Option<String>)| match place {
         Some(path) => format!("`{name}` is defined in {path}: write #include \"{path}\", or define it in the scenario"),
+        None if late => {
+            format!("`{name}`: where the tree defines it was not found in time; more --time finds it, or define it in the scenario")
+        }
         None => format!("`{name}` was not found in the tree's common parts: define it in the scenario"),
     };
     wanted.iter().zip(found).map(told).collect()

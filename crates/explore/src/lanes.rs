@@ -24,7 +24,7 @@ const ALONE: u64 = 3;
 const PATIENCE: u64 = 50;
 /// By how much an operation of the search through states takes longer: each comes with a state to go back to and one to know again.
 const STATES: u64 = 2;
-/// How long the shortest schedule is looked for when the time of the search is over.
+/// How long the shortest schedule is looked for when the time of the search is over, or where the tree defines what a scenario lacks.
 const SHORTENING: Duration = Duration::from_millis(200);
 /// Turns of a search through the states of a few threads alone.
 const TURNS_OF_STATES: u64 = 10;
@@ -129,7 +129,8 @@ fn within_rounds(subject: &Subject<'_>, options: &Options) -> Outcome {
     let mut outcome = best.unwrap_or_default();
     if !scenario.plain && outcome.kind == OutcomeKind::Unknown {
         let names = outcome.unknown_calls.iter().chain(&outcome.guesses);
-        outcome.hints = crate::definers::hints(program, scenario.file, names.map(String::as_str));
+        let until = (started + options.time).max(Instant::now() + SHORTENING);
+        outcome.hints = crate::definers::hints(program, scenario.file, names.map(String::as_str), until);
     }
     outcome.seconds = started.elapsed().as_secs_f64();
     outcome
