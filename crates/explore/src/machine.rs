@@ -178,7 +178,7 @@ pub struct Machine<'p> {
     pub events: u32,
     pub record: Option<Vec<Recorded>>,
     /// Where objects were made and freed, while there is a record.
-    pub lives: crate::naming::Lives,
+    pub lives: crate::lives::Lives,
     /// Clocks, if data races are asked for.
     pub races: Option<crate::races::Races>,
     /// Data races are asked for, and are states in which two threads are about to use the same memory.
@@ -249,7 +249,7 @@ impl<'p> Machine<'p> {
             event: Event::default(),
             events: 0,
             record: None,
-            lives: crate::naming::Lives::default(),
+            lives: crate::lives::Lives::default(),
             races: None,
             adjacent: false,
             unordered: false,
@@ -414,6 +414,9 @@ impl<'p> Machine<'p> {
         self.threads[creator].children += 1;
         self.threads.push(thread);
         self.event.spawned |= 1 << id;
+        if self.record.is_some() {
+            self.lives.starts.push((id, self.stack(creator)));
+        }
         self.weak_hand_on(creator, id);
         if let Some(races) = &mut self.races {
             races.spawned(creator, id);

@@ -5,27 +5,13 @@
 
 use crate::code::{Ins, IntTy, Named};
 use crate::link::Linker;
+use crate::lives::Death;
 use crate::machine::{Machine, Recorded, Way, is_lazy};
 use crate::memory::{Kind, Object, POISON, Site, State};
 use crate::sizes::{member_at, size_of};
 use cuthere_base::Symbol;
 use cuthere_cfront::types::{Ty, TyKind};
 use rustc_hash::FxHashMap;
-
-/// Where objects were made and freed in a recorded execution, innermost call first.
-#[derive(Default)]
-pub struct Lives {
-    pub births: Vec<(u64, Vec<Site>)>,
-    /// With how many steps had been recorded by then.
-    pub deaths: Vec<(u64, usize, Vec<Site>)>,
-}
-
-impl Lives {
-    pub fn clear(&mut self) {
-        self.births.clear();
-        self.deaths.clear();
-    }
-}
 
 /// Numbers up to here are written in decimals.
 const PLAIN: i64 = 1 << 20;
@@ -171,7 +157,7 @@ impl Names {
                     _ => format!("{name} + {off:#x}"),
                 };
                 let freed = object.filter(|o| o.state == State::Freed);
-                let freed = freed.is_some_and(|o| m.lives.deaths.iter().any(|(addr, at, _)| *addr == o.addr && *at <= step));
+                let freed = freed.is_some_and(|o| m.lives.deaths.iter().any(|death| death.addr == o.addr && death.recorded <= step));
                 return if freed { format!("{text} (freed)") } else { text };
             }
         }
@@ -179,7 +165,8 @@ impl Names {
         if v as u64 == never || v as u32 as u64 == v as u64 && v as u32 == never as u32 {
             return "(never set)".to_owned();
         }
-        if (-PLAIN..PLAIN).contains(&v) { v.to_string() } else { format!("{v:#x}") }
+        // A pointer close to nought is a member of nothing, at this distance.
+        if (-PLAIN..PLAIN).contains(&v) && !(pointer && v > 0) { v.to_string() } else { format!("{v:#x}") }
     }
 
     /// What a step read or wrote, with its value: `lamp->level = 3`, or `==` for what was read.
@@ -205,7 +192,8 @@ impl Names {
         let named: Option<Named> =
             code.accesses.binary_search_by_key(&step.site.pc, |n| n.pc).ok().and_then(|at| code.accesses.get(at)).copied();
         let (place, ty) = match named.filter(|_| step.outer.is_none()) {
-            Some(named) => (named.text.as_str().to_owned(), Some(named.ty)),
+            // What a macro takes the address of and looks into is the place itself.
+            Some(named) => (named.text.as_str().trim_start_matches("*&").to_owned(), Some(named.ty)),
             None => self.place(m, step.addr, u64::from(step.size))?,
         };
         let told = self.value(m, v, ty, at);
@@ -228,9 +216,9 @@ impl Names {
 
     /// What a step frees, if that is the object at this address and the line itself calls it something else.
     pub fn freed(&self, m: &Machine<'_>, at: usize, step: &Recorded, object: u64, line: &str) -> Option<String> {
-        let here = |&&(addr, recorded, _): &&(u64, usize, Vec<Site>)| (addr, recorded) == (object, at + 1);
-        let freed = m.lives.deaths.iter().find(here).filter(|freed| step.call && step.addr == freed.0)?;
-        let name = self.value(m, freed.0 as i64, None, at);
+        let here = |death: &&Death| (death.addr, death.recorded) == (object, at + 1);
+        let freed = m.lives.deaths.iter().find(here).filter(|freed| step.call && step.addr == freed.addr)?;
+        let name = self.value(m, freed.addr as i64, None, at);
         (!line.contains(&name)).then(|| format!("frees {name}"))
     }
 

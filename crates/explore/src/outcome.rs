@@ -97,6 +97,10 @@ pub struct FoundFault {
     /// The calls in which that was done, innermost first, as far as the shown execution tells.
     pub allocated_in: Vec<Place>,
     pub freed_in: Vec<Place>,
+    /// What was held there; `None`: not known.
+    pub freed_with: Option<Vec<(String, Place)>>,
+    /// Who armed or requested the callback that the fault happened in, and the calls in which that was done, innermost first.
+    pub armed: Option<(String, Vec<Place>)>,
     /// What the object is called that it is about.
     pub object: Option<String>,
     /// What the fault's line works with: `x == 2`.

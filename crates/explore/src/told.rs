@@ -1,13 +1,13 @@
 //! What was found, in the words of the program: places for positions, names for addresses, and the steps of the shown execution.
 
-use crate::code::{CallSite, Ins, Target};
+use crate::code::{CallSite, Ins};
 use crate::fault::{Fault, FaultKind, Wait};
-use crate::link::FnKind;
 use crate::machine::{Machine, Recorded};
 use crate::memory::Site;
 use crate::naming::Names;
 use crate::outcome::{FoundAccess, FoundFault, FoundWait, Outcome, Place, ThreadInfo, TraceStep};
 use crate::primitives::Prim;
+use crate::remarks::prim_of;
 use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::thread::{Level, Status};
@@ -62,7 +62,14 @@ impl Run<'_> {
         let object = m.link.mem.known(fault.addr).map(|o| o.addr);
         let calls = |stack: Option<&Vec<Site>>| stack.map_or(Vec::new(), |stack| stack.iter().map(|&s| self.place(s)).collect());
         let born = m.lives.births.iter().rev().find(|l| Some(l.0) == object).map(|l| &l.1);
-        let died = m.lives.deaths.iter().rev().find(|l| Some(l.0) == object).map(|l| &l.2);
+        let died = m.lives.deaths.iter().rev().find(|death| Some(death.addr) == object);
+        // What the scenario itself starts is no news.
+        let own = |site: &Site| self.call_at(*site).is_some_and(|call| call.name.as_str().starts_with("cuthere_"));
+        let armed = m.lives.starts.iter().find(|start| start.0 == thread).map(|start| &start.1);
+        let armed = armed.filter(|stack| !m.link.plain && !stack.first().is_none_or(own)).map(|stack| {
+            let by = stack.first().map_or(String::new(), |site| self.thread_name(usize::from(site.thread)));
+            (by, stack.iter().map(|&s| self.place(s)).collect())
+        });
         // What is waited for, where it is not a lock.
         let ends = |wait: &Wait| {
             let of = wait.on.filter(|_| !wait.interrupted)?;
@@ -99,7 +106,9 @@ impl Run<'_> {
             allocated: fault.allocated.filter(|s| s.function != u32::MAX).map(by),
             freed: fault.freed.filter(|s| s.function != u32::MAX).map(by),
             allocated_in: calls(born),
-            freed_in: calls(died),
+            freed_in: calls(died.map(|death| &death.stack)),
+            freed_with: died.map(|death| held(&death.held)),
+            armed,
             object: self.object_of(&fault, names),
             operands: Vec::new(),
             other: fault.other.map(|s| self.place(s)),
@@ -122,15 +131,20 @@ impl Run<'_> {
     /// What a fault is about. Of a lock that is being taken, given back or asked for, no part.
     fn object_of(&self, fault: &Fault, names: &Names) -> Option<String> {
         let m = &self.machine;
-        let call = m.code_of(fault.site).and_then(|code| match code.ins.get(fault.site.pc as usize) {
-            Some(&Ins::Call { site }) => code.sites.get(site as usize),
-            _ => None,
-        });
-        let locked = call.filter(|call| locks(m, call) || fault.kind == FaultKind::LockMisuse).and_then(|call| {
+        let locked = self.call_at(fault.site).filter(|call| locks(m, call) || fault.kind == FaultKind::LockMisuse).and_then(|call| {
             let written = call.given.first().map_or("", |given| given.text.as_str());
             names.lock(m, fault.addr, written).map(|lock| lock.trim_start_matches('&').to_owned())
         });
         locked.or_else(|| names.place(m, fault.addr, 1).map(|p| p.0))
+    }
+
+    /// The call that a place is.
+    fn call_at(&self, site: Site) -> Option<&CallSite> {
+        let code = self.machine.code_of(site)?;
+        match code.ins.get(site.pc as usize) {
+            Some(&Ins::Call { site }) => code.sites.get(site as usize),
+            _ => None,
+        }
     }
 
     fn thread_name(&self, t: usize) -> String {
@@ -157,11 +171,13 @@ impl Run<'_> {
         let fault_at = outcome.faults.first().map(|f| f.fault.addr);
         // A program that has come to no second thread is all there is to show.
         let alone = self.machine.link.plain && records.iter().all(|r| r.setup);
+        let asleep = self.fallings_asleep(outcome, &records);
         for (n, r) in records.iter().enumerate().filter(|(_, r)| alone || !(r.setup && r.site.thread == 0)) {
             let site = r.outer.unwrap_or(r.site);
             let text = lines.text(&self.machine, site);
             let freed = || names.freed(&self.machine, n, r, target?, &text);
-            let value = names.step(&self.machine, n, r).or_else(freed).or_else(|| self.taken(outcome, &names, r, &text));
+            let beside = || self.taken(outcome, &names, r, &text).or_else(|| self.woken(outcome, n));
+            let value = names.step(&self.machine, n, r).or_else(freed).or_else(beside);
             outcome.trace.push(TraceStep {
                 thread: usize::from(r.site.thread),
                 place: self.place(site),
@@ -171,8 +187,9 @@ impl Run<'_> {
                 value,
                 addr: r.addr,
                 write: r.write,
-                visible: r.visible,
-                about: alone && r.addr != 0 && Some(r.addr) == fault_at
+                visible: r.visible || asleep.contains(&n),
+                about: asleep.contains(&n)
+                    || alone && r.addr != 0 && Some(r.addr) == fault_at
                     || r.value.is_some_and(|v| target.is_some() && self.machine.link.mem.known(v as u64).map(|o| o.addr) == target),
                 event: r.site.event,
                 waits: None,
@@ -187,17 +204,6 @@ impl Run<'_> {
             outcome.threads.push(ThreadInfo { name: thread.name.as_str().to_owned(), cpu: thread.cpu, context });
         }
         self.sources(outcome, &records, &mut lines);
-    }
-
-    /// The lock that a step takes, if threads wait for that one for ever and the line calls it something else.
-    fn taken(&self, outcome: &Outcome, names: &Names, step: &Recorded, line: &str) -> Option<String> {
-        let mut waits = outcome.faults.first()?.fault.waits.iter().filter_map(|wait| wait.lock.as_ref());
-        let code = self.machine.code_of(step.site)?;
-        let Some(&Ins::Call { site }) = code.ins.get(step.site.pc as usize).filter(|_| step.call) else { return None };
-        let call = code.sites.get(site as usize).filter(|call| takes(&self.machine, call))?;
-        let written = call.given.first().map_or("", |given| given.text.as_str());
-        let name = names.lock(&self.machine, waits.find(|lock| lock.0 == step.addr)?.0, written)?;
-        (!line.contains(&name)).then(|| format!("takes {name}"))
     }
 
     /// What the line of the fault works with: what it has read, and its variables.
@@ -234,7 +240,14 @@ impl Run<'_> {
         let Some(found) = outcome.faults.first().filter(|f| ALONE.contains(&f.fault.kind)) else { return };
         let Some(last) = outcome.trace.iter().rposition(|s| s.visible && s.thread == found.number) else { return };
         let mut steps = Vec::new();
-        for (depth, &site) in found.fault.stack.iter().enumerate().skip(1).take(CALLERS) {
+        // From where its thread was seen last.
+        let seen = outcome.trace[..last].iter().rposition(|s| s.visible && s.thread == found.number);
+        let from =
+            seen.and_then(|at| (1..found.fault.stack.len()).find(|&depth| self.place(found.fault.stack[depth]) == outcome.trace[at].place));
+        if let (Some(at), Some(_)) = (seen, from) {
+            outcome.trace[at].about = true;
+        }
+        for (depth, &site) in found.fault.stack.iter().enumerate().take(from.unwrap_or(usize::MAX)).skip(1).take(CALLERS) {
             if self.machine.code_of(site).is_none_or(|code| code.header) {
                 continue;
             }
@@ -322,16 +335,9 @@ impl Run<'_> {
     }
 }
 
-/// Whether a call takes a lock.
-fn takes(m: &Machine<'_>, call: &CallSite) -> bool {
-    let Target::Function(id) = call.target else { return false };
-    matches!(m.link.functions.get(id.0 as usize).map(|f| f.kind), Some(FnKind::Prim(Prim::Lock(op))) if op.take.is_some())
-}
-
 /// Whether a call takes a lock or gives it back.
 fn locks(m: &Machine<'_>, call: &CallSite) -> bool {
-    let Target::Function(id) = call.target else { return false };
-    matches!(m.link.functions.get(id.0 as usize).map(|f| f.kind), Some(FnKind::Prim(Prim::Lock(_) | Prim::RwUnlock)))
+    matches!(prim_of(m, call), Some(Prim::Lock(_) | Prim::RwUnlock))
 }
 
 pub(crate) fn context_name(level: Level) -> &'static str {

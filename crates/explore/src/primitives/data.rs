@@ -4,6 +4,7 @@ use super::{Prim, Size, Wrong};
 use crate::code::{CallSite, IntTy};
 use crate::event::{Access, Location, Mode};
 use crate::fault::FaultKind;
+use crate::lives::Death;
 use crate::machine::{Flow, Machine};
 use crate::memory::{Bad, Kind, POISON, State};
 
@@ -132,8 +133,8 @@ impl Machine<'_> {
                 if self.record.is_some() {
                     let stack = self.stack(t);
                     if !stack.is_empty() {
-                        let at = self.record.as_ref().map_or(0, Vec::len);
-                        self.lives.deaths.push((addr, at, stack));
+                        let recorded = self.record.as_ref().map_or(0, Vec::len);
+                        self.lives.deaths.push(Death { addr, recorded, stack, held: self.held_there(t) });
                     }
                 }
             }

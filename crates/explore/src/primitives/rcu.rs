@@ -6,6 +6,7 @@ use super::lock::LockOp;
 use super::{Prim, Wrong};
 use crate::code::{CallSite, FnId};
 use crate::event::{Access, Location, Mode, ThreadSet};
+use crate::lives::Death;
 use crate::machine::{Flow, Machine};
 use crate::thread::Level;
 use cuthere_kernel::CtxPart;
@@ -142,7 +143,7 @@ impl Machine<'_> {
                     return Flow::Next(0);
                 }
                 if self.record.is_some() {
-                    self.lives.deaths.push((addr, usize::MAX, self.stack(t)));
+                    self.lives.deaths.push(Death { addr, recorded: usize::MAX, stack: self.stack(t), held: self.held_there(t) });
                 }
                 self.after_grace(t, 0, FnId(u32::MAX), addr as i64, site);
                 Flow::Next(0)

@@ -7,6 +7,7 @@ use super::state::Waiter;
 use super::{Prim, Wrong};
 use crate::code::CallSite;
 use crate::event::{Access, Location, Mode};
+use crate::lives::Wake;
 use crate::machine::{Flow, Machine};
 
 const FOREVER: i64 = i64::MAX;
@@ -58,6 +59,14 @@ impl Machine<'_> {
         was
     }
 
+    /// Keeps whom a wake-up finds, where an execution is recorded.
+    fn note_wake(&mut self, waiting: impl Iterator<Item = usize>) {
+        if let Some(record) = &self.record {
+            let found = waiting.map(|t| (t, self.threads[t].sleeping)).collect();
+            self.lives.wakes.push(Wake { recorded: record.len(), found });
+        }
+    }
+
     pub(super) fn wait_perform(&mut self, t: usize, prim: Prim, site: &CallSite) -> Flow {
         let a = |m: &Self, n: u8| m.arg(t, site, n);
         let object = a(self, 0) as u64;
@@ -72,7 +81,8 @@ impl Machine<'_> {
             }
             Prim::PrepareToWait { exclusive } => {
                 let entry = a(self, 1) as u64;
-                let sleeping = site.args.len() < 3 || a(self, 2) != 0;
+                // Who only puts itself on the queue has not said yet that it sleeps.
+                let sleeping = if site.args.len() < 3 { self.threads[t].sleeping } else { a(self, 2) != 0 };
                 let queue = self.world.queues.entry(object).or_default();
                 if !queue.iter().any(|w| w.thread == t && w.entry == entry) {
                     queue.push(Waiter { thread: t, entry, exclusive });
@@ -90,6 +100,7 @@ impl Machine<'_> {
                 let queue = self.world.queues.remove(&object).unwrap_or_default();
                 let mut left = Vec::new();
                 let mut exclusive = false;
+                self.note_wake(queue.iter().map(|waiter| waiter.thread));
                 for waiter in queue {
                     if waiter.exclusive && exclusive && !all {
                         left.push(waiter);
@@ -122,6 +133,7 @@ impl Machine<'_> {
             }
             Prim::WakeTask => {
                 if let Some(&target) = self.world.tasks.get(&object) {
+                    self.note_wake(std::iter::once(target));
                     return Flow::Next(i64::from(self.wake(target)));
                 }
             }

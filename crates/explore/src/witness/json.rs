@@ -26,6 +26,8 @@ fn fault_json(found: &FoundFault) -> Value {
         "stack": found.stack.iter().map(place_json).collect::<Vec<_>>(),
         "allocated": found.allocated.as_ref().map(|(p, _)| place_json(p)),
         "freed": found.freed.as_ref().map(|(p, _)| place_json(p)),
+        "freed_locks": found.freed_with.as_ref().map(|locks| locks_json(locks)),
+        "armed": found.armed.as_ref().map(|(thread, stack)| json!({"thread": thread, "stack": stack.iter().map(place_json).collect::<Vec<_>>()})),
         "locks": locks_json(&found.held),
         "other_access": found.beside.as_ref().map(|access| json!({
             "write": access.write,

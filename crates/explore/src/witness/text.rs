@@ -3,7 +3,7 @@
 use super::diagram::diagram;
 use super::{at, bounds_text, headline};
 use crate::fault::FaultKind;
-use crate::outcome::{FoundFault, Options, Outcome, OutcomeKind, Replay};
+use crate::outcome::{FoundFault, Options, Outcome, OutcomeKind, Place, Replay};
 use std::fmt::Write;
 
 const WIDTH: usize = 100;
@@ -99,7 +99,7 @@ fn label(plain: bool, number: usize, name: &str) -> String {
 }
 
 /// The locks that a thread holds; that there are none is said where it matters.
-fn held(locks: &[(String, crate::outcome::Place)], matters: bool, out: &mut String) {
+fn held(locks: &[(String, Place)], matters: bool, out: &mut String) {
     match locks.len() {
         0 if matters => out.push_str("no locks held\n"),
         0 => {}
@@ -110,6 +110,22 @@ fn held(locks: &[(String, crate::outcome::Place)], matters: bool, out: &mut Stri
     }
     for (n, (name, place)) in locks.iter().enumerate() {
         let _ = writeln!(out, " #{n}: {name}, taken in {}", at(place));
+    }
+}
+
+/// Calls, innermost first.
+fn calls(stack: &[Place], out: &mut String) {
+    for place in stack {
+        let _ = writeln!(out, " {}", at(place));
+    }
+}
+
+/// Who did what these calls lead to; the scenario's own function does it before there are threads, or behind them.
+fn when(thread: &str, stack: &[Place]) -> String {
+    match stack.last() {
+        Some(outermost) if thread == "scenario" && outermost.function != "scenario" => "when all threads had ended".to_owned(),
+        _ if thread == "scenario" => "while the start state was built".to_owned(),
+        _ => format!("by {thread}()"),
     }
 }
 
@@ -132,10 +148,13 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
     if !found.operands.is_empty() {
         let _ = writeln!(out, "with {}", found.operands.join(", "));
     }
-    held(&found.held, found.beside.is_some(), out);
+    let two_sided = found.beside.is_some() || found.freed.is_some() || found.fault.kind == FaultKind::ListCorruption;
+    held(&found.held, two_sided, out);
     let _ = writeln!(out, "Call Trace:");
-    for place in &found.stack {
-        let _ = writeln!(out, " {}", at(place));
+    calls(&found.stack, out);
+    if let Some((by, stack)) = &found.armed {
+        let _ = writeln!(out, "Armed {}:", when(by, stack));
+        calls(stack, out);
     }
     if let Some(access) = &found.beside {
         let how = if access.write { "write" } else { "read" };
@@ -145,22 +164,16 @@ pub(super) fn splat(found: &FoundFault, out: &mut String) {
         };
         held(&access.held, true, out);
         let _ = writeln!(out, "Call Trace:");
-        for place in &access.stack {
-            let _ = writeln!(out, " {}", at(place));
+        calls(&access.stack, out);
+    }
+    for (what, site, stack) in [("Allocated", &found.allocated, &found.allocated_in), ("Freed", &found.freed, &found.freed_in)] {
+        if let Some((place, thread)) = site {
+            let _ = writeln!(out, "{what} {}:", when(thread, stack));
+            calls(if stack.is_empty() { std::slice::from_ref(place) } else { stack }, out);
         }
     }
-    for (what, site, calls) in [("Allocated", &found.allocated, &found.allocated_in), ("Freed", &found.freed, &found.freed_in)] {
-        if let Some((place, thread)) = site {
-            let by = match calls.last() {
-                Some(outermost) if thread == "scenario" && outermost.function != "scenario" => "when all threads had ended".to_owned(),
-                _ if thread == "scenario" => "while the start state was built".to_owned(),
-                _ => format!("by {thread}()"),
-            };
-            let _ = writeln!(out, "{what} {by}:");
-            for place in if calls.is_empty() { std::slice::from_ref(place) } else { calls } {
-                let _ = writeln!(out, " {}", at(place));
-            }
-        }
+    if let Some(locks) = found.freed_with.as_ref().filter(|_| found.freed.as_ref().is_some_and(|(_, thread)| thread != "scenario")) {
+        held(locks, true, out);
     }
     for wait in &found.waits {
         let place = wait.stack.first().map_or(String::new(), at);
