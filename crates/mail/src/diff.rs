@@ -235,14 +235,12 @@ impl<'a> Reader<'_, 'a> {
                 build.damage("a file header was wrapped and has been rejoined".into());
                 next += 1;
             }
-            build.files.push(file_from_git_line(&line));
-            build.open = true;
+            build.begin(file_from_git_line(&line), false);
             build.lines.push(line);
             return Some(next);
         }
         if self.is_file_start(at) && !content.starts_with("--- ") {
-            build.files.push(DiffFile::default());
-            build.open = true;
+            build.begin(DiffFile::default(), content.starts_with("Index: "));
         } else if content.starts_with("--- ") && self.own(at + 1).is_some_and(|c| c.starts_with("+++ ")) {
             if !build.open || build.files.is_empty() {
                 build.files.push(DiffFile::default());
@@ -293,6 +291,8 @@ struct Build {
     comments: Vec<DiffComment>,
     /// Within the header of the last file.
     open: bool,
+    /// The last file's header has had no more than an `Index:` line so far, which quilt and CVS write before a `diff` line of the same file.
+    indexed: bool,
     eaten: usize,
     emptied: usize,
     hard_blanks: usize,
@@ -306,6 +306,16 @@ impl Build {
         if self.damage.len() < MAX_DAMAGE {
             self.damage.push(text);
         }
+    }
+
+    /// Begins a file, which is the one that an `Index:` line has just begun.
+    fn begin(&mut self, file: DiffFile, by_index: bool) {
+        if self.open && self.indexed {
+            self.files.pop();
+        }
+        self.files.push(file);
+        self.open = true;
+        self.indexed = by_index;
     }
 
     fn comment(&mut self, after: usize, text: &str) {

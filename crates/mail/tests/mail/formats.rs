@@ -223,6 +223,20 @@ fn public_inbox_repositories_of_both_layouts() {
 }
 
 #[test]
+fn an_index_line_and_what_follows_it_are_one_file() {
+    let heads = ["", "diff --git a/a.c b/a.c\n", "diff -Nurp old/a.c new/a.c\n"];
+    let text: String = heads
+        .iter()
+        .map(|head| format!("Index: b/a.c\n{}\n{head}--- a/a.c\n+++ b/a.c\n@@ -1,1 +1,1 @@\n-int a;\n+int b;\n", "=".repeat(67)))
+        .collect();
+    for all in [text.clone(), patch("q@x", "[PATCH] gadget: quilted", "").replace(DIFF, &text)] {
+        let diff = &read(&all).series[0].patches[0].diff[0];
+        assert_eq!(diff.files.len(), heads.len(), "{:?}", diff.files);
+        assert!(diff.files.iter().all(|f| f.new.as_deref() == Some("a.c") && f.hunks == 1), "{:?}", diff.files);
+    }
+}
+
+#[test]
 fn json_has_the_documented_names() {
     let value = serde_json::to_value(read(&series())).unwrap();
     for name in ["id", "from", "date", "subject", "in_reply_to", "references", "to", "cc", "duplicates", "parent", "depth"] {
