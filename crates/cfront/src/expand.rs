@@ -359,7 +359,7 @@ impl Expander<'_, '_> {
         if class == Class::Special && WORDS.config.iter().any(|w| w.0 == t.text) {
             return self.builtin(t);
         }
-        let body = match self.definition(t.text) {
+        let body = match self.definition(t.text, class == Class::Replaced) {
             Some(body) => body,
             None if class == Class::Special => return self.builtin(t),
             None => return Some(t),
@@ -412,11 +412,16 @@ impl Expander<'_, '_> {
         }
     }
 
-    fn definition(&mut self, name: Symbol) -> Option<Body> {
+    /// The definition in force; of a name that the shapes keep, only one that replaces it.
+    fn definition(&mut self, name: Symbol, kept: bool) -> Option<Body> {
         let program = self.program;
+        let counts = |found: &Found| !kept || matches!(found, Found::Listed(r) if program.replaces(name, *r));
         if self.own_macros {
             let own = self.own(name);
             if let Some(found) = own {
+                if !counts(&found) {
+                    return None;
+                }
                 return program.macro_body(found, Some((self.file, self.text))).map(Body::new);
             }
         }
@@ -429,6 +434,7 @@ impl Expander<'_, '_> {
             other => other,
         };
         let body = match found {
+            found if !counts(&found) => None,
             Found::No if program.names.macros.get(name).is_empty() => program.shapes.macros.get(&name).cloned(),
             found => program.macro_body(found, None),
         };

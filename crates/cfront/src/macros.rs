@@ -132,6 +132,15 @@ pub enum Found {
 }
 
 impl Program<'_> {
+    /// Whether a macro takes a name of the kernel away: its file undefines the name first, and is none of the kernel's own headers, whose
+    /// definitions say how the kernel does what the name is known for.
+    pub(crate) fn replaces(&self, name: Symbol, item: ItemRef) -> bool {
+        let outline = self.outline(item.file);
+        let path = self.source.path(item.file);
+        let kernels = ["include/linux/", "include/asm-generic/", "arch/"].iter().any(|folder| path.starts_with(folder));
+        !kernels && outline.macros.get(item.item as usize).is_some_and(|m| outline.undefined_within(name, 0, m.lo))
+    }
+
     /// The definition in force for `name` used in `from` at byte `at` (`u32::MAX`: at the end of the file).
     pub(crate) fn find_macro(&self, from: FileId, name: Symbol, at: u32) -> Found {
         let all = self.names.macros.get(name);

@@ -3,6 +3,7 @@
 use super::Tk;
 use crate::macros::MacroBody;
 use crate::program::Program;
+use crate::shapes::Shape;
 use cuthere_base::{FileId, Symbol};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -17,6 +18,8 @@ pub(super) enum Class {
     New,
     /// Stays as it is: no macro of this name anywhere, or one that the shapes keep.
     Plain,
+    /// The shapes keep it, but where a header that takes the name away from the kernel is seen.
+    Replaced,
     /// Some file, or the table of shapes, defines a macro of this name.
     Macro,
     /// `CONFIG_…`, `IS_ENABLED`, `__LINE__` and the like.
@@ -62,8 +65,9 @@ impl Classes {
         let special = text.starts_with("CONFIG_")
             || [words.line, words.file, words.counter, words.pragma].contains(&name)
             || words.config.iter().any(|w| w.0 == name);
-        let class = if program.shapes.names.contains_key(&name) {
-            Class::Plain
+        let class = if let Some(shape) = program.shapes.get(name) {
+            let replaced = shape == Shape::Call && program.names.macros.get(name).iter().any(|r| program.replaces(name, *r));
+            if replaced { Class::Replaced } else { Class::Plain }
         } else if special {
             Class::Special
         } else if !program.names.macros.get(name).is_empty() || program.may_be_bulk(text) || program.shapes.macros.contains_key(&name) {
