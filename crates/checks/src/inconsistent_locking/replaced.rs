@@ -6,7 +6,7 @@
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Body, Expr, ExprId, OpId, OpKind, Target};
+use cuthere_flow::body::{Body, Expr, ExprId, OpId, OpKind, Target, Term};
 use cuthere_flow::program::contexts::Hop;
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{Custom, FreeHow, LockKind, Model};
@@ -52,6 +52,11 @@ impl View<'_, '_> {
                 let known =
                     world.model.entry(name).is_some_and(|e| !e.acquires.is_empty()) || world.model.is_custom(Custom::SetsFlag, name);
                 (known || speaks_of_locks(name) || below()) && leads(op)
+            }
+            // A mark in the object (`if (s->busy) return -EBUSY; s->busy = file;`): what makes asking and setting it one step may be out of sight.
+            OpKind::Store { place, value } => {
+                let set = body.expr(value) != Expr::Int(0) && shared_member(body, place).is_some_and(|m| m != swap.member);
+                set && self.lives.leads(f, op, swap.free) && asked_for(body, place)
             }
             _ => false,
         })
@@ -122,6 +127,16 @@ fn shared_member(body: &Body, place: ExprId) -> Option<Member> {
         base = outer;
     }
     (matches!(body.expr(base), Expr::Deref(_)) && !record.is_unknown()).then_some((record, name))
+}
+
+/// Whether a branch of the function depends on what a place holds.
+fn asked_for(body: &Body, place: ExprId) -> bool {
+    let asks = |cond: ExprId| {
+        let mut found = false;
+        body.walk(cond, &mut |expr| found |= matches!(expr, Expr::Load(from, _) if from == place));
+        found
+    };
+    body.blocks().any(|(_, block)| matches!(block.term, Term::Branch { cond, .. } if asks(cond)))
 }
 
 /// Whether a function's name speaks of keeping others out.

@@ -78,8 +78,14 @@ impl LockImbalance {
         for v in &self.variants {
             // The operation has its own counterpart on other ways: which it is depends on what is not seen here.
             let right = self.modes.iter().any(|m| m.1 == v.given && m.2 == v.mode && m.0 != v.taken);
+            let other = self.other_form(body, v);
+            // Both stand in one macro, which asks who owns the lock.
+            let loc = |op: OpId| body.op(op).map(|o| o.loc);
+            if other.is_some_and(|op| loc(op) == loc(v.given)) {
+                continue;
+            }
             // The caller's lock, taken again in another form, is given back as a variable tells.
-            let chosen = self.retaken.contains(&v.class) || self.chooses(body, v);
+            let chosen = self.retaken.contains(&v.class) || other.is_some();
             let certain = !right && !chosen && body.dominates(v.taken, body.block_of(v.given));
             claims.add(v.claim.clone().sure(if certain { v.claim.confidence } else { Confidence::Low }));
         }
@@ -87,13 +93,19 @@ impl LockImbalance {
 }
 
 impl LockImbalance {
-    /// Whether the form is one of two that a condition decides between.
-    fn chooses(&self, body: &Body, v: &Variant) -> bool {
-        let own = |block: BlockId| body.block_of(v.given) == Some(block);
-        let other = |block: BlockId| self.modes.iter().any(|m| m.3 == v.held && m.3 != v.mode && body.block_of(m.1) == Some(block));
-        body.blocks().any(|(_, block)| match block.term {
-            Term::Branch { then, els, .. } => own(then) && other(els) || own(els) && other(then),
-            _ => false,
+    /// What gives the lock back in the other form, where a condition decides between the two: each is on all ways through one arm of it.
+    fn other_form(&self, body: &Body, v: &Variant) -> Option<OpId> {
+        let behind = |arm: BlockId, op: OpId| {
+            let Some(at) = body.block_of(op) else { return false };
+            at == arm || body.reaches(arm, at, None) && !body.reaches(BlockId(0), at, Some(arm))
+        };
+        let forms = self.modes.iter().filter(|m| m.3 == v.held && m.3 != v.mode);
+        let other = |arm: BlockId| forms.clone().find(|m| behind(arm, m.1)).map(|m| m.1);
+        let own = |arm: BlockId| behind(arm, v.given);
+        body.blocks().find_map(|(_, block)| match block.term {
+            Term::Branch { then, els, .. } if own(then) => other(els),
+            Term::Branch { then, els, .. } if own(els) => other(then),
+            _ => None,
         })
     }
 }

@@ -54,6 +54,8 @@ impl Get {
         let alone = matches!(self.source, Source::Result | Source::Cursor);
         match (kept.shared, kept.fails) {
             _ if kept.lost => Some(Confidence::High),
+            // What has ended on the way may be what the module was held for, as a file of its operations: surely if a callee made both.
+            _ if self.counter.as_str() == "module" && kept.other_put => self.modelled.then_some(Confidence::Low),
             // Nobody can give it back any more.
             (false, _) if kept.overwritten && (self.given || alone && self.modelled && !kept.lent) => Some(Confidence::High),
             // Whoever calls gets the reference with the object, and neither here.
