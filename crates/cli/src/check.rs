@@ -289,7 +289,8 @@ fn about(args: &CheckArgs, inputs: &Inputs) -> Vec<(&'static str, String)> {
         tree.config.as_ref().map_or_else(|| "everything on but debugging and the like".to_owned(), |path| path.display().to_string());
     // A report that is to be the same on another day names the day itself (reproducible-builds.org).
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    let when = epoch.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()).unwrap_or_else(jiff::Timestamp::now);
+    let day = |seconds| crate::date::day_and_minute(seconds).map(|(day, _)| day);
+    let when = epoch.and_then(day).or_else(|| day(crate::date::now())).unwrap_or_default();
     vec![
         ("tree", inputs.tree.root().display().to_string()),
         ("revision", revision.unwrap_or_default()),
@@ -302,7 +303,7 @@ fn about(args: &CheckArgs, inputs: &Inputs) -> Vec<(&'static str, String)> {
         ("levels", format!("{} and above", least.as_str())),
         ("excluded", [&args.exclude[..], &args.exclude_always].concat().join(", ")),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("date", when.strftime("%Y-%m-%d").to_string()),
+        ("date", when),
     ]
 }
 

@@ -61,6 +61,6 @@ pub fn rest(stats: &engine::Stats) -> Option<String> {
 
 /// A time in words.
 fn time(seconds: u64) -> String {
-    let stamp = i64::try_from(seconds).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
-    stamp.map_or_else(|| "an unknown time".to_owned(), |stamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    let stamp = crate::date::day_and_minute(seconds);
+    stamp.map_or_else(|| "an unknown time".to_owned(), |(day, minute)| format!("{day} {minute} UTC"))
 }

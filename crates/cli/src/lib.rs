@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod checks;
 mod completions;
+mod date;
 mod engine;
 mod explain;
 mod explorer;

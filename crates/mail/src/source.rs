@@ -1,12 +1,13 @@
 //! The one file of this crate that reads the file system: a file, a Maildir, a folder of patches or messages, a public-inbox
 //! repository (v1: one file per message in the tree; v2: one commit per message, in epochs `git/0.git`, `git/1.git`).
 //!
-//! Only reads, follows no symbolic links inside folders, runs no git and none of a repository's configuration. A repository larger
+//! Only reads, and follows no symbolic links inside folders; what of git is run for a repository says `cuthere_tree::git`. A repository larger
 //! than [`MAX_MESSAGES`] gives its newest messages.
 
 use crate::limits::{MAX_INPUT, MAX_MESSAGE, MAX_MESSAGES};
 use crate::types::{SourceKind, Thread};
 use crate::{Hint, read_messages, read_thread};
+use cuthere_tree::git::{Git, Kind, Objects, entries};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -94,12 +95,10 @@ fn repositories(path: &Path) -> Option<Vec<PathBuf>> {
     [path.to_path_buf(), dot_git].into_iter().find(|p| is_repository(p)).map(|p| vec![p])
 }
 
-type Failure = Box<dyn std::error::Error>;
-
 /// The messages of one repository, newest first.
-fn read_repository(path: &Path, most: usize) -> Result<Vec<Vec<u8>>, Failure> {
-    let repository = gix::open_opts(path, gix::open::Options::isolated())?;
-    let head = repository.head_commit()?;
+fn read_repository(path: &Path, most: usize) -> Result<Vec<Vec<u8>>, String> {
+    let git = Git::open(path);
+    let mut objects = git.objects()?;
     let mut out = Vec::new();
     let mut total = 0usize;
     let mut keep = |bytes: &[u8], out: &mut Vec<Vec<u8>>| {
@@ -107,23 +106,26 @@ fn read_repository(path: &Path, most: usize) -> Result<Vec<Vec<u8>>, Failure> {
         out.push(bytes.get(..MAX_MESSAGE).unwrap_or(bytes).to_vec());
         total < MAX_INPUT
     };
-    let tree = head.tree()?;
-    let by_commit = tree.iter().filter_map(Result::ok).any(|e| e.filename() == "m" || e.filename() == "d");
-    if by_commit {
-        for step in repository.rev_walk([head.id]).all()?.take(MAX_MESSAGES * 2) {
-            let commit = repository.find_commit(step?.id)?;
-            let Some(entry) = commit.tree()?.find_entry("m").map(|e| e.object_id()) else { continue };
-            if out.len() >= most || !keep(&repository.find_object(entry)?.data, &mut out) {
+    let read = |objects: &mut Objects, name: &str| objects.read(name, MAX_INPUT as u64);
+    let (root, tree) = read(&mut objects, "HEAD^{tree}").map_err(|e| e.to_string())?;
+    if entries(root, &tree).filter_map(Result::ok).any(|e| e.name == b"m" || e.name == b"d") {
+        let newest = format!("--max-count={}", MAX_MESSAGES * 2);
+        let commits = git.output(["rev-list", &newest, "HEAD"])?;
+        for commit in String::from_utf8_lossy(&commits).lines() {
+            // A commit that deletes a message has no `m`.
+            let Ok((_, message)) = read(&mut objects, &format!("{commit}:m")) else { continue };
+            if out.len() >= most || !keep(&message, &mut out) {
                 break;
             }
         }
         return Ok(out);
     }
     // Version 1: two levels, `ab/cdef…`. The tree's order says nothing about time.
-    for folder in tree.iter().filter_map(Result::ok).filter(|e| e.mode().is_tree()) {
-        let inner = repository.find_tree(folder.object_id())?;
-        for file in inner.iter().filter_map(Result::ok).filter(|e| e.mode().is_blob()) {
-            if out.len() >= most || !keep(&repository.find_object(file.object_id())?.data, &mut out) {
+    for folder in entries(root, &tree).filter_map(Result::ok).filter(|e| e.kind == Kind::Folder) {
+        let (_, inner) = read(&mut objects, &folder.id.to_string()).map_err(|e| e.to_string())?;
+        for file in entries(folder.id, &inner).filter_map(Result::ok).filter(|e| e.kind == Kind::File) {
+            let (_, message) = read(&mut objects, &file.id.to_string()).map_err(|e| e.to_string())?;
+            if out.len() >= most || !keep(&message, &mut out) {
                 return Ok(out);
             }
         }

@@ -1,9 +1,10 @@
 //! The commits of a range `A..B` of a git repository, oldest first, each with its change as a unified diff.
 //!
-//! Reads objects directly and runs no git. Merges have no diff of their own and are named instead. Renames are a deletion and a new
-//! file: what a change means is found by comparing the trees, not by its form.
+//! Merges have no diff of their own and are named instead. Renames are a deletion and a new file: what a change means is found by
+//! comparing the trees, not by its form. Diffs are ours, so that no option of a user's or repository's changes them.
 
 use crate::TreeError;
+use crate::git::{Git, Id, Kind, Objects, entries};
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput};
 use std::path::Path;
 
@@ -13,6 +14,10 @@ const MAX_COMMITS: usize = 512;
 const MAX_FILES: usize = 20_000;
 /// Bytes of one file that is compared.
 const MAX_FILE: usize = 16 << 20;
+/// Bytes of one object, and of a folder's.
+const MAX_OBJECT: u64 = 256 << 20;
+/// What git prints of each commit of a range, each field ended by a NUL, which a message cannot have.
+const FORMAT: &str = "--format=%P%x00%an%x00%ae%x00%aD%x00%B%x00";
 /// Lines of context.
 const CONTEXT: u32 = 3;
 
@@ -51,54 +56,49 @@ pub fn range_ends(rev: &str) -> Option<(&str, &str)> {
 pub fn read_range(repo: &Path, rev: &str) -> Result<Range, TreeError> {
     let refused = |cause: String| TreeError::Revision { path: repo.to_path_buf(), rev: rev.to_owned(), cause };
     let (from, to) = range_ends(rev).ok_or_else(|| refused("a range is written A..B".to_owned()))?;
-    let repository = gix::discover(repo).map_err(|error| TreeError::Repository { path: repo.to_path_buf(), cause: error.to_string() })?;
-    let end = |rev: &str| -> Result<gix::ObjectId, TreeError> {
-        let refused = |cause: String| TreeError::Revision { path: repo.to_path_buf(), rev: rev.to_owned(), cause };
-        let object = repository.rev_parse_single(rev).map_err(|e| refused(e.to_string()))?.object().map_err(|e| refused(e.to_string()))?;
-        Ok(object.peel_to_commit().map_err(|e| refused(e.to_string()))?.id)
+    let git = Git::discover(repo).map_err(|cause| TreeError::Repository { path: repo.to_path_buf(), cause })?;
+    let end = |rev: &str| {
+        git.resolve(rev, "commit").map_err(|cause| TreeError::Revision { path: repo.to_path_buf(), rev: rev.to_owned(), cause })
     };
-    let (from, to) = (end(from)?, end(to)?);
-    let base = repository.merge_base(from, to).map_err(|e| refused(e.to_string()))?;
-    let base = base.ok_or_else(|| refused("its ends have no common ancestor".to_owned()))?.detach();
-    let mut range = Range { base: base.to_string(), ..Range::default() };
-    let walk = repository.rev_walk([to]).with_hidden([from]).all().map_err(|e| refused(e.to_string()))?;
-    let mut ids: Vec<gix::ObjectId> = Vec::new();
-    for step in walk {
-        ids.push(step.map_err(|e| refused(e.to_string()))?.id);
-        if ids.len() > MAX_COMMITS {
-            return Err(refused(format!("the range has more than {MAX_COMMITS} commits; give a shorter one")));
-        }
+    let (from, to) = (end(from)?.to_string(), end(to)?.to_string());
+    let base = git.output(["merge-base", &from, &to]).map_err(|_| refused("its ends have no common ancestor".to_owned()))?;
+    let mut range = Range { base: String::from_utf8_lossy(&base).trim().to_owned(), ..Range::default() };
+    let most = format!("--max-count={}", MAX_COMMITS + 1);
+    let (to, not_from) = (to.as_str(), format!("^{from}"));
+    let listed =
+        git.output(["rev-list", "--topo-order", "--reverse", "--encoding=UTF-8", &most, FORMAT, to, &not_from]).map_err(refused)?;
+    let listed = String::from_utf8_lossy(&listed);
+    let listed: Vec<Vec<&str>> = listed.split('\0').collect::<Vec<_>>().chunks_exact(5).map(<[&str]>::to_vec).collect();
+    if listed.len() > MAX_COMMITS {
+        return Err(refused(format!("the range has more than {MAX_COMMITS} commits; give a shorter one")));
     }
-    for id in in_order(&repository, ids) {
-        let wrong = |cause: String| TreeError::Object { path: repo.to_path_buf(), object: id.to_string(), cause };
-        let commit = repository.find_commit(id).map_err(|e| wrong(e.to_string()))?;
-        let parents: Vec<gix::ObjectId> = commit.parent_ids().map(|p| p.detach()).collect();
-        if parents.len() > 1 {
-            range.merges.push(id.to_string());
-            continue;
-        }
-        let tree = commit.tree_id().map_err(|e| wrong(e.to_string()))?.detach();
-        let before = match parents.first() {
-            Some(parent) => {
-                let parent = repository.find_commit(*parent).map_err(|e| wrong(e.to_string()))?;
-                Some(parent.tree_id().map_err(|e| wrong(e.to_string()))?.detach())
+    let mut objects = git.objects().map_err(refused)?;
+    for fields in listed {
+        let [head, name, address, date, text] = fields[..] else { continue };
+        // The first field stands behind the line that says which commit this is.
+        let (id, parents) = head.trim_start().trim_start_matches("commit ").split_once('\n').unwrap_or((head, ""));
+        let wrong = |cause: String| TreeError::Object { path: repo.to_path_buf(), object: id.to_owned(), cause };
+        let before = match parents.split(' ').collect::<Vec<_>>()[..] {
+            [] | [""] => None,
+            [parent] => Some(objects.read(format!("{parent}^{{tree}}"), MAX_OBJECT).map_err(|e| wrong(e.to_string()))?.0),
+            _ => {
+                range.merges.push(id.to_owned());
+                continue;
             }
-            None => None,
         };
+        let after = objects.read(format!("{id}^{{tree}}"), MAX_OBJECT).map_err(|e| wrong(e.to_string()))?.0;
         let mut files = Vec::new();
-        changed(&repository, before, Some(tree), "", &mut files).map_err(&wrong)?;
+        changed(&mut objects, before, Some(after), "", &mut files).map_err(&wrong)?;
         files.sort();
         let mut diff = Vec::new();
         for file in &files {
-            file.write(&repository, &mut diff).map_err(&wrong)?;
+            file.write(&mut objects, &mut diff).map_err(&wrong)?;
         }
-        let signature = commit.author().map_err(|e| wrong(e.to_string()))?;
-        let text = String::from_utf8_lossy(commit.message_raw_sloppy()).into_owned();
-        let (subject, body) = text.split_once("\n\n").unwrap_or((text.as_str(), ""));
+        let (subject, body) = text.split_once("\n\n").unwrap_or((text, ""));
         range.commits.push(Commit {
-            id: id.to_string(),
-            author: format!("{} <{}>", String::from_utf8_lossy(signature.name), String::from_utf8_lossy(signature.email)),
-            date: signature.time().map_or_else(|_| String::new(), |time| time.format_or_unix(gix::date::time::format::RFC2822)),
+            id: id.to_owned(),
+            author: format!("{name} <{address}>"),
+            date: date.to_owned(),
             subject: subject.split_whitespace().collect::<Vec<_>>().join(" "),
             body: body.trim_end().to_owned(),
             diff,
@@ -109,10 +109,10 @@ pub fn read_range(repo: &Path, rev: &str) -> Result<Range, TreeError> {
 
 /// Where the repository of a folder comes from, as a URI, and the commit that `rev` (else `HEAD`) names. `None`: no repository, or no commit.
 pub fn provenance(folder: &Path, rev: Option<&str>) -> Option<(String, String)> {
-    let repository = gix::discover(folder).ok()?;
-    let rev = rev.unwrap_or("HEAD");
-    let id = repository.rev_parse_single(rev).ok()?.object().ok()?.peel_to_commit().ok()?.id;
-    let remote = repository.config_snapshot().string("remote.origin.url").map(|url| url.to_string()).filter(|url| url.contains("://"));
+    let git = Git::discover(folder).ok()?;
+    let id = git.resolve(rev.unwrap_or("HEAD"), "commit").ok()?;
+    let remote = git.output(["config", "--get", "remote.origin.url"]).ok();
+    let remote = remote.map(|url| String::from_utf8_lossy(&url).trim().to_owned()).filter(|url| url.contains("://"));
     // A password that stands in the address stays out.
     let remote = remote.map(|url| match url.split_once("://") {
         Some((scheme, rest)) => match rest.split_once('/').and_then(|(host, _)| host.rsplit_once('@')) {
@@ -121,77 +121,57 @@ pub fn provenance(folder: &Path, rev: Option<&str>) -> Option<(String, String)> 
         },
         None => url,
     });
-    let place = || Some(format!("file://{}", repository.workdir().unwrap_or(repository.path()).canonicalize().ok()?.display()));
+    // The top of the work tree; a bare repository itself.
+    let place = || {
+        let above = git.inside.components().count();
+        let top = folder.canonicalize().ok()?;
+        let top = if top.starts_with(&git.dir) { git.dir.as_path() } else { top.ancestors().nth(above)? };
+        Some(format!("file://{}", top.display()))
+    };
     Some((remote.or_else(place)?.replace(' ', "%20"), id.to_string()))
-}
-
-/// Parents before their children; of several, those that the walk met last come first.
-fn in_order(repository: &gix::Repository, ids: Vec<gix::ObjectId>) -> Vec<gix::ObjectId> {
-    let mut left: std::collections::BTreeSet<gix::ObjectId> = ids.iter().copied().collect();
-    let mut waiting: Vec<(gix::ObjectId, Vec<gix::ObjectId>)> = ids
-        .into_iter()
-        .rev()
-        .map(|id| {
-            let parents = repository.find_commit(id).map(|c| c.parent_ids().map(|p| p.detach()).collect()).unwrap_or_default();
-            (id, parents)
-        })
-        .collect();
-    let mut out = Vec::with_capacity(waiting.len());
-    while let Some(at) = waiting.iter().position(|(_, parents)| parents.iter().all(|p| !left.contains(p))) {
-        let (id, _) = waiting.remove(at);
-        left.remove(&id);
-        out.push(id);
-    }
-    out
 }
 
 /// A file that differs: its path, and what it was and is.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Changed {
     path: String,
-    before: Option<gix::ObjectId>,
-    after: Option<gix::ObjectId>,
+    before: Option<Id>,
+    after: Option<Id>,
 }
 
-type Entries = std::collections::BTreeMap<Vec<u8>, (bool, gix::ObjectId)>;
+type Entries = std::collections::BTreeMap<Vec<u8>, (bool, Id)>;
 
-fn entries(repository: &gix::Repository, tree: Option<gix::ObjectId>) -> Result<Entries, String> {
+fn folder(objects: &mut Objects, tree: Option<Id>) -> Result<Entries, String> {
     let Some(tree) = tree else { return Ok(Entries::new()) };
-    let object = repository.find_object(tree).map_err(|e| e.to_string())?;
+    let (_, data) = objects.read(tree, MAX_OBJECT).map_err(|e| e.to_string())?;
     let mut out = Entries::new();
-    for entry in gix::objs::TreeRefIter::from_bytes(&object.data, tree.kind()) {
-        let entry = entry.map_err(|e| e.to_string())?;
-        if entry.mode.is_tree() || entry.mode.is_blob() {
-            out.insert(entry.filename.to_vec(), (entry.mode.is_tree(), entry.oid.to_owned()));
+    for entry in entries(tree, &data) {
+        let entry = entry?;
+        if matches!(entry.kind, Kind::Folder | Kind::File) {
+            out.insert(entry.name.to_vec(), (entry.kind == Kind::Folder, entry.id));
         }
     }
     Ok(out)
 }
 
 /// Collects what differs between two trees; equal parts are not entered.
-fn changed(
-    repository: &gix::Repository,
-    before: Option<gix::ObjectId>,
-    after: Option<gix::ObjectId>,
-    folder: &str,
-    out: &mut Vec<Changed>,
-) -> Result<(), String> {
+fn changed(objects: &mut Objects, before: Option<Id>, after: Option<Id>, inside: &str, out: &mut Vec<Changed>) -> Result<(), String> {
     if before == after {
         return Ok(());
     }
-    let (old, new) = (entries(repository, before)?, entries(repository, after)?);
+    let (old, new) = (folder(objects, before)?, folder(objects, after)?);
     let names: std::collections::BTreeSet<&Vec<u8>> = old.keys().chain(new.keys()).collect();
     for name in names {
         let (was, is) = (old.get(name), new.get(name));
         if was == is {
             continue;
         }
-        if out.len() > MAX_FILES || folder.len() > 4096 {
+        if out.len() > MAX_FILES || inside.len() > 4096 {
             return Err(format!("more than {MAX_FILES} files differ"));
         }
-        let path = format!("{folder}{}", String::from_utf8_lossy(name));
-        let of = |entry: Option<&(bool, gix::ObjectId)>, tree: bool| entry.filter(|e| e.0 == tree).map(|e| e.1);
-        changed(repository, of(was, true), of(is, true), &format!("{path}/"), out)?;
+        let path = format!("{inside}{}", String::from_utf8_lossy(name));
+        let of = |entry: Option<&(bool, Id)>, tree: bool| entry.filter(|e| e.0 == tree).map(|e| e.1);
+        changed(objects, of(was, true), of(is, true), &format!("{path}/"), out)?;
         let (before, after) = (of(was, false), of(is, false));
         if before != after {
             out.push(Changed { path, before, after });
@@ -201,9 +181,9 @@ fn changed(
 }
 
 impl Changed {
-    fn write(&self, repository: &gix::Repository, out: &mut Vec<u8>) -> Result<(), String> {
-        let read = |id: Option<gix::ObjectId>| match id {
-            Some(id) => repository.find_object(id).map(|object| object.detach().data).map_err(|e| e.to_string()),
+    fn write(&self, objects: &mut Objects, out: &mut Vec<u8>) -> Result<(), String> {
+        let mut read = |id: Option<Id>| match id {
+            Some(id) => objects.read(id, MAX_OBJECT).map(|(_, data)| data).map_err(|e| e.to_string()),
             None => Ok(Vec::new()),
         };
         let (old, new) = (read(self.before)?, read(self.after)?);

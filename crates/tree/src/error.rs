@@ -36,9 +36,6 @@ pub enum TreeError {
     /// An object of the revision cannot be read.
     #[error("cannot read {object} from the repository {}: {cause}; if the clone is partial or shallow, fetch the revision in full", path.display())]
     Object { path: PathBuf, object: String, cause: String },
-    /// The build has no git support.
-    #[error("cannot open revision {rev:?}: this build reads no git repositories; check the revision out and give its folder with --tree")]
-    NoGit { rev: String },
     /// Files beside the tree that together need more memory than is kept.
     #[error("the files of {} have more bytes than are kept in memory; give a part of it", path.display())]
     TooMuch { path: PathBuf },

@@ -7,16 +7,15 @@
 
 pub mod apply;
 mod beside;
-#[cfg(feature = "git")]
 pub mod commits;
 pub mod diff;
 mod disk;
 mod error;
+pub mod git;
 mod input;
 mod lines;
 mod nearest;
 mod overlay;
-#[cfg(feature = "git")]
 mod rev;
 mod target;
 mod tree;

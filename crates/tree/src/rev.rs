@@ -1,13 +1,14 @@
 //! Listing and reading a revision of a git repository.
 //!
-//! Reads objects directly; the work tree and the index are never looked at. Submodules are not entered. Trees that
-//! repeat one another are bounded by the number of entries and by depth.
+//! The work tree and the index are never looked at. Submodules are not entered. Trees that repeat one another are bounded
+//! by the number of entries and by depth.
 
 use crate::TreeError;
+use crate::git::{Git, Id, Kind, Objects, Unread, entries};
 use crate::tree::{Found, Listing, MAX_ENTRIES, SkipReason, Source, is_source, is_under};
 use parking_lot::Mutex;
 use rayon::prelude::*;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Longer paths are skipped: no system opens them.
 const MAX_PATH: usize = 4096;
@@ -15,68 +16,62 @@ const MAX_PATH: usize = 4096;
 const MAX_NAMES: usize = 256 << 20;
 /// Folders nested deeper than this are skipped.
 const MAX_DEPTH: usize = 256;
+/// Bytes of the object that holds one folder: a thousand times what the largest folder of a kernel tree has.
+const MAX_FOLDER: u64 = 256 << 20;
+/// Objects whose sizes one process is asked for.
+const SIZES_AT_ONCE: usize = 20_000;
 
 pub(crate) struct Rev {
     path: PathBuf,
-    shared: gix::ThreadSafeRepository,
-    /// Handles that no thread uses at the moment: making one costs far more than reading an object.
-    idle: Mutex<Vec<gix::Repository>>,
-    ids: Vec<gix::ObjectId>,
-    tree: gix::ObjectId,
+    git: Git,
+    /// Readers that no thread uses at the moment: starting one costs far more than reading an object.
+    idle: Mutex<Vec<Objects>>,
+    ids: Vec<Id>,
+    tree: Id,
     max_file: u64,
 }
 
-/// Opens `rev` of the repository at or above `repo` and lists it.
+/// Opens `rev` of the repository at or above `repo` and lists it. A folder inside the work tree stands for what the revision has there.
 pub(crate) fn open(repo: &Path, rev: &str, max_file: u64, only: &[String]) -> Result<(Rev, Listing), TreeError> {
-    let shared = gix::ThreadSafeRepository::discover(repo)
-        .map_err(|error| TreeError::Repository { path: repo.to_path_buf(), cause: error.to_string() })?;
-    let handle = shared.to_thread_local();
+    let git = Git::discover(repo).map_err(|cause| TreeError::Repository { path: repo.to_path_buf(), cause })?;
     let refused = |cause: String| TreeError::Revision { path: repo.to_path_buf(), rev: rev.to_owned(), cause };
-    let tree = handle.rev_parse_single(rev).map_err(|error| refused(error.to_string()))?;
-    let tree = tree.object().map_err(|error| refused(error.to_string()))?;
-    let mut tree = tree.peel_to_tree().map_err(|error| refused(error.to_string()))?;
-    if let Some(inside) = inside_work_tree(&handle, repo) {
-        let found = tree.lookup_entry_by_path(&inside).map_err(|error| refused(error.to_string()))?;
-        let found = found.ok_or_else(|| refused(format!("it has no folder {}", inside.display())))?;
-        let object = found.object().map_err(|error| refused(error.to_string()))?;
-        tree = object.peel_to_tree().map_err(|error| refused(error.to_string()))?;
+    let tree = git.resolve(rev, "tree").map_err(refused)?;
+    let inside = git.inside.to_str().ok_or_else(|| refused("the folder's name is not UTF-8".to_owned()))?.trim_end_matches('/').to_owned();
+    let mut source = Rev { path: repo.to_path_buf(), git, idle: Mutex::default(), ids: Vec::new(), tree, max_file };
+    if !inside.is_empty() {
+        source.tree = match source.lookup(&inside)? {
+            Some((Kind::Folder, id)) => id,
+            _ => return Err(refused(format!("it has no folder {inside}"))),
+        };
     }
-    let root = tree.id;
-    drop(tree);
-    let mut source = Rev { path: repo.to_path_buf(), shared, idle: Mutex::new(vec![handle]), ids: Vec::new(), tree: root, max_file };
-    let listing = source.list(root, only)?;
+    let listing = source.list(source.tree, only)?;
     Ok((source, listing))
 }
 
-/// The part of the work tree that `repo` stands for, if it is not the whole.
-fn inside_work_tree(handle: &gix::Repository, repo: &Path) -> Option<PathBuf> {
-    let work = handle.workdir()?.canonicalize().ok()?;
-    let inside = repo.canonicalize().ok()?.strip_prefix(&work).ok()?.to_path_buf();
-    let first = inside.components().next()?;
-    (first != Component::Normal(".git".as_ref())).then_some(inside)
-}
-
 impl Rev {
-    fn with<T>(&self, work: impl FnOnce(&gix::Repository) -> T) -> T {
-        let handle = self.idle.lock().pop().unwrap_or_else(|| self.shared.to_thread_local());
-        let result = work(&handle);
-        self.idle.lock().push(handle);
-        result
+    /// An object by name with its contents, if they have at most `limit` bytes.
+    fn object(&self, id: Id, limit: u64) -> Result<Vec<u8>, Unread> {
+        let idle = self.idle.lock().pop();
+        let mut objects = idle.map_or_else(|| self.git.objects(), Ok).map_err(Unread::Cause)?;
+        let read = objects.read(id, limit);
+        if !objects.ended {
+            self.idle.lock().push(objects);
+        }
+        read.map(|(_, data)| data)
     }
 
     fn error(&self, object: impl ToString, cause: impl ToString) -> TreeError {
         TreeError::Object { path: self.path.clone(), object: object.to_string(), cause: cause.to_string() }
     }
 
-    fn list(&mut self, root: gix::ObjectId, only: &[String]) -> Result<Listing, TreeError> {
+    fn list(&mut self, root: Id, only: &[String]) -> Result<Listing, TreeError> {
         let mut listing = Listing::default();
-        let mut blobs: Vec<(String, gix::ObjectId)> = Vec::new();
-        let mut links: Vec<(String, gix::ObjectId)> = Vec::new();
+        let mut blobs: Vec<(String, Id)> = Vec::new();
+        let mut links: Vec<(String, Id)> = Vec::new();
         let (mut seen, mut named) = (0usize, 0usize);
         let mut folders = vec![(String::new(), root, 0usize)];
         while let Some((folder, id, depth)) = folders.pop() {
-            let data = self.with(|repo| repo.find_object(id).map(|object| object.detach().data));
-            let data = match data {
+            let data = match self.object(id, MAX_FOLDER) {
                 Ok(data) => data,
                 Err(error) if folder.is_empty() => return Err(self.error(id, error)),
                 Err(error) => {
@@ -84,7 +79,7 @@ impl Rev {
                     continue;
                 }
             };
-            for entry in gix::objs::TreeRefIter::from_bytes(&data, id.kind()) {
+            for entry in entries(id, &data) {
                 seen += 1;
                 if seen > MAX_ENTRIES {
                     return Err(TreeError::TooManyFiles { path: self.path.clone(), limit: MAX_ENTRIES });
@@ -92,11 +87,11 @@ impl Rev {
                 let entry = match entry {
                     Ok(entry) => entry,
                     Err(error) => {
-                        listing.skip(folder.clone(), SkipReason::Unreadable(error.to_string()));
+                        listing.skip(folder.clone(), SkipReason::Unreadable(error));
                         break;
                     }
                 };
-                let bytes: &[u8] = entry.filename.as_ref();
+                let bytes = entry.name;
                 let name = String::from_utf8_lossy(bytes);
                 let long = folder.len() + 1 + name.len();
                 if long > MAX_PATH {
@@ -114,9 +109,9 @@ impl Rev {
                     continue;
                 }
                 let path = if folder.is_empty() { name.clone().into_owned() } else { format!("{folder}/{name}") };
-                let is_tree = entry.mode.is_tree();
+                let is_tree = entry.kind == Kind::Folder;
                 let wanted = only.is_empty() || only.iter().any(|only| is_under(&path, only) || (is_tree && is_under(only, &path)));
-                if !wanted || entry.mode.is_commit() || !(is_tree || is_source(&path)) {
+                if !wanted || entry.kind == Kind::Submodule || !(is_tree || is_source(&path)) {
                     continue;
                 }
                 if std::str::from_utf8(bytes).is_err() {
@@ -126,11 +121,11 @@ impl Rev {
                 } else if is_tree && depth >= MAX_DEPTH {
                     listing.skip(path, SkipReason::Unreadable("folders are nested too deeply".to_owned()));
                 } else if is_tree {
-                    folders.push((path, entry.oid.to_owned(), depth + 1));
-                } else if entry.mode.is_link() {
-                    links.push((path, entry.oid.to_owned()));
+                    folders.push((path, entry.id, depth + 1));
+                } else if entry.kind == Kind::Link {
+                    links.push((path, entry.id));
                 } else {
-                    blobs.push((path, entry.oid.to_owned()));
+                    blobs.push((path, entry.id));
                 }
             }
         }
@@ -140,10 +135,9 @@ impl Rev {
                 listing.skip(only.clone(), SkipReason::Missing);
             }
         }
-        let sizes: Vec<Result<u64, String>> = blobs
-            .par_iter()
-            .map(|(_, id)| self.with(|repo| repo.find_header(*id).map(|header| header.size()).map_err(|error| error.to_string())))
-            .collect();
+        let ids: Vec<Id> = blobs.iter().map(|(_, id)| *id).collect();
+        let sizes: Result<Vec<_>, String> = ids.par_chunks(SIZES_AT_ONCE).map(|ids| self.git.sizes(ids)).collect();
+        let sizes = sizes.map_err(|cause| self.error("the sizes of files", cause))?.into_iter().flatten();
         for ((path, id), size) in blobs.into_iter().zip(sizes) {
             match size {
                 Ok(size) if size > self.max_file => listing.skip(path, SkipReason::TooLarge(size)),
@@ -159,7 +153,7 @@ impl Rev {
     }
 
     /// A link to a file of the revision is another name of it.
-    fn links(&self, listing: &mut Listing, links: Vec<(String, gix::ObjectId)>) {
+    fn links(&self, listing: &mut Listing, links: Vec<(String, Id)>) {
         for (path, id) in links {
             let target = self.blob(id, &path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             match target.and_then(|target| join_link(cuthere_base::folder(&path), &target)) {
@@ -169,24 +163,28 @@ impl Rev {
         }
     }
 
-    fn blob(&self, id: gix::ObjectId, path: &str) -> Result<Vec<u8>, TreeError> {
-        self.with(|repo| {
-            let size = repo.find_header(id).map_err(|error| self.error(format!("{path} ({id})"), error))?.size();
-            if size > self.max_file {
-                return Err(TreeError::TooLarge { path: PathBuf::from(path), size, limit: self.max_file });
-            }
-            repo.find_object(id).map(|object| object.detach().data).map_err(|error| self.error(format!("{path} ({id})"), error))
+    fn blob(&self, id: Id, path: &str) -> Result<Vec<u8>, TreeError> {
+        self.object(id, self.max_file).map_err(|unread| match unread {
+            Unread::Large(size) => TreeError::TooLarge { path: PathBuf::from(path), size, limit: self.max_file },
+            Unread::Cause(cause) => self.error(format!("{path} ({id})"), cause),
         })
     }
 
     /// The kind and id of what the revision has at a path.
-    fn lookup(&self, path: &str) -> Result<Option<(gix::objs::tree::EntryMode, gix::ObjectId)>, TreeError> {
-        self.with(|repo| {
-            let tree = repo.find_object(self.tree).map_err(|error| self.error(self.tree, error))?;
-            let tree = tree.try_into_tree().map_err(|error| self.error(self.tree, error))?;
-            let entry = tree.lookup_entry_by_path(path).map_err(|error| self.error(path, error))?;
-            Ok(entry.map(|entry| (entry.mode(), entry.object_id())))
-        })
+    fn lookup(&self, path: &str) -> Result<Option<(Kind, Id)>, TreeError> {
+        let mut at = (Kind::Folder, self.tree);
+        for part in path.split('/') {
+            if at.0 != Kind::Folder {
+                return Ok(None);
+            }
+            let data = self.object(at.1, MAX_FOLDER).map_err(|error| self.error(path, error))?;
+            let found = entries(at.1, &data).filter_map(Result::ok).find(|entry| entry.name == part.as_bytes());
+            match found {
+                Some(entry) => at = (entry.kind, entry.id),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(at))
     }
 }
 
@@ -200,19 +198,20 @@ impl Source for Rev {
 
     fn read_path(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
         match self.lookup(path)? {
-            Some((mode, id)) if mode.is_blob() => self.blob(id, path).map(Some),
+            Some((Kind::File, id)) => self.blob(id, path).map(Some),
             _ => Ok(None),
         }
     }
 
     fn size(&self, path: &str) -> Option<u64> {
-        let (mode, id) = self.lookup(path).ok()??;
-        let size = || self.with(|repo| repo.find_header(id).ok().map(|header| header.size()));
-        if mode.is_blob() { size() } else { None }
+        match self.lookup(path).ok()?? {
+            (Kind::File, id) => self.git.sizes(&[id]).ok()?.pop()?.ok(),
+            _ => None,
+        }
     }
 
     fn is_dir(&self, path: &str) -> bool {
-        matches!(self.lookup(path), Ok(Some((mode, _))) if mode.is_tree())
+        matches!(self.lookup(path), Ok(Some((Kind::Folder, _))))
     }
 }
 

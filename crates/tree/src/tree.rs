@@ -174,17 +174,10 @@ impl Tree {
 
     /// Lists the C files of a revision of the git repository at `repo` (its work tree, a folder inside that, or a bare
     /// repository). A folder inside the work tree gives the part of the revision below it.
-    #[cfg(feature = "git")]
     pub fn open_rev(repo: &Path, rev: &str, options: &OpenOptions) -> Result<Tree, TreeError> {
         let only = clean_only(&options.only)?;
         let (source, listing) = crate::rev::open(repo, rev, options.max_file, &only)?;
         Tree::build(repo.to_path_buf(), Arc::new(source), listing, only)
-    }
-
-    /// Always an error: this build has no git support (the crate's `git` feature is off).
-    #[cfg(not(feature = "git"))]
-    pub fn open_rev(_repo: &Path, rev: &str, _options: &OpenOptions) -> Result<Tree, TreeError> {
-        Err(TreeError::NoGit { rev: rev.to_owned() })
     }
 
     fn build(root: PathBuf, source: Arc<dyn Source>, listing: Listing, only: Vec<String>) -> Result<Tree, TreeError> {

@@ -1,5 +1,4 @@
 //! Revisions of a repository that the `git` command makes.
-#![cfg(feature = "git")]
 
 use cuthere_tree::{OpenOptions, PatchText, Tree, TreeError};
 use std::path::Path;
