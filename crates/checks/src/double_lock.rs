@@ -53,8 +53,8 @@ use cuthere_flow::body::{Block, Expr, OpId, OpKind, Target, Term};
 use cuthere_flow::domain::Held;
 use cuthere_flow::engine::event::{Acquire, EventKind};
 use cuthere_flow::engine::{Event, Path};
-use cuthere_flow::summary::Way;
 use cuthere_flow::summary::chain::chain;
+use cuthere_flow::summary::{Effect, EffectKind, FuncId, RelRoot, Way};
 use cuthere_flow::value::{Value, ValueId};
 use cuthere_kernel::{Custom, LockKind, LockMode};
 
@@ -96,11 +96,11 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) -> Optio
     let world = path.world;
     let funcs = chain(world, event.way).funcs;
     // Two files may each have a variable of this name.
-    if let (Value::PGlobal(global), Some(&last)) = (path.values.get(lock.place), funcs.last())
-        && !world.shares(path.func, last, global)
-        && !world.shares(last, path.func, global)
-    {
-        return None;
+    if let (Value::PGlobal(global), Some(&last)) = (path.values.get(lock.place), funcs.last()) {
+        let holder = held.and_then(|h| h.op).and_then(|op| taker(path, op, global)).unwrap_or(path.func);
+        if !world.shares(holder, last, global) && !world.shares(last, holder, global) {
+            return None;
+        }
     }
     let mut confidence = Confidence::High;
     let callee = funcs.first().map(|f| world.func(*f).name);
@@ -202,6 +202,16 @@ fn through_memory(path: &Path<'_, '_>, place: ValueId) -> bool {
         Some(_) => true,
         None => false,
     }
+}
+
+/// The function below a call that takes a variable for its caller: whose variable it is.
+fn taker(path: &Path<'_, '_>, op: OpId, variable: Symbol) -> Option<FuncId> {
+    let world = path.world;
+    world.callees(path.func, op)?.list().iter().find_map(|&f| {
+        let of = |e: &Effect| matches!(&e.kind, EffectKind::Acquire { lock, .. } if lock.root == RelRoot::Global(variable));
+        let (id, _) = world.summary(f)?.effects().find(|(_, e)| of(e))?;
+        chain(world, Way::Callee(f, id)).funcs.last().copied()
+    })
 }
 
 /// The callee that took a lock for its caller, in words.

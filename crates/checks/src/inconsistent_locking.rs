@@ -28,13 +28,13 @@
 //!
 //! Variables of file level, and members of them, are there once: who uses them beside others needs the lock, but for start and end of a module.
 //!
-//! Twelve kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
+//! Thirteen kinds need no statistics. A list that is changed with no lock, or under locks none of which the others hold. A list that is walked without the lock under which others take elements off it and free
 //! them, or take them off at all while the walk may be asked for at any time; lists are told apart by the link of their elements. A member that others read by `READ_ONCE()`, that is stored by `WRITE_ONCE()` in several functions and plainly in one. An element that
 //! is taken off a list without the lock under which all others add to it. A list that is used by a function all of whose callers hold the lock but one.
 //! A function that is called with a lock held by all callers but one, or one of four, if the lock lies in what the function gets, and of that caller a way in is known that anybody may go at any time. A member that is
 //! accessed under the lock of another object of its record, where others hold that of the object itself. An element that is looked for in one section, and added in another. A pointer whose old value
 //! is freed, and a new one stored, with no lock, by an operation that anybody may ask for at any time. A pointer that is loaded before the lock is taken under
-//! which others set it to NULL, and that is tested and followed under it. A list that is changed under the read side of a lock. A list in a record of
+//! which others set it to NULL, and that is tested and followed under it. A counter that who opens a file or a mapping steps with no lock, and another function steps back. A list that is changed under the read side of a lock. A list in a record of
 //! the kernel that is walked or changed without the lock which the kernel model names for it.
 //!
 //! ## Confidence
@@ -44,7 +44,7 @@
 //!   time while others take them off; one
 //!   that elements are taken off under another lock than others add under; a caller without the lock that the other callers of a list's user hold; an
 //!   element that is asked for before the lock and then replaced, or taken off for good, without asking again; a second section that does not look again; a call, without the lock that the other callers hold, of a function that walks a list which others change under it;
-//!   a pointer that is freed and replaced with no lock; one that is loaded before the lock under which others set it to NULL;
+//!   a pointer that is freed and replaced with no lock; a counter of open files or mappings that is stepped with none; a pointer that is loaded before the lock under which others set it to NULL;
 //!   a list that is changed under the read side of a lock; a list of the kernel's that is used without its lock.
 //! * **low**: what statistics say, and plain stores where all others are marked: most of these are set-up. Of sixteen stores without the lock that four or more functions take, two were right: in most of the others nobody else could reach the object.
 //!   Of lists changed with no lock at all, one in five: a tasklet, a phase of the hardware or the caller's lock kept the sides apart. The lock of another object: none of eighteen was right, since the
@@ -57,6 +57,7 @@
 
 mod another;
 mod asked;
+mod counters;
 mod documented;
 mod exempt;
 mod forgets;
@@ -154,6 +155,7 @@ fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     view.walkers(&mut told, claims);
     view.removers(&mut told, claims);
     view.replaced(&mut told, claims);
+    view.counters(&mut told, claims);
     view.stale(&mut told, claims);
     view.documented(&mut told, claims);
     let lists = view.global_lists();

@@ -31,6 +31,7 @@
 //!
 //! The other way round: `spin_unlock_irq()` enables interrupts, whatever they were. So a lock that is taken by `spin_lock_irq()`, or its guard, in what a handler calls, a completion that may be
 //! called with interrupts off, or an operation that a task always calls with them off, by name and a few calls down, or in a function that has them disabled for another lock, is told as well.
+//! So is one taken by `spin_lock_bh()` where interrupts are off in any case: giving it back would run softirqs there.
 //!
 //! ## Confidence
 //!

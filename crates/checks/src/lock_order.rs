@@ -32,7 +32,7 @@
 //! A class is a member of a record, whichever object it lies in, or a variable; the `struct priv` of two drivers are two records. Over the whole tree it is noted
 //! which class is taken while which is held: in one function, in callees by way of arguments and globals with their conditions decided, and farther down by the
 //! calls alone. Held is also what the function says of its caller (`lockdep_assert_held()`), and what the model says of an operation. Trylocks and nested variants make
-//! no order, nor does a lock in memory that the function has just allocated. A callback object, an interrupt or a thread stands for what its function runs in. Circles
+//! no order, nor does a lock in memory that the function has just allocated. A callback object, an interrupt or a thread stands for what its function runs in, a workqueue for all work that is queued on it. Circles
 //! of any length count, unless one more lock is held at all of their orders, on every way in too. Who ends a registration under a lock waits for the operations of the tables in its file.
 //! Each circle is told once, at the order that fewest places share, with one thread for each order, of which the least has to be assumed and which do not run at
 //! set-up alone, and with other places that show the same orders.
@@ -43,7 +43,7 @@
 //! ## Confidence
 //!
 //! * **high**: a work item, timer, tasklet or thread is waited for under a lock that it takes, with both sides plain: no condition left open, at most three direct calls down.
-//! * **medium**: another circle of two with both orders plain, also by an interrupt that is waited for, or a registration that is ended under a lock that its operations take.
+//! * **medium**: another circle of two with both orders plain, also by an interrupt or a workqueue that is waited for, or a registration that is ended under a lock that its operations take.
 //! * **low**: longer circles, calls through pointers with several targets, conditions on arguments or on the state of objects, locks that are known by a pointer only,
 //!   readers on both sides, a lock that a function only speaks of, what members of one record, or of elements of an array, tell apart, callbacks that wait for each other, a semaphore
 //!   that a callee leaves taken, classes that are told apart by nested variants elsewhere, both orders in one function,
@@ -61,7 +61,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::index::{Cycle, Example, LockClass, LockGraph, Since};
 use cuthere_flow::program::World;
 use cuthere_flow::summary::{FuncId, Way};
-use cuthere_kernel::LockKind;
+use cuthere_kernel::{CallbackOp, LockKind};
 use meet::{Armed, apart, seldom, strangers};
 
 pub(crate) const CHECK: Check = Check {
@@ -172,6 +172,7 @@ fn weigh(tree: &Tree<'_>, graph: &LockGraph<'_>, cycle: &Cycle<'_>, armed: &Arme
         let doubts = example.doubts;
         sure &= !assume(doubts.open, "arguments and the state of the objects let the called functions take the lock");
         sure &= !assume(doubts.perhaps, "the calls through pointers lead there");
+        sure &= !assume(ends_queue(world, graph, example), "work that takes the lock is still on the queue");
         sure &= example.depth <= DEPTH_SURE;
         sure &= !assume(graph.classes.info(*taken).subclassed, "code that tells locks of the class apart does not mean these");
         sure &= !assume(doubts.pointer, "locks that one pointer leads to are one");
@@ -222,6 +223,14 @@ fn awaited(world: &World<'_>, graph: &LockGraph<'_>, (held, taken, example): &(L
         Some(Way::Model(name)) => kind(name),
         _ => None,
     };
-    let interrupt = by.is_none_or(|kind| matches!(kind.as_str(), "irq" | "threaded-irq"));
-    graph.classes.info(*taken).callback && !graph.classes.info(*held).callback && !interrupt
+    // Of a queue, which of its items runs is not known.
+    let other = by.is_none_or(|kind| matches!(kind.as_str(), "irq" | "threaded-irq" | "workqueue"));
+    graph.classes.info(*taken).callback && !graph.classes.info(*held).callback && !other
+}
+
+/// Whether an order ends with a queue of work that is destroyed, from which its items were most often taken before.
+fn ends_queue(world: &World<'_>, graph: &LockGraph<'_>, example: &Example) -> bool {
+    let Some(Way::Model(name)) = graph.end(example).map(|u| u.way) else { return false };
+    let rows = world.model.entry(name).map_or(&[][..], |e| &e.callbacks[..]);
+    rows.iter().any(|c| c.op == CallbackOp::CancelSync && c.kind.as_str() == "workqueue")
 }

@@ -218,7 +218,9 @@ fn known(path: &Path<'_, '_>, event: &Event<'_>, access: &Access<'_>) -> Option<
         let claim = claim.access(path, event, access, &name).assume(format!("`{name}` was set to NULL and not since"));
         return literal.then(|| claim.sure(confidence).weakness(weak));
     };
-    let plain = !path.left_loop() && !path.state.merged && event.unconditional(path.world);
+    // Loops that were left before the test, and paths that met before it, say nothing of what it found.
+    let plain = !test.left_loop && (test.fresh || !path.state.merged) && event.unconditional(path.world);
+    let indirect = access.argument.is_some() || event.way != Way::Here || !plain;
     let (sure, tied) = (test.fresh && plain && event.certain(path.world), indirect && !(test.independent && plain));
     // What a callee does with it only sometimes, or with an argument that was found NULL before, goes together with other arguments and conditions.
     let argument = path.values.param(access.pointer, path.body.params).is_some();

@@ -25,7 +25,7 @@
 //! ## How it decides
 //!
 //! * A pointer given by `rcu_dereference()`, or the element of a list walked by an `_rcu` loop, is dereferenced when the section that it was found in has ended,
-//!   no reference was taken, and no lock is held that was held before; also where a callee found it in a section of its own and returned it.
+//!   no reference was taken, and no lock is held that was held before; also where a callee found it and returned it, in a section of its own or in one that it leaves to its caller.
 //! * `rcu_dereference()` is reached on a way in on which no section is open and nothing is held. `rcu_dereference_protected()`, `rcu_dereference_check()`, `rtnl_dereference()` and
 //!   kin state their own condition and are believed.
 //! * A pointer declared `__rcu` is loaded plainly in a read-side section, or where the function replaces it, and then followed or freed; or it is stored to plainly.
@@ -39,15 +39,15 @@
 //! * A list head on the stack is put between the elements of a list by the `_rcu` form: readers take it for an element.
 //! * `srcu_dereference()` names another domain than the one whose section is open.
 //! * `synchronize_rcu()` where callbacks armed before, or by a timer or work item that was stopped before, have to be waited for: `rcu_barrier()` does that; and the exit function of a module whose own
-//!   functions are such callbacks, if it does not wait for them, nor anybody in a folder that is one module.
+//!   functions are such callbacks, if it does not wait for them, nor anybody in a folder that is one module. So where a cache of objects is destroyed that such a callback frees into.
 //! * The element at hand of a walk by an `_rcu` loop is given up (`kref_put()` and kin) with no section open, and the walk goes on from it.
 //!
 //! ## Confidence
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
-//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
-//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; an object that its own callback takes off a list and frees; what is set up after readers can find it; a list head on the stack among the elements; mixed SRCU domains; missing `rcu_barrier()`; the element of a walk given up outside of the section.
+//! * **medium**: a pointer past its section, or past that of the callee which found it, if such objects are taken off their list somewhere; `rcu_dereference()` outside of any section on a way in that is known, also through a table of its own folder; a plain load followed in a section; a walk without the lock of those who change the list; an element added by
+//!   the plain form to a list that readers are known to walk, where most others use the `_rcu` form; an element removed by the plain form under a lock, and then freed; a free at once of what somebody reads; an object that its own callback takes off a list and frees; what is set up after readers can find it; a list head on the stack among the elements; mixed SRCU domains; missing `rcu_barrier()`, also where a cache is destroyed; the element of a walk given up outside of the section.
 //! * **low**: a plain load where the pointer is replaced, or a walk by the plain form in a section; a lock that sleeps, set up late; what each round of a loop frees; a caller may hold a lock that keeps updaters away; a count raised in the section and lowered after the use; a member set up late that no reader of the list uses; initialisation and teardown, where there may be no readers; plain stores, those after an object was put on a list too; other removals by the plain form; a list that lies in an argument and is changed with no lock held; what a callee
 //!   found, if its name speaks of a reference; walks of `_rcu` loops outside
 //!   of any section that update-side locks may protect as well, or that most walkers of the list do; test code.
@@ -59,6 +59,7 @@
 
 mod barrier;
 mod below;
+mod cache;
 mod cursor;
 mod early;
 mod kept;
@@ -139,10 +140,10 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
     let name = path.describe(pointer).unwrap_or_else(|| "the object".to_owned());
     let (world, op) = (path.world, path.body.op(found.op));
     let message = match found.by {
-        Some((by, _)) => {
+        Some((by, inner)) if !inner.open => {
             format!("`{name}`, which {}() found in a read-side section of its own, is used outside of any", world.func(by).name)
         }
-        None => format!("`{name}` is used after the read-side section that it was found in has ended"),
+        _ => format!("`{name}` is used after the read-side section that it was found in has ended"),
     };
     let named = found.by.is_some_and(|(_, found)| found.named);
     // Of what a callee found, those that were looked up were wrong where nobody ever frees such objects.
@@ -155,7 +156,11 @@ fn past_section(path: &Path<'_, '_>, event: &Event<'_>, pointer: ValueId, found:
     claim = match found.by {
         Some((by, inner)) => {
             let text = format!("calls {}(), which returns `{name}`", world.func(by).name);
-            claim.step_at(path, Some(found.op), text).step(by, inner.loc, "finds it in a read-side section, which has ended on return")
+            let where_found = match inner.open {
+                true => "finds it, in a section that its caller has to begin",
+                false => "finds it in a read-side section, which has ended on return",
+            };
+            claim.step_at(path, Some(found.op), text).step(by, inner.loc, where_found)
         }
         None => claim.step_at(path, op.map(|_| found.op), format!("`{name}` is found here")),
     };

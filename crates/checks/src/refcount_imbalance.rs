@@ -30,15 +30,17 @@
 //!
 //! A way out that fails with a reference is wrong if another way out of the function gives the same reference back; where the object was shared, if another failing one does. A look-up's or a
 //! loop's reference that nobody else knows of is lost on every way out that keeps it; so is one whose pointer was stored only in an object that the function made and frees as
-//! mere memory. Over the whole tree: a member of a record that a look-up's reference is stored in, where objects of the record are freed and no code gives up, hands on or returns what the member leads to. A failing way out must not give up what a member of an argument held before and holds afterwards, if
-//! the others do not, and nothing was called before. An object must not be freed as mere memory once a device or kobject in it was set up, though it failed to be added.
+//! mere memory, and a failing way out that frees a new object which leads to what was taken, where the others leave it alive with the reference. Over the whole tree: a member of a record that a look-up's reference is stored in, where objects of the record are freed and no code gives up, hands on or returns what the member leads to. A failing way out must not give up what a member of an argument held before and holds afterwards, if
+//! the others do not, and nothing was called before. A reader of RCU who holds no lock and finds an object must ask whether its count is zero, if the count's release function frees it
+//! when readers are done: until then the object is found with a count that came to zero. An object must not be freed as mere memory once a device or kobject in it was set up, though it failed to be added.
 //!
 //! ## Confidence
 //!
 //! The check is on trial: nothing is of high confidence.
 //!
 //! * **medium**: taken for certain, kept on a path that was followed from its beginning, and given back on others, or known to nobody else.
-//! * **low**: paths that were merged; a loop's later rounds; code that runs once, when the machine starts; where a callee on the way gives up such a reference to what it
+//! * **low**: paths that were merged since it was taken, or before if what is asked in between may go together with what they differed in; a loop's
+//!   later rounds; code that runs once, when the machine starts; where a callee on the way gives up such a reference to what it
 //!   comes to by another name; a success that keeps what other ways give back, or that keeps what was taken of an object at hand: it
 //!   is handed to somebody in a way that is not followed; a look-up's reference that a failing way out leaves in memory, or that only code that was not read has seen; test code.
 //!
@@ -46,13 +48,14 @@
 //!
 //! References that are kept in one function and given back in another; counts that are plain integers; what is handed to a function that was not read counts as handed over.
 
+mod by_readers;
 mod kept;
 mod members;
 mod put_only;
 mod too_many;
 
-use self::kept::{Get, Kept, fails, stored};
-use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, ways, words};
+use self::kept::{Get, Kept, fails, freed_since, holders, stored};
+use cuthere_analysis::{Check, CheckInfo, Checker, Claim, Claims, Maturity, Tree, ways, words};
 use cuthere_base::Confidence;
 use cuthere_flow::body::{Expr, ExprId, LocalId, OpId, OpKind, Target};
 use cuthere_flow::domain::{Source, Taken};
@@ -72,8 +75,13 @@ pub(crate) const CHECK: Check = Check {
     },
     start: Some(|_, _| Box::<RefcountImbalance>::default()),
     entered: false,
-    tree: Some(members::judge),
+    tree: Some(judge),
 };
+
+fn judge(tree: &Tree<'_>, claims: &mut Claims) {
+    members::judge(tree, claims);
+    by_readers::judge(tree, claims);
+}
 
 /// A reference given up that memory goes on to hold.
 struct Borrowed {
@@ -94,6 +102,9 @@ struct RefcountImbalance {
     /// Some way out does not fail.
     succeeds: bool,
 }
+
+/// Objects that are remembered as what an operation took a reference for.
+const HOLDERS_MAX: usize = 4;
 
 /// Ways out that are remembered for one operation, of those that fail and of the others.
 const KEPT_MAX: usize = 12;
@@ -168,6 +179,7 @@ impl RefcountImbalance {
                 given_stored: false,
                 handed: false,
                 returned: false,
+                holders: Vec::new(),
             });
             self.gets.len() - 1
         });
@@ -182,6 +194,13 @@ impl RefcountImbalance {
             get.given_on_failure |= fails && taken.shared;
             get.given_stored |= fails && stored(path, taken);
             return;
+        }
+        if !fails && !taken.doubtful {
+            for holder in holders(path, taken) {
+                if get.holders.len() < HOLDERS_MAX && !get.holders.contains(&holder) {
+                    get.holders.push(holder);
+                }
+            }
         }
         let handed = |v: ValueId| {
             let root = path.values.pointer_root(v);
@@ -214,7 +233,7 @@ impl RefcountImbalance {
         let name = path.describe(taken.object).unwrap_or_else(|| "the object".to_owned());
         let what = if taken.counter.is_empty() { "a reference to".to_owned() } else { format!("a `{}` count of", taken.counter) };
         let message = format!("`{}` returns with {what} `{name}` that {} took", path.body.name, by(path, taken));
-        let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
+        let sure = if doubtful(path, path.merged_around_reference(taken)) { Confidence::Low } else { Confidence::High };
         let claim = took(path, Claim::here(path, event, sure, message), taken, &name);
         let claim = claim.step_at(path, taken.overwritten, "gives the variable another value: nothing leads to the object any more");
         let claim = claim.step_at(path, lost, "frees the object that holds the pointer to it");
@@ -224,12 +243,14 @@ impl RefcountImbalance {
             lost: lost.is_some(),
             overwritten: taken.overwritten.is_some(),
             helped: taken.helped.is_some(),
+            like_given_up: taken.like_given_up,
             other_put,
             stored: stored(path, taken),
             passed: ways::passed_by(path),
             shared: taken.shared && lost.is_none(),
             lent: taken.lent,
             after_loop: path.left_loop(),
+            freed: freed_since(path, taken),
             claim: claim.identity(format!("keeps {name} {}", by(path, taken))),
         });
     }
@@ -279,7 +300,8 @@ fn by(path: &Path<'_, '_>, taken: &Taken) -> String {
     }
 }
 
-fn doubtful(path: &Path<'_, '_>) -> bool {
+/// Whether what a path shows is to be doubted. `merged`: paths were merged that may make it impossible.
+fn doubtful(path: &Path<'_, '_>, merged: bool) -> bool {
     let once = words::is_boot_code(path.body) || words::is_test_code(path.world.path(path.func));
-    path.state.merged || !path.state.rounds.is_empty() || once
+    merged || !path.state.rounds.is_empty() || once
 }

@@ -59,7 +59,7 @@ fn facts(entry: &Entry) -> Vec<String> {
         Returns::ErrPtr => "may return an error pointer",
         Returns::NullOrErrPtr => "may return NULL or an error pointer",
         Returns::Errno | Returns::Interrupted => "returns zero or an error number",
-        Returns::Unknown | Returns::Arg(_) => "",
+        Returns::Unknown | Returns::Arg(_) | Returns::ErrorArg(_) => "",
     };
     out.extend(Some(returns.to_owned()).filter(|text| !text.is_empty()));
     for free in &entry.frees {

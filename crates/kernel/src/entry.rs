@@ -14,6 +14,8 @@ pub enum Custom {
     AnyTime,
     /// A function asks whether a device is in use.
     AsksRunning,
+    /// A word of an operation's name: it keeps the object that it is called for, or gives it up.
+    TakesOver,
     /// A function sets or clears a flag or number that others ask for.
     SetsFlag,
     /// A function that changes a list: doing it twice is as good as once.
@@ -215,6 +217,8 @@ pub enum Returns {
     NullOrErrPtr,
     /// The argument itself (`skb_get(skb)`).
     Arg(u8),
+    /// The argument itself, which is a negative errno or zero, as a pointer (`ERR_PTR(err)`).
+    ErrorArg(u8),
     /// Zero or a negative errno.
     Errno,
     /// Zero or `-EINTR`.

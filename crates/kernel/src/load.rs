@@ -61,6 +61,7 @@ pub(crate) fn load(file: &str, text: &str) -> Result<Rows, ModelError> {
         (Custom::Phase, customs.phase),
         (Custom::AnyTime, customs.any_time),
         (Custom::AsksRunning, customs.asks_running),
+        (Custom::TakesOver, customs.takes_over),
         (Custom::SetsFlag, customs.sets_flag),
         (Custom::Idempotent, customs.idempotent),
         (Custom::MakesList, customs.makes_list),

@@ -169,6 +169,11 @@ impl Model {
         self.has_word(Custom::Alone, name)
     }
 
+    /// Whether some word of an operation's name says that it keeps the object that it is called for, or gives it up.
+    pub fn names_taking_over(&self, name: Symbol) -> bool {
+        self.names_alone(name) || self.has_word(Custom::TakesOver, name)
+    }
+
     /// Whether some word of a function's name says that a module starts or ends then.
     pub fn names_phase(&self, name: Symbol) -> bool {
         self.has_word(Custom::Phase, name)

@@ -239,6 +239,7 @@ pub(crate) struct CustomsRow {
     pub phase: Option<W<Names>>,
     pub any_time: Option<W<Names>>,
     pub asks_running: Option<W<Names>>,
+    pub takes_over: Option<W<Names>>,
     pub sets_flag: Option<W<Names>>,
     pub idempotent: Option<W<Names>>,
     pub makes_list: Option<W<Names>>,

@@ -249,7 +249,8 @@ impl Word for Sleeps {
 }
 
 impl Word for Returns {
-    const ALLOWED: &'static str = "unknown, non-null, may-null, rarely-null, err-ptr, null-or-err-ptr, errno, eintr or `arg INDEX`";
+    const ALLOWED: &'static str =
+        "unknown, non-null, may-null, rarely-null, err-ptr, null-or-err-ptr, errno, eintr, `arg INDEX` or `error-arg INDEX`";
     fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let returns = match words.next().unwrap_or("") {
@@ -262,6 +263,7 @@ impl Word for Returns {
             "errno" => Returns::Errno,
             "eintr" => Returns::Interrupted,
             "arg" => Returns::Arg(argument(words.next())?),
+            "error-arg" => Returns::ErrorArg(argument(words.next())?),
             word => return Err(unknown(word)),
         };
         no_more(words)?;
@@ -568,6 +570,7 @@ mod tests {
         assert_eq!(Sleeps::read("if-bit 0 0x200"), Ok(Sleeps::IfBit(0, 0x200)));
         assert_eq!(Sleeps::read("unless-bit 2 0x80"), Ok(Sleeps::UnlessBit(2, 0x80)));
         assert_eq!(Returns::read("arg 0"), Ok(Returns::Arg(0)));
+        assert_eq!(Returns::read("error-arg 0"), Ok(Returns::ErrorArg(0)));
         assert!(Sleeps::read("gfp").is_err() && Sleeps::read("always 1").is_err() && Returns::read("null").is_err());
     }
 }

@@ -52,8 +52,12 @@ impl View<'_, '_> {
         self.ends(f, record) || self.named_alone(self.tree.world.func(f), Some(record)) || self.called_alone(f, record, 0)
     }
 
-    /// Whether all callers make or end the object. What one does in another branch, as the one function behind many commands does, says nothing of this call.
+    /// Whether all callers make or end the object. What one does in another branch, as the one function behind many commands does, says nothing of this call; nor do
+    /// callers say anything of a function that is an operation itself which anybody may ask for.
     fn called_alone(&self, f: FuncId, record: Record, depth: u32) -> bool {
+        if self.is_asked_for(f) {
+            return false;
+        }
         let callers: Vec<(FuncId, OpId)> = self.lives.callers(f).map(|c| (c.0, c.1)).collect();
         let alone = |g: FuncId, op: OpId| {
             let named = self.named_alone(self.tree.world.func(g), Some(record));

@@ -1,7 +1,8 @@
 //! Lists that elements are taken off without the lock under which others are put on them.
 //!
-//! Lists are told apart by the link of their elements, whatever their heads are: a lock of the whole program protects one as well as a member beside it does. Nothing is said
-//! of functions that share a lock with those that add, or may get one from their callers.
+//! Lists are told apart by the link of their elements, whatever their heads are: a lock of the whole program protects one as well as a member beside it does. Who walks the head that
+//! elements are put on, with the lock that lies beside it, counts as a user of the list too. Nothing is said of functions that share a lock with those that add, or may get one from their
+//! callers, and of those that a caller hands the elements which it has moved to a list of its own.
 
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
@@ -10,6 +11,7 @@ use cuthere_flow::body::OpId;
 use cuthere_flow::index::{ListLies, ListUse};
 use cuthere_flow::summary::FuncId;
 use cuthere_kernel::{ListOp, LockKind};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashSet};
 
 type Use = (FuncId, ListUse);
@@ -24,19 +26,29 @@ struct Site {
 
 impl View<'_, '_> {
     pub(super) fn removers(&self, told: &mut HashSet<(FuncId, OpId)>, claims: &mut Claims) {
+        let mut heads: FxHashMap<Symbol, Vec<Member>> = FxHashMap::default();
+        for member in self.covers.keys() {
+            heads.entry(member.1).or_default().push(*member);
+        }
         for uses in self.tree.rcu.lists() {
-            let shared = uses.iter().filter(|(_, u)| u.lies != ListLies::Here && (u.op == ListOp::Add || !u.private));
+            let handed = |f: FuncId| self.is_handed_moved(f, &uses);
+            let counts = |(f, u): &&Use| u.lies != ListLies::Here && (u.op == ListOp::Add || !u.private && !handed(*f));
+            let shared = uses.iter().filter(counts);
             let sites: Vec<Site> = shared.map(|u| self.link_site(u)).collect();
             let adds: Vec<&Site> = sites.iter().filter(|s| s.used.op == ListOp::Add).collect();
             let Some(first) = adds.first() else { continue };
             let everywhere = |l: &&Symbol| adds.iter().all(|s| s.held.contains(l));
             let Some(&lock) = first.held.iter().find(everywhere) else { continue };
             let of = |holds: bool, op: ListOp| sites.iter().filter(move |s| s.used.op == op && s.held.contains(&lock) == holds);
-            let with: BTreeSet<FuncId> = sites.iter().filter(|s| s.held.contains(&lock)).map(|s| s.f).collect();
+            let mut with: BTreeSet<FuncId> = sites.iter().filter(|s| s.held.contains(&lock)).map(|s| s.f).collect();
+            let users = self.users_of_head(heads.get(&first.used.head), lock);
             let walks_without = of(false, ListOp::Walk).any(|s| !s.used.rcu && !s.perhaps.contains(&lock));
-            let odd: Vec<&Site> = of(false, ListOp::Remove).filter(|s| self.may_race(s, &adds)).collect();
+            // Who uses the list as a whole under the lock, and takes off elements without, has moved them to a list of its own.
+            let odd: Vec<&Site> = of(false, ListOp::Remove).filter(|s| !users.contains(&s.f) && self.may_race(s, &adds)).collect();
             let without: BTreeSet<FuncId> = of(false, ListOp::Remove).map(|s| s.f).collect();
-            let taken_off = of(true, ListOp::Remove).chain(of(true, ListOp::Walk)).any(|s| s.f != first.f);
+            let taken_off =
+                of(true, ListOp::Remove).chain(of(true, ListOp::Walk)).map(|s| s.f).chain(users.iter().copied()).any(|f| f != first.f);
+            with.extend(users);
             if walks_without || !taken_off || with.len() <= without.len() {
                 continue;
             }
@@ -46,6 +58,19 @@ impl View<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Who uses a list as a whole under a lock of the record that its head is a member of.
+    fn users_of_head(&self, heads: Option<&Vec<Member>>, lock: Symbol) -> BTreeSet<FuncId> {
+        let beside = |m: &&Member| lock.as_str().strip_prefix(m.0.tag()).is_some_and(|rest| rest.starts_with('.'));
+        let covers = heads.into_iter().flatten().filter(beside).filter_map(|m| self.covers.get(m)).flatten();
+        covers.filter(|c| c.list && c.lock == lock).flat_map(|c| c.functions.iter().copied()).collect()
+    }
+
+    /// Whether a caller moves elements to a list of its own before it calls a function.
+    fn is_handed_moved(&self, f: FuncId, uses: &[Use]) -> bool {
+        let moves = |g: FuncId| uses.iter().any(|(h, u)| *h == g && u.op == ListOp::Add && u.lies == ListLies::Here);
+        self.lives.callers(f).any(|(g, ..)| g != f && moves(g))
     }
 
     fn link_site(&self, &(f, used): &Use) -> Site {
@@ -61,13 +86,15 @@ impl View<'_, '_> {
         let cut = world.summary(f).is_none_or(|s| s.truncated);
         let may_hold = |l: &Symbol| site.held.contains(l) || site.perhaps.contains(l);
         let shared = adds.iter().any(|a| a.f == f || a.held.iter().chain(&a.perhaps).any(may_hold));
+        // Who takes a lock for it does not have the element for himself.
+        let own = site.used.locks.iter().any(|l| !l.is_empty());
         !shared
             && !cut
             && !body.is_init_or_exit()
             && !words::is_boot_code(body)
             && !words::is_test_code(world.path(f))
             && !self.tree.locked.is_doubtful(f, site.used.at)
-            && !world.model.names_alone(body.name)
+            && (own || !world.model.names_alone(body.name))
             && self.contexts.entered(f).is_known_whole()
     }
 

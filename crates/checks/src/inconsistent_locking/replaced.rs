@@ -32,17 +32,22 @@ impl View<'_, '_> {
             let Some(hops) = self.open_way(f, Some(swap.member.0), (Symbol::EMPTY, LockKind::SleepingOther)) else { continue };
             let asked = matches!(hops.first(), Some(Hop::Entry(_, entry)) if entry.how.contains('.'));
             let ordered = self.lives.leads(f, swap.free, swap.store) || swap.kept && self.lives.leads(f, swap.store, swap.free);
-            if asked && ordered && !self.may_exclude(f, &swap) && told.insert((f, swap.free)) {
+            if asked
+                && ordered
+                && !self.may_exclude(f, &[swap.free, swap.store])
+                && !self.is_marked(f, &swap)
+                && told.insert((f, swap.free))
+            {
                 claims.add(self.swapped(f, &swap, &hops));
             }
         }
     }
 
-    /// Whether something on a way to the replacement may keep others out.
-    fn may_exclude(&self, f: FuncId, swap: &Swap) -> bool {
+    /// Whether something on a way to one of these operations may keep others out.
+    pub(super) fn may_exclude(&self, f: FuncId, to: &[OpId]) -> bool {
         let world = self.tree.world;
         let body = world.func(f);
-        let leads = |op: OpId| self.lives.leads(f, op, swap.free) || self.lives.leads(f, op, swap.store);
+        let leads = |op: OpId| to.iter().any(|&to| self.lives.leads(f, op, to));
         body.all_ops().any(|(op, o)| match o.kind {
             OpKind::GuardEnter { .. } => leads(op),
             OpKind::Call { target: Target::Pointer(_), .. } => leads(op),
@@ -53,7 +58,15 @@ impl View<'_, '_> {
                     world.model.entry(name).is_some_and(|e| !e.acquires.is_empty()) || world.model.is_custom(Custom::SetsFlag, name);
                 (known || speaks_of_locks(name) || below()) && leads(op)
             }
-            // A mark in the object (`if (s->busy) return -EBUSY; s->busy = file;`): what makes asking and setting it one step may be out of sight.
+            _ => false,
+        })
+    }
+
+    /// Whether the object is marked before what it leads to is freed (`if (s->busy) return -EBUSY; s->busy = file;`): what makes asking and setting the mark
+    /// one step may be out of sight.
+    fn is_marked(&self, f: FuncId, swap: &Swap) -> bool {
+        let body = self.tree.world.func(f);
+        body.all_ops().any(|(op, o)| match o.kind {
             OpKind::Store { place, value } => {
                 let set = body.expr(value) != Expr::Int(0) && shared_member(body, place).is_some_and(|m| m != swap.member);
                 set && self.lives.leads(f, op, swap.free) && asked_for(body, place)
@@ -121,7 +134,7 @@ fn origin(body: &Body, e: ExprId) -> Option<ExprId> {
 }
 
 /// The member that a place is, of an object that a pointer leads to.
-fn shared_member(body: &Body, place: ExprId) -> Option<Member> {
+pub(super) fn shared_member(body: &Body, place: ExprId) -> Option<Member> {
     let Expr::Field { mut base, record, name } = body.expr(place) else { return None };
     while let Expr::Field { base: outer, .. } = body.expr(base) {
         base = outer;

@@ -1,13 +1,14 @@
 //! Pointers that are loaded before the lock is taken under which others set them to NULL.
 //!
 //! Who loads a pointer, takes the lock then, and tests and follows what was loaded before, acts on what may be gone: the test says that others take it away, and the lock is theirs. Nothing is
-//! said where the pointer is loaded again under the lock, or where the lock lies in what it leads to.
+//! said where the pointer is loaded again under the lock, or where the lock lies in what it leads to. A lock that all callers of a function hold counts as its own, if it gives none back.
 
 use super::{Member, View};
 use cuthere_analysis::{Claim, Claims, words};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Term};
+use cuthere_flow::body::{Body, Expr, ExprId, LocalId, Op, OpId, OpKind, Target, Term};
 use cuthere_flow::summary::{FuncId, Way};
+use cuthere_kernel::LockKind;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::collections::HashSet;
@@ -46,8 +47,39 @@ impl View<'_, '_> {
                 }
             }
         }
+        for f in (0..self.tree.world.funcs.len() as u32).map(FuncId) {
+            for (member, lock, store) in self.nulled_for_callers(f) {
+                out.entry(member).or_default().push((lock, f, store));
+            }
+        }
         for all in out.values_mut() {
             all.sort_by_key(|(lock, f, op)| (lock.as_str(), *f, *op));
+            all.dedup();
+        }
+        out
+    }
+
+    /// The members that a function sets to NULL under locks of objects that all its callers hold.
+    fn nulled_for_callers(&self, f: FuncId) -> Vec<(Member, Symbol, OpId)> {
+        let world = self.tree.world;
+        let body = world.func(f);
+        let locks = &self.contexts.entered(f).certain.locks;
+        let counts = |class: Symbol, kind: LockKind| kind != LockKind::Srcu && class.as_str().contains('.');
+        let held: Vec<Symbol> = locks.iter().filter(|l| l.always && counts(l.class, l.kind)).map(|l| l.class).collect();
+        let gives_back = |op: &Op| match op.kind {
+            OpKind::Call { target: Target::Name(name), .. } => world.model.entry(name).is_some_and(|e| !e.releases.is_empty()),
+            _ => false,
+        };
+        let mut out = Vec::new();
+        if held.is_empty() || body.ops.iter().any(gives_back) {
+            return out;
+        }
+        for (op, o) in body.all_ops() {
+            let OpKind::Store { place, value } = o.kind else { continue };
+            let (Expr::Field { base, record, name }, Expr::Int(0)) = (body.expr(place), body.expr(value)) else { continue };
+            if matches!(body.expr(base), Expr::Deref(_)) && !record.is_unknown() && !self.quiet(f, Some(record)) {
+                out.extend(held.iter().map(|&lock| ((record, name), lock, op)));
+            }
         }
         out
     }
@@ -62,11 +94,11 @@ impl View<'_, '_> {
         for &(lock, g, store) in nulled.get(&early.member)?.iter().filter(|n| n.1 != f) {
             let own = inner.is_some_and(|r| lock.as_str().strip_prefix(r.tag()).is_some_and(|rest| rest.starts_with('.')));
             let again = self.tree.locked.under(early.member, lock).iter().any(|u| u.func == f && !u.store);
-            // Another lock, held here all the time, keeps that store away.
+            // Another lock, held here all the time, keeps that store away; the one that is taken here is not held before.
             let kept = nulled
                 .get(&early.member)?
                 .iter()
-                .any(|n| (n.1, n.2) == (g, store) && (entered.0.contains(&n.0) || entered.1.contains(&n.0)));
+                .any(|n| (n.1, n.2) == (g, store) && n.0 != lock && (entered.0.contains(&n.0) || entered.1.contains(&n.0)));
             let takes = facts.uses.iter().filter(|u| !u.callback && u.class == lock && matches!(u.way, Way::Here | Way::Model(_)));
             let taken = takes.map(|u| u.op).find(|&op| early.load < op && body.dominates(early.load, body.block_of(op)));
             let Some(taken) = taken.filter(|_| !own && !again && !kept) else { continue };

@@ -8,7 +8,7 @@ use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::index::{LockClass, LockUse};
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
 use cuthere_flow::program::{Callees, World};
-use cuthere_flow::summary::FuncId;
+use cuthere_flow::summary::{FuncId, Way};
 use cuthere_kernel::{CallbackOp, CtxPart, Level};
 use std::cmp::Reverse;
 
@@ -87,8 +87,10 @@ pub(super) fn unsafe_place<'u>(
     let body = world.func(f);
     let layer = if certain { &ins.certain } else { &ins.perhaps };
     let mixed = layer.part(interrupt.part).1 || disabled(interrupt.part, u).1;
-    // Whoever takes it in both ways knows where he is.
-    let both = uses.iter().any(|(g, other)| *g == f && disabled(interrupt.part, other).0);
+    // Whoever takes it in both ways knows where he is; unless he comes from a task with nothing disabled, and disables for it alone the other time.
+    let from_task = certain && !ins.assumed;
+    let both = |other: &LockUse| disabled(interrupt.part, other).0 && !(from_task && disables_for(tree, other, interrupt.part));
+    let both = uses.iter().any(|(g, other)| *g == f && both(other));
     let says = disables_itself(tree, f, interrupt.part);
     let mut sure = handler.certain && (certain && !ins.assumed || u.slept || says) && !both;
     let mut assumes = Vec::new();
@@ -167,6 +169,13 @@ fn disables_itself(tree: &Tree<'_>, f: FuncId, part: Part) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a lock is taken by a form that disables the context.
+fn disables_for(tree: &Tree<'_>, u: &LockUse, part: Part) -> bool {
+    let own: &[CtxPart] = if part == Part::Irq { &[CtxPart::Irq, CtxPart::IrqSave] } else { &[CtxPart::Bh] };
+    let Way::Model(by) = u.way else { return false };
+    tree.world.model.entry(by).is_some_and(|e| e.context.iter().any(|c| c.enter && own.contains(&c.part)))
 }
 
 /// Whether a function asks in which context it runs.

@@ -1,6 +1,6 @@
 //! Callbacks after a grace period that nobody waits for: `synchronize_rcu()` waits for readers alone, and a module may go away before its callbacks have run.
 
-use super::unlink;
+use super::{cache, unlink};
 use cuthere_analysis::{Claim, Claims, Tree, words};
 use cuthere_base::{Confidence, FileId, Symbol};
 use cuthere_flow::body::{OpId, OpKind, Target};
@@ -21,10 +21,11 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for f in exits {
         claims.extend(module_exit(tree, &callbacks, &modules, f));
     }
+    cache::judge(tree, &callbacks, claims);
 }
 
 /// Whether a function is called when a module goes away.
-fn ends_module(tree: &Tree<'_>, f: FuncId) -> bool {
+pub(super) fn ends_module(tree: &Tree<'_>, f: FuncId) -> bool {
     let body = tree.world.func(f);
     let said = || words::file_says(tree.world, f, &format!("module_exit({})", body.name));
     body.annotations.iter().any(|a| a.as_str() == "__exit") || body.params == 0 && body.ret_void && unlink::ends_use(body) && said()
@@ -88,7 +89,7 @@ impl Modules {
 }
 
 /// The functions by the names that callbacks are armed with.
-type Callbacks = HashMap<Symbol, Vec<FuncId>>;
+pub(super) type Callbacks = HashMap<Symbol, Vec<FuncId>>;
 
 fn callbacks(tree: &Tree<'_>) -> Callbacks {
     let armed = tree.rcu.all.iter().filter_map(|(_, fact)| match *fact {
@@ -105,7 +106,7 @@ fn callbacks(tree: &Tree<'_>) -> Callbacks {
 }
 
 /// After a grace period something is freed, while callbacks that were armed before may still have to run.
-fn not_waited_for(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, grace: OpId) -> Option<Claim> {
+pub(super) fn not_waited_for(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, grace: OpId) -> Option<Claim> {
     let world = tree.world;
     let body = world.func(f);
     let frees = |fact: &RcuFact| match *fact {
@@ -189,8 +190,8 @@ fn module_exit(tree: &Tree<'_>, callbacks: &Callbacks, modules: &Modules, f: Fun
 }
 
 /// What a function and its callees within its own folder do.
-struct Reach {
-    barrier: bool,
+pub(super) struct Reach {
+    pub(super) barrier: bool,
     arms: Option<Armed>,
     /// The files that its functions are in.
     files: HashSet<FileId>,
@@ -200,7 +201,7 @@ struct Reach {
 const REACH_MAX: usize = 400;
 
 impl Reach {
-    fn from(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, before: Option<OpId>) -> Reach {
+    pub(super) fn from(tree: &Tree<'_>, callbacks: &Callbacks, f: FuncId, before: Option<OpId>) -> Reach {
         let world = tree.world;
         let mut seen = vec![f];
         let mut out = Reach { barrier: false, arms: None, files: HashSet::new() };

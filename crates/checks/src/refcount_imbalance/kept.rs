@@ -2,7 +2,7 @@
 
 use cuthere_analysis::{Claim, ways};
 use cuthere_base::{Confidence, Symbol};
-use cuthere_flow::body::{BlockId, Body, OpId};
+use cuthere_flow::body::{BlockId, Body, OpId, OpKind, Target};
 use cuthere_flow::domain::{Source, Taken};
 use cuthere_flow::engine::Path;
 use cuthere_flow::value::{Value, ValueId};
@@ -16,6 +16,8 @@ pub(super) struct Kept {
     pub overwritten: bool,
     /// A callee may have given it back, by another name.
     pub helped: bool,
+    /// A callee gives up some reference of this kind.
+    pub like_given_up: bool,
     /// Something else was given up since, which may stand for it (`fput(sock->file)`).
     pub other_put: bool,
     /// What the caller has handed leads to the object.
@@ -26,6 +28,8 @@ pub(super) struct Kept {
     pub lent: bool,
     /// The path left a loop, which may have done so for others.
     pub after_loop: bool,
+    /// What the path has freed since.
+    pub freed: Vec<ValueId>,
     pub claim: Claim,
 }
 
@@ -46,6 +50,8 @@ pub(super) struct Get {
     pub handed: bool,
     /// The object is what some way out returns, with the reference that a function called by its name gave.
     pub returned: bool,
+    /// Objects that the function has made, and that lead to what was taken where a way out does not fail: it was taken for them.
+    pub holders: Vec<ValueId>,
 }
 
 impl Get {
@@ -56,6 +62,10 @@ impl Get {
             _ if kept.lost => Some(Confidence::High),
             // What has ended on the way may be what the module was held for, as a file of its operations: surely if a callee made both.
             _ if self.counter.as_str() == "module" && kept.other_put => self.modelled.then_some(Confidence::Low),
+            // What it was taken for is gone.
+            _ if kept.fails && kept.freed.iter().any(|o| self.holders.contains(o)) => {
+                Some(if kept.lent || kept.other_put || kept.after_loop { Confidence::Low } else { Confidence::High })
+            }
             // Nobody can give it back any more.
             (false, _) if kept.overwritten && (self.given || alone && self.modelled && !kept.lent) => Some(Confidence::High),
             // Whoever calls gets the reference with the object, and neither here.
@@ -93,8 +103,35 @@ impl Get {
     pub(super) fn is_weak(&self, kept: &Kept, body: &Body, puts: &[(OpId, OpId)]) -> bool {
         let handed = kept.shared && kept.stored && !self.given_stored;
         let meant = |p: &(OpId, OpId)| p.0 == self.op && body.block_of(p.1).is_some_and(|block| kept.passed.contains(&block));
-        kept.helped || handed || puts.iter().any(meant)
+        kept.helped || kept.like_given_up || handed || puts.iter().any(meant)
     }
+}
+
+/// The objects made by this function as memory whose members lead to what a reference was taken to.
+pub(super) fn holders(path: &Path<'_, '_>, taken: &Taken) -> Vec<ValueId> {
+    let values = path.values;
+    let leads = |v: ValueId| {
+        let root = values.pointer_root(v);
+        let made = values.get(root);
+        !matches!(made, Value::Int(_)) && (root == taken.object || values.rests_on(taken.object, &|v| v == made))
+    };
+    let inside = path.state.env.iter().filter(|e| values.root(e.0).is_some_and(|o| o != taken.object && is_new(path, o)) && leads(e.1));
+    inside.filter_map(|e| values.root(e.0)).collect()
+}
+
+/// Whether the function itself has allocated an object.
+fn is_new(path: &Path<'_, '_>, object: ValueId) -> bool {
+    let made = path.values.call(object).and_then(|op| path.body.op(op)).map(|op| op.kind);
+    match made {
+        Some(OpKind::Call { target: Target::Name(name), .. }) => path.world.model.entry(name).is_some_and(|e| e.allocates && !e.managed),
+        _ => false,
+    }
+}
+
+/// What was freed since a reference was taken, by whatever way.
+pub(super) fn freed_since(path: &Path<'_, '_>, taken: &Taken) -> Vec<ValueId> {
+    let freed = path.state.objects.all_freed().filter(|(_, f)| f.op > taken.op && !f.put && !f.moved);
+    freed.map(|(object, _)| object).collect()
 }
 
 /// Whether a place in what the caller has handed leads to an object.

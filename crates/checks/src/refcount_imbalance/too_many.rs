@@ -33,7 +33,7 @@ pub(super) fn borrowed(path: &Path<'_, '_>, dropped: &Dropped) -> Option<Claim> 
         return None;
     }
     let message = format!("`{put}()` gives up the reference that `{name}` holds, when `{}` fails", path.body.name);
-    let sure = if doubtful(path) { Confidence::Low } else { Confidence::High };
+    let sure = if doubtful(path, path.state.merged) { Confidence::Low } else { Confidence::High };
     let claim = Claim::new(dropped.op, (path.func, loc), sure, message);
     let claim = ways::decided(path, claim)
         .step(path.func, loc, format!("gives up a reference to `{name}`, which was not taken here"))
@@ -85,7 +85,7 @@ fn twice(path: &Path<'_, '_>, event: &Event<'_>, before: &Taken, object: ValueId
     let put = path.called(event.op)?;
     let message = format!("`{put}()` gives back a reference to `{name}` that was given back before");
     // An object that was at hand, or that the tree's own tables hold, may have had a reference of its own to give back.
-    let weak = doubtful(path) || before.shared || before.doubtful || before.source == Source::Added;
+    let weak = doubtful(path, path.merged_around_reference(before)) || before.shared || before.doubtful || before.source == Source::Added;
     let failing = if weak { Confidence::Low } else { Confidence::High };
     let sure = if matches!(before.way, Way::Callee(..)) { Confidence::Low } else { failing };
     let claim = took(path, Claim::here(path, event, sure, message), before, &name);

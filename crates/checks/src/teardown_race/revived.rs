@@ -28,7 +28,7 @@ pub fn judge(tree: &Tree<'_>, all: &Teardown<'_>, claims: &mut Claims) {
         all.world.releases.values().flat_map(|list| list.iter().filter(|r| r.record.is_unknown()).map(|r| r.func)).collect();
     for (f, u) in &tree.counted.0 {
         let put = match u.side {
-            CountedSide::Found => continue,
+            CountedSide::Found | CountedSide::Read => continue,
             CountedSide::Ended(put) => Some(put),
             CountedSide::Around if releases.contains(f) => None,
             CountedSide::Around => continue,

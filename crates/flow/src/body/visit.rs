@@ -1,6 +1,6 @@
 //! One walk over the parts of an expression, which everything that asks about expressions uses.
 
-use super::{Body, Expr, ExprId, LocalId};
+use super::{Body, Expr, ExprId, LocalId, OpKind};
 use cuthere_base::Symbol;
 use cuthere_ir::BinOp;
 
@@ -60,6 +60,22 @@ impl Body {
             Expr::Bin(BinOp::Eq | BinOp::Ne, a, b) => Some((a, b)),
             _ => None,
         }
+    }
+
+    /// Whether what is stored at a place is what was there before, and something more (`true`) or less: `n++`, `n -= 2`.
+    pub fn steps(&self, place: ExprId, value: ExprId) -> Option<bool> {
+        let Expr::Bin(op @ (BinOp::Add | BinOp::Sub), was, by) = self.expr(value) else { return None };
+        let Expr::Int(by) = self.expr(by) else { return None };
+        let loads = |e: ExprId| matches!(self.expr(e), Expr::Load(from, _) if from == place);
+        // The old value of `n++` goes by way of a variable where it is used.
+        let kept = |local: LocalId| {
+            self.ops.iter().any(|o| match o.kind {
+                OpKind::Store { place, value } => self.expr(place) == Expr::Local(local) && loads(value),
+                _ => false,
+            })
+        };
+        let counts = by != 0 && (loads(was) || self.loaded_local(was).is_some_and(kept));
+        counts.then_some((op == BinOp::Add) == (by > 0))
     }
 
     /// Whether an expression reads a local.

@@ -52,8 +52,14 @@ pub struct Taken {
     pub record: Record,
     /// A callee gives up such a reference, to what it comes to in memory: by which operation it was called.
     pub helped: Option<OpId>,
+    /// A callee gives up some reference of this kind, to what it comes to in memory, by whatever name.
+    pub like_given_up: bool,
     /// The last variable that led to the object was given another value: by which operation.
     pub overwritten: Option<OpId>,
+    /// The last decision before it was taken; index into the trail.
+    pub trail: u32,
+    /// Paths that differed were merged since.
+    pub merged: bool,
 }
 
 /// A reference that was not taken on this path and that was given up.
@@ -203,6 +209,11 @@ impl References {
         self.taken.iter_mut().filter(held).filter(|t| meant(t)).for_each(|t| t.helped = Some(op));
     }
 
+    /// A call may give back what is like this, though nothing says that it is the same.
+    pub fn give_up_like(&mut self, like: impl Fn(&Taken) -> bool) {
+        self.taken.iter_mut().filter(|t| t.count > 0 && like(t)).for_each(|t| t.like_given_up = true);
+    }
+
     /// No variable leads to an object any more to which a reference is held that nobody else knows of.
     pub fn overwrite(&mut self, object: ValueId, op: OpId) {
         let kept = |t: &&mut Taken| t.object == object && t.count > 0 && !t.shared && !t.lent && t.overwritten.is_none();
@@ -245,6 +256,7 @@ impl References {
                 && a.lost == b.lost
                 && a.overwritten == b.overwritten
                 && a.helped.is_some() == b.helped.is_some()
+                && a.like_given_up == b.like_given_up
         };
         self.taken.len() == other.taken.len()
             && self.taken.iter().all(|t| other.taken.iter().any(|u| same(t, u)))
@@ -255,6 +267,7 @@ impl References {
     /// Takes in another path: a reference that only one of them holds counts as held, but nothing rests on it.
     pub fn join(&mut self, other: &References) {
         for t in &mut self.taken {
+            t.merged = true;
             match other.taken.iter().find(|u| u.pointer == t.pointer && u.counter == t.counter) {
                 Some(u) => {
                     t.doubtful |= u.doubtful || u.count != t.count;
@@ -263,6 +276,7 @@ impl References {
                     t.lent |= u.lent;
                     t.holder = t.holder.filter(|_| t.holder == u.holder);
                     t.helped = t.helped.or(u.helped);
+                    t.like_given_up |= u.like_given_up;
                     t.lost = t.lost.filter(|_| t.lost == u.lost);
                     t.overwritten = t.overwritten.filter(|_| t.overwritten == u.overwritten);
                 }
@@ -271,7 +285,7 @@ impl References {
         }
         for u in &other.taken {
             if self.taken.len() < TAKEN_MAX && !self.taken.iter().any(|t| t.pointer == u.pointer && t.counter == u.counter) {
-                self.taken.push(Taken { doubtful: true, ..*u });
+                self.taken.push(Taken { doubtful: true, merged: true, ..*u });
             }
         }
         for d in &other.dropped {

@@ -442,6 +442,13 @@ impl Run<'_, '_> {
         }
         match entry.returns {
             Returns::Arg(i) => value = values.get(i as usize).copied().unwrap_or(result),
+            Returns::ErrorArg(i) => {
+                value = values.get(i as usize).copied().unwrap_or(result);
+                // What callers hand down, and what is reached from that, they know themselves.
+                if state.known(self.values, value).value().is_none() && self.subject(value).is_none() {
+                    state.learn(value, Interval::range(MIN_ERR, 0));
+                }
+            }
             Returns::NonNull => {
                 state.learn(result, Interval::OBJECT);
             }
@@ -675,7 +682,10 @@ impl Run<'_, '_> {
         let open = |a: &Outcome, b: &Outcome| {
             a.locks != b.locks && if a.ret.meet(b.ret).is_none() { call.dst.is_none() } else { memory(a) || memory(b) }
         };
-        let doubtful = put_off || summary.outcomes.iter().enumerate().any(|(i, a)| summary.outcomes[..i].iter().any(|b| open(a, b)));
+        // What this path excludes leaves no doubt.
+        let possible: SmallVec<[&Outcome; 4]> =
+            summary.outcomes.iter().filter(|o| self.translate(&o.guard, values, &state).is_some()).collect();
+        let doubtful = put_off || possible.iter().enumerate().any(|(i, a)| possible[..i].iter().any(|b| open(a, b)));
         let mut any = false;
         let first = out.len();
         for outcome in &summary.outcomes {

@@ -87,7 +87,11 @@ impl Run<'_, '_> {
         }
         let class = self.class_of(place, call.name);
         let held = Held { place, class, kind: lock.kind, mode: lock.mode, op: Some(call.index), guard: 0, sure: true };
-        self.show_call(call, EventKind::Acquire(Acquire { lock: &held, nested: false, open: false, modes: 0, brief: true }), state);
+        self.show_call(
+            call,
+            EventKind::Acquire(Acquire { lock: &held, nested: false, open: false, given: true, modes: 0, brief: true }),
+            state,
+        );
         // What lies in an object callers cannot name; the graph of locks finds it by the calls.
         if lock.record.is_empty() {
             let kind = EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class, kind: lock.kind, mode: lock.mode, nested: false };
@@ -254,7 +258,7 @@ impl Run<'_, '_> {
 
     /// A lock is taken. `nested`: the caller vouches for the order, or a failure would have been told.
     pub(super) fn acquire(&mut self, call: &Call<'_>, lock: Held, nested: bool, state: &mut State) {
-        self.show_call(call, EventKind::Acquire(Acquire { lock: &lock, nested, open: false, modes: 0, brief: false }), state);
+        self.show_call(call, EventKind::Acquire(Acquire { lock: &lock, nested, open: false, given: true, modes: 0, brief: false }), state);
         let unnamed =
             EffectKind::Acquire { lock: Box::new(RelPlace::unknown()), class: lock.class, kind: lock.kind, mode: lock.mode, nested };
         let effect = self.primitive(call, unnamed);

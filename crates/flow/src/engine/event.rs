@@ -111,6 +111,8 @@ pub struct Acquire<'e> {
     pub nested: bool,
     /// Conditions on this function's own arguments remain.
     pub open: bool,
+    /// They ask for good pointers alone: arguments, or what leads to the lock.
+    pub given: bool,
     /// See [`crate::summary::Effect::modes`].
     pub modes: u8,
     /// A primitive takes it and gives it back before it returns.

@@ -47,6 +47,9 @@ impl Run<'_, '_> {
         }
         let written = self.written_through(&state);
         let mut guard = self.guard(&state, None);
+        if !state.locks.released.is_empty() || state.locks.held.iter().any(|l| l.op.is_some()) {
+            self.add_pointers_found(&mut guard, &state);
+        }
         // What was written since holds no more of what callers find there.
         guard.retain(|(subject, _)| subject.place().is_none_or(|place| !self.writes(&place, &state)));
         if let Some(flags) = failed.and_then(|op| self.may_fail_by(op)) {

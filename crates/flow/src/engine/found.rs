@@ -2,13 +2,13 @@
 //!
 //! Others may take the object out and free it as soon as the protection is gone, unless a reference was taken. Known are pointers that
 //! RCU primitives give, elements of lists that are walked, and results of look-ups, each with what was held here when it was found. Kept by value, whatever path:
-//! a pointer is always found under the same section. An object is taken for one's own once it is referenced, marked (something is stored in it), unlinked, or handed
+//! a pointer is always found under the same section. What a look-up finds that leaves the section to its callers is found again, by them, where it is called. An object is taken for one's own once it is referenced, marked (something is stored in it), unlinked, or handed
 //! to a function whose name speaks of that: such names only silence.
 
 use super::call::Call;
 use super::event::UnprotectedUse;
 use super::*;
-use crate::program::naming::{names_claim, names_referenced};
+use crate::program::naming::{names_claim, names_end, names_referenced};
 use cuthere_kernel::Custom;
 
 /// Objects of one function that are followed.
@@ -29,6 +29,8 @@ pub struct FoundObject {
     pub by: Option<(FuncId, FoundResult)>,
     /// The element's record, if it is one of a list.
     pub record: Record,
+    /// Nothing here protects it: by the form of the look-up, the caller's section does.
+    open: bool,
     claimed: bool,
     told: bool,
 }
@@ -51,11 +53,15 @@ impl Run<'_, '_> {
         let context = state.ctx.rcu > 0 && section.is_none() || state.locks.held.len() > locks.len() || !state.locks.asserted.is_empty();
         let atomic = state.ctx.bh > 0 || state.ctx.irq > 0 || state.ctx.preempt > 0;
         // What callers hold outlives everything here; what nothing protects is another matter, unless a callee says that it was protected.
-        let covered = section.is_some() && rcu || !locks.is_empty() || by.is_some() && !atomic && state.ctx.rcu <= 0;
-        if context || !covered || self.found.len() >= FOUND_MAX || self.found.iter().any(|f| f.pointer == pointer) {
+        let left = by.is_some_and(|(_, found)| found.open);
+        let bare = !atomic && state.ctx.rcu <= 0;
+        let covered = section.is_some() && rcu || !left && (!locks.is_empty() || by.is_some() && bare);
+        // A look-up in a list that leaves the section to its callers hands them what it found.
+        let open = !covered && rcu && bare && locks.is_empty() && !record.is_unknown() && self.body.ret_ptr;
+        if context || !covered && !open || self.found.len() >= FOUND_MAX || self.found.iter().any(|f| f.pointer == pointer) {
             return;
         }
-        self.found.push(FoundObject { pointer, op, section, locks, atomic, by, record, claimed: false, told: false });
+        self.found.push(FoundObject { pointer, op, section, locks, atomic, by, record, open, claimed: false, told: false });
     }
 
     /// A found object is dereferenced.
@@ -67,7 +73,7 @@ impl Run<'_, '_> {
     fn unprotected(&mut self, root: ValueId, access: UnprotectedUse, state: &State, (op, loc, origin, way): (OpId, Loc, Symbol, Way)) {
         let Some(i) = self.found.iter().position(|f| f.pointer == root) else { return };
         let f = &self.found[i];
-        if f.claimed || f.told || f.protected(state) || state.objects.holds(root) || state.atomic() || state.locks.doubtful {
+        if f.open || f.claimed || f.told || f.protected(state) || state.objects.holds(root) || state.atomic() || state.locks.doubtful {
             return;
         }
         if self.known_otherwise(root, state) {
@@ -108,6 +114,7 @@ impl Run<'_, '_> {
             return;
         }
         let (class, rcu) = match (f.locks.last(), f.section, &f.by) {
+            _ if f.open => (Symbol::EMPTY, true),
             (Some((_, class)), None, _) => (*class, false),
             (_, Some(_), _) => (Symbol::EMPTY, true),
             (_, _, Some((_, found))) => (found.class, found.rcu),
@@ -116,7 +123,14 @@ impl Run<'_, '_> {
         let named = names_referenced(self.body.name) || f.by.as_ref().is_some_and(|(_, found)| found.named);
         let way = f.by.as_ref().map_or(Way::Here, |(callee, _)| Way::Callee(*callee, EffectId::OUTCOME));
         let at = self.body.op(f.op).map_or(loc, |op| op.loc);
-        self.returned = Some(FoundResult { class, rcu, loc: at, by: f.by.as_ref().map(|(callee, _)| *callee), record: f.record, named });
+        let (open, by) = (f.open, f.by.as_ref().map(|(callee, _)| *callee));
+        // What outlives its protection on one way matters more than what still has it on another.
+        if !open || self.returned.is_none() {
+            self.returned = Some(FoundResult { class, rcu, loc: at, by, record: f.record, named, open });
+        }
+        if open {
+            return;
+        }
         let origin = self.body.block(block).origin;
         let end = OpId(self.body.block(block).ops.1);
         self.unprotected(root, UnprotectedUse::Returned, state, (end, loc, origin, way));
@@ -140,10 +154,33 @@ impl Run<'_, '_> {
         }
     }
 
+    /// A function of the tree that is named for taking a reference gets an object whose read-side section has ended: whatever it takes, it looks into the
+    /// object first.
+    fn looked_into_late(&mut self, call: &Call<'_>, callees: &[FuncId], state: &State) {
+        let &[callee] = callees else { return };
+        if !names_claim(call.name) || !names_referenced(call.name) || names_end(call.name) {
+            return;
+        }
+        let world = self.world;
+        let Some(summary) = world.summary(callee) else { return };
+        for (id, effect) in summary.effects().filter(|(_, e)| e.always) {
+            let EffectKind::Deref { param, member, .. } = effect.kind else { continue };
+            let Some(&value) = call.values.get(param as usize) else { continue };
+            let root = self.values.pointer_root(value);
+            if self.found.iter().any(|f| f.pointer == root && f.section.is_some()) {
+                let used = UnprotectedUse::Access { member, argument: Some(param), callee: call.name };
+                self.unprotected(root, used, state, (call.index, call.op.loc, call.op.origin, Way::Callee(callee, id)));
+            }
+        }
+    }
+
     /// A call gets found objects: it may take a reference or unlink them.
     pub(super) fn claim_handed(&mut self, call: &Call<'_>, callees: &[FuncId], state: &State) {
         let model = self.world.model.entry(call.name);
         self.referenced_late(call, model, state);
+        if model.is_none() {
+            self.looked_into_late(call, callees, state);
+        }
         let takes = model.is_some_and(|e| {
             !e.refs.is_empty() || e.links.is_some() || e.unlinks.is_some() || !e.frees.is_empty() || !e.callbacks.is_empty()
         });

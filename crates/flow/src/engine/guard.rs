@@ -37,6 +37,23 @@ impl Run<'_, '_> {
         guard
     }
 
+    /// Pointers in memory that this path has asked for and found: that there is one tells a way of returning from those that found none.
+    pub(super) fn add_pointers_found(&self, guard: &mut Guard, state: &State) {
+        let mut at = state.trail;
+        let mut found = 0;
+        while at != 0 && found < MEMORY_MAX {
+            let step = self.trail[at as usize];
+            at = step.parent;
+            let Some(value) = step.tested.filter(|v| state.known(self.values, *v).not_zero) else { continue };
+            let pointer = matches!(self.values.get(value), Value::Entry(p) if self.points(p));
+            let Some(subject) = self.subject(value).filter(|s| pointer && !s.is_arg()) else { continue };
+            if guard.iter().all(|item| item.0 != subject) {
+                guard.push((subject, Test::In(Interval::NON_ZERO)));
+                found += 1;
+            }
+        }
+    }
+
     /// Whether a place is read as a pointer somewhere in this function.
     fn points(&self, place: ValueId) -> bool {
         match self.values.get(place) {

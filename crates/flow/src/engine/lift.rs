@@ -108,8 +108,10 @@ impl Run<'_, '_> {
             let held = Held { place, class, kind: *kind, mode: *mode, op: Some(call.index), guard: 0, sure: true };
             let way = Way::Callee(callee, id);
             let open = condition.iter().all(|g| !g.is_empty());
+            let named = if open { self.relative(place, None) } else { None };
+            let given = condition.iter().any(|g| asks_for_pointers(g, self.body, named.as_ref()));
             let lifted = Effect { depth: effect.depth + 1, way, condition, loc: call.op.loc, ..effect.clone() };
-            let kind = EventKind::Acquire(Acquire { lock: &held, nested: *nested, open, modes: effect.modes, brief: false });
+            let kind = EventKind::Acquire(Acquire { lock: &held, nested: *nested, open, given, modes: effect.modes, brief: false });
             self.show(state, Event { op: call.index, loc: call.op.loc, origin: call.op.origin, way, kind });
             self.record_lock(call.index, &held, *nested, lifted, state);
         }

@@ -20,6 +20,7 @@ mod exit;
 mod found;
 mod give_back;
 mod given;
+mod given_up;
 mod guard;
 mod havoc;
 mod lift;
@@ -428,6 +429,7 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             state.rounds.push(to);
             state.round_trail = state.trail;
+            self.end_round(to, &mut state);
             self.divide_references(to, &mut state);
             let control = self.control;
             for &place in control.written_in(to) {

@@ -4,7 +4,7 @@ use super::chance::behind_warning;
 use super::event::Access;
 use super::only_warns;
 use crate::body::{Block, BlockId, Body, Expr, ExprId, LocalId, OpId, OpKind, Record, Target, Term};
-use crate::domain::{Freed, State};
+use crate::domain::{Freed, State, Taken};
 use crate::program::World;
 use crate::summary::{EffectKind, FuncId, RelRoot, RelStep, Way};
 use crate::value::{Interval, Origin, Value, ValueId, Values};
@@ -66,6 +66,8 @@ pub struct NullTest {
     pub alone: bool,
     /// Whatever was decided since concerns arguments as they were handed.
     pub independent: bool,
+    /// It is the head of a loop, or one came after it: what went before says nothing of the pointer any more.
+    pub left_loop: bool,
     /// What was asked is a place in memory, not a variable.
     pub in_memory: bool,
     /// All that comes of it is a warning: it is an assertion, and says that there is an object.
@@ -126,6 +128,7 @@ impl<'p> Path<'p, '_> {
             in_macro: !block.origin.is_empty(),
             fresh: last == step,
             independent: self.decisions().take_while(|d| *d != step).all(|d| self.about_argument(d)),
+            left_loop: self.decisions().take_while(|d| *d != step).chain([step]).any(|d| self.is_loop_head(d.block)),
             chooses_value: self.yields_temporary(then) || self.yields_temporary(els),
             compound: self.part_of_condition(step.block, [then, els]) || !self.asks_alone(cond),
             alone: self.asks_alone(cond),
@@ -383,13 +386,16 @@ impl<'p> Path<'p, '_> {
 
     /// Whether the path left a loop.
     pub fn left_loop(&self) -> bool {
-        self.decisions().any(|step| {
-            let mut head = matches!(self.body.block(step.block).term, Term::LoopBranch { .. });
-            for later in &self.body.blocks[step.block.index()..] {
-                later.term.successors(|s| head |= s == step.block);
-            }
-            head
-        })
+        self.decisions().any(|step| self.is_loop_head(step.block))
+    }
+
+    /// Whether a later block leads back to one.
+    fn is_loop_head(&self, block: BlockId) -> bool {
+        let mut head = matches!(self.body.block(block).term, Term::LoopBranch { .. });
+        for later in &self.body.blocks[block.index()..] {
+            later.term.successors(|s| head |= s == block);
+        }
+        head
     }
 
     /// Whether a condition decided on this path after an operation reads one of these locals.
@@ -432,13 +438,24 @@ impl<'p> Path<'p, '_> {
     /// Whether merged paths may make it impossible that what was freed is met again: they were merged since, or what was decided since may go together with what they
     /// differed in before.
     pub fn merged_around(&self, freed: &Freed) -> bool {
-        if !self.state.merged || freed.merged {
+        let own = |asked: ValueId| self.state.objects.freed(asked).is_some();
+        self.merged_since(freed.merged, freed.trail, freed.op, &own)
+    }
+
+    /// The same of a reference that is asked for after it was taken.
+    pub fn merged_around_reference(&self, taken: &Taken) -> bool {
+        self.merged_since(taken.merged, taken.trail, taken.op, &|asked| asked == taken.object)
+    }
+
+    /// Whether paths were merged since an operation, or before it and what was asked since may go together with what they differed in. `own`: what asks for the object itself.
+    fn merged_since(&self, merged: bool, trail: u32, op: OpId, own: &dyn Fn(ValueId) -> bool) -> bool {
+        if !self.state.merged || merged {
             return self.state.merged;
         }
         let mut at = self.state.trail;
-        while at != 0 && at != freed.trail {
+        while at != 0 && at != trail {
             let Some(step) = self.trail.get(at as usize) else { return true };
-            if !step.tested.is_some_and(|tested| self.asked_anew(tested, freed)) {
+            if !step.tested.is_some_and(|tested| self.asked_anew(tested, op, own)) {
                 return true;
             }
             at = step.parent;
@@ -452,15 +469,16 @@ impl<'p> Path<'p, '_> {
         state.rounds.len() > 1 || !state.rounds.is_empty() && state.trail != state.round_trail
     }
 
-    /// Whether what was tested says nothing of what went before a free: the answer of a later call, an argument that is asked for nowhere else, or what was freed.
-    fn asked_anew(&self, tested: ValueId, freed: &Freed) -> bool {
+    /// Whether what was tested says nothing of what went before an operation: the answer of a later call, an argument that is asked for nowhere else, or the object of the
+    /// operation.
+    fn asked_anew(&self, tested: ValueId, since: OpId, own: &dyn Fn(ValueId) -> bool) -> bool {
         let asked = match self.values.get(tested) {
             Value::Bin(_, a, b) if matches!(self.values.get(b), Value::Int(_)) => a,
             _ => tested,
         };
-        let later = self.values.call(asked).is_some_and(|op| op > freed.op);
+        let later = self.values.call(asked).is_some_and(|op| op > since);
         let once = || self.values.param(asked, self.body.params).is_some_and(|p| self.asked_once(LocalId::new(p)));
-        later || self.state.objects.freed(asked).is_some() || once()
+        later || own(asked) || once()
     }
 
     /// Whether one branch of the function alone asks for a local.

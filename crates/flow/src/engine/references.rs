@@ -4,7 +4,7 @@
 //! object counts as freed by a put only if the function that frees it is known, and what rests on that says so.
 
 use super::call::Call;
-use super::*;
+use super::{given_up, *};
 use crate::body::Record;
 use crate::domain::{Dropped, Source, Taken};
 use cuthere_kernel::RefEffect;
@@ -158,7 +158,10 @@ impl Run<'_, '_> {
             lost: None,
             record: self.pointed_to(call, pointer, source),
             helped: None,
+            like_given_up: false,
             overwritten: None,
+            trail: state.trail,
+            merged: false,
         };
         state.objects.references.take(taken);
     }
@@ -178,7 +181,7 @@ impl Run<'_, '_> {
     /// A call of a function of the tree that gives up such references as the path holds, to what it finds in memory: how that is reached from here is not
     /// followed.
     pub(super) fn note_helpers(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
-        if entry.is_some() || !state.objects.references.taken().iter().any(|t| t.count > 0 && t.helped.is_none()) {
+        if entry.is_some() || !state.objects.references.taken().iter().any(|t| t.count > 0 && (t.helped.is_none() || !t.like_given_up)) {
             return;
         }
         let world = self.world;
@@ -204,6 +207,18 @@ impl Run<'_, '_> {
                 given.iter().any(|g| g.counter == t.counter && from.map_or(g.record == t.record, |from| from == g.member))
             };
             state.objects.references.help(call.index, meant);
+        }
+        let kinds = given_up::by(world, callees);
+        if !kinds.is_empty() {
+            let values = &*self.values;
+            let kind = |t: &Taken| match values.get(t.pointer) {
+                Value::Addr(place) => match values.get(place) {
+                    Value::PField(_, member, record) => (record, member),
+                    _ => (t.record, Symbol::EMPTY),
+                },
+                _ => (t.record, Symbol::EMPTY),
+            };
+            state.objects.references.give_up_like(|t| kinds.contains(&kind(t)));
         }
     }
 
@@ -374,6 +389,34 @@ impl Run<'_, '_> {
         let mut after = false;
         b.term.successors(|to| after |= self.control.live_in(to, local));
         ends || after || body.numbered_ops(b).any(|(id, later)| id > op && reads(later))
+    }
+
+    /// A loop goes back to its head: a variable that the next round sets anew was the last one of this path that led to what was pinned in this round, wherever it was loaded from. A
+    /// reference that is taken for certain may be meant for the memory that holds the pointer; one that is only taken if there is still something to refer to pins it
+    /// for what is done here.
+    pub(super) fn end_round(&mut self, head: BlockId, state: &mut State) {
+        if state.objects.references.is_empty() {
+            return;
+        }
+        let (body, values, control) = (self.body, &*self.values, self.control);
+        let inside = |op: OpId| body.block_of(op).is_some_and(|block| control.in_loop(head, block));
+        let pins = |t: &Taken| {
+            let asks = |name: Symbol| self.world.model.entry(name).is_some_and(|e| e.refs.iter().any(decided_by_result));
+            let named = matches!(body.op(t.op).map(|op| op.kind), Some(OpKind::Call { target: Target::Name(name), .. }) if asks(name));
+            named && t.source == Source::Added && t.counter.is_empty() && matches!(values.get(t.object), Value::Entry(_)) && inside(t.op)
+        };
+        let mut lost: SmallVec<[(ValueId, OpId); 2]> = SmallVec::new();
+        for t in state.objects.references.taken().iter().filter(|t| t.count > 0 && pins(t)) {
+            let mut locals = state.env.iter().filter(|e| values.pointer_root(e.1) == t.object).filter_map(|e| values.local_of(e.0));
+            let Some(first) = locals.next() else { continue };
+            let anew = body.all_ops().find(|(id, op)| inside(*id) && body.sets_local(op.kind, first));
+            if let Some((op, _)) = anew.filter(|_| !control.live_in(head, first) && locals.all(|l| !control.live_in(head, l))) {
+                lost.push((t.object, op));
+            }
+        }
+        for (object, op) in lost {
+            state.objects.references.overwrite(object, op);
+        }
     }
 
     /// A loop goes back to its head: of an object that several variables lead to, it is not followed which of them keeps it.

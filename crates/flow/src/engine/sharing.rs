@@ -100,6 +100,7 @@ impl Run<'_, '_> {
                 Some(callees) => !callees.list().iter().any(|f| puts_module(world, *f)),
                 None => call.through_pointer(self.body),
             };
+        let called_for = self.called_for(call, callees.is_some());
         let keeps: u64 = match (entry, callees) {
             (Some(entry), _) => {
                 let stored = entry
@@ -114,6 +115,10 @@ impl Run<'_, '_> {
             (None, None) => u64::MAX,
         };
         for (i, &v) in call.values.iter().enumerate().filter(|(i, _)| keeps >> (*i).min(63) & 1 == 1) {
+            let written = self.body.call_args(call.args).get(i).and_then(|&e| self.body.loaded_local(e));
+            if called_for.is_some() && written == called_for {
+                continue;
+            }
             let object = self.values.pointer_root(v);
             let own = state.objects.references.is_own(object);
             if own_call && !state.objects.references.taken().iter().any(|t| t.object == object) {
@@ -137,6 +142,22 @@ impl Run<'_, '_> {
                 }
             }
         }
+    }
+
+    /// The variable whose member leads to the table that an operation is called through (`file->f_op->poll(file, wait)`): what such an operation does, it does
+    /// to the object, and leaves it to its caller, unless its name says that it takes it over. `known`: the tree has bodies of it, which say what they do
+    /// where the table is not the kernel's.
+    fn called_for(&self, call: &Call<'_>, known: bool) -> Option<LocalId> {
+        let body = self.body;
+        let OpKind::Call { target: Target::Pointer(pointer), .. } = body.op(call.index)?.kind else { return None };
+        let (record, member) = body.ops_field(pointer)?;
+        let model = self.world.model;
+        let kernels = record.is_unknown() || model.ops_field(record.tag_symbol(), member).is_some();
+        if known && !kernels || model.names_taking_over(member) {
+            return None;
+        }
+        let table = led_from(body, pointer)?;
+        body.loaded_local(led_from(body, table)?)
     }
 
     /// An object may have been taken off its lists. `certain`: some was; if no argument is, others that callers know may be the same one.
@@ -214,6 +235,16 @@ fn kept(summary: &Summary) -> u64 {
         _ => None,
     });
     maybe.fold(summary.keeps, |bits, bit| bits | bit)
+}
+
+/// The pointer that a value was loaded through, as a member of what it points to.
+fn led_from(body: &Body, value: ExprId) -> Option<ExprId> {
+    let Expr::Load(place, _) = body.expr(value) else { return None };
+    let Expr::Field { base, .. } = body.expr(place) else { return None };
+    match body.expr(base) {
+        Expr::Deref(pointer) => Some(pointer),
+        _ => None,
+    }
 }
 
 /// Whether a function itself gives up a module.

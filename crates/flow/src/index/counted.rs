@@ -2,7 +2,7 @@
 //!
 //! Both know the lock that is held then. The list holds no reference in this case, so whoever finds an object under the lock may find one whose count is zero: taking a
 //! reference in a way that does not ask for that keeps nothing alive. Noted are the count's member, the link's member, and the classes of locks taken by the
-//! function itself; who reads the count knows what he does, and is left out.
+//! function itself; who reads the count knows what he does, and is left out. Noted too is who finds an object as a reader of RCU alone.
 
 use super::facts::Fact;
 use super::rcu::list_element;
@@ -28,6 +28,8 @@ pub enum CountedSide {
     Ended(OpId),
     /// A function takes off the list what it has computed around its argument.
     Around,
+    /// It was found on a list of RCU by a reader who holds no lock, and one more reference is taken.
+    Read,
 }
 
 /// One such use.
@@ -40,7 +42,7 @@ pub struct CountedUse {
     pub count: Symbol,
     /// The member that the list is linked by.
     pub link: Symbol,
-    /// A lock that is held then.
+    /// A lock that is held then; of readers, none.
     pub lock: Symbol,
 }
 
@@ -48,8 +50,8 @@ pub struct CountedUse {
 #[derive(Default)]
 pub(super) struct CountedRecorder {
     pub uses: Vec<CountedUse>,
-    /// Elements of lists that were come by, and their link.
-    met: Vec<(ValueId, Symbol)>,
+    /// Elements of lists that were come by, their link, and whether RCU keeps the list.
+    met: Vec<(ValueId, Symbol, bool)>,
     /// Counts that were brought down: of which object, by which operation.
     lowered: Vec<(ValueId, Symbol, OpId)>,
     /// Objects whose count was read, and where.
@@ -59,12 +61,12 @@ pub(super) struct CountedRecorder {
 impl CountedRecorder {
     pub(super) fn event(&mut self, path: &Path<'_, '_>, event: &Event<'_>) {
         match &event.kind {
-            EventKind::List { op: ListOp::Walk, link, .. } => {
+            EventKind::List { op: ListOp::Walk, link, rcu, .. } => {
                 if let Some((_, member, element)) = list_element(path.values, *link)
                     && self.met.len() < USES_MAX
                     && !self.met.iter().any(|m| m.0 == element)
                 {
-                    self.met.push((element, member));
+                    self.met.push((element, member, *rcu));
                 }
             }
             EventKind::List { op: ListOp::Remove, link, .. } => self.removed(path, event.op, *link),
@@ -98,9 +100,13 @@ impl CountedRecorder {
                 self.lowered.push((object, count, op));
             }
             RefOp::Get => {
-                let Some(&(_, link)) = self.met.iter().find(|m| m.0 == object) else { return };
-                if !self.read.iter().any(|r| r.0 == object) {
-                    self.note(path, op, CountedSide::Found, (record, count, link), |_| true);
+                let Some(&(_, link, rcu)) = self.met.iter().find(|m| m.0 == object) else { return };
+                if self.read.iter().any(|r| r.0 == object) {
+                    return;
+                }
+                self.note(path, op, CountedSide::Found, (record, count, link), |_| true);
+                if rcu && path.state.locks.held.is_empty() && path.state.ctx.rcu > 0 {
+                    self.add(CountedUse { op, side: CountedSide::Read, record, count, link, lock: Symbol::EMPTY });
                 }
             }
             _ => {}
@@ -129,10 +135,13 @@ impl CountedRecorder {
     fn note(&mut self, path: &Path<'_, '_>, op: OpId, side: CountedSide, of: (Record, Symbol, Symbol), fits: impl Fn(OpId) -> bool) {
         let (record, count, link) = of;
         for l in path.state.locks.held.iter().filter(|l| l.kind != LockKind::Srcu && l.op.is_some_and(&fits)) {
-            let new = CountedUse { op, side, record, count, link, lock: l.class };
-            if self.uses.len() < USES_MAX && !self.uses.contains(&new) {
-                self.uses.push(new);
-            }
+            self.add(CountedUse { op, side, record, count, link, lock: l.class });
+        }
+    }
+
+    fn add(&mut self, new: CountedUse) {
+        if self.uses.len() < USES_MAX && !self.uses.contains(&new) {
+            self.uses.push(new);
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct LockUse {
     pub told: bool,
     /// Conditions on the function's own arguments remain on every path to it.
     pub open: bool,
+    /// All of them rest on decisions of the function itself, by what it was given.
+    pub chosen: bool,
     /// Something was decided on every path to it.
     pub decided: bool,
     /// See [`crate::summary::Effect::modes`].
@@ -90,6 +92,13 @@ pub struct CallbackBound {
     pub part: Symbol,
 }
 
+/// A work item that is put on a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Queued {
+    pub queue: LockPlace,
+    pub work: LockPlace,
+}
+
 /// The function says that its caller holds a lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LockAsserted {
@@ -108,6 +117,7 @@ pub struct LockFacts {
     /// In order of operations.
     pub uses: Box<[LockUse]>,
     pub callbacks: Box<[CallbackBound]>,
+    pub queued: Box<[Queued]>,
     pub asserted: Box<[LockAsserted]>,
 }
 
@@ -116,6 +126,9 @@ pub struct LockFacts {
 pub struct LockRecorder {
     uses: Vec<LockUse>,
     callbacks: Vec<CallbackBound>,
+    queued: Vec<Queued>,
+    /// Locks of the caller that were given back, and taken again by the function itself.
+    retaken: Vec<HeldThen>,
     asserted: Vec<LockAsserted>,
     /// Calls that certainly sleep, with nothing disabled here.
     sleeps: SmallVec<[OpId; 4]>,
@@ -141,12 +154,13 @@ impl LockRecorder {
         // What callers are told of, and what is taken with nothing else held, needs no entry here unless this function does it itself.
         self.uses.retain(|u| !matches!(u.way, Way::Callee(..)) || !u.told || !u.held.is_empty() || !u.released.is_empty());
         self.uses.sort_by_key(|u| u.op);
-        if self.uses.is_empty() && self.callbacks.is_empty() && self.asserted.is_empty() {
+        if self.uses.is_empty() && self.callbacks.is_empty() && self.queued.is_empty() && self.asserted.is_empty() {
             return None;
         }
         Some(LockFacts {
             uses: self.uses.into_boxed_slice(),
             callbacks: self.callbacks.into_boxed_slice(),
+            queued: self.queued.into_boxed_slice(),
             asserted: self.asserted.into_boxed_slice(),
         })
     }
@@ -154,6 +168,13 @@ impl LockRecorder {
     fn acquire(&mut self, path: &Path<'_, '_>, event: &Event<'_>, acquire: &Acquire<'_>) {
         let lock = acquire.lock;
         let Some(place) = LockPlace::of(path.values, path.body, lock.place) else { return };
+        let released = path.state.locks.released.iter().any(|r| r.class == lock.class && r.kind == lock.kind && r.mode == lock.mode);
+        if released && !acquire.brief && !matches!(event.way, Way::Callee(..)) {
+            let taken = Some(event.op);
+            if !self.retaken.iter().any(|h| h.taken == taken) {
+                self.retaken.push(HeldThen { place, class: lock.class, kind: lock.kind, mode: lock.mode, taken, always: true });
+            }
+        }
         let idle = path.state.locks.held.is_empty() && path.state.locks.asserted.is_empty();
         let stands = |u: &LockUse| u.brief && !u.open && u.held.is_empty() && u.place == place && u.op != event.op;
         // Of calls that are made with nothing held, one stands for all.
@@ -174,7 +195,7 @@ impl LockRecorder {
                 nested: acquire.nested,
                 brief,
                 subclass: entry.is_some_and(|e| e.nested),
-                open: acquire.open,
+                open: acquire.open && !acquire.given,
                 modes: acquire.modes,
                 private: made_here(path.world, path.func, path.values, lock.place),
                 ..LockUse::new(event, place, lock.class, lock.kind, lock.mode)
@@ -186,10 +207,13 @@ impl LockRecorder {
     fn add(&mut self, path: &Path<'_, '_>, (entry, at): (Option<&Entry>, Option<ValueId>), mut new: LockUse) {
         let state = path.state;
         let ctx = disabled(state.ctx, entry);
-        let (decided, by_argument) = decisions(path);
+        let made = decisions(path);
         // What a callee does, conditions included, comes as an event; what is done here may rest on what was decided here.
-        new.decided = decided;
-        new.open |= by_argument && !matches!(new.way, Way::Callee(..));
+        new.decided = made.any;
+        if !matches!(new.way, Way::Callee(..)) {
+            new.chosen = made.by_argument && !made.by_last && !new.open;
+            new.open |= made.by_argument || made.by_last;
+        }
         (new.least, new.most, new.asked) = (ctx, ctx, state.asked || state.no_interrupt);
         let values = path.values;
         let ours = state.locks.held.iter().filter(|l| !made_here(path.world, path.func, values, l.place));
@@ -197,13 +221,17 @@ impl LockRecorder {
             let place = LockPlace::of(values, path.body, l.place)?;
             Some(HeldThen { place, class: l.class, kind: l.kind, mode: l.mode, taken: l.op, always: true })
         });
+        // A caller's lock that was given back here, and taken again.
+        let again = self.retaken.iter().copied().filter(|h| {
+            h.taken != Some(new.op) && state.locks.asserted.iter().any(|&p| LockPlace::of(values, path.body, p) == Some(h.place))
+        });
         let asserted = self.asserted.iter().filter(|a| a.first && a.op < new.op).filter_map(|a| {
             let known = state.locks.asserted.iter().any(|&p| LockPlace::of(values, path.body, p) == Some(a.place));
             let kind = LockKind::SleepingOther;
             known.then_some(HeldThen { place: a.place, class: a.class, kind, mode: LockMode::Exclusive, taken: None, always: true })
         });
         let mut all: SmallVec<[HeldThen; 4]> = SmallVec::new();
-        for h in held.chain(asserted) {
+        for h in held.chain(again).chain(asserted) {
             if all.len() < HELD_MAX && !all.iter().any(|o: &HeldThen| o.place == h.place) {
                 all.push(h);
             }
@@ -222,6 +250,7 @@ impl LockRecorder {
         };
         known.least = known.least.least(ctx);
         known.most = known.most.most(ctx);
+        known.chosen &= new.chosen || !new.open;
         known.open &= new.open;
         known.decided &= new.decided;
         known.modes = known.modes.min(new.modes);
@@ -296,6 +325,9 @@ impl LockRecorder {
             object.and_then(|o| LockPlace::through(values, body, o)).filter(|p| !matches!(p, LockPlace::Given(_)))
         };
         let Some(place) = place else { return };
+        if op == CallbackOp::Arm && matches!(kind.as_str(), "work" | "delayed-work") {
+            self.queue(path, entry, place);
+        }
         let at = match object.map(|o| values.get(o)) {
             Some(Value::Addr(at)) => Some(at),
             _ => None,
@@ -314,6 +346,18 @@ impl LockRecorder {
                 self.add(path, (None, at), new);
             }
             _ => {}
+        }
+    }
+
+    /// Notes the queue that a work item is put on: it stands before the item.
+    fn queue(&mut self, path: &Path<'_, '_>, entry: Option<&Entry>, work: LockPlace) {
+        let row = entry.and_then(|e| e.callbacks.iter().find(|c| c.op == CallbackOp::Arm));
+        let number = row.and_then(|c| c.object).and_then(|i| usize::from(i).checked_sub(1));
+        let queue = number.and_then(|i| self.args.get(i)).and_then(|&v| LockPlace::through(path.values, path.body, v));
+        let Some(queue) = queue.filter(|q| !matches!(q, LockPlace::Given(_))) else { return };
+        let new = Queued { queue, work };
+        if !self.queued.contains(&new) {
+            self.queued.push(new);
         }
     }
 
@@ -347,6 +391,7 @@ impl LockUse {
             subclass: false,
             told: false,
             open: false,
+            chosen: false,
             decided: false,
             modes: 0,
             slept: false,
@@ -385,30 +430,40 @@ fn disabled(mut ctx: Ctx, entry: Option<&Entry>) -> Ctx {
     ctx
 }
 
-/// Whether a path has decided anything, and whether by a flag or a number among its arguments, which a caller may have chosen otherwise, or by
-/// whether a reference was the last one.
-fn decisions(path: &Path<'_, '_>) -> (bool, bool) {
+/// What a path has decided.
+#[derive(Default)]
+struct Decisions {
+    /// Anything.
+    any: bool,
+    /// Something by a flag or a number among the function's arguments, which a caller may have chosen otherwise.
+    by_argument: bool,
+    /// Something by whether a reference was the last one.
+    by_last: bool,
+}
+
+fn decisions(path: &Path<'_, '_>) -> Decisions {
     let (values, body) = (path.values, path.body);
     let pointer = |l: u32| {
         let local = |place| matches!(body.expr(place), Expr::Local(p) if p.number() == l);
         body.exprs.iter().any(|e| matches!(*e, Expr::Load(place, to) if to.is_pointer() && local(place)))
     };
-    let mut any = false;
-    let by_argument = path.decisions().any(|d| {
-        any = true;
-        let last = |op: OpId| match body.op(op).map(|op| op.kind) {
-            Some(OpKind::Call { target: Target::Name(name), .. }) => {
-                path.world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put))
-            }
-            _ => false,
-        };
+    let last = |op: OpId| match body.op(op).map(|op| op.kind) {
+        Some(OpKind::Call { target: Target::Name(name), .. }) => {
+            path.world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::Put))
+        }
+        _ => false,
+    };
+    let mut made = Decisions::default();
+    for d in path.decisions() {
+        made.any = true;
         if d.tested.and_then(|v| values.call(v)).is_some_and(last) {
-            return true;
+            made.by_last = true;
+            continue;
         }
         let param = d.tested.and_then(|v| values.param(v, body.params).map(|p| (v, p)));
-        param.is_some_and(|(v, p)| !pointer(p) || path.known(v).is_zero())
-    });
-    (any, by_argument)
+        made.by_argument |= param.is_some_and(|(v, p)| !pointer(p) || path.known(v).is_zero());
+    }
+    made
 }
 
 /// The member that the result of a call is stored in.

@@ -16,7 +16,7 @@ use crate::program::contexts::CallTable;
 use crate::program::link::BoundFunction;
 use crate::program::{Callees, Caller, World};
 use crate::summary::chain::chain;
-use crate::summary::{EffectKind, FuncId, Way};
+use crate::summary::{Effect, EffectKind, FuncId, Guard, Way, asks_for_pointers};
 use cuthere_base::{FileId, Symbol};
 use cuthere_cfront::program::NameSpace;
 use cuthere_kernel::{CallbackOp, LockKind, LockMode};
@@ -100,8 +100,8 @@ struct Down {
 
 impl Down {
     /// A use that the function makes itself, or is told of.
-    fn own(f: FuncId, n: usize, u: &LockUse) -> Down {
-        Down { op: u.op, calls: CallList::new(), end: (f, n as u32), open: u.open || u.modes > 0, perhaps: false }
+    fn own(world: &World<'_>, f: FuncId, n: usize, u: &LockUse) -> Down {
+        Down { op: u.op, calls: CallList::new(), end: (f, n as u32), open: left_open(world, f, u), perhaps: false }
     }
 }
 
@@ -245,7 +245,7 @@ impl<'t> LockGraph<'t> {
         for (i, (f, all)) in self.facts.iter().enumerate() {
             for (n, u) in all.uses.iter().enumerate() {
                 let Some(class) = self.used[i][n].filter(|_| !u.told && !u.nested && !u.private) else { continue };
-                let open = u.open || u.modes > 0;
+                let open = left_open(world, *f, u);
                 front.add(*f, Reach { class, cost: u16::from(open) * DOUBT, open, perhaps: false, op: u.op, next: *f, used: n as u32 });
             }
         }
@@ -281,7 +281,7 @@ impl<'t> LockGraph<'t> {
         let mut out = Vec::new();
         for (n, u) in all.uses.iter().enumerate() {
             let Some(taken) = self.used[i][n].filter(|_| !u.nested && !u.private) else { continue };
-            let down = Down::own(*f, n, u);
+            let down = Down::own(world, *f, n, u);
             for h in &u.held {
                 if !self.gives_back(world, u, h.class) {
                     out.extend(self.edge(world, *f, h, &u.held, taken, &down));
@@ -377,7 +377,7 @@ impl<'t> LockGraph<'t> {
             if let Some(i) = self.position(f) {
                 for (n, u) in self.facts[i].1.uses.iter().enumerate().filter(|(_, u)| !u.nested && !u.private) {
                     if let Some(taken) = self.used[i][n] {
-                        ends.push((taken, Down::own(f, n, u)));
+                        ends.push((taken, Down::own(world, f, n, u)));
                     }
                 }
             }
@@ -385,6 +385,11 @@ impl<'t> LockGraph<'t> {
                 if let Some((way, end)) = self.follow(f, r, reach) {
                     let calls = way.into_iter().skip(1).collect();
                     ends.push((r.class, Down { op: r.op, calls, end, open: r.open, perhaps: r.perhaps }));
+                }
+            }
+            for (taken, down) in self.told(world, f) {
+                if !ends.iter().any(|(known, other)| *known == taken && other.op == down.op) {
+                    ends.push((taken, down));
                 }
             }
             for (taken, down) in ends {
@@ -412,6 +417,45 @@ impl<'t> LockGraph<'t> {
                 }
             }
         }
+    }
+
+    /// What callees take that they tell a function of: where it holds nothing itself, its own facts have no entry for it.
+    fn told(&self, world: &World<'_>, f: FuncId) -> Vec<(LockClass, Down)> {
+        let effects = world.summary(f).into_iter().flat_map(|s| s.effects());
+        let plain =
+            effects.filter(|(_, e)| matches!(e.kind, EffectKind::Acquire { nested: false, .. }) && matches!(e.way, Way::Callee(..)));
+        plain.filter_map(|(_, e)| self.told_of(world, f, e)).collect()
+    }
+
+    /// One effect of them, with the calls down to the use.
+    fn told_of(&self, world: &World<'_>, f: FuncId, effect: &Effect) -> Option<(LockClass, Down)> {
+        let at = |g: FuncId, e: &Effect| {
+            let mut ops = world.func(g).all_ops().filter(|(_, op)| op.loc == e.loc);
+            ops.find(|(_, op)| matches!(op.kind, OpKind::Call { .. })).map(|(id, _)| id)
+        };
+        let op = at(f, effect)?;
+        let (mut calls, mut e) = (CallList::new(), effect);
+        while let Way::Callee(g, id) = e.way {
+            if calls.len() > usize::from(DEPTH_MAX) {
+                return None;
+            }
+            e = world.summary(g)?.effect(id)?;
+            if !matches!(e.way, Way::Callee(..)) {
+                let i = self.position(g)?;
+                let uses = &self.facts[i].1.uses;
+                let same =
+                    |u: &LockUse| !u.nested && !u.private && u.way == e.way && world.func(g).op(u.op).is_some_and(|op| op.loc == e.loc);
+                let n = uses.iter().position(same)?;
+                calls.push((g, uses[n].op));
+                // Conditions on arguments are in those of the effect.
+                let EffectKind::Acquire { lock, .. } = &effect.kind else { return None };
+                let given = |g: &Guard| g.is_empty() || asks_for_pointers(g, world.func(f), Some(&**lock));
+                let open = effect.modes > 0 || !effect.condition.iter().any(given);
+                return Some((self.used[i][n]?, Down { op, calls, end: (g, n as u32), open, perhaps: effect.indirect > 0 }));
+            }
+            calls.push((g, at(g, e)?));
+        }
+        None
     }
 
     /// An order that a function shows. `all`: everything that is held there.
@@ -493,19 +537,29 @@ impl<'t> LockGraph<'t> {
     fn bound(&mut self, world: &World<'_>) -> Vec<(LockClass, FuncId)> {
         let waited = self.classes.infos.len();
         let mut out = Vec::new();
+        let mut items: FxHashMap<LockClass, Vec<FuncId>> = FxHashMap::default();
         for (f, all) in self.facts {
             for b in &all.callbacks {
-                let known = self.classes.of(world, *f, b.object, true, LockKind::SleepingOther).filter(|c| c.index() < waited);
-                let resolved =
-                    || world.program.resolve_call(world.func(*f).file, b.function).and_then(|r| world.program.function_number(r));
-                if let Some(class) = known
-                    && let Some(callback) = resolved()
-                {
-                    out.push((class, FuncId(callback)));
-                    let part = self.bound_as.entry((class, FuncId(callback))).or_insert(b.part);
+                let Some(class) = self.classes.of(world, *f, b.object, true, LockKind::SleepingOther) else { continue };
+                let resolved = world.program.resolve_call(world.func(*f).file, b.function).and_then(|r| world.program.function_number(r));
+                let Some(callback) = resolved.map(FuncId) else { continue };
+                items.entry(class).or_default().push(callback);
+                if class.index() < waited {
+                    out.push((class, callback));
+                    let part = self.bound_as.entry((class, callback)).or_insert(b.part);
                     if *part != b.part {
                         *part = Symbol::EMPTY;
                     }
+                }
+            }
+        }
+        // Who waits for a queue waits for the items that are put on it.
+        for (f, all) in self.facts {
+            for q in &all.queued {
+                let queue = self.classes.of(world, *f, q.queue, true, LockKind::SleepingOther).filter(|c| c.index() < waited);
+                let work = self.classes.of(world, *f, q.work, true, LockKind::SleepingOther);
+                if let (Some(queue), Some(work)) = (queue, work) {
+                    out.extend(items.get(&work).into_iter().flatten().map(|callback| (queue, *callback)));
                 }
             }
         }
@@ -549,6 +603,13 @@ impl<'t> LockGraph<'t> {
         };
         if ended.is_empty() { Vec::new() } else { world.bound.iter().flat_map(of).collect() }
     }
+}
+
+/// Whether it rests on arguments or on the state of objects that a function comes to a use. An operation that nobody calls for certain, but the kernel for whoever
+/// asks, is called with everything that it decides by (`cmd` of an ioctl).
+fn left_open(world: &World<'_>, f: FuncId, u: &LockUse) -> bool {
+    let operation = || !world.bindings(f).is_empty() && world.callers(f).iter().all(|c| !c.certain());
+    u.modes > 0 || u.open && !(u.chosen && operation())
 }
 
 /// Whether a call is one of a primitive that takes or gives back a lock: what its body does besides (`rtnl_unlock()` may take the lock again) is not meant.

@@ -31,7 +31,7 @@ pub use life::{Deed, LifeUse, Spot};
 pub use lifetimes::{Done, Lifetimes, Lives, spot_of};
 pub use lock_classes::{ClassInfo, LockClass, LockClasses};
 pub use lock_cycles::Cycle;
-pub use lock_facts::{CallbackBound, HeldThen, LockAsserted, LockFacts, LockRecorder, LockUse};
+pub use lock_facts::{CallbackBound, HeldThen, LockAsserted, LockFacts, LockRecorder, LockUse, Queued};
 pub use lock_graph::{Doubts, Example, LockGraph, Since};
 pub use lock_place::LockPlace;
 pub use locked::{Access as LockedAccess, LockOf, Locked, LockedUse, MemberAccess, accesses, variable_of};

@@ -1,6 +1,7 @@
 //! Conditions on a function's arguments, and on memory that is reached from them, as they were when the function was entered.
 
 use super::{RelPlace, RelRoot, RelStep};
+use crate::body::{Body, Expr, ExprId};
 use crate::value::Interval;
 use cuthere_base::Symbol;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,14 @@ impl Subject {
     /// Whether it is an argument itself.
     pub fn is_arg(&self) -> bool {
         self.steps[0].is_none()
+    }
+
+    /// Whether it is a pointer by way of which a place is reached.
+    fn leads_to(&self, place: &RelPlace) -> bool {
+        let steps = self.steps.iter().flatten();
+        place.root == RelRoot::Param(self.param)
+            && place.path.len() > steps.clone().count()
+            && steps.zip(&place.path).all(|(mine, its)| mine == its)
     }
 
     /// The place, for memory.
@@ -130,6 +139,16 @@ pub(crate) fn weaken(guard: &mut Guard, other: &Guard) {
         }),
         _ => other.contains(&(*p, *t)),
     });
+}
+
+/// Whether a guard of a function asks for nothing but good pointers: among its arguments, or on the way to a lock. Every use of the lock says as much.
+pub fn asks_for_pointers(guard: &Guard, body: &Body, lock: Option<&RelPlace>) -> bool {
+    let good = |test: &Test| matches!(test, Test::In(i) if *i == Interval::NON_ZERO || *i == Interval::OBJECT);
+    let argument = |subject: &Subject| {
+        let own = |place: ExprId| matches!(body.expr(place), Expr::Local(l) if l.number() == u32::from(subject.param));
+        subject.is_arg() && body.exprs.iter().any(|e| matches!(*e, Expr::Load(place, to) if to.is_pointer() && own(place)))
+    };
+    guard.iter().all(|(subject, test)| good(test) && (lock.is_some_and(|l| subject.leads_to(l)) || argument(subject)))
 }
 
 /// Whether no arguments satisfy both.

@@ -11,7 +11,7 @@ mod outcome;
 
 pub use computed::{Computed, Step};
 pub use effect::{Around, Effect, EffectId, EffectKind, Sleep, Way};
-pub use guard::{Condition, Guard, Subject, Test, contradict};
+pub use guard::{Condition, Guard, Subject, Test, asks_for_pointers, contradict};
 pub(crate) use guard::{add_guard, weaken};
 pub use outcome::{Ctx, FoundResult, FreedOnReturn, LockDelta, NullReturn, NullWhy, Outcome, RefDelta, Ret};
 

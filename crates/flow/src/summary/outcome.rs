@@ -175,7 +175,7 @@ pub struct NullReturn {
     pub condition: Condition,
 }
 
-/// The result is an object that was found under a protection which has ended, and no reference to it was taken.
+/// The result is an object that was found under a protection which has ended, or which callers have to see to, and no reference to it was taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FoundResult {
     /// It was a read-side section of RCU, or this lock.
@@ -188,6 +188,8 @@ pub struct FoundResult {
     pub record: Record,
     /// By its name, the function gives a reference with it.
     pub named: bool,
+    /// By a look-up under RCU that begins no section: its caller's protects the object.
+    pub open: bool,
 }
 
 /// What is known of the result.
