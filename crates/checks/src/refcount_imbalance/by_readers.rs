@@ -8,6 +8,7 @@ use cuthere_base::{Confidence, Symbol};
 use cuthere_flow::body::{Expr, ExprId, Op, OpId, OpKind, Target};
 use cuthere_flow::index::{CountedSide, CountedUse, Deed, LifeUse, Spot};
 use cuthere_flow::summary::FuncId;
+use cuthere_kernel::RefOp;
 use std::collections::{BTreeSet, HashSet};
 
 pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
@@ -23,6 +24,7 @@ pub(super) fn judge(tree: &Tree<'_>, claims: &mut Claims) {
     for &&(f, u) in &found {
         let freed = releases.iter().find_map(|&g| frees_later(tree, g, &u).map(|op| (g, op)));
         if let Some(freed) = freed
+            && !asks_for_zero(tree, f)
             && !waits_for_readers(tree, &u)
             && told.insert((u.record, u.count, f))
         {
@@ -44,6 +46,12 @@ fn frees_later(tree: &Tree<'_>, release: FuncId, u: &CountedUse) -> Option<OpId>
         _ => false,
     };
     tree.lifetimes.own(release).iter().find(later).map(|d| d.op)
+}
+
+/// Whether a function also takes references only if the count is not zero: another one of the same object may be what that has given.
+fn asks_for_zero(tree: &Tree<'_>, f: FuncId) -> bool {
+    let asks = |name| tree.world.model.entry(name).is_some_and(|e| e.refs.iter().any(|r| r.op == RefOp::GetUnlessZero));
+    tree.world.func(f).ops.iter().any(|op| matches!(op.kind, OpKind::Call { target: Target::Name(name), .. } if asks(name)))
 }
 
 /// Whether some function that takes such objects off the list waits until readers are done.
