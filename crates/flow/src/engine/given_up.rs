@@ -1,6 +1,7 @@
 //! What kinds of references functions give up to what they come to in memory, by whatever name it is reached.
 //!
-//! A pointer goes through members, getters and wrappers that are not all followed. A caller that holds a reference of such a kind may have given it back there.
+//! A pointer goes through members, getters and wrappers that are not all followed. A caller that holds a reference of such a kind may have given it back there. Modules and the
+//! like, which one type counts for everybody, are no kind of their own.
 
 use crate::body::{Body, Expr, ExprId, OpKind, Record, Target};
 use crate::program::{Callees, World};
@@ -52,7 +53,7 @@ impl Search<'_, '_> {
             // A body says more than what was learned from one.
             match (world.model.entry(name).filter(|e| !e.learned || callees.is_none()), callees) {
                 (Some(entry), _) => {
-                    let puts = entry.refs.iter().filter(|r| r.op == RefOp::Put && r.member.is_empty());
+                    let puts = entry.refs.iter().filter(|r| r.op == RefOp::Put && r.member.is_empty() && r.counter.is_empty());
                     for &e in puts.filter_map(|r| args.get(r.argument as usize)).filter(|&&e| is_loaded(body, e, loaded)) {
                         self.add(kind(body, e));
                     }

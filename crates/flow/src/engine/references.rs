@@ -218,7 +218,7 @@ impl Run<'_, '_> {
                 },
                 _ => (t.record, Symbol::EMPTY),
             };
-            state.objects.references.give_up_like(|t| kinds.contains(&kind(t)));
+            state.objects.references.give_up_like(|t| t.counter.is_empty() && kinds.contains(&kind(t)));
         }
     }
 
