@@ -4,7 +4,7 @@
 
 use super::{Interrupt, quiet};
 use cuthere_analysis::{Tree, lock_steps, words};
-use cuthere_flow::body::{Body, OpId, OpKind, Target};
+use cuthere_flow::body::{OpKind, Target};
 use cuthere_flow::index::{LockClass, LockUse};
 use cuthere_flow::program::contexts::{Hop, OnEntry, Part, Sought};
 use cuthere_flow::program::{Callees, World};
@@ -90,7 +90,7 @@ pub(super) fn unsafe_place<'u>(
     // Whoever takes it in both ways knows where he is; unless he comes from a task with nothing disabled, and disables for it alone the other time. One of two
     // ways, for what the caller says, is no other time.
     let from_task = certain && !ins.assumed;
-    let in_turn = |other: &LockUse| leads(body, other.op, u.op) || leads(body, u.op, other.op);
+    let in_turn = |other: &LockUse| body.leads(other.op, u.op) || body.leads(u.op, other.op);
     let alone = |other: &LockUse| disables_for(tree, other, interrupt.part) && in_turn(other);
     let both = |other: &LockUse| disabled(interrupt.part, other).0 && !(from_task && alone(other));
     let both = uses.iter().any(|(g, other)| *g == f && both(other));
@@ -172,15 +172,6 @@ fn disables_itself(tree: &Tree<'_>, f: FuncId, part: Part) -> bool {
         }
         _ => false,
     })
-}
-
-/// Whether a way leads from one operation to another.
-fn leads(body: &Body, from: OpId, to: OpId) -> bool {
-    match (body.block_of(from), body.block_of(to)) {
-        (Some(a), Some(b)) if a == b => from < to,
-        (Some(a), Some(b)) => body.reaches(a, b, None),
-        _ => false,
-    }
 }
 
 /// Whether a lock is taken by a form that disables the context.

@@ -35,12 +35,7 @@ pub(super) fn cannot_fail(path: &Path<'_, '_>, call: OpId, used: OpId) -> Option
         let same = || given.first().is_some_and(|&e| body.text(e) == body.text(object));
         // Strings are all alike here.
         let again = || entry.lookup && by == name && given == args && !args.iter().any(|&a| matches!(body.expr(a), Expr::Str));
-        let before = || match (body.block_of(op), body.block_of(call)) {
-            (Some(a), Some(b)) if a == b => op < call,
-            (Some(a), Some(b)) => body.reaches(a, b, None),
-            _ => op < call,
-        };
-        (op != call && (entry.vouched_by.contains(&by) && (made() || same()) || again()) && before()).then_some(by)
+        (op != call && (entry.vouched_by.contains(&by) && (made() || same()) || again()) && body.leads(op, call)).then_some(by)
     };
     let name = body.all_ops().find_map(|(op, _)| vouches(op))?;
     Some(format!("{name}() does not see to it"))

@@ -104,9 +104,9 @@ impl Unlinks {
     pub(super) fn end(self, world: &World<'_>, func: FuncId, claims: &mut Claims) {
         let body = world.func(func);
         for (object, op, claim) in self.freed {
-            let first = |u: &&Unlink| u.object == object && before(body, u.op, op) && body.dominates(u.op, body.block_of(op));
+            let first = |u: &&Unlink| u.object == object && body.leads(u.op, op) && body.dominates(u.op, body.block_of(op));
             let Some(u) = self.unlinked.iter().find(first) else { continue };
-            if self.waits.iter().any(|&w| w != u.op && (w == op || before(body, u.op, w) && before(body, w, op))) {
+            if self.waits.iter().any(|&w| w != u.op && (w == op || body.leads(u.op, w) && body.leads(w, op))) {
                 continue;
             }
             let Some(free) = body.op(op) else { continue };
@@ -116,15 +116,6 @@ impl Unlinks {
             let claim = claim.step(func, u.loc, format!("unlinks it by {}(); readers may go on with it", u.by));
             claims.add(claim.step(func, free.loc, "frees it at once").cause(op).unless_unread(u.link));
         }
-    }
-}
-
-/// Whether one operation may come before another.
-fn before(body: &Body, a: OpId, b: OpId) -> bool {
-    match (body.block_of(a), body.block_of(b)) {
-        (Some(x), Some(y)) if x == y => a < b,
-        (Some(x), Some(y)) => body.reaches(x, y, None),
-        _ => false,
     }
 }
 

@@ -16,8 +16,6 @@ pub(super) struct Kept {
     pub overwritten: bool,
     /// A callee may have given it back, by another name.
     pub helped: bool,
-    /// A callee gives up some reference of this kind.
-    pub like_given_up: bool,
     /// Something else was given up since, which may stand for it (`fput(sock->file)`).
     pub other_put: bool,
     /// What the caller has handed leads to the object.
@@ -103,7 +101,7 @@ impl Get {
     pub(super) fn is_weak(&self, kept: &Kept, body: &Body, puts: &[(OpId, OpId)]) -> bool {
         let handed = kept.shared && kept.stored && !self.given_stored;
         let meant = |p: &(OpId, OpId)| p.0 == self.op && body.block_of(p.1).is_some_and(|block| kept.passed.contains(&block));
-        kept.helped || kept.like_given_up || handed || puts.iter().any(meant)
+        kept.helped || handed || puts.iter().any(meant)
     }
 }
 

@@ -304,6 +304,14 @@ impl Body {
         false
     }
 
+    /// Whether a way leads from one operation to another.
+    pub fn leads(&self, from: OpId, to: OpId) -> bool {
+        match (self.block_of(from), self.block_of(to)) {
+            (Some(a), Some(b)) if a != b => self.reaches(a, b, None),
+            _ => from < to,
+        }
+    }
+
     /// Whether every way to a block passes the one that an operation is in.
     pub fn dominates(&self, op: OpId, to: Option<BlockId>) -> bool {
         let (Some(block), Some(to)) = (self.block_of(op), to) else { return false };

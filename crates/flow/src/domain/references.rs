@@ -50,10 +50,8 @@ pub struct Taken {
     pub lost: Option<OpId>,
     /// What the pointer points to, by its type.
     pub record: Record,
-    /// A callee gives up such a reference, to what it comes to in memory: by which operation it was called.
-    pub helped: Option<OpId>,
-    /// A callee gives up some reference of this kind, to what it comes to in memory, by whatever name.
-    pub like_given_up: bool,
+    /// A callee gives up such a reference, or some reference of its kind, to what it comes to in memory.
+    pub helped: bool,
     /// The last variable that led to the object was given another value: by which operation.
     pub overwritten: Option<OpId>,
     /// The last decision before it was taken; index into the trail.
@@ -204,14 +202,8 @@ impl References {
     }
 
     /// A call may give back what is meant.
-    pub fn help(&mut self, op: OpId, meant: impl Fn(&Taken) -> bool) {
-        let held = |t: &&mut Taken| t.count > 0 && t.helped.is_none();
-        self.taken.iter_mut().filter(held).filter(|t| meant(t)).for_each(|t| t.helped = Some(op));
-    }
-
-    /// A call may give back what is like this, though nothing says that it is the same.
-    pub fn give_up_like(&mut self, like: impl Fn(&Taken) -> bool) {
-        self.taken.iter_mut().filter(|t| t.count > 0 && like(t)).for_each(|t| t.like_given_up = true);
+    pub fn help(&mut self, meant: impl Fn(&Taken) -> bool) {
+        self.taken.iter_mut().filter(|t| t.count > 0 && meant(t)).for_each(|t| t.helped = true);
     }
 
     /// No variable leads to an object any more to which a reference is held that nobody else knows of.
@@ -255,8 +247,7 @@ impl References {
                 && a.lent == b.lent
                 && a.lost == b.lost
                 && a.overwritten == b.overwritten
-                && a.helped.is_some() == b.helped.is_some()
-                && a.like_given_up == b.like_given_up
+                && a.helped == b.helped
         };
         self.taken.len() == other.taken.len()
             && self.taken.iter().all(|t| other.taken.iter().any(|u| same(t, u)))
@@ -275,8 +266,7 @@ impl References {
                     t.shared |= u.shared;
                     t.lent |= u.lent;
                     t.holder = t.holder.filter(|_| t.holder == u.holder);
-                    t.helped = t.helped.or(u.helped);
-                    t.like_given_up |= u.like_given_up;
+                    t.helped |= u.helped;
                     t.lost = t.lost.filter(|_| t.lost == u.lost);
                     t.overwritten = t.overwritten.filter(|_| t.overwritten == u.overwritten);
                 }

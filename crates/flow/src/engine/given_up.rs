@@ -10,20 +10,69 @@ use cuthere_base::Symbol;
 use cuthere_kernel::RefOp;
 use smallvec::SmallVec;
 
-/// Calls that are followed.
+/// Calls that are followed, of one target each, to what goes by the member or the type.
+const MEMBER_DEPTH_MAX: u8 = 3;
+/// Calls that are followed to what goes by its kind.
 const DEPTH_MAX: u8 = 4;
 /// Operations that are looked at for one call.
 const OPS_MAX: usize = 1500;
 /// Targets of a call.
 const TARGETS_MAX: usize = 3;
+/// Members that are told of.
+const MEMBERS_MAX: usize = 8;
 /// Kinds that are told of.
 const KINDS_MAX: usize = 8;
 
 /// The record and member that counts; no member: the record that the pointer given up leads to.
 pub(super) type Kind = (Record, Symbol);
 
+/// A reference that is given up to what a member leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    pub(super) counter: Symbol,
+    /// The pointer's type.
+    pub(super) record: Record,
+    pub(super) member: (Record, Symbol),
+}
+
+/// What functions and their callees give up of what they load from members.
+pub(super) fn by_member(world: &World<'_>, functions: &[FuncId]) -> SmallVec<[GivenUp; 2]> {
+    let (mut left, mut out) = (OPS_MAX, SmallVec::new());
+    for f in functions {
+        gives_up(world, *f, MEMBER_DEPTH_MAX, &mut left, &mut out);
+    }
+    out
+}
+
+/// What a function and its callees give up of what they find in memory.
+fn gives_up(world: &World<'_>, f: FuncId, depth: u8, left: &mut usize, out: &mut SmallVec<[GivenUp; 2]>) {
+    let body = world.func(f);
+    if body.ops.len() > *left {
+        return;
+    }
+    *left -= body.ops.len();
+    for (id, op) in body.all_ops() {
+        let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { continue };
+        match (world.model.entry(name), world.callees(f, id)) {
+            (Some(entry), _) => {
+                for r in entry.refs.iter().filter(|r| r.op == RefOp::Put && r.member.is_empty()) {
+                    let Some(&e) = body.call_args(args).get(r.argument as usize) else { continue };
+                    let Expr::Load(place, _) = body.expr(e) else { continue };
+                    let Expr::Field { record, name, .. } = body.expr(place) else { continue };
+                    let new = GivenUp { counter: r.counter, record: body.pointee(e).unwrap_or_default(), member: (record, name) };
+                    if out.len() < MEMBERS_MAX && !new.record.is_unknown() && !out.contains(&new) {
+                        out.push(new);
+                    }
+                }
+            }
+            (None, Some(Callees::One(callee))) if depth > 0 && *callee != f => gives_up(world, *callee, depth - 1, left, out),
+            _ => {}
+        }
+    }
+}
+
 /// The kinds of references that functions and their callees give up to what memory leads to.
-pub(super) fn by(world: &World<'_>, functions: &[FuncId]) -> SmallVec<[Kind; 2]> {
+pub(super) fn by_kind(world: &World<'_>, functions: &[FuncId]) -> SmallVec<[Kind; 2]> {
     let mut search = Search { world, left: OPS_MAX, kinds: SmallVec::new() };
     for f in functions {
         search.function(*f, 0, DEPTH_MAX);

@@ -157,8 +157,7 @@ impl Run<'_, '_> {
             holder: None,
             lost: None,
             record: self.pointed_to(call, pointer, source),
-            helped: None,
-            like_given_up: false,
+            helped: false,
             overwritten: None,
             trail: state.trail,
             merged: false,
@@ -181,45 +180,39 @@ impl Run<'_, '_> {
     /// A call of a function of the tree that gives up such references as the path holds, to what it finds in memory: how that is reached from here is not
     /// followed.
     pub(super) fn note_helpers(&mut self, call: &Call<'_>, entry: Option<&Entry>, state: &mut State) {
-        if entry.is_some() || !state.objects.references.taken().iter().any(|t| t.count > 0 && (t.helped.is_none() || !t.like_given_up)) {
+        let references = &mut state.objects.references;
+        if entry.is_some() || !references.taken().iter().any(|t| t.count > 0 && !t.helped) {
             return;
         }
         let world = self.world;
         let Some(callees) = world.callees(self.func, call.index).map(Callees::list).filter(|list| list.len() <= HELPERS_MAX) else {
             return;
         };
-        let mut budget = HELPER_OPS_MAX;
-        let mut given: SmallVec<[GivenUp; 2]> = SmallVec::new();
-        for f in callees {
-            gives_up(world, *f, HELPER_DEPTH_MAX, &mut budget, &mut given);
-        }
-        if !given.is_empty() {
-            let values = &*self.values;
-            let meant = |t: &Taken| {
-                // What was loaded from a member goes by that member, the rest by its type.
-                let from = match values.get(t.object) {
-                    Value::Entry(place) => match values.get(place) {
-                        Value::PField(_, member, record) => Some((record, member)),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                given.iter().any(|g| g.counter == t.counter && from.map_or(g.record == t.record, |from| from == g.member))
+        let values = &*self.values;
+        let member = |place: ValueId| match values.get(place) {
+            Value::PField(_, member, record) => Some((record, member)),
+            _ => None,
+        };
+        let given = given_up::by_member(world, callees);
+        references.help(|t| {
+            // What was loaded from a member goes by that member, the rest by its type.
+            let from = match values.get(t.object) {
+                Value::Entry(place) => member(place),
+                _ => None,
             };
-            state.objects.references.help(call.index, meant);
+            given.iter().any(|g| g.counter == t.counter && from.map_or(g.record == t.record, |from| from == g.member))
+        });
+        if !references.taken().iter().any(|t| t.count > 0 && !t.helped && t.counter.is_empty()) {
+            return;
         }
-        let kinds = given_up::by(world, callees);
-        if !kinds.is_empty() {
-            let values = &*self.values;
-            let kind = |t: &Taken| match values.get(t.pointer) {
-                Value::Addr(place) => match values.get(place) {
-                    Value::PField(_, member, record) => (record, member),
-                    _ => (t.record, Symbol::EMPTY),
-                },
-                _ => (t.record, Symbol::EMPTY),
+        let kinds = given_up::by_kind(world, callees);
+        references.help(|t| {
+            let counted = match values.get(t.pointer) {
+                Value::Addr(place) => member(place),
+                _ => None,
             };
-            state.objects.references.give_up_like(|t| t.counter.is_empty() && kinds.contains(&kind(t)));
-        }
+            t.counter.is_empty() && kinds.contains(&counted.unwrap_or((t.record, Symbol::EMPTY)))
+        });
     }
 
     /// A reference is given up: one that the path took, of which it is said what is left; or the caller's, or another's.
@@ -496,46 +489,6 @@ impl Run<'_, '_> {
 
 /// Targets of a call that are looked at for what they give up.
 const HELPERS_MAX: usize = 3;
-/// Calls that are followed for it.
-const HELPER_DEPTH_MAX: u8 = 3;
-/// Operations that are looked at for one call.
-const HELPER_OPS_MAX: usize = 1500;
-
-/// A reference that is given up to what a member leads to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct GivenUp {
-    counter: Symbol,
-    /// The pointer's type.
-    record: Record,
-    member: (Record, Symbol),
-}
-
-/// What a function and its callees give up of what they find in memory.
-fn gives_up(world: &World<'_>, f: FuncId, depth: u8, budget: &mut usize, out: &mut SmallVec<[GivenUp; 2]>) {
-    let body = world.func(f);
-    if body.ops.len() > *budget {
-        return;
-    }
-    *budget -= body.ops.len();
-    for (id, op) in body.all_ops() {
-        let OpKind::Call { target: Target::Name(name), args, .. } = op.kind else { continue };
-        match (world.model.entry(name), world.callees(f, id)) {
-            (Some(entry), _) => {
-                for r in entry.refs.iter().filter(|r| r.op == RefOp::Put && r.member.is_empty()) {
-                    let Some(&e) = body.call_args(args).get(r.argument as usize) else { continue };
-                    let Expr::Load(place, _) = body.expr(e) else { continue };
-                    let Expr::Field { record, name, .. } = body.expr(place) else { continue };
-                    let new = GivenUp { counter: r.counter, record: body.pointee(e).unwrap_or_default(), member: (record, name) };
-                    if out.len() < 8 && !new.record.is_unknown() && !out.contains(&new) {
-                        out.push(new);
-                    }
-                }
-            }
-            (None, Some(Callees::One(callee))) if depth > 0 && *callee != f => gives_up(world, *callee, depth - 1, budget, out),
-            _ => {}
-        }
-    }
-}
 
 /// Whether a pointer is that of a plain integer which counts references.
 pub(crate) fn is_count(world: &World<'_>, func: FuncId, values: &Values, pointer: ValueId) -> bool {

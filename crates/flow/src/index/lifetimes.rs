@@ -290,9 +290,7 @@ impl<'w> Lives<'w> {
 
     /// Whether a way through a function leads from one of its operations to another.
     pub fn leads(&self, func: FuncId, from: OpId, to: OpId) -> bool {
-        let body = self.world.func(func);
-        let (Some(a), Some(b)) = (body.block_of(from), body.block_of(to)) else { return from < to };
-        if a == b { from < to } else { body.reaches(a, b, None) }
+        self.world.func(func).leads(from, to)
     }
 
     /// Whether every way from an operation to the end of the function passes another.
